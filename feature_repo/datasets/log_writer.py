@@ -1,0 +1,150 @@
+"""Writing a canonical log: checked against the schema, complete or not at all.
+
+    DatasetError                  anything wrong with a source; the command prints it and exits with 2
+    └── BadSource(file, ...)      a source file that is missing or holds what the contract forbids
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from feature_repo.schema import Column, Declaration, DType, Table, log_tables
+
+DECLARATION_FILE = "dataset.json"
+
+
+class DatasetError(Exception):
+    """Base of everything an adapter refuses."""
+
+
+class BadSource(DatasetError):
+    """A source file is refused. Names the file and, where known, the column and the row (from 1)."""
+
+    def __init__(self, file: Path, problem: str, column: str | None = None, row: int | None = None) -> None:
+        place = str(file)
+        if column is not None:
+            place += f", column {column!r}"
+        if row is not None:
+            place += f", row {row}"
+        super().__init__(f"{place}: {problem}")
+
+
+class LogWriter:
+    """Collects the three tables in a folder beside ``out`` and moves it into place at the end.
+
+    Use as a context manager: leaving it without an error publishes the log, with an error leaves
+    ``out`` as it was.
+    """
+
+    def __init__(self, out: Path, declaration: Declaration) -> None:
+        self.out = out
+        self.declaration = declaration
+        self.partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> LogWriter:
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial.mkdir(parents=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
+            shutil.rmtree(self.partial, ignore_errors=True)
+
+    def write(self, connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> int:
+        """Write the rows of ``query`` as ``table``, cast to its schema. Returns the number of rows.
+
+        Raises DatasetError when a cast fails, a required column is null or a key occurs twice.
+        """
+        path = self.partial / f"{table.name}.parquet"
+        columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in table.columns)
+        try:
+            connection.execute(f"COPY (SELECT {columns} FROM ({query})) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+        except duckdb.Error as error:
+            raise DatasetError(f"table {table.name}: {error}") from error
+        _check(connection, table, path)
+        return int(pq.ParquetFile(path).metadata.num_rows)
+
+    def _publish(self) -> None:
+        for table in log_tables(self.declaration):
+            if not (self.partial / f"{table.name}.parquet").exists():
+                raise DatasetError(f"table {table.name} was not written")
+        (self.partial / DECLARATION_FILE).write_text(declaration_to_json(self.declaration))
+        retired = self.out.with_name(f".{self.out.name}.{os.getpid()}.old")
+        if self.out.exists():
+            self.out.rename(retired)
+        self.partial.rename(self.out)
+        shutil.rmtree(retired, ignore_errors=True)
+
+
+def duckdb_type(dtype: DType) -> str:
+    return {
+        DType.STRING: "VARCHAR",
+        DType.TIMESTAMP: "TIMESTAMPTZ",
+        DType.MONEY: "DECIMAL(12,2)",
+        DType.FLOAT32: "FLOAT",
+        DType.INT32: "INTEGER",
+        DType.INT64: "BIGINT",
+        DType.STRING_LIST: "VARCHAR[]",
+        DType.INT64_LIST: "BIGINT[]",
+        DType.FLOAT32_LIST: "FLOAT[]",
+    }[dtype]
+
+
+def _check(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> None:
+    required = [c.name for c in table.columns if not c.nullable]
+    nulls = ", ".join(f'count(*) FILTER ("{name}" IS NULL)' for name in required)
+    row = connection.execute(f"SELECT {nulls} FROM read_parquet('{path}')").fetchall()[0]
+    for name, count in zip(required, row, strict=True):
+        if count:
+            raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are null")
+    key = ", ".join(f'"{name}"' for name in table.key)
+    twice = connection.execute(
+        f"SELECT {key}, count(*) FROM read_parquet('{path}') GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+    ).fetchall()
+    if twice:
+        raise DatasetError(f"table {table.name}: key ({key}) = {twice[0][:-1]} occurs {twice[0][-1]} times")
+
+
+def declaration_to_json(declaration: Declaration) -> str:
+    def plain(value: Any) -> Any:
+        return value.value if isinstance(value, DType) else value
+
+    body = asdict(declaration, dict_factory=lambda pairs: {k: plain(v) for k, v in pairs})
+    return json.dumps(body, indent=2)
+
+
+def declaration_from_json(text: str) -> Declaration:
+    """Raises KeyError, TypeError or ValueError where the text is not a declaration."""
+    body = json.loads(text)
+    for group in ("item_extras", "facts", "context"):
+        body[group] = tuple(
+            Column(**{**column, "dtype": DType(column["dtype"]), "allowed": _tuple(column.get("allowed"))})
+            for column in body.get(group, ())
+        )
+    return Declaration(**body)
+
+
+def _tuple(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def read_declaration(log_dir: Path) -> Declaration:
+    """The declaration that the adapter wrote beside the tables. Raises DatasetError where there is none."""
+    path = log_dir / DECLARATION_FILE
+    try:
+        return declaration_from_json(path.read_text())
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path} is missing: write the log first (python -m feature_repo.datasets)") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path} is not a data set declaration: {error}") from error

@@ -1,0 +1,393 @@
+"""The data contract: every column of the log and of the feature views, written once.
+
+Feast fields, Great Expectations suites, the model's feature list and the tests derive from here.
+
+    Table        one parquet file of the canonical log
+    View         one feature view: a parquet file with its entity, time to live and granularity
+    Declaration  what one data set has beyond the common columns
+    Feature      one input of the model: always Float32, from a view, derived, or sent by the caller
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+import pyarrow as pa
+
+MONEY = pa.decimal128(12, 2)
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+ACTIONS = (
+    "impression",
+    "view",
+    "like",
+    "add_to_cart",
+    "remove_from_cart",
+    "clear_cart",
+    "order",
+    "list_cart",
+    "visit",
+    "visit_category",
+    "search",
+)
+
+
+class DType(Enum):
+    """Column types, each with its Arrow form."""
+
+    STRING = "string"
+    TIMESTAMP = "timestamp"
+    MONEY = "money"
+    FLOAT32 = "float32"
+    INT32 = "int32"
+    INT64 = "int64"
+    STRING_LIST = "string_list"
+    INT64_LIST = "int64_list"
+    FLOAT32_LIST = "float32_list"
+
+    @property
+    def arrow(self) -> pa.DataType:
+        return _ARROW[self]
+
+
+_ARROW = {
+    DType.STRING: pa.string(),
+    DType.TIMESTAMP: TIMESTAMP,
+    DType.MONEY: MONEY,
+    DType.FLOAT32: pa.float32(),
+    DType.INT32: pa.int32(),
+    DType.INT64: pa.int64(),
+    DType.STRING_LIST: pa.list_(pa.string()),
+    DType.INT64_LIST: pa.list_(pa.int64()),
+    DType.FLOAT32_LIST: pa.list_(pa.float32()),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. ``minimum`` and ``maximum`` are inclusive; ``allowed`` is the full set of values."""
+
+    name: str
+    dtype: DType
+    description: str
+    unit: str = ""
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the canonical log. ``key`` identifies a row."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        return arrow_schema(self.columns)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class View:
+    """A feature view.
+
+    ``model_columns`` are Float32 columns that go to the model as they are; the other columns feed
+    derived features. ``granularity`` says when rows appear; ``created_timestamp`` is
+    ``event_timestamp`` plus ``publish_delay``.
+    """
+
+    name: str
+    entity: str
+    description: str
+    ttl: timedelta
+    granularity: str
+    publish_delay: timedelta
+    columns: tuple[Column, ...]
+
+    @property
+    def join_key(self) -> str:
+        return f"{self.entity}_id"
+
+    @property
+    def model_columns(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.dtype is DType.FLOAT32)
+
+    @property
+    def arrow(self) -> pa.Schema:
+        return arrow_schema(
+            (
+                Column(self.join_key, DType.STRING, f"{self.entity} id"),
+                Column("event_timestamp", DType.TIMESTAMP, "moment from which the row was known"),
+                Column("created_timestamp", DType.TIMESTAMP, "moment the row was published"),
+                *self.columns,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a data set adds to the common columns, and how its days are cut.
+
+    ``item_extras`` join the items table and the item_attributes view. ``facts`` are Float32 columns of
+    the impressions, known when the slate was made and sent by the caller when scoring. ``context`` are
+    string columns of the impressions, one value per slate, sent as ``context``.
+    """
+
+    name: str
+    title: str
+    timezone: str = "UTC"
+    item_extras: tuple[Column, ...] = ()
+    facts: tuple[Column, ...] = ()
+    context: tuple[Column, ...] = ()
+    price_required: bool = True
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One model input. ``source`` is a view's name, ``derived`` or ``request``."""
+
+    name: str
+    source: str
+    description: str
+    unit: str = ""
+    dtype: str = "float32"
+
+
+def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    return pa.schema([pa.field(c.name, c.dtype.arrow, nullable=c.nullable) for c in columns])
+
+
+# ------------------------------------------------------------------------------------------- log
+
+MAX_PRICE = 100_000.0
+
+
+def items_table(declaration: Declaration) -> Table:
+    """One row per item and moment at which one of its attributes changed."""
+    return Table(
+        "items",
+        ("item_id", "valid_from_ts"),
+        (
+            Column("item_id", DType.STRING, "item"),
+            Column("valid_from_ts", DType.TIMESTAMP, "moment from which these attributes hold"),
+            Column("category_id", DType.STRING, "category", nullable=True),
+            Column("price", DType.MONEY, "price of one unit", "money", True, 0, MAX_PRICE),
+            Column("old_price", DType.MONEY, "price before a reduction", "money", True, 0, MAX_PRICE),
+            Column("brand", DType.STRING, "brand", nullable=True),
+            Column("shop_id", DType.STRING, "shop that sells the item", nullable=True),
+            *declaration.item_extras,
+        ),
+    )
+
+
+def events_table(declaration: Declaration) -> Table:
+    """What users did, one row per action."""
+    return Table(
+        "events",
+        ("event_id",),
+        (
+            Column("event_id", DType.STRING, "event"),
+            Column("user_id", DType.STRING, "user"),
+            Column("session_id", DType.STRING, "session"),
+            Column("item_id", DType.STRING, "item, null where the action has none", nullable=True),
+            Column("event_ts", DType.TIMESTAMP, "moment it happened"),
+            Column("received_ts", DType.TIMESTAMP, "moment it was accepted"),
+            Column("action", DType.STRING, "what was done", allowed=ACTIONS),
+            Column("quantity", DType.INT32, "units", "units", True, 1, 10_000),
+            Column("value", DType.MONEY, "money paid", "money", True, 0, MAX_PRICE),
+            Column("price", DType.MONEY, "price of one unit as known at acceptance", "money", True, 0, MAX_PRICE),
+            Column("category_id", DType.STRING, "category as known at acceptance", nullable=True),
+            Column("request_id", DType.STRING, "the /score answer it follows from", nullable=True),
+            Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
+        ),
+    )
+
+
+def impressions_table(declaration: Declaration) -> Table:
+    """The slates: one row per candidate, one query group per slate_id."""
+    return Table(
+        "impressions",
+        ("slate_id", "item_id"),
+        (
+            Column("slate_id", DType.STRING, "slate (query group)"),
+            Column("user_id", DType.STRING, "user"),
+            Column("session_id", DType.STRING, "session"),
+            Column("item_id", DType.STRING, "candidate"),
+            Column("shown_ts", DType.TIMESTAMP, "moment the slate was scored"),
+            Column("input_position", DType.INT32, "order the caller had, from 0", "rank", False, 0, 100_000),
+            Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
+            Column("label", DType.INT32, "graded gain of what followed", "gain", False, 0, 4),
+            Column("relevant_total", DType.INT32, "items the user wanted, in the slate or not", "items", True, 0),
+            *declaration.facts,
+            *declaration.context,
+        ),
+    )
+
+
+def log_tables(declaration: Declaration) -> tuple[Table, Table, Table]:
+    return items_table(declaration), events_table(declaration), impressions_table(declaration)
+
+
+# ----------------------------------------------------------------------------------------- views
+
+DAY = timedelta(days=1)
+SESSION_EXPIRY = timedelta(hours=1)
+WINDOWS_DAYS = (1, 7, 28)
+HISTORY_LIMIT = 500
+RECENT_LIMIT = 50
+COMPANION_LIMIT = 30
+
+_INSTANT = "us since epoch"
+
+
+def _f(name: str, description: str, unit: str, low: float | None = 0, high: float | None = None) -> Column:
+    return Column(name, DType.FLOAT32, description, unit, True, low, high)
+
+
+def _windowed(stem: str, what: str) -> tuple[Column, ...]:
+    return tuple(_f(f"{stem}_{days}d", f"{what} in the last {days} days", "count") for days in WINDOWS_DAYS)
+
+
+def item_attributes_view(declaration: Declaration) -> View:
+    return View(
+        "item_attributes",
+        "item",
+        "What an item is: category, price, brand, and the data set's own attributes.",
+        ttl=400 * DAY,
+        granularity="UTC midnight after a change, and every 200 days",
+        publish_delay=timedelta(minutes=30),
+        columns=(
+            Column("category_id", DType.STRING, "category", nullable=True),
+            Column("brand", DType.STRING, "brand", nullable=True),
+            Column("shop_id", DType.STRING, "shop that sells the item", nullable=True),
+            _f("price", "price of one unit", "money", 0, MAX_PRICE),
+            _f("old_price", "price before a reduction", "money", 0, MAX_PRICE),
+            *declaration.item_extras,
+        ),
+    )
+
+
+ITEM_WINDOWS = View(
+    "item_windows",
+    "item",
+    "What happened to an item lately: counts, conversion, and its price against history and category.",
+    ttl=30 * DAY,
+    granularity="UTC midnight after a change or when an event leaves a window, and every 15 days",
+    publish_delay=timedelta(minutes=30),
+    columns=(
+        *_windowed("views", "views"),
+        *_windowed("carts", "additions to a cart"),
+        *_windowed("orders", "orders"),
+        *(
+            _f(f"conversion_{days}d", f"smoothed orders per view in the last {days} days", "ratio")
+            for days in WINDOWS_DAYS
+        ),
+        _f("buyers_28d", "distinct (user, day) pairs that ordered in the last 28 days", "count"),
+        _f("revenue_28d", "money paid in the last 28 days", "money"),
+        _f("price_vs_history", "price over its own mean since first seen", "ratio"),
+        _f("price_vs_category", "price over the mean of its category", "ratio"),
+        _f("category_orders_28d", "orders of the whole category in the last 28 days", "count"),
+        Column("first_seen_us", DType.INT64, "first event or attribute", _INSTANT, True, 0),
+        Column("last_order_us", DType.INT64, "latest order", _INSTANT, True, 0),
+    ),
+)
+
+ITEM_COMPANIONS = View(
+    "item_companions",
+    "item",
+    f"The {COMPANION_LIMIT} items most often ordered together with an item in the 56 days before.",
+    ttl=42 * DAY,
+    granularity="every 14th UTC midnight since 1970-01-01",
+    publish_delay=timedelta(minutes=30),
+    columns=(
+        Column("companion_items", DType.STRING_LIST, "items ordered together, most often first", nullable=True),
+        Column("companion_shares", DType.FLOAT32_LIST, "share of the item's sessions with each", "ratio", True),
+    ),
+)
+
+USER_WINDOWS = View(
+    "user_windows",
+    "user",
+    "How often, how recently and for how much a user orders.",
+    ttl=60 * DAY,
+    granularity="UTC midnight after a change or when an event leaves a window, and every 30 days",
+    publish_delay=timedelta(minutes=30),
+    columns=(
+        _f("user_orders_7d", "sessions with an order in the last 7 days", "count"),
+        _f("user_orders_28d", "sessions with an order in the last 28 days", "count"),
+        _f("user_orders_all", "sessions with an order so far", "count"),
+        _f("user_items_28d", "items ordered in the last 28 days", "count"),
+        _f("user_spend_28d", "money paid in the last 28 days", "money"),
+        _f("user_mean_basket", "money paid per session with an order so far", "money"),
+        _f("user_mean_price", "money paid per item ordered so far", "money"),
+        _f("user_is_new", "1 before the first order, else 0", "flag", 0, 1),
+        Column("user_first_seen_us", DType.INT64, "first event", _INSTANT, True, 0),
+        Column("user_last_order_us", DType.INT64, "latest order", _INSTANT, True, 0),
+    ),
+)
+
+USER_HISTORY = View(
+    "user_history",
+    "user",
+    f"The {HISTORY_LIMIT} items a user ordered most recently, as aligned arrays, latest first.",
+    ttl=90 * DAY,
+    granularity="UTC midnight after an order, and every 45 days",
+    publish_delay=timedelta(minutes=30),
+    columns=(
+        Column("history_items", DType.STRING_LIST, "items", nullable=True),
+        Column("history_categories", DType.STRING_LIST, "their categories, '' where unknown", nullable=True),
+        Column("history_counts", DType.INT64_LIST, "how often each was ordered", "count", True),
+        Column("history_first_us", DType.INT64_LIST, "first order of each", _INSTANT, True),
+        Column("history_last_us", DType.INT64_LIST, "latest order of each", _INSTANT, True),
+    ),
+)
+
+SESSION_STATE = View(
+    "session_state",
+    "session",
+    "What happened in this session so far.",
+    ttl=SESSION_EXPIRY,
+    granularity="1 µs after each accepted event",
+    publish_delay=timedelta(0),
+    columns=(
+        _f("session_views", "views so far", "count"),
+        _f("session_likes", "likes so far", "count"),
+        _f("session_carts", "additions to the cart so far", "count"),
+        _f("session_removes", "removals from the cart so far", "count"),
+        _f("session_orders", "orders so far", "count"),
+        _f("session_searches", "searches so far", "count"),
+        _f("session_items", "distinct items touched so far", "count"),
+        _f("session_categories", "distinct categories touched so far", "count"),
+        _f("session_cart_size", "items in the cart", "count"),
+        _f("session_cart_value", "money in the cart", "money"),
+        Column("session_first_us", DType.INT64, "first event", _INSTANT, True, 0),
+        Column("session_last_us", DType.INT64, "latest event", _INSTANT, True, 0),
+        Column("cart_items", DType.STRING_LIST, "items in the cart, latest first", nullable=True),
+        Column("recent_items", DType.STRING_LIST, f"items of the last {RECENT_LIMIT} item events", nullable=True),
+        Column("recent_actions", DType.STRING_LIST, "their actions, latest first", nullable=True),
+        Column("recent_us", DType.INT64_LIST, "their instants, latest first", _INSTANT, True),
+    ),
+)
+
+ENTITIES = ("item", "user", "session")
+FEATURE_SERVICE = "ranker_v1"
+
+
+def views(declaration: Declaration) -> tuple[View, ...]:
+    """All feature views, in the order of the model's features."""
+    return (
+        item_attributes_view(declaration),
+        ITEM_WINDOWS,
+        ITEM_COMPANIONS,
+        USER_WINDOWS,
+        USER_HISTORY,
+        SESSION_STATE,
+    )

@@ -1,0 +1,86 @@
+"""The one source of "now".
+
+``wall`` is the machine's clock. ``replay`` starts at an anchor in the log's own time and runs on
+from there at the speed of the wall clock, so that a log that ended years ago is served as if it had
+just ended. The anchor is set once (``make run``) and kept in a file, so that every process that
+reads it has the same clock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from infra.settings import Settings
+
+
+class ClockNotAnchored(RuntimeError):
+    """The replay clock has no anchor yet. Run ``python -m infra.anchor`` (``make run`` does)."""
+
+
+class Clock(Protocol):
+    mode: str
+
+    def now(self) -> datetime:
+        """The present as an aware UTC datetime with microseconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class WallClock:
+    mode: str = "wall"
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class ReplayClock:
+    """``anchor`` plus the wall time that has passed since ``started`` (POSIX seconds)."""
+
+    anchor: datetime
+    started: float
+    mode: str = "replay"
+    wall: Callable[[], float] = time.time
+
+    def now(self) -> datetime:
+        return self.anchor + timedelta(seconds=max(0.0, self.wall() - self.started))
+
+
+@dataclass(frozen=True)
+class FixedClock:
+    """A clock that stands still, for tests and for replaying one request."""
+
+    instant: datetime
+    mode: str = "fixed"
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
+    """Write the replay anchor (complete or not at all) and return the clock it starts."""
+    clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_text(json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}))
+    partial.replace(path)
+    return clock
+
+
+def open_clock(settings: Settings) -> Clock:
+    """The clock that the settings name. Raises ClockNotAnchored for a replay clock without anchor."""
+    if settings.clock == "wall":
+        return WallClock()
+    if not settings.clock_file.exists():
+        raise ClockNotAnchored(
+            f"RERANK_CLOCK=replay, but {settings.clock_file} does not exist: run `python -m infra.anchor` first"
+        )
+    stored = json.loads(settings.clock_file.read_text())
+    return ReplayClock(anchor=datetime.fromisoformat(stored["anchor"]), started=float(stored["started"]))

@@ -1,0 +1,82 @@
+"""Every setting of the system, read once from the environment.
+
+A ``main`` or a fixture builds one :class:`Settings` and passes it down; nothing else reads
+``os.environ``. Each field is an environment variable ``RERANK_<FIELD>`` (see ``.env.example``).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """Immutable settings. Raises pydantic's ``ValidationError``, which names the variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RERANK_", env_file=PROJECT_ROOT / ".env", frozen=True, extra="ignore"
+    )
+
+    dataset: str = Field("complete_journey", description="Data set: Feast project, model name and folder.")
+    data_dir: Path = Field(PROJECT_ROOT / "data", description="Logs, feature parquet, training sets, reports.")
+    state_dir: Path = Field(PROJECT_ROOT / "var", description="Embedded Redis, Feast registry, MLflow, clock.")
+    params_file: Path = Field(PROJECT_ROOT / "params.yaml", description="Hyperparameters of the pipeline.")
+    redis_url: str | None = Field(None, description="redis://host:port/db; unset starts an embedded server.")
+    redis_timeout_s: float = Field(0.25, gt=0, description="Longest wait for a Redis connection or reply, seconds.")
+    mlflow_tracking_uri: str | None = Field(None, description="MLflow server; unset is SQLite under state_dir.")
+    clock: Literal["wall", "replay"] = Field("wall", description="wall, or replay from the end of the log.")
+    host: str = Field("127.0.0.1", description="Address the scorer binds to.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the scorer binds to.")
+    deadline_ms: int = Field(1500, gt=0, description="Budget of one /score; features not read by then are missing.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    duckdb_memory_limit: str = Field("3GB", description="Memory DuckDB may use before it spills to disk.")
+    threads: int = Field(2, ge=1, description="Threads for DuckDB and for training.")
+
+    @field_validator("dataset")
+    @classmethod
+    def _dataset_is_a_project_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,62}", value):
+            raise ValueError(f"{value!r} must be lower-case letters, digits and underscores")
+        return value
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / self.dataset / "log"
+
+    @property
+    def features_dir(self) -> Path:
+        return self.data_dir / self.dataset / "features"
+
+    @property
+    def training_dir(self) -> Path:
+        return self.data_dir / self.dataset / "training"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.data_dir / self.dataset / "reports"
+
+    @property
+    def feast_registry(self) -> Path:
+        return self.state_dir / "feast" / f"{self.dataset}.db"
+
+    @property
+    def redis_dir(self) -> Path:
+        return self.state_dir / "redis"
+
+    @property
+    def clock_file(self) -> Path:
+        return self.state_dir / "clock" / f"{self.dataset}.json"
+
+    @property
+    def model_name(self) -> str:
+        return f"ranker-{self.dataset}"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
