@@ -17,9 +17,7 @@ def current_contract(project: str, declaration: Declaration) -> ModelContract:
     return ModelContract(
         project=project,
         feature_service=FEATURE_SERVICE,
-        features=tuple(
-            ContractFeature(f.name, f.dtype, f.source) for f in model_features.model_features(declaration)
-        ),
+        features=tuple(ContractFeature(f.name, f.dtype, f.source) for f in model_features.model_features(declaration)),
         views={view.name: _view_digest(view) for view in views(declaration)},
         derived_version=_source_digest(),
         declaration=json.loads(declaration_to_json(declaration)),

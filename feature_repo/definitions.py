@@ -9,6 +9,4 @@ from feature_repo.feast_objects import feast_objects
 from infra.settings import Settings
 
 _settings = Settings()
-globals().update(
-    {f"object_{i}": each for i, each in enumerate(feast_objects(_settings, declaration_of(_settings)))}
-)
+globals().update({f"object_{i}": each for i, each in enumerate(feast_objects(_settings, declaration_of(_settings)))})

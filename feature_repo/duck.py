@@ -15,6 +15,7 @@ def connect(settings: Settings, spill: Path | None = None) -> duckdb.DuckDBPyCon
     folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET memory_limit = '{settings.duckdb_memory_limit}'")
     connection.execute(f"SET threads = {settings.threads}")
     connection.execute(f"SET temp_directory = '{folder}'")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
 from feast.types import Array, FeastType, Float32, Int32, Int64, String, UnixTimestamp
 
-from feature_repo.datasets.declarations import declaration_of
 from feature_repo.schema import ENTITIES, FEATURE_SERVICE, Declaration, DType, View, views
 from infra.settings import Settings
 
@@ -79,4 +78,3 @@ def feast_objects(settings: Settings, declaration: Declaration) -> tuple[object,
     )
     project = Project(name=settings.dataset, description=declaration.title, owner=OWNER)
     return (project, *entities.values(), *feature_views, service)
-

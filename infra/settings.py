@@ -19,9 +19,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 class Settings(BaseSettings):
     """Immutable settings. Raises pydantic's ``ValidationError``, which names the variable."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="RERANK_", env_file=PROJECT_ROOT / ".env", frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="RERANK_", env_file=PROJECT_ROOT / ".env", frozen=True, extra="ignore")
 
     dataset: str = Field("complete_journey", description="Data set: Feast project, model name and folder.")
     data_dir: Path = Field(PROJECT_ROOT / "data", description="Logs, feature parquet, training sets, reports.")

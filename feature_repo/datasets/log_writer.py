@@ -1,7 +1,7 @@
 """Writing a canonical log: checked against the schema, complete or not at all.
 
-    DatasetError                  anything wrong with a source; the command prints it and exits with 2
-    └── BadSource(file, ...)      a source file that is missing or holds what the contract forbids
+DatasetError                  anything wrong with a source; the command prints it and exits with 2
+└── BadSource(file, ...)      a source file that is missing or holds what the contract forbids
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""``python -m feature_repo.build [--until TIMESTAMP]``: the canonical log -> feature parquet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from feature_repo.build import (
+    item_attributes,
+    item_companions,
+    item_windows,
+    session_state,
+    user_history,
+    user_windows,
+)
+from feature_repo.build.feature_writer import write_view
+from feature_repo.build.log_views import end_of_log, last_midnight, open_log
+from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.duck import connect
+from feature_repo.schema import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
+from infra.progress import step
+from infra.settings import Settings
+
+BUILD_FILE = "build.json"
+
+
+def build(settings: Settings, until: datetime | None = None) -> None:
+    """Write every feature table below ``settings.features_dir``: all of them or none.
+
+    ``until`` is the last moment to make batch rows for; default the end of the log, since nothing is
+    known of a day before it is over. Raises DatasetError for an unusable log.
+    """
+    declaration = declaration_of(settings)
+    connection = connect(settings)
+    open_log(connection, settings.log_dir)
+    end = end_of_log(connection)
+    last = last_midnight(until or end)
+    final = settings.features_dir
+    folder = final.with_name(f".{final.name}.{os.getpid()}.part")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        with step("item_attributes"):
+            write_view(
+                connection, item_attributes_view(declaration), [item_attributes.query(last, declaration)], folder
+            )
+        with step("item_windows"):
+            item_windows.prepare(connection, last)
+            write_view(connection, ITEM_WINDOWS, [item_windows.query()], folder)
+        with step("item_companions"):
+            item_companions.write(connection, _first_event(connection) or last, last, folder)
+        with step("user_windows"):
+            write_view(connection, USER_WINDOWS, [user_windows.query(last)], folder)
+        with step("user_history"):
+            write_view(connection, USER_HISTORY, user_history.queries(last), folder)
+        connection.close()
+        with step("session_state"):
+            session_state.write(settings, folder)
+        (folder / BUILD_FILE).write_text(json.dumps({"end_of_log": end.isoformat(), "until": last.isoformat()}))
+        _replace(final, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _first_event(connection: object) -> datetime | None:
+    row = connection.execute("SELECT min(received_ts) FROM events").fetchall()[0]  # type: ignore[attr-defined]
+    return None if row[0] is None else row[0].astimezone(UTC)
+
+
+def _replace(final: Path, folder: Path) -> None:
+    retired = final.with_name(f".{final.name}.{os.getpid()}.old")
+    if final.exists():
+        final.rename(retired)
+    folder.rename(final)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m feature_repo.build", description=__doc__)
+    parser.add_argument("--until", type=datetime.fromisoformat, help="last moment of batch rows; default: end of log")
+    arguments = parser.parse_args(argv)
+    until = arguments.until
+    if until is not None and until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    try:
+        build(Settings(), until)
+    except DatasetError as error:
+        print(f"feature_repo.build: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Writing one feature table: cast to its view's schema, complete or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from feature_repo.datasets.log_writer import duckdb_type
+from feature_repo.schema import View
+
+ROWS_PER_BATCH = 50_000
+
+
+def write_view(connection: duckdb.DuckDBPyConnection, view: View, queries: Iterable[str], folder: Path) -> None:
+    """Write the rows of all ``queries``, each of which yields the join key, ``event_timestamp`` and the columns.
+
+    Several queries bound the memory of a table that is too large to be made or sorted at once; rows are
+    ordered by time within each.
+    """
+    columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in view.columns)
+    delay = int(view.publish_delay.total_seconds())
+    path = folder / f"{view.name}.parquet"
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with pq.ParquetWriter(partial, view.arrow, compression="zstd") as writer:
+            for query in queries:
+                batches = connection.sql(
+                    f"""
+                    SELECT CAST({view.join_key} AS VARCHAR) AS {view.join_key}, event_timestamp,
+                        event_timestamp + INTERVAL {delay} SECOND AS created_timestamp, {columns}
+                    FROM ({query})
+                    ORDER BY event_timestamp, {view.join_key}
+                    """
+                ).to_arrow_reader(ROWS_PER_BATCH)
+                for batch in batches:
+                    writer.write_batch(batch.cast(view.arrow))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

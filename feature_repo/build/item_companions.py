@@ -1,0 +1,93 @@
+"""item_companions: what is ordered in the same session, counted over 56 days, every 14 days.
+
+An item that no longer qualifies gets one row with empty lists, so that an old list does not live on.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from feature_repo.build.feature_writer import write_view
+from feature_repo.schema import COMPANION_LIMIT, ITEM_COMPANIONS
+
+EVERY = timedelta(days=14)
+WINDOW = timedelta(days=56)
+LEAST_SESSIONS = 5
+LEAST_PAIRS = 2
+
+
+def snapshots(first: datetime, until: datetime) -> list[datetime]:
+    """The snapshot midnights after ``first`` and not after ``until``."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    number = (first - epoch) // EVERY + 1
+    found = []
+    while (midnight := epoch + number * EVERY) <= until:
+        found.append(midnight)
+        number += 1
+    return found
+
+
+def write(connection: duckdb.DuckDBPyConnection, first: datetime, until: datetime, folder: Path) -> None:
+    """``first`` is the log's first order; each snapshot is counted on its own to bound memory."""
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE companions (
+            item_id VARCHAR, m TIMESTAMPTZ, companion_items VARCHAR[], companion_shares DOUBLE[]
+        );
+        CREATE OR REPLACE TEMP TABLE item_numbers AS
+        SELECT item_id, row_number() OVER (ORDER BY item_id) AS item
+        FROM (SELECT DISTINCT item_id FROM events WHERE action = 'order' AND item_id IS NOT NULL);
+        CREATE OR REPLACE TEMP TABLE session_items AS
+        SELECT hash(session_id) AS session, item, min(received_ts) AS received_ts
+        FROM events JOIN item_numbers USING (item_id) WHERE action = 'order'
+        GROUP BY session_id, item;
+        """
+    )
+    for midnight in snapshots(first, until):
+        connection.execute(_snapshot(midnight))
+    write_view(
+        connection,
+        ITEM_COMPANIONS,
+        [
+            """
+        SELECT item_id, m AS event_timestamp, companion_items, companion_shares FROM companions
+        UNION ALL
+        SELECT item_id, following, [], [] FROM (
+            SELECT item_id, m, lead(m) OVER (PARTITION BY item_id ORDER BY m) AS next_row,
+                (SELECT min(m) FROM companions later WHERE later.m > companions.m) AS following
+            FROM companions
+        ) WHERE following IS NOT NULL AND next_row IS DISTINCT FROM following
+        """
+        ],
+        folder,
+    )
+
+
+def _snapshot(midnight: datetime) -> str:
+    return f"""
+        INSERT INTO companions
+        WITH recent AS (
+            SELECT session, item FROM session_items
+            WHERE received_ts < '{midnight.isoformat()}' AND received_ts >= '{(midnight - WINDOW).isoformat()}'
+        ), sold AS (
+            SELECT item, count(*) AS sessions FROM recent GROUP BY item HAVING count(*) >= {LEAST_SESSIONS}
+        ), kept AS (
+            SELECT session, item FROM recent SEMI JOIN sold USING (item)
+        ), pairs AS (
+            SELECT a.item, b.item AS companion, count(*) AS together
+            FROM kept a JOIN kept b ON a.session = b.session AND a.item <> b.item
+            GROUP BY a.item, b.item HAVING count(*) >= {LEAST_PAIRS}
+        ), ranked AS (
+            SELECT item, companion, together FROM pairs
+            QUALIFY row_number() OVER (PARTITION BY item ORDER BY together DESC, companion) <= {COMPANION_LIMIT}
+        )
+        SELECT n.item_id, TIMESTAMPTZ '{midnight.isoformat()}',
+            list(c.item_id ORDER BY together DESC, companion),
+            list(together::DOUBLE / sessions ORDER BY together DESC, companion)
+        FROM ranked JOIN sold USING (item)
+            JOIN item_numbers n ON n.item = ranked.item JOIN item_numbers c ON c.item = ranked.companion
+        GROUP BY n.item_id
+    """

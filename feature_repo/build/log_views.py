@@ -1,0 +1,55 @@
+"""The canonical log opened in DuckDB, and the build's end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from feature_repo.datasets.log_writer import DatasetError
+
+
+def open_log(connection: duckdb.DuckDBPyConnection, log_dir: Path) -> None:
+    """Create views items, events (with ``day`` = UTC day of receipt) and impressions.
+
+    Raises DatasetError when a table is missing or unreadable.
+    """
+    for name in ("items", "events", "impressions"):
+        path = log_dir / f"{name}.parquet"
+        extra = ", date_trunc('day', received_ts) AS day" if name == "events" else ""
+        try:
+            connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *{extra} FROM read_parquet('{path}')")
+        except duckdb.Error as error:
+            raise DatasetError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def end_of_log(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """The latest instant the log knows of. Raises DatasetError for a log without events and impressions."""
+    row = connection.execute(
+        "SELECT greatest((SELECT max(received_ts) FROM events), (SELECT max(shown_ts) FROM impressions))"
+    ).fetchall()[0]
+    if row[0] is None:
+        raise DatasetError("the log holds neither events nor impressions")
+    end: datetime = row[0]
+    return end.astimezone(UTC)
+
+
+def last_midnight(instant: datetime) -> datetime:
+    """The latest UTC midnight that is not after ``instant``."""
+    return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def midnights(changes: str, key: str, until: datetime, refresh: timedelta) -> str:
+    """SQL for (key, m): each midnight of ``changes`` up to ``until``, and one every ``refresh`` in between.
+
+    ``changes`` is SQL that yields distinct or repeated (key, m).
+    """
+    end = f"TIMESTAMPTZ '{until.isoformat()}'"
+    return f"""
+        SELECT {key}, unnest(generate_series(m, following - INTERVAL 1 DAY, INTERVAL {refresh.days} DAY)) AS m
+        FROM (
+            SELECT {key}, m, coalesce(lead(m) OVER (PARTITION BY {key} ORDER BY m), {end} + INTERVAL 1 DAY) AS following
+            FROM (SELECT DISTINCT {key}, m FROM ({changes}) WHERE m <= {end})
+        )
+    """

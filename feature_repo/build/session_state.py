@@ -1,0 +1,90 @@
+"""session_state: the session fold replayed over the log, one row per folded event.
+
+Sessions are independent, so they are split over processes; each streams its share of the events, ordered
+by session and receipt, and writes a parquet part.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_repo.build.feature_writer import write_view
+from feature_repo.build.log_views import open_log
+from feature_repo.duck import connect
+from feature_repo.schema import SESSION_STATE
+from feature_repo.sessions import SessionEvent, SessionState
+from infra.settings import Settings
+
+ROWS_PER_GROUP = 100_000
+SMALL_LOG = 200_000
+
+
+def write(settings: Settings, folder: Path) -> None:
+    parts = folder / f".session_state.{os.getpid()}.parts"
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    try:
+        connection = connect(settings)
+        open_log(connection, settings.log_dir)
+        events = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
+        shares = 1 if events < SMALL_LOG else settings.threads
+        job = partial(_write_share, settings, parts, shares)
+        if shares == 1:
+            job(0)
+        else:
+            with ProcessPoolExecutor(shares, mp_context=get_context("spawn")) as pool:
+                list(pool.map(job, range(shares)))
+        write_view(connection, SESSION_STATE, [f"SELECT * FROM read_parquet('{parts}/*.parquet')"], folder)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def _write_share(settings: Settings, parts: Path, shares: int, share: int) -> None:
+    schema = pa.schema([field for field in SESSION_STATE.arrow if field.name != "created_timestamp"])
+    with pq.ParquetWriter(parts / f"{share}.parquet", schema, compression="zstd") as writer:
+        columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+        for session_id, state in _replay(settings, shares, share):
+            columns["session_id"].append(session_id)
+            columns["event_timestamp"].append(state.row_us)
+            for name, value in state.features().items():
+                columns[name].append(value)
+            if len(columns["session_id"]) >= ROWS_PER_GROUP:
+                writer.write_table(_table(columns, schema))
+                columns = {name: [] for name in schema.names}
+        writer.write_table(_table(columns, schema))
+
+
+def _table(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
+    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in schema}, schema=schema)
+
+
+def _replay(settings: Settings, shares: int, share: int) -> Iterator[tuple[str, SessionState]]:
+    """(session_id, state) after each folded event of this share of the sessions."""
+    connection = connect(settings)
+    connection.execute("SET threads = 1")
+    open_log(connection, settings.log_dir)
+    batches = connection.sql(
+        f"""
+        SELECT session_id, epoch_us(event_ts), event_id, epoch_us(received_ts), action, item_id, category_id,
+            quantity, (price * 100)::BIGINT
+        FROM events WHERE hash(session_id) % {shares} = {share}
+        ORDER BY session_id, received_ts, event_ts, event_id
+        """
+    ).to_arrow_reader(100_000)
+    current, state = None, SessionState()
+    for batch in batches:
+        for session_id, *event in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if session_id != current:
+                current, state = session_id, SessionState()
+            if state.fold(SessionEvent(*event)):
+                yield session_id, state

@@ -1,0 +1,54 @@
+"""user_history: the items a user ordered, as aligned arrays, latest first.
+
+Each (user, item, day) with an order opens an interval in which its running count, first and latest order
+hold; a row of the view gathers the intervals that are open at its midnight. Users are taken in shares to
+bound memory.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from feature_repo.build.log_views import midnights
+from feature_repo.schema import HISTORY_LIMIT, USER_HISTORY
+
+SHARES = 16
+
+
+def queries(until: datetime) -> list[str]:
+    return [_query(until, share) for share in range(SHARES)]
+
+
+def _query(until: datetime, share: int) -> str:
+    changes = "SELECT user_id, day + INTERVAL 1 DAY AS m FROM ordered_days"
+    return f"""
+        WITH ordered_days AS (
+            SELECT user_id, item_id, day, count(*) AS orders,
+                min(received_ts) AS first_order, max(received_ts) AS last_order,
+                max(coalesce(category_id, '')) AS category_id
+            FROM events WHERE action = 'order' AND item_id IS NOT NULL AND day < '{until.isoformat()}'
+                AND hash(user_id) % {SHARES} = {share}
+            GROUP BY user_id, item_id, day
+        ), grid AS (
+            {midnights(changes, "user_id", until, USER_HISTORY.ttl / 2)}
+        ), intervals AS (
+            SELECT user_id, item_id, category_id, last_order, day + INTERVAL 1 DAY AS opens,
+                coalesce(lead(day) OVER item_so_far + INTERVAL 1 DAY, 'infinity') AS closes,
+                sum(orders) OVER item_so_far AS orders, min(first_order) OVER item_so_far AS first_order
+            FROM ordered_days WINDOW item_so_far AS (PARTITION BY user_id, item_id ORDER BY day)
+        )
+        SELECT user_id, m AS event_timestamp,
+            list_transform(latest, lambda x: x.item_id) AS history_items,
+            list_transform(latest, lambda x: x.category_id) AS history_categories,
+            list_transform(latest, lambda x: x.orders::BIGINT) AS history_counts,
+            list_transform(latest, lambda x: x.first_us) AS history_first_us,
+            list_transform(latest, lambda x: -x.newest) AS history_last_us
+        FROM (
+            SELECT g.user_id, m, list_sort(list({{
+                'newest': -epoch_us(last_order), 'item_id': item_id, 'category_id': category_id,
+                'orders': orders, 'first_us': epoch_us(first_order)
+            }}))[:{HISTORY_LIMIT}] AS latest
+            FROM grid g JOIN intervals i ON i.user_id = g.user_id AND i.opens <= g.m AND g.m < i.closes
+            GROUP BY g.user_id, m
+        )
+    """
