@@ -25,7 +25,8 @@ class ClockNotAnchored(RuntimeError):
 
 
 class Clock(Protocol):
-    mode: str
+    @property
+    def mode(self) -> str: ...
 
     def now(self) -> datetime:
         """The present as an aware UTC datetime with microseconds."""

@@ -1,0 +1,34 @@
+"""``python -m feature_repo.apply``: what ``feast -c feature_repo apply`` does, for any data set."""
+
+from __future__ import annotations
+
+import sys
+
+from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.feast_objects import feast_objects
+from feature_repo.store import open_store, write_feature_store_yaml
+from infra.redis_server import RedisError
+from infra.settings import Settings
+
+
+def apply(settings: Settings) -> None:
+    """Register the data set's Feast objects. Raises DatasetError or RedisError."""
+    store = open_store(settings)
+    store.apply(list(feast_objects(settings, declaration_of(settings))))
+    write_feature_store_yaml(settings)
+
+
+def main() -> int:
+    settings = Settings()
+    try:
+        apply(settings)
+    except (DatasetError, RedisError) as error:
+        print(f"feature_repo.apply: {error}", file=sys.stderr)
+        return 2
+    print(f"applied to project {settings.dataset}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Slates with their stored features as they were known when each slate was scored, through Feast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from feast import FeatureStore
+
+from feature_repo.schema import FEATURE_SERVICE, Declaration, DType, View, views
+from feature_repo.slate import Slate
+from infra.settings import Settings
+
+ROW = "entity_row"
+_EPOCH_UNIT = pa.timestamp("us", tz="UTC")
+
+
+def bound_memory(settings: Settings) -> None:
+    """Give the engine behind Feast's DuckDB store a memory limit and the configured threads."""
+    backend = ibis.duckdb.connect(memory_limit=settings.duckdb_memory_limit, threads=settings.threads)
+    backend.con.execute("SET enable_progress_bar = false")
+    ibis.set_backend(backend)
+
+
+class PointInTimeReader:
+    """Joins the views of the feature service onto slates.
+
+    Item views are joined per impression, user and session views once per slate, and companions once per
+    item in a slate's cart.
+    """
+
+    def __init__(self, store: FeatureStore, declaration: Declaration) -> None:
+        self.store = store
+        self.declaration = declaration
+        served = {p.name for p in store.get_feature_service(FEATURE_SERVICE).feature_view_projections}
+        self.views = tuple(view for view in views(declaration) if view.name in served)
+
+    def read(self, impressions: pd.DataFrame) -> Iterator[Slate]:
+        """One Slate per query group of ``impressions``, in the frame's order.
+
+        The frame holds the impressions table's columns, rows of a slate contiguous and ordered by
+        input_position.
+        """
+        starts = np.flatnonzero(~impressions["slate_id"].duplicated().to_numpy())
+        ends = np.append(starts[1:], len(impressions))
+        heads = impressions.iloc[starts]
+        items = self._columns(self._item_views(), impressions[["item_id", "shown_ts"]])
+        users = self._rows("user", heads[["user_id", "shown_ts"]])
+        sessions = self._rows("session", heads[["session_id", "shown_ts"]])
+        companions = self._companions(sessions, heads["shown_ts"])
+        shown_us = heads["shown_ts"].dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]").astype("int64")
+        for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            rows = slice(int(start), int(end))
+            head = heads.iloc[i]
+            yield Slate(
+                scored_us=int(shown_us.iloc[i]),
+                item_ids=impressions["item_id"].iloc[rows].tolist(),
+                items={name: values[rows] for name, values in items.items()},
+                user=users[i],
+                session=sessions[i],
+                companions=companions[i],
+                facts={
+                    fact.name: impressions[fact.name].iloc[rows].to_numpy(dtype=np.float32)
+                    for fact in self.declaration.facts
+                },
+                context={c.name: head[c.name] for c in self.declaration.context if isinstance(head[c.name], str)},
+            )
+
+    def _item_views(self) -> tuple[View, ...]:
+        return tuple(view for view in self.views if view.entity == "item" and view.name != "item_companions")
+
+    def _join(self, joined: Sequence[View], entity_rows: pd.DataFrame) -> pa.Table:
+        """Feast's point-in-time join, in the order of ``entity_rows``, which has the key and ``shown_ts``."""
+        frame = entity_rows.rename(columns={"shown_ts": "event_timestamp"}).reset_index(drop=True)
+        frame[ROW] = np.arange(len(frame))
+        references = [f"{view.name}:{column.name}" for view in joined for column in view.columns]
+        table = self.store.get_historical_features(frame, references).to_arrow().sort_by(ROW)
+        if len(table) != len(frame):
+            raise RuntimeError(f"the point-in-time join made {len(table)} rows of {len(frame)} entity rows")
+        return table
+
+    def _columns(self, joined: Sequence[View], entity_rows: pd.DataFrame) -> dict[str, Any]:
+        table = self._join(joined, entity_rows)
+        return {column.name: _array(table[column.name], column.dtype) for view in joined for column in view.columns}
+
+    def _rows(self, entity: str, entity_rows: pd.DataFrame) -> list[dict[str, Any]]:
+        """One dict per entity row; a view without a valid row leaves its columns out."""
+        rows: list[dict[str, Any]] = [{} for _ in range(len(entity_rows))]
+        for view in (v for v in self.views if v.entity == entity):
+            names = [column.name for column in view.columns]
+            for row, found in zip(rows, self._join([view], entity_rows).select(names).to_pylist(), strict=True):
+                if any(value is not None for value in found.values()):
+                    row.update(found)
+        return rows
+
+    def _companions(
+        self, sessions: list[dict[str, Any]], shown: pd.Series
+    ) -> list[dict[str, tuple[list[str], list[float]]]]:
+        pairs = [(i, item) for i, session in enumerate(sessions) for item in session.get("cart_items", ())]
+        found: list[dict[str, tuple[list[str], list[float]]]] = [{} for _ in sessions]
+        view = next(view for view in self.views if view.name == "item_companions")
+        if not pairs:
+            return found
+        frame = pd.DataFrame(
+            {"item_id": [item for _, item in pairs], "shown_ts": shown.iloc[[i for i, _ in pairs]].to_numpy()}
+        )
+        frame["shown_ts"] = pd.to_datetime(frame["shown_ts"], utc=True)
+        table = self._join([view], frame)
+        lists = zip(table["companion_items"].to_pylist(), table["companion_shares"].to_pylist(), strict=True)
+        for (i, item), (items, shares) in zip(pairs, lists, strict=True):
+            if items is not None:
+                found[i][item] = (items, shares)
+        return found
+
+
+def _array(column: pa.ChunkedArray, dtype: DType) -> Any:
+    """(n,) float32, float64 for instants, object for strings; null is NaN or None."""
+    if dtype is DType.FLOAT32:
+        return column.to_numpy().astype(np.float32)
+    if dtype is DType.INT64:
+        return column.to_numpy().astype(np.float64)
+    return np.array(column.to_pylist(), dtype=object)

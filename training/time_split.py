@@ -1,0 +1,55 @@
+"""Cutting slates into train, validation and test by the moment they were scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SPLITS = ("train", "validation", "test")
+TRAIN_SHARE, VALIDATION_SHARE = 0.70, 0.15
+
+
+class BadSplit(ValueError):
+    """Split moments that are not moments, or out of order."""
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """Slates before ``validation_us`` train, from ``test_us`` on they test (µs since the epoch)."""
+
+    validation_us: int
+    test_us: int
+
+    def __post_init__(self) -> None:
+        if self.validation_us > self.test_us:
+            raise BadSplit("validation_start must not be after test_start")
+
+    def of(self, shown_us: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
+        """(n,) name of the split of each slate."""
+        return np.array(SPLITS)[np.digitize(shown_us, (self.validation_us, self.test_us))]
+
+
+def time_split(params: dict[str, Any] | None, shown_us: npt.NDArray[np.int64]) -> TimeSplit:
+    """The configured moments, else the 70 % and 85 % quantiles of the slates' moments.
+
+    Slates of one moment stay together. Raises BadSplit.
+    """
+    if params:
+        try:
+            return TimeSplit(_micros(params["validation_start"]), _micros(params["test_start"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadSplit(f"params.yaml, split: {error}") from error
+    ordered = np.sort(shown_us)
+    cut = [ordered[int(len(ordered) * share)] for share in (TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE)]
+    return TimeSplit(int(cut[0]), int(cut[1]))
+
+
+def _micros(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
