@@ -1,0 +1,70 @@
+"""Where a Redis answers, and the forms in which its clients want that written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
+
+
+class BadRedisUrl(ValueError):
+    """RERANK_REDIS_URL is not one that both redis-py and Feast can use; the message says why."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A Redis server. ``timeout_s`` is the longest wait for a connection or a reply, in seconds."""
+
+    host: str
+    port: int
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ssl: bool = False
+    timeout_s: float = 0.25
+
+    @property
+    def url(self) -> str:
+        """``redis://user:password@host:port/db``, for redis-py. Holds the password: not for logs."""
+        user = quote(self.username or "", safe="")
+        secret = f"{user}:{quote(self.password, safe='')}@" if self.password is not None else ""
+        return f"{'rediss' if self.ssl else 'redis'}://{secret}{self.host}:{self.port}/{self.db}"
+
+    @property
+    def address(self) -> str:
+        """The URL without its password, for messages."""
+        return f"{'rediss' if self.ssl else 'redis'}://{self.host}:{self.port}/{self.db}"
+
+    @property
+    def feast_connection_string(self) -> str:
+        """Feast's ``host:port,name=value,...``; the names are arguments of ``redis.Redis``."""
+        parts = [f"{self.host}:{self.port}", f"db={self.db}"]
+        parts += [f"username={self.username}"] if self.username else []
+        parts += [f"password={self.password}"] if self.password is not None else []
+        parts += ["ssl=true"] if self.ssl else []
+        return ",".join([*parts, f"socket_timeout={self.timeout_s}", f"socket_connect_timeout={self.timeout_s}"])
+
+
+def parse_url(url: str, timeout_s: float) -> Endpoint:
+    """Read ``redis[s]://[[user]:password@]host[:port][/db]``. Raises BadRedisUrl."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss"):
+        raise BadRedisUrl(f"RERANK_REDIS_URL starts with {parts.scheme!r}; only redis:// and rediss:// can be used")
+    if parts.query or parts.fragment:
+        raise BadRedisUrl("RERANK_REDIS_URL must not have a ?query or #fragment")
+    try:
+        port = parts.port or 6379
+    except ValueError:
+        raise BadRedisUrl("RERANK_REDIS_URL: the port is not a number from 1 to 65535") from None
+    if not parts.hostname or ":" in parts.hostname:
+        raise BadRedisUrl("RERANK_REDIS_URL needs a host name or an IPv4 address (Feast cannot take IPv6)")
+    db = parts.path.strip("/") or "0"
+    if not db.isdecimal():
+        raise BadRedisUrl(f"RERANK_REDIS_URL: the database {db!r} is not a number")
+    username, password = _decoded(parts.username), _decoded(parts.password)
+    if "," in f"{username}{password}":
+        raise BadRedisUrl("RERANK_REDIS_URL: Feast's connection string cannot hold a comma in user or password")
+    return Endpoint(parts.hostname, port, int(db), username, password, parts.scheme == "rediss", timeout_s)
+
+
+def _decoded(text: str | None) -> str | None:
+    return unquote(text) if text else None

@@ -1,0 +1,232 @@
+"""``python -m training.train``: fit, judge, register, and promote if it has earned it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from feature_repo.contract import current_contract
+from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.log_writer import DatasetError
+from infra.model_contract import ModelContract
+from infra.model_store import BrokenModel, ModelStore
+from infra.progress import step
+from infra.ranker import LightGbmRanker, Ranker, score_groups
+from infra.settings import Settings
+from training import plots
+from training.baselines import baselines
+from training.evaluation import (
+    DECIDING,
+    Judgement,
+    calibration,
+    coldness_slices,
+    coverage,
+    judge,
+    without_positive,
+)
+from training.lambdamart import Fitted, fit
+from training.metrics_table import metrics_table
+from training.promotion import Decision, decide
+from training.ranking_data import BadTrainingSet, RankingData, fingerprint, load_splits
+from training.run_files import read_csv, write_csv, write_json
+from training.training_set import TRAINING_SET_FILE
+
+RUN_FOLDER = "run"
+MODEL, CHAMPION = "lambdamart", "champion"
+
+
+def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
+    """The whole run; returns what metrics.json holds. ``params`` is the ``train`` part of params.yaml.
+
+    Raises DatasetError or BadTrainingSet.
+    """
+    contract = current_contract(settings.dataset, declaration_of(settings))
+    path = settings.training_dir / TRAINING_SET_FILE
+    with step("reading the training set"):
+        data = load_splits(path, contract.feature_names)
+    print("  fitting LambdaMART ...", file=sys.stderr)
+    fitted = fit(data["train"], data["validation"], params, settings.threads)
+    ranker = LightGbmRanker(fitted.booster, contract.feature_names, settings.threads)
+    store = ModelStore(settings)
+    rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names, int(params["seed"]))}
+    champion = _comparable_champion(store, contract)
+    if champion is not None:
+        rankers[CHAMPION] = champion
+    with step("judging on the test slates"):
+        judgement = judge(rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"]))
+    best = max((name for name in rankers if name not in (MODEL, CHAMPION)), key=judgement.mean)
+    decision = decide(
+        judgement.difference(MODEL, best), best, judgement.difference(MODEL, CHAMPION) if champion else None
+    )
+    metrics = _metrics(settings, data, judgement, best, decision, fitted)
+    metrics["shuffled_label"] = _shuffled_label(rankers, data["test"], judgement)
+    folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
+    with step("registering"):
+        _register(store, rankers, contract, best, decision, metrics, folder, params, fingerprint(path))
+    return metrics
+
+
+def _comparable_champion(store: ModelStore, contract: ModelContract) -> Ranker | None:
+    """The present champion, if it can score the same matrix. A baseline does not count as a champion."""
+    found = store.champion()
+    if found is None or found.tags.get("kind") != "lightgbm":
+        return None
+    try:
+        champion = store.load_version(found)
+    except BrokenModel as error:
+        print(f"  the champion cannot be loaded and is not compared: {error}", file=sys.stderr)
+        return None
+    if champion.contract.feature_names != contract.feature_names:
+        print("  the champion has other features and is not compared", file=sys.stderr)
+        return None
+    return champion.ranker
+
+
+def _metrics(
+    settings: Settings,
+    data: dict[str, RankingData],
+    judgement: Judgement,
+    best: str,
+    decision: Decision,
+    fitted: Fitted,
+) -> dict[str, Any]:
+    return {
+        "dataset": settings.dataset,
+        "model_name": settings.model_name,
+        "promoted": decision.promoted,
+        "decision": decision.reason,
+        "best_round": fitted.best_round,
+        "slates": {
+            **{name: len(split.sizes) for name, split in data.items()},
+            "test_without_positive": without_positive(data["test"]),
+        },
+        "rows": {name: len(split.labels) for name, split in data.items()},
+        "coverage": coverage(data["test"]),
+        "rankers": judgement.intervals(),
+        "paired": {"baseline": best, "metric": DECIDING, **asdict(judgement.difference(MODEL, best))},
+    }
+
+
+def _shuffled_label(rankers: dict[str, Ranker], test: RankingData, judgement: Judgement) -> dict[str, Any]:
+    """With labels dealt anew inside each slate the model must do no better than chance."""
+    dealt = judge(
+        {MODEL: rankers[MODEL], "random": rankers["random"]},
+        test.with_shuffled_labels(judgement.seed),
+        seed=judgement.seed,
+        resamples=judgement.resamples,
+    )
+    return {**dealt.intervals(), "difference": asdict(dealt.difference(MODEL, "random"))}
+
+
+def _write_run(
+    settings: Settings,
+    metrics: dict[str, Any],
+    fitted: Fitted,
+    ranker: LightGbmRanker,
+    data: dict[str, RankingData],
+    judgement: Judgement,
+) -> Path:
+    """All files of the run, complete or not at all. Returns the folder."""
+    final = settings.training_dir / RUN_FOLDER
+    folder = final.with_name(f".{RUN_FOLDER}.{os.getpid()}.part")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    scores = {name: score_groups(ranker, data[name].matrix, data[name].sizes) for name in ("validation", "test")}
+    slices = coldness_slices(scores["test"], data["test"], seed=judgement.seed, resamples=judgement.resamples)
+    gain, splits = (ranker.booster.feature_importance(kind) for kind in ("gain", "split"))
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "slices.json", slices)
+    write_csv(
+        folder / "importance.csv",
+        [
+            {"feature": name, "gain": float(g), "split": int(s)}
+            for name, g, s in zip(ranker.feature_names, gain, splits, strict=True)
+        ],
+    )
+    curve = zip(fitted.curve["train"], fitted.curve["validation"], strict=True)
+    write_csv(
+        folder / "learning_curve.csv",
+        [{"round": i + 1, "train": t, "validation": v} for i, (t, v) in enumerate(curve)],
+    )
+    write_csv(
+        folder / "calibration.csv",
+        calibration((scores["validation"], data["validation"]), (scores["test"], data["test"])),
+    )
+    shutil.rmtree(final, ignore_errors=True)
+    folder.rename(final)
+    return final
+
+
+def _register(
+    store: ModelStore,
+    rankers: dict[str, Ranker],
+    contract: ModelContract,
+    best: str,
+    decision: Decision,
+    metrics: dict[str, Any],
+    folder: Path,
+    params: dict[str, Any],
+    data_fingerprint: str,
+) -> None:
+    client = store.client
+    run_id = client.create_run(store.experiment_id(), run_name=MODEL).info.run_id
+    for name, value in {**{k: v for k, v in params.items() if k != "lightgbm"}, **params["lightgbm"]}.items():
+        client.log_param(run_id, name, value)
+    client.log_param(run_id, "training_set_sha256", data_fingerprint)
+    client.log_param(run_id, "contract_hash", contract.contract_hash)
+    for ranker, values in metrics["rankers"].items():
+        for metric, found in values.items():
+            client.log_metric(run_id, f"{ranker}.{metric.replace('@', '_at_')}", found["mean"])
+    client.log_artifacts(run_id, str(folder), "evaluation")
+    importance, curve = read_csv(folder / "importance.csv"), read_csv(folder / "learning_curve.csv")
+    for name, figure in {
+        "importance": plots.importance(importance),
+        "calibration": plots.calibration(read_csv(folder / "calibration.csv")),
+        "learning_curve": plots.learning_curve(curve, metrics["best_round"]),
+    }.items():
+        client.log_figure(run_id, figure, f"plots/{name}.png")
+    tags = {DECIDING: f"{metrics['rankers'][MODEL][DECIDING]['mean']:.4f}", "decision": decision.reason}
+    version = store.register(run_id, rankers[MODEL], contract, tags)
+    client.set_terminated(run_id)
+    if decision.promoted:
+        store.promote(version)
+        metrics["champion"] = MODEL
+    elif store.champion() is None:
+        fallback = client.create_run(store.experiment_id(), run_name=best).info.run_id
+        baseline_tags = {DECIDING: f"{metrics['rankers'][best][DECIDING]['mean']:.4f}", "baseline": best}
+        store.promote(store.register(fallback, rankers[best], contract, baseline_tags))
+        client.set_terminated(fallback)
+        metrics["champion"] = best
+    else:
+        metrics["champion"] = "unchanged"
+    write_json(folder / "metrics.json", metrics)
+
+
+def main() -> int:
+    settings = Settings()
+    params = yaml.safe_load(settings.params_file.read_text())["train"]
+    try:
+        metrics = train(settings, params)
+    except (DatasetError, BadTrainingSet) as error:
+        print(f"training.train: {error}", file=sys.stderr)
+        return 2
+    print(metrics_table(metrics["rankers"]))
+    print(f"\n{metrics['decision']}\nserved as champion: {metrics['champion']}")
+    print(f"coverage {metrics['coverage']:.3f}; slates {metrics['slates']}")
+    gap = metrics["shuffled_label"]["difference"]
+    print(f"labels shuffled: model - random = {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] {DECIDING}")
+    if np.isnan(metrics["paired"]["mean"]):
+        print("no test slate has a positive label", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
