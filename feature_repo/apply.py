@@ -8,12 +8,12 @@ from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.log_writer import DatasetError
 from feature_repo.feast_objects import feast_objects
 from feature_repo.store import open_store, write_feature_store_yaml
-from infra.redis_server import RedisError
+from infra.redis_server import RedisServerError
 from infra.settings import Settings
 
 
 def apply(settings: Settings) -> None:
-    """Register the data set's Feast objects. Raises DatasetError or RedisError."""
+    """Register the data set's Feast objects. Raises DatasetError or RedisServerError."""
     store = open_store(settings)
     store.apply(list(feast_objects(settings, declaration_of(settings))))
     write_feature_store_yaml(settings)
@@ -23,7 +23,7 @@ def main() -> int:
     settings = Settings()
     try:
         apply(settings)
-    except (DatasetError, RedisError) as error:
+    except (DatasetError, RedisServerError) as error:
         print(f"feature_repo.apply: {error}", file=sys.stderr)
         return 2
     print(f"applied to project {settings.dataset}")

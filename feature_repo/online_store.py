@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from pydantic import Field, StrictStr
 
 from infra.redis_server import endpoint
 from infra.settings import Settings
 
+BULK_TIMEOUT_S = 10.0  # a server that syncs its append-only file may pause longer than a request may wait
+
+
+def bulk_connection_string(settings: Settings) -> str:
+    """For ``feast apply`` and ``materialize``. Raises NoRedis."""
+    patient = replace(endpoint(settings), timeout_s=max(BULK_TIMEOUT_S, settings.redis_timeout_s))
+    return patient.feast_connection_string
+
 
 def _connection_string() -> str:
-    settings = Settings()
-    return endpoint(settings).feast_connection_string(settings.redis_timeout_s)
+    return bulk_connection_string(Settings())
 
 
 class ServedRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]

@@ -8,31 +8,44 @@ from typing import Any
 
 import yaml
 from feast import FeatureStore, RepoConfig
+from feast.infra.registry.file import FileRegistryStore
+from feast.repo_config import RegistryConfig
 
+from feature_repo.online_store import bulk_connection_string
 from infra.redis_server import endpoint
 from infra.settings import Settings
 
 REPO = Path(__file__).resolve().parent
 
 
+class LocalRegistryStore(FileRegistryStore):  # type: ignore[misc]
+    """Feast's registry file. Makes the folders above it, of which Feast makes only the last."""
+
+    def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
+        super().__init__(registry_config, repo_path)
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _config(settings: Settings) -> dict[str, Any]:
     body: dict[str, Any] = yaml.safe_load((REPO / "feature_store.yaml").read_text())
     body["project"] = settings.dataset
-    body["registry"] = str(settings.feast_registry.resolve())
+    body["registry"]["path"] = str(settings.feast_registry.resolve())
     return body
 
 
 def open_store(settings: Settings, *, offline: bool = True) -> FeatureStore:
     """``feature_store.yaml`` with this data set's project and registry.
 
-    ``offline=False`` leaves the offline store at Feast's default, so that a scorer needs no DuckDB.
-    Raises NoRedis when there is no Redis to talk to.
+    ``offline=False`` is the scorer's: it leaves the offline store at Feast's default, so that no DuckDB is
+    needed, and waits for Redis no longer than ``redis_timeout_s``; otherwise the patience is that of bulk
+    writes. Raises NoRedis when there is no Redis to talk to.
     """
     body = _config(settings)
-    if not offline:
+    if offline:
+        body["online_store"]["connection_string"] = bulk_connection_string(settings)
+    else:
         del body["offline_store"]
-    body["online_store"]["connection_string"] = endpoint(settings).feast_connection_string(settings.redis_timeout_s)
-    settings.feast_registry.parent.mkdir(parents=True, exist_ok=True)
+        body["online_store"]["connection_string"] = endpoint(settings).feast_connection_string
     return FeatureStore(config=RepoConfig(**body, repo_path=REPO))
 
 

@@ -11,3 +11,8 @@ def newest_event_us(dataset: str) -> str:
 def newest_score_us(dataset: str) -> str:
     """Newest moment at which a slate was scored: microseconds since the epoch, in decimal."""
     return f"rerank:{dataset}:newest_score_us"
+
+
+def materialized(dataset: str) -> str:
+    """Digest of the receipt of the materialization that filled this Redis last; an emptied Redis has none."""
+    return f"rerank:{dataset}:materialized"

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.ranker import Ranker, score_groups
-from training.bootstrap import Interval, interval, paired
-from training.metrics import evaluate
+from training.bootstrap import Interval, mean_interval, paired_difference
+from training.metrics import slate_metrics
 from training.ranking_data import RankingData
 
 Values = npt.NDArray[np.float64]
@@ -40,18 +40,23 @@ class Judgement:
 
     def difference(self, ours: str, theirs: str) -> Interval:
         """Paired difference in the deciding metric."""
-        return paired(
-            self.per_slate[ours][DECIDING], self.per_slate[theirs][DECIDING], seed=self.seed, resamples=self.resamples
+        return paired_difference(
+            self.per_slate[ours][DECIDING], self.per_slate[theirs][DECIDING], self.seed, self.resamples
         )
 
     def _interval(self, values: Values) -> Interval:
-        return interval(values, seed=self.seed, resamples=self.resamples)
+        return mean_interval(values, self.seed, self.resamples)
 
 
-def judge(rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int) -> Judgement:
+def judge(
+    rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int, threads: int = 1
+) -> Judgement:
     """Rankers must share ``data.feature_names``."""
-    scores = {name: score_groups(ranker, data.matrix, data.sizes) for name, ranker in rankers.items()}
-    return Judgement({name: evaluate(values, data.judged) for name, values in scores.items()}, seed, resamples)
+    per_slate = {}
+    for name, ranker in rankers.items():
+        scores = score_groups(ranker, data.matrix, data.sizes, threads)
+        per_slate[name] = dict(slate_metrics(data.scored(scores)).values)
+    return Judgement(per_slate, seed, resamples)
 
 
 def coverage(data: RankingData) -> float:
@@ -65,12 +70,12 @@ def without_positive(data: RankingData) -> int:
 
 def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: int) -> dict[str, dict[str, Any]]:
     """NDCG@10 by the user's orders so far, and by the item's orders the share of positives in the first 10."""
-    per_slate = evaluate(scores, data.judged)[DECIDING]
+    per_slate = slate_metrics(data.scored(scores)).values[DECIDING]
     orders = np.nan_to_num(data.column("user_orders_all")[data.starts])
     users = {
-        _label(low, high): asdict(
-            interval(per_slate[(orders >= low) & (orders < high)], seed=seed, resamples=resamples)
-        )
+        _label(low, high): {
+            DECIDING: asdict(mean_interval(per_slate[(orders >= low) & (orders < high)], seed, resamples))
+        }
         for low, high in USER_ORDERS
     }
     group = np.repeat(np.arange(len(data.sizes)), data.sizes)
@@ -82,8 +87,8 @@ def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: 
     items = {}
     for low, high in ITEM_ORDERS:
         hit = (rank < 10).astype(np.float64)[positive & (sold >= low) & (sold < high)]
-        items[_label(low, high)] = asdict(interval(hit, seed=seed, resamples=resamples))
-    return {"user_orders": users, "item_orders_28d": items}
+        items[_label(low, high)] = {"hit@10": asdict(mean_interval(hit, seed, resamples))}
+    return {"user_coldness": users, "item_coldness": items}
 
 
 def calibration(fitted_on: tuple[Values, RankingData], tested_on: tuple[Values, RankingData]) -> list[dict[str, float]]:

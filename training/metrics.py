@@ -1,86 +1,139 @@
-"""Ranking metrics, one value per slate, ties counted against the ranker.
+"""Ranking metrics, one value per slate, for many slates at once.
 
-Among candidates of equal score the one with the smaller label is taken to stand first, so that a ranker
-that scores everything alike gets what the worst order would. NaN scores stand last. NDCG, MRR and MAP are
-NaN for a slate without a positive; recall@25 divides by everything the user wanted, in the slate or not.
+The order is by score, and ties count AGAINST the scorer: of equal scores the lower label comes first, and
+NaN scores come last, tied among themselves. With rel_i the label at place i (from 1) and P positives
+(label > 0) in the slate:
+
+    ndcg@k     sum_{i<=k} (2^rel_i - 1) / log2(i + 1), over the same sum in the best order    Burges 2010
+    mrr        1 / place of the first positive
+    map@10     sum_{i<=10} [rel_i > 0] precision(i) / min(P, 10)
+    recall@25  positives among the first 25 / relevant_total
+
+The first three are NaN where P = 0, recall where relevant_total = 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
+from infra.ranker import Doubles, Integers, group_starts
 
-NDCG_AT = (5, 10, 25)
-METRICS = (*(f"ndcg@{k}" for k in NDCG_AT), "mrr", "map@10", "recall@25")
+METRICS = ("ndcg@5", "ndcg@10", "ndcg@25", "mrr", "map@10", "recall@25")
+NDCG_DEPTHS = (5, 10, 25)
+MAP_DEPTH = 10
+RECALL_DEPTH = 25
+MAX_LABEL = 30
 
 
-class BadGroups(ValueError):
-    """Group sizes that are not positive or do not sum to the number of rows."""
+class BadSlates(ValueError):
+    """Scores, labels and slates that do not fit together."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What happened to the candidates of many slates.
+class ScoredSlates:
+    """Slates one after another, with the scores of one ranker.
 
-    labels:         (n,) int, 0 is nothing
-    sizes:          (g,) int, rows per slate, sums to n
-    relevant_total: (g,) int, items the user wanted, in the slate or not
+    scores:         (n,) float64, higher first, NaN last
+    labels:         (n,) integer gains, 0 to 30; above 0 is a positive
+    sizes:          (g,) rows of each slate, positive, summing to n
+    relevant_total: (g,) items the user wanted, in the slate or not; at least the slate's positives
+
+    Raises BadSlates, and BadGroups (``infra.ranker``) for sizes that do not cut the rows.
     """
 
-    labels: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.int64]
-    relevant_total: npt.NDArray[np.int64]
+    scores: Doubles
+    labels: npt.NDArray[Any]
+    sizes: npt.NDArray[Any]
+    relevant_total: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
-        if (self.sizes <= 0).any() or self.sizes.sum() != len(self.labels):
-            raise BadGroups(f"sizes must be positive and sum to {len(self.labels)} rows, not {self.sizes.sum()}")
+        for field in fields(self):
+            if np.ndim(getattr(self, field.name)) != 1:
+                raise BadSlates(f"{field.name} must have one dimension, not {np.ndim(getattr(self, field.name))}")
+        if len(self.scores) != len(self.labels):
+            raise BadSlates(f"{len(self.scores)} scores, but {len(self.labels)} labels")
+        starts = group_starts(self.sizes, len(self.scores))
+        self._check_labels()
+        self._check_totals(np.add.reduceat((self.labels > 0).astype(np.int64), starts))
+
+    def _check_labels(self) -> None:
+        if not np.issubdtype(self.labels.dtype, np.integer):
+            raise BadSlates(f"labels must be integers, not {self.labels.dtype}")
+        bad = (self.labels < 0) | (self.labels > MAX_LABEL)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise BadSlates(f"row {row} has label {self.labels[row]}, outside 0 to {MAX_LABEL}")
+
+    def _check_totals(self, positives: Integers) -> None:
         if len(self.relevant_total) != len(self.sizes):
-            raise BadGroups(f"relevant_total has {len(self.relevant_total)} values for {len(self.sizes)} slates")
+            raise BadSlates(f"{len(self.relevant_total)} values of relevant_total, but {len(self.sizes)} slates")
+        short = ~(self.relevant_total >= positives)  # so written, NaN is short too
+        if short.any():
+            slate = int(np.argmax(short))
+            raise BadSlates(
+                f"slate {slate} holds {positives[slate]} positives, but relevant_total is {self.relevant_total[slate]}"
+            )
 
 
-def evaluate(scores: Values, judged: Judged) -> dict[str, Values]:
-    """Every metric of METRICS, each (g,) float64."""
-    if len(scores) != len(judged.labels):
-        raise BadGroups(f"{len(scores)} scores for {len(judged.labels)} rows")
-    group = np.repeat(np.arange(len(judged.sizes)), judged.sizes)
-    starts = np.cumsum(judged.sizes) - judged.sizes
-    position = np.arange(len(group)) - starts[group]
-    key = np.where(np.isnan(scores), -np.inf, scores)
-    labels = judged.labels[np.lexsort((judged.labels, -key, group))]
-    ideal = judged.labels[np.lexsort((-judged.labels, group))]
-    positives = np.add.reduceat(labels > 0, starts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = {f"ndcg@{k}": _dcg(labels, position, starts, k) / _dcg(ideal, position, starts, k) for k in NDCG_AT}
-        found["mrr"] = np.where(positives > 0, np.maximum.reduceat((labels > 0) / (position + 1.0), starts), np.nan)
-        found["map@10"] = _average_precision(labels, position, starts, positives, 10)
-        top = np.add.reduceat((labels > 0) & (position < 25), starts)
-        found["recall@25"] = np.where(judged.relevant_total > 0, top / judged.relevant_total, np.nan)
-    return found
+@dataclass(frozen=True)
+class SlateMetrics:
+    """``values``: metric name -> (g,) float64, NaN where undefined. ``without_positive`` counts such slates."""
+
+    values: Mapping[str, Doubles]
+    without_positive: int
 
 
-def _dcg(
-    labels: npt.NDArray[np.int64], position: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], k: int
-) -> Values:
-    """Sum of (2^label - 1) / log2(position + 2) over the first k. Burges et al. 2005."""
-    gain = np.where(position < k, (2.0**labels - 1) / np.log2(position + 2.0), 0.0)
-    return np.asarray(np.add.reduceat(gain, starts), dtype=np.float64)
+def slate_metrics(slates: ScoredSlates) -> SlateMetrics:
+    """All of METRICS for every slate."""
+    starts = group_starts(slates.sizes, len(slates.labels))
+    place = np.arange(len(slates.labels)) - np.repeat(starts, slates.sizes)  # (n,) from 0, within the slate
+    labels = slates.labels[_scored_order(slates)].astype(np.int64)
+    ideal = slates.labels[np.lexsort((-slates.labels.astype(np.int64), _groups(slates.sizes)))].astype(np.int64)
+    hits = labels > 0
+    positives = np.add.reduceat(hits.astype(np.int64), starts)
+    values = {
+        **{f"ndcg@{k}": _dcg(labels, place, starts, k) / _positive(_dcg(ideal, place, starts, k)) for k in NDCG_DEPTHS},
+        "mrr": _reciprocal_rank(hits, place, starts, positives),
+        f"map@{MAP_DEPTH}": _average_precision(hits, place, starts) / _positive(np.minimum(positives, MAP_DEPTH)),
+        f"recall@{RECALL_DEPTH}": np.add.reduceat((hits & (place < RECALL_DEPTH)).astype(np.float64), starts)
+        / _positive(slates.relevant_total),
+    }
+    return SlateMetrics(values, int((positives == 0).sum()))
 
 
-def _average_precision(
-    labels: npt.NDArray[np.int64],
-    position: npt.NDArray[np.int64],
-    starts: npt.NDArray[np.int64],
-    positives: npt.NDArray[np.int64],
-    k: int,
-) -> Values:
-    """Mean over min(positives, k) of the precision at each positive among the first k."""
-    relevant = (labels > 0).astype(np.float64)
-    running = np.cumsum(relevant)
-    before = (running - relevant)[starts]
-    seen = running - np.repeat(before, np.diff(np.append(starts, len(labels))))
-    precision = np.where((relevant > 0) & (position < k), seen / (position + 1.0), 0.0)
-    return np.asarray(np.add.reduceat(precision, starts) / np.minimum(positives, k), dtype=np.float64)
+def _groups(sizes: npt.NDArray[Any]) -> Integers:
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def _scored_order(slates: ScoredSlates) -> npt.NDArray[np.intp]:
+    unknown = np.isnan(slates.scores)
+    descending = np.where(unknown, 0.0, -slates.scores)
+    return np.lexsort((slates.labels, descending, unknown, _groups(slates.sizes)))
+
+
+def _dcg(labels: Integers, place: Integers, starts: Integers, depth: int) -> Doubles:
+    gain = np.where(place < depth, (2.0**labels - 1.0) / np.log2(place + 2.0), 0.0)
+    return np.add.reduceat(gain, starts)
+
+
+def _reciprocal_rank(hits: npt.NDArray[np.bool_], place: Integers, starts: Integers, positives: Integers) -> Doubles:
+    first = np.minimum.reduceat(np.where(hits, place + 1.0, np.inf), starts)
+    return np.where(positives > 0, 1.0 / first, np.nan)
+
+
+def _average_precision(hits: npt.NDArray[np.bool_], place: Integers, starts: Integers) -> Doubles:
+    """Sum of the precisions at the hits of the first MAP_DEPTH places, (g,)."""
+    so_far: Integers = np.cumsum(hits, dtype=np.int64)
+    before: Integers = so_far[starts] - hits[starts]  # hits of all earlier slates
+    within: Integers = so_far - before[np.cumsum(place == 0) - 1]
+    return np.add.reduceat(np.where(hits & (place < MAP_DEPTH), within / (place + 1.0), 0.0), starts)
+
+
+def _positive(denominator: npt.NDArray[Any]) -> Doubles:
+    """NaN in the place of 0, so that the quotient is undefined without a warning."""
+    return np.where(denominator > 0, denominator.astype(np.float64), np.nan)

@@ -1,80 +1,99 @@
-"""Figures of a training run, each a pure function from its data."""
+"""Plots of a training run: data in, a matplotlib figure out. Nothing is shown, saved or kept open."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from training.bootstrap import Interval
+from training.run_results import Columns, RankerMetrics
 
-def _figure(title: str, height: float = 3.6) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(7.2, height), layout="constrained")
+INK, MUTED, ACCENT, GRID = "#24292f", "#8a94a0", "#0b62a4", "#e3e6ea"
+WIDTH = 7.2  # inches
+IMPORTANCE_SHOWN = 25
+
+
+def importance_bars(importance: Sequence[tuple[str, float, float]]) -> Figure:
+    """``importance``: (feature, gain, split), largest gain first; the first 25 are drawn as shares of all gain."""
+    shown = list(importance)[:IMPORTANCE_SHOWN][::-1]
+    total = sum(gain for _, gain, _ in importance) or 1.0
+    figure, axes = _figure(0.24 * len(shown) + 1.0)
+    axes.barh([_plain(name) for name, _, _ in shown], [gain / total for _, gain, _ in shown], color=ACCENT, height=0.7)
+    axes.set_xlabel("share of the total gain")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def learning_curve(curve: Columns) -> Figure:
+    """NDCG@10 by boosting iteration, with the iteration that is best on validation."""
+    figure, axes = _figure(3.4)
+    iteration, validation = curve["iteration"], curve["validation_ndcg10"]
+    axes.plot(iteration, curve["train_ndcg10"], color=MUTED, label="train")
+    axes.plot(iteration, validation, color=ACCENT, label="validation")
+    if len(validation) and not np.isnan(validation).all():
+        best = int(np.nanargmax(validation))
+        axes.plot(iteration[best], validation[best], "o", color=ACCENT, label=f"best: {iteration[best]:.0f}")
+    axes.set_xlabel("iteration")
+    axes.set_ylabel("NDCG@10")
+    axes.legend(frameon=False)
+    return figure
+
+
+def calibration(bins: Columns) -> Figure:
+    """Observed share of positives by bin of the score; the larger the dot, the more rows."""
+    figure, axes = _figure(3.4)
+    largest = float(np.nanmax(bins["rows"])) if len(bins["rows"]) else 1.0
+    axes.plot(bins["predicted"], bins["observed"], color=GRID, zorder=1)
+    axes.scatter(bins["predicted"], bins["observed"], s=12 + 90 * bins["rows"] / largest, color=ACCENT, zorder=2)
+    axes.set_xlabel("score (mean of the bin)")
+    axes.set_ylabel("share of positives")
+    axes.set_ylim(bottom=0)
+    return figure
+
+
+def metric_intervals(rankers: RankerMetrics, metric: str, highlighted: Sequence[str] = ()) -> Figure:
+    """Mean and 95 % interval of one metric for each ranker, best on top, the ``highlighted`` ones in colour."""
+    return _intervals({n: found[metric] for n, found in rankers.items() if metric in found}, metric, highlighted, True)
+
+
+def slice_intervals(slices: RankerMetrics, metric: str = "ndcg@10") -> Figure:
+    """Mean and 95 % interval of one metric for each slice, in the given order, with its slates."""
+    found = {f"{name} ({m[metric].slates:,})": m[metric] for name, m in slices.items() if metric in m}
+    return _intervals(found, metric, tuple(found), False)
+
+
+def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[str], best_first: bool) -> Figure:
+    known = [(name, interval) for name, interval in rows.items() if not math.isnan(interval.mean)]
+    if best_first:
+        known.sort(key=lambda row: -row[1].mean)
+    known.reverse()  # the axis runs upwards
+    figure, axes = _figure(0.34 * len(known) + 1.0)
+    for y, (name, interval) in enumerate(known):
+        colour = ACCENT if name in highlighted else MUTED
+        axes.plot([interval.low, interval.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+        axes.plot(interval.mean, y, "o", color=colour, markersize=6)
+    axes.set_yticks(range(len(known)), [_plain(name) for name, _ in known])
+    axes.set_ylim(-0.6, len(known) - 0.4)
+    axes.set_xlabel(f"{metric.upper()}, mean over slates with 95 % interval")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH, max(height, 1.6)), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
     return figure, axes
 
 
-def ranker_metrics(rankers: Mapping[str, Mapping[str, Mapping[str, float]]], metric: str) -> Figure:
-    """One bar a ranker with its 95 % interval."""
-    figure, axes = _figure(f"{metric} on the test slates, 95 % intervals")
-    names = sorted(rankers, key=lambda name: rankers[name][metric]["mean"])
-    means = [rankers[name][metric]["mean"] for name in names]
-    errors = [
-        [mean - rankers[name][metric]["low"] for mean, name in zip(means, names, strict=True)],
-        [rankers[name][metric]["high"] - mean for mean, name in zip(means, names, strict=True)],
-    ]
-    axes.barh(names, means, xerr=errors, color="#4472a8", ecolor="#222222", capsize=3)
-    axes.set_xlabel(metric)
-    return figure
-
-
-def importance(rows: Sequence[Mapping[str, str]], most: int = 25) -> Figure:
-    top = sorted(rows, key=lambda row: float(row["gain"]))[-most:]
-    figure, axes = _figure(f"Gain of the {len(top)} strongest features", height=6.0)
-    axes.barh([row["feature"] for row in top], [float(row["gain"]) for row in top], color="#4472a8")
-    axes.set_xlabel("total gain")
-    return figure
-
-
-def learning_curve(rows: Sequence[Mapping[str, str]], best_round: int) -> Figure:
-    figure, axes = _figure("NDCG@10 by boosting round")
-    rounds = [int(row["round"]) for row in rows]
-    for name in ("train", "validation"):
-        axes.plot(rounds, [float(row[name]) for row in rows], label=name)
-    axes.axvline(best_round, color="#888888", linestyle=":", label="best round")
-    axes.set_xlabel("round")
-    axes.legend()
-    return figure
-
-
-def calibration(rows: Sequence[Mapping[str, str]]) -> Figure:
-    figure, axes = _figure("Calibration: share of positives by tenth of the score")
-    predicted = [float(row["predicted"]) for row in rows]
-    observed = [float(row["observed"]) for row in rows]
-    limit = max(*predicted, *observed, 1e-9)
-    axes.plot([0, limit], [0, limit], color="#888888", linestyle=":")
-    axes.plot(predicted, observed, marker="o", color="#4472a8")
-    axes.set_xlabel("predicted (Platt scaling of the validation split)")
-    axes.set_ylabel("observed in the test split")
-    return figure
-
-
-def slices(groups: Mapping[str, Mapping[str, float]], title: str, unit: str) -> Figure:
-    figure, axes = _figure(title)
-    names = [name for name, value in groups.items() if value["slates"]]
-    means = [groups[name]["mean"] for name in names]
-    axes.errorbar(
-        range(len(names)),
-        means,
-        yerr=[
-            [m - groups[n]["low"] for m, n in zip(means, names, strict=True)],
-            [groups[n]["high"] - m for m, n in zip(means, names, strict=True)],
-        ],
-        marker="o",
-        linestyle="none",
-        capsize=3,
-    )
-    axes.set_xticks(range(len(names)), [f"{name}\n({groups[name]['slates']:.0f})" for name in names])
-    axes.set_ylabel(unit)
-    return figure
+def _plain(name: str) -> str:
+    """Names are text: matplotlib would read what stands between two dollar signs as mathematics."""
+    return name.replace("$", r"\$")

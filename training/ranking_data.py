@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from infra.ranker import Floats
-from training.metrics import Judged
+from infra.ranker import Doubles, Floats
+from training.metrics import ScoredSlates
 
 
 class BadTrainingSet(ValueError):
@@ -30,9 +30,9 @@ class RankingData:
     relevant_total: npt.NDArray[np.int64]
     feature_names: tuple[str, ...]
 
-    @cached_property
-    def judged(self) -> Judged:
-        return Judged(self.labels, self.sizes, self.relevant_total)
+    def scored(self, scores: Doubles) -> ScoredSlates:
+        """These slates with one ranker's scores."""
+        return ScoredSlates(scores, self.labels, self.sizes, self.relevant_total)
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:

@@ -53,9 +53,9 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
         data = load_splits(path, contract.feature_names)
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params, settings.threads)
-    ranker = LightGbmRanker(fitted.booster, contract.feature_names, settings.threads)
+    ranker = LightGbmRanker(fitted.booster, contract.feature_names)
     store = ModelStore(settings)
-    rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names, int(params["seed"]))}
+    rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
     champion = _comparable_champion(store, contract)
     if champion is not None:
         rankers[CHAMPION] = champion
@@ -138,7 +138,10 @@ def _write_run(
     folder = final.with_name(f".{RUN_FOLDER}.{os.getpid()}.part")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    scores = {name: score_groups(ranker, data[name].matrix, data[name].sizes) for name in ("validation", "test")}
+    scores = {
+        name: score_groups(ranker, data[name].matrix, data[name].sizes, settings.threads)
+        for name in ("validation", "test")
+    }
     slices = coldness_slices(scores["test"], data["test"], seed=judgement.seed, resamples=judgement.resamples)
     gain, splits = (ranker.booster.feature_importance(kind) for kind in ("gain", "split"))
     write_json(folder / "metrics.json", metrics)
@@ -153,7 +156,7 @@ def _write_run(
     curve = zip(fitted.curve["train"], fitted.curve["validation"], strict=True)
     write_csv(
         folder / "learning_curve.csv",
-        [{"round": i + 1, "train": t, "validation": v} for i, (t, v) in enumerate(curve)],
+        [{"iteration": i + 1, "train_ndcg10": t, "validation_ndcg10": v} for i, (t, v) in enumerate(curve)],
     )
     write_csv(
         folder / "calibration.csv",
@@ -192,7 +195,7 @@ def _register(
         "learning_curve": plots.learning_curve(curve, metrics["best_round"]),
     }.items():
         client.log_figure(run_id, figure, f"plots/{name}.png")
-    tags = {DECIDING: f"{metrics['rankers'][MODEL][DECIDING]['mean']:.4f}", "decision": decision.reason}
+    tags = {"ndcg_at_10": f"{metrics['rankers'][MODEL][DECIDING]['mean']:.4f}", "decision": decision.reason}
     version = store.register(run_id, rankers[MODEL], contract, tags)
     client.set_terminated(run_id)
     if decision.promoted:
@@ -200,7 +203,7 @@ def _register(
         metrics["champion"] = MODEL
     elif store.champion() is None:
         fallback = client.create_run(store.experiment_id(), run_name=best).info.run_id
-        baseline_tags = {DECIDING: f"{metrics['rankers'][best][DECIDING]['mean']:.4f}", "baseline": best}
+        baseline_tags = {"ndcg_at_10": f"{metrics['rankers'][best][DECIDING]['mean']:.4f}", "baseline": best}
         store.promote(store.register(fallback, rankers[best], contract, baseline_tags))
         client.set_terminated(fallback)
         metrics["champion"] = best

@@ -23,7 +23,7 @@ from feature_repo.duck import connect
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import TIMESTAMP, Declaration
 from feature_repo.store import open_store
-from infra.redis_server import RedisError
+from infra.redis_server import RedisServerError
 from infra.settings import Settings
 from training.point_in_time import PointInTimeReader, bound_memory
 from training.time_split import BadSplit, TimeSplit, time_split
@@ -49,7 +49,7 @@ def training_schema(declaration: Declaration) -> pa.Schema:
 
 
 def write_training_set(settings: Settings, split_params: dict[str, Any] | None) -> None:
-    """Raises DatasetError, BadSplit or RedisError; the file appears complete or not at all."""
+    """Raises DatasetError, BadSplit or RedisServerError; the file appears complete or not at all."""
     declaration = declaration_of(settings)
     bound_memory(settings)
     reader = PointInTimeReader(open_store(settings), declaration)
@@ -135,7 +135,7 @@ def main() -> int:
     params = yaml.safe_load(settings.params_file.read_text())
     try:
         write_training_set(settings, (params.get("split") or {}).get(settings.dataset))
-    except (DatasetError, BadSplit, RedisError) as error:
+    except (DatasetError, BadSplit, RedisServerError) as error:
         print(f"training.training_set: {error}", file=sys.stderr)
         return 2
     return 0

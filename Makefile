@@ -1,0 +1,46 @@
+# One verb per job; CI calls the same verbs.
+PYTHON ?= python3.11
+BIN := .venv/bin
+DATASET := $(shell sed -n 's/^dataset: *//p' params.yaml)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+export FEAST_USAGE := false
+
+.PHONY: run pipeline serve test check lint types clean
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline]'
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,test]'
+	touch $@
+
+# Everything, from nothing to an answering scorer; Ctrl-C stops the scorer and Redis.
+run: .venv/installed
+	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/run.sh
+
+# The pipeline alone; Redis is left running.
+pipeline: .venv/installed
+	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh
+
+# The scorer alone, over what the pipeline left.
+serve: .venv/installed
+	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/serve.sh
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=85
+
+check: lint types test
+
+lint: .venv/installed-test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/installed-test
+	$(BIN)/mypy
+
+clean:
+	-$(BIN)/python -m infra.redis_server stop
+	rm -rf .venv data var dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Redis, the clock, then the pipeline up to a filled Redis.
+set -euo pipefail
+python -m infra.redis_server start
+# The log and what was served since decide where replayed time begins; a first run has neither yet.
+dvc repro --quiet validate_log
+python -m infra.anchor
+python -m feature_repo.materialize --check
+dvc repro
