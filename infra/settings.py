@@ -1,7 +1,7 @@
 """Every setting of the system, read once from the environment.
 
 A ``main`` or a fixture builds one :class:`Settings` and passes it down; nothing else reads
-``os.environ``. Each field is an environment variable ``RERANK_<FIELD>`` (see ``.env.example``).
+the environment. Each field is an environment variable ``RERANK_<FIELD>`` (see ``.env.example``).
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def query() -> str:
             buyers_28d, revenue_28d,
             price::DOUBLE / nullif(mean_price, 0) AS price_vs_history,
             price::DOUBLE / nullif(category_price::DOUBLE, 0) AS price_vs_category,
-            coalesce(category_orders, 0) AS category_orders_28d,
+            CASE WHEN category_id IS NOT NULL THEN coalesce(category_orders, 0) END AS category_orders_28d,
             epoch_us(least(first_event, first_version)) AS first_seen_us,
             epoch_us(last_order) AS last_order_us
         FROM priced, first_events

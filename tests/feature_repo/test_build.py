@@ -1,0 +1,252 @@
+"""The built tables against plain-Python definitions, on small random logs."""
+
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from operator import itemgetter
+
+import pyarrow.parquet as pq
+import pytest
+
+from feature_repo.build.__main__ import build, main
+from feature_repo.build.item_companions import snapshots
+from feature_repo.build.log_views import last_midnight
+from feature_repo.schema import HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
+from infra.settings import Settings
+from tests.small_log import DECLARATION, at, event, impression, item, write_log
+
+DAYS = 45
+DAY = timedelta(days=1)
+
+
+def random_events(seed: int) -> list[dict]:
+    rng = random.Random(seed)
+    found = []
+    for number in range(260):
+        when = at(seconds=rng.randrange(DAYS * 86_400))
+        if rng.random() < 0.1:
+            when = last_midnight(when)  # exactly on the boundary
+        action = rng.choice(["view", "add_to_cart", "order", "order"])
+        name = rng.choice("abcd")
+        found.append(
+            event(
+                number,
+                when,
+                action,
+                name,
+                user_id=rng.choice("uvw"),
+                session_id=f"s{when.date()}{rng.choice('uv')}",
+                category_id={"a": "x", "b": "x"}.get(name, "y"),
+                value=round(rng.uniform(1, 9), 2) if action == "order" else None,
+            )
+        )
+    return found
+
+
+def items_with_prices() -> list[dict]:
+    return [
+        item("a", category_id="x", price=1.0),
+        item("a", category_id="x", price=3.0, valid_from_ts=at(10, 5)),
+        item("b", category_id="x", price=5.0),
+        item("c", category_id="y", price=None),
+        item("d", category_id="y", price=4.0, valid_from_ts=at(3)),
+    ]
+
+
+def built(tmp_path, name: str, events: list[dict], until: datetime | None = None) -> Settings:
+    settings = Settings(data_dir=tmp_path / name, state_dir=tmp_path / "var", dataset="tiny", threads=1)
+    write_log(
+        settings.log_dir,
+        items=items_with_prices(),
+        events=events,
+        impressions=[impression("1", 0, at(DAYS), "a", 1)],
+    )
+    build(settings, until)
+    return settings
+
+
+def rows(settings: Settings, view: str) -> list[dict]:
+    return pq.read_table(settings.features_dir / f"{view}.parquet").to_pylist()
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    events = random_events(1)
+    return built(tmp_path_factory.mktemp("build"), "a", events), events
+
+
+def orders_of(events, midnight, days, **equal):
+    return [
+        e
+        for e in events
+        if e["action"] == "order"
+        and midnight - days * DAY <= e["received_ts"] < midnight
+        and all(e[k] == v for k, v in equal.items())
+    ]
+
+
+def test_item_windows_equal_their_definition_at_every_row(log):
+    settings, events = log
+    found = rows(settings, "item_windows")
+    assert len(found) > 100
+    first_view = min(e["received_ts"] for e in events if e["action"] == "view")
+    for row in found:
+        midnight, name = row["event_timestamp"], row["item_id"]
+        for days in (1, 7, 28):
+            assert row[f"orders_{days}d"] == len(orders_of(events, midnight, days, item_id=name))
+            viewed = [
+                e for e in events
+                if e["action"] == "view" and e["item_id"] == name
+                and midnight - days * DAY <= e["received_ts"] < midnight
+            ]  # fmt: skip
+            assert row[f"views_{days}d"] == (len(viewed) if first_view < midnight else None)
+        month = orders_of(events, midnight, 28, item_id=name)
+        assert row["buyers_28d"] == len({(e["user_id"], e["received_ts"].date()) for e in month})
+        assert row["revenue_28d"] == pytest.approx(sum(e["value"] for e in month), rel=1e-6)
+        category = "x" if name in "ab" else "y"
+        sold = len(orders_of(events, midnight, 28, category_id=category))
+        known = name != "d" or midnight > at(3)  # its first attributes
+        assert row["category_orders_28d"] == (sold if known else None)
+        ever = [e["received_ts"] for e in orders_of(events, midnight, 10_000, item_id=name)]
+        assert row["last_order_us"] == (int(max(ever).timestamp() * 1e6) if ever else None)
+
+
+def test_prices_are_compared_with_their_history_and_category(log):
+    settings, _ = log
+    by_day = {(r["item_id"], r["event_timestamp"]): r for r in rows(settings, "item_windows")}
+    first, after = by_day["a", at(1)], by_day["a", at(11)]
+    assert first["price_vs_history"] == 1
+    assert first["price_vs_category"] == pytest.approx(1 / 3)  # a costs 1, b costs 5
+    assert after["price_vs_history"] == pytest.approx(3 / 2)
+    assert after["price_vs_category"] == pytest.approx(3 / 4)
+    assert all(r["price_vs_history"] is None for r in rows(settings, "item_windows") if r["item_id"] == "c")
+
+
+def test_there_is_a_row_wherever_a_value_changes_and_at_least_every_half_ttl(log):
+    settings, events = log
+    for view in (ITEM_WINDOWS, USER_WINDOWS):
+        by_key: dict[str, list[datetime]] = {}
+        for row in rows(settings, view.name):
+            by_key.setdefault(row[view.join_key], []).append(row["event_timestamp"])
+        for stamps in by_key.values():
+            assert len(set(stamps)) == len(stamps)
+            assert all(later - earlier <= view.ttl / 2 for earlier, later in pairwise(stamps))
+    stamps = {(r["item_id"], r["event_timestamp"]): r["orders_7d"] for r in rows(settings, "item_windows")}
+    for name in "abcd":
+        before = None
+        for day in range(2, DAYS + 1):
+            now = len(orders_of(events, at(day), 7, item_id=name))
+            if before is not None and now != before:
+                assert stamps[name, at(day)] == now
+            before = now
+
+
+def test_user_windows_equal_their_definition_at_every_row(log):
+    settings, events = log
+    for row in rows(settings, "user_windows"):
+        midnight, user = row["event_timestamp"], row["user_id"]
+        ever = orders_of(events, midnight, 10_000, user_id=user)
+        month = orders_of(events, midnight, 28, user_id=user)
+        assert row["user_items_28d"] == len(month)
+        assert row["user_orders_28d"] == len({(e["session_id"], e["received_ts"].date()) for e in month})
+        assert row["user_spend_28d"] == pytest.approx(sum(e["value"] for e in month), rel=1e-6)
+        assert row["user_is_new"] == (not ever)
+        if ever:
+            assert row["user_mean_price"] == pytest.approx(sum(e["value"] for e in ever) / len(ever), rel=1e-6)
+
+
+def test_user_history_holds_each_item_once_latest_first(log):
+    settings, events = log
+    found = rows(settings, "user_history")
+    assert found
+    for row in found:
+        ever = orders_of(events, row["event_timestamp"], 10_000, user_id=row["user_id"])
+        counts = Counter(e["item_id"] for e in ever)
+        assert dict(zip(row["history_items"], row["history_counts"], strict=True)) == counts
+        latest = {e["item_id"]: e["received_ts"] for e in sorted(ever, key=lambda e: e["received_ts"])}
+        assert row["history_last_us"] == sorted((int(t.timestamp() * 1e6) for t in latest.values()), reverse=True)
+        assert len(row["history_items"]) <= HISTORY_LIMIT
+        assert set(row["history_categories"]) <= {"x", "y"}
+
+
+def test_companions_are_what_was_ordered_in_the_same_sessions(tmp_path):
+    events = []
+    for day in range(20):
+        for i, name in enumerate("ab" if day % 2 else "abc"):
+            events.append(event(day * 10 + i, at(day, i), "order", name, session_id=f"s{day}", value=1.0))
+    settings = built(tmp_path, "c", events)
+    midnight = snapshots(at(), at(DAYS))[-1]
+    row = next(r for r in rows(settings, "item_companions") if r["item_id"] == "a" and r["event_timestamp"] == midnight)
+    assert row["companion_items"] == ["b", "c"]
+    assert row["companion_shares"] == [1.0, 0.5]
+
+
+def test_an_item_that_lost_its_companions_gets_an_empty_list(tmp_path):
+    events = [
+        event(day * 10 + i, at(day, i), "order", name, session_id=f"s{day}", value=1.0)
+        for day in range(8)
+        for i, name in enumerate("ab")
+    ] + [
+        event(1000 + day * 10 + i, at(day, i), "order", name, session_id=f"t{day}", value=1.0)
+        for day in range(60, 84)
+        for i, name in enumerate("cd")
+    ]
+    settings = Settings(data_dir=tmp_path / "d", state_dir=tmp_path / "var", dataset="tiny", threads=1)
+    write_log(
+        settings.log_dir, items=items_with_prices(), events=events, impressions=[impression("1", 0, at(90), "a", 1)]
+    )
+    build(settings)
+    last = [r for r in rows(settings, "item_companions") if r["item_id"] == "a"][-1]
+    assert last["companion_items"] == []
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_what_happens_after_a_moment_changes_no_row_up_to_it(tmp_path, seed):
+    events = random_events(seed)
+    moment = at(30)
+    rng = random.Random(seed)
+    changed = [
+        e if e["received_ts"] < moment else {**e, "item_id": "d", "action": "order", "value": 5.0}
+        for e in events
+        if e["received_ts"] < moment or rng.random() < 0.7
+    ] + [event(9000 + i, at(31, i), "view", "b") for i in range(20)]
+    before, after = built(tmp_path, "before", events), built(tmp_path, "after", changed)
+    for view in views(DECLARATION):
+        kept = [
+            [r for r in rows(settings, view.name) if r["event_timestamp"] <= moment] for settings in (before, after)
+        ]
+        assert kept[0], view.name
+        key = itemgetter(view.join_key, "event_timestamp")
+        assert sorted(kept[0], key=key) == sorted(kept[1], key=key), view.name
+
+
+def test_no_batch_row_claims_a_day_that_is_not_over(log):
+    settings, _ = log
+    assert max(r["event_timestamp"] for r in rows(settings, "item_windows")) == at(DAYS)
+
+
+def test_building_twice_gives_the_same_rows(tmp_path):
+    events = random_events(4)
+    first, second = built(tmp_path, "one", events), built(tmp_path, "two", events)
+    for view in views(DECLARATION):
+        assert rows(first, view.name) == rows(second, view.name)
+
+
+def test_a_missing_log_is_refused_with_its_file_and_leaves_the_old_features(tmp_path, monkeypatch, capsys):
+    settings = built(tmp_path, "data", random_events(5))
+    (settings.log_dir / "events.parquet").unlink()
+    for name, value in {"DATA_DIR": settings.data_dir, "STATE_DIR": settings.state_dir, "DATASET": "tiny"}.items():
+        monkeypatch.setenv(f"RERANK_{name}", str(value))
+    assert main([]) == 2
+    assert "events.parquet" in capsys.readouterr().err
+    assert (settings.features_dir / "item_windows.parquet").exists()
+    assert not list(settings.features_dir.parent.glob(".features*"))
+
+
+def test_until_lets_windows_run_out_after_the_log_has_ended(tmp_path):
+    events = [event(1, at(1), "order", "a", value=1.0)]
+    settings = built(tmp_path, "u", events, until=at(60).astimezone(UTC))
+    last = [r for r in rows(settings, "item_windows") if r["item_id"] == "a"][-1]
+    assert last["event_timestamp"] > at(31)
+    assert last["orders_28d"] == 0

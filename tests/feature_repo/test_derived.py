@@ -1,0 +1,114 @@
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from feature_repo.derived import derive, derived_features
+from feature_repo.model_features import feature_matrix, model_features
+from feature_repo.schema import Column, Declaration, DType
+from feature_repo.slate import Slate, floats, instants
+
+NOW = int(datetime(2024, 7, 1, 12, 30, tzinfo=UTC).timestamp() * 1e6)  # a Monday
+HOUR = 3_600_000_000
+DECLARATION = Declaration(
+    name="t", title="t", timezone="America/New_York", context=(Column("store_id", DType.STRING, "store"),)
+)
+USER = {
+    "user_orders_all": 4.0,
+    "history_items": ["a", "b"],
+    "history_categories": ["x", "y"],
+    "history_counts": [3, 1],
+    "history_first_us": [NOW - 30 * HOUR, NOW - 5 * HOUR],
+    "history_last_us": [NOW - 10 * HOUR, NOW - 5 * HOUR],
+    "user_first_seen_us": NOW - 100 * HOUR,
+    "user_last_order_us": NOW - 5 * HOUR,
+}
+SESSION = {
+    "session_first_us": NOW - HOUR,
+    "session_last_us": NOW - HOUR // 2,
+    "cart_items": ["q"],
+    "recent_items": ["b", "q", "b"],
+    "recent_actions": ["view", "add_to_cart", "like"],
+    "recent_us": [NOW - HOUR // 2, NOW - HOUR, NOW - HOUR],
+}
+
+
+def slate(**fields) -> Slate:
+    items = {
+        "category_id": np.array(["x", "y", None], dtype=object),
+        "price": floats([1.0, 3.0, None]),
+        "first_seen_us": instants([NOW - 2 * HOUR, None, None]),
+        "last_order_us": instants([NOW - HOUR, None, None]),
+    }
+    return Slate(**{"scored_us": NOW, "item_ids": ["a", "b", "c"], "items": items, **fields})
+
+
+def test_history_facts_by_hand():
+    found = derive(slate(user=USER), DECLARATION)
+    assert found["bought_before"].tolist() == [1, 1, 0]
+    assert found["bought_count"].tolist() == [3, 1, 0]
+    assert found["bought_share"].tolist() == [0.75, 0.25, 0]
+    np.testing.assert_array_equal(found["bought_age_s"], np.float32([36_000, 18_000, math.nan]))
+    np.testing.assert_array_equal(found["bought_interval_s"], np.float32([36_000, math.nan, math.nan]))
+    assert found["bought_due"][0] == 1
+    np.testing.assert_array_equal(found["category_share"], np.float32([0.75, 0.25, math.nan]))
+    np.testing.assert_array_equal(found["category_age_s"], np.float32([36_000, 18_000, math.nan]))
+
+
+def test_session_facts_by_hand():
+    found = derive(slate(session=SESSION), DECLARATION)
+    assert found["touched_count"].tolist() == [0, 2, 0]
+    assert found["touched_action"].tolist() == [0, 1, 0]
+    assert found["touched_last"].tolist() == [0, 1, 0]
+    assert found["in_cart"].tolist() == [0, 0, 0]
+    np.testing.assert_array_equal(found["touched_age_s"], np.float32([math.nan, 1800, math.nan]))
+    assert found["session_age_s"].tolist() == [3600] * 3
+
+
+def test_what_is_ordered_with_the_cart_is_summed_over_its_items():
+    found = derive(slate(companions={"q": (["a", "z"], [0.5, 0.1]), "r": (["a", "b"], [0.25, 0.125])}), DECLARATION)
+    assert found["together_sum"].tolist() == [0.75, 0.125, 0]
+    assert found["together_max"].tolist() == [0.5, 0.125, 0]
+
+
+@pytest.mark.parametrize("name", ["bought_before", "category_share", "touched_count", "in_cart", "together_sum"])
+def test_a_pair_fact_of_somebody_unknown_is_missing(name):
+    assert np.isnan(derive(slate(), DECLARATION)[name]).all()
+
+
+def test_a_known_user_without_orders_has_zeros_not_missing_values():
+    empty = {**USER, **{name: [] for name in USER if name.startswith("history_")}}
+    assert derive(slate(user=empty), DECLARATION)["bought_count"].tolist() == [0, 0, 0]
+
+
+def test_request_facts_are_in_the_data_sets_own_time_zone():
+    found = derive(slate(context={"store_id": "330"}), DECLARATION)
+    assert found["hour"].tolist() == [8] * 3
+    assert found["weekday"].tolist() == [0] * 3
+    assert found["input_position"].tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(found["price_vs_slate"], np.float32([0.5, 1.5, math.nan]))
+    assert 0 <= found["context_store_id"][0] < 1009
+    assert np.isnan(derive(slate(), DECLARATION)["context_store_id"]).all()
+
+
+def test_an_age_is_exact_to_the_microsecond_before_it_is_rounded_to_float32():
+    late = {**USER, "user_last_order_us": NOW - 1}
+    assert derive(slate(user=late), DECLARATION)["user_last_order_age_s"][0] == np.float32(1e-6)
+
+
+def test_the_matrix_has_every_feature_in_order_and_nan_for_what_was_not_read():
+    features = model_features(DECLARATION)
+    missing = {feature.name: floats([None] * 3) for feature in features if feature.source.startswith("item")}
+    whole = slate(user=USER)
+    matrix = feature_matrix(slate(user=USER, items={**missing, **whole.items}), DECLARATION)
+    names = [feature.name for feature in features]
+    assert matrix.shape == (3, len(names))
+    assert matrix.dtype == np.float32
+    assert matrix[:, names.index("user_orders_all")].tolist() == [4, 4, 4]
+    assert matrix[:, names.index("price")][:2].tolist() == [1, 3]
+    assert np.isnan(matrix[:, names.index("session_views")]).all()
+
+
+def test_the_declared_derived_features_are_the_computed_ones():
+    assert [f.name for f in derived_features(DECLARATION)] == list(derive(slate(user=USER), DECLARATION))

@@ -1,0 +1,28 @@
+"""Feast imports every module it finds by bare name; met twice, an object would be registered twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import yaml
+from feast.repo_operations import get_repo_files
+
+REPO = Path(__file__).resolve().parents[2] / "feature_repo"
+
+
+def test_feast_imports_definitions_only() -> None:
+    assert get_repo_files(REPO) == [REPO / "definitions.py"]
+
+
+def test_a_module_that_is_not_listed_would_be_seen(tmp_path: Path) -> None:
+    shutil.copy(REPO / ".feastignore", tmp_path)
+    for name in ("definitions.py", "forgotten.py"):
+        (tmp_path / name).touch()
+    assert [path.name for path in get_repo_files(tmp_path)] == ["definitions.py", "forgotten.py"]
+
+
+def test_feature_store_yaml_holds_no_variable() -> None:
+    text = (REPO / "feature_store.yaml").read_text()
+    assert "${" not in text
+    assert yaml.safe_load(text)["offline_store"] == {"type": "duckdb"}

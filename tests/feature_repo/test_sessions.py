@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_repo.schema import RECENT_LIMIT
+from feature_repo.sessions import EXPIRY_US, MOST_EVENTS, SessionEvent, SessionState
+
+SECOND = 1_000_000
+
+
+def event(second: int, action: str, item: str | None = "a", *, received: int | None = None, **fields) -> SessionEvent:
+    defaults = {"category_id": "c", "quantity": None, "price": 150}
+    return SessionEvent(
+        event_us=second * SECOND,
+        event_id=f"{second:05d}{action}{item}",
+        received_us=(second if received is None else received) * SECOND,
+        action=action,
+        item_id=item,
+        **{**defaults, **fields},
+    )
+
+
+def folded(*events: SessionEvent) -> dict:
+    state = SessionState()
+    for each in events:
+        state.fold(each)
+    return state.features()
+
+
+def test_the_cart_holds_what_was_added_latest_first_with_its_value():
+    found = folded(event(1, "add_to_cart", "a"), event(2, "add_to_cart", "b", quantity=3, price=200))
+    assert found["cart_items"] == ["b", "a"]
+    assert found["session_cart_value"] == 7.5
+    assert found["session_carts"] == 2
+
+
+def test_removing_an_absent_item_does_nothing_to_the_cart():
+    assert folded(event(1, "add_to_cart", "a"), event(2, "remove_from_cart", "b"))["cart_items"] == ["a"]
+
+
+def test_an_order_without_an_item_empties_the_cart_and_with_one_takes_that_item():
+    adds = (event(1, "add_to_cart", "a"), event(2, "add_to_cart", "b"))
+    assert folded(*adds, event(3, "order", None))["cart_items"] == []
+    assert folded(*adds, event(3, "order", "a"))["cart_items"] == ["b"]
+
+
+def test_a_late_event_is_folded_in_its_own_place():
+    add, clear = event(1, "add_to_cart", "a", received=3), event(2, "clear_cart", None)
+    assert folded(clear, add)["cart_items"] == []
+    assert folded(clear, add)["session_first_us"] == 1 * SECOND
+
+
+def test_an_event_after_the_expiry_is_not_folded():
+    state = SessionState()
+    assert state.fold(event(0, "view"))
+    assert not state.fold(event(EXPIRY_US // SECOND + 1, "view"))
+    assert state.features()["session_views"] == 1
+
+
+def test_a_session_keeps_at_most_its_limit_of_events():
+    state = SessionState()
+    taken = [state.fold(event(i, "view")) for i in range(MOST_EVENTS + 1)]
+    assert taken == [True] * MOST_EVENTS + [False]
+
+
+def test_feature_rows_of_events_received_at_one_moment_have_increasing_timestamps():
+    state = SessionState()
+    rows = []
+    for item in "abc":
+        state.fold(event(5, "order", item))
+        rows.append(state.row_us)
+    assert rows == [5 * SECOND + 1, 5 * SECOND + 2, 5 * SECOND + 3]
+
+
+def test_recent_items_are_the_latest_and_leave_out_impressions():
+    found = folded(*(event(i, "view", f"i{i}") for i in range(RECENT_LIMIT + 5)), event(99, "impression", "x"))
+    assert len(found["recent_items"]) == RECENT_LIMIT
+    assert found["recent_items"][0] == f"i{RECENT_LIMIT + 4}"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 60),
+            st.sampled_from(["view", "add_to_cart", "remove_from_cart", "clear_cart", "order"]),
+            st.sampled_from(["a", "b", None]),
+        ),
+        min_size=1,
+        max_size=12,
+        unique=True,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_arrival_does_not_change_the_state(drawn, random):
+    events = [event(second, action, item, received=100) for second, action, item in drawn]
+    shuffled = [replace(each) for each in events]
+    random.shuffle(shuffled)
+    assert folded(*shuffled) == folded(*sorted(events))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import redis
+
+from infra import anchor as anchor_module
+from infra import redis_keys, redis_server
+from infra.anchor import NoLog, anchor, log_end
+from infra.clock import open_clock
+from infra.settings import Settings
+
+END = datetime(2018, 1, 1, 4, 1, 20, 7, tzinfo=UTC)
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+def write_log(folder: Path, received: list[datetime | None], shown: list[datetime]) -> None:
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"received_ts": pa.array(received, TIMESTAMP)}), folder / "events.parquet")
+    pq.write_table(pa.table({"shown_ts": pa.array(shown, TIMESTAMP)}), folder / "impressions.parquet")
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(  # type: ignore[call-arg]
+        _env_file=None, state_dir=folder / "state", data_dir=folder / "data", dataset="shop", clock="replay",
+        redis_url=None,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = settings_in(tmp_path)
+    write_log(made.log_dir, [END - timedelta(days=1)], [END, END - timedelta(hours=1)])
+    return made
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_server.start(settings).url) as made:
+        yield made
+    redis_server.stop(settings)
+
+
+def microseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def test_a_log_ends_with_its_last_slate_or_its_last_event(tmp_path: Path) -> None:
+    write_log(tmp_path / "a", [END], [END - timedelta(microseconds=1)])
+    write_log(tmp_path / "b", [END - timedelta(microseconds=1)], [END])
+    write_log(tmp_path / "c", [], [END])
+    assert [log_end(tmp_path / name) for name in "abc"] == [END] * 3
+
+
+def test_without_redis_the_anchor_is_the_end_of_the_log(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert anchor(settings) == END
+    assert "only the log's end is used" in capsys.readouterr().err
+    assert open_clock(settings).now() >= END
+
+
+def test_redis_without_keys_leaves_the_end_of_the_log(settings: Settings, client: redis.Redis) -> None:
+    assert anchor(settings) == END
+
+
+@pytest.mark.parametrize("key", [redis_keys.newest_event_us, redis_keys.newest_score_us])
+def test_a_newer_event_or_score_is_the_anchor(settings: Settings, client: redis.Redis, key) -> None:  # type: ignore[no-untyped-def]
+    newer = END + timedelta(hours=2, microseconds=3)
+    client.set(key("shop"), microseconds(newer))
+    client.set(key("another"), microseconds(newer + timedelta(days=9)))
+    assert anchor(settings) == newer
+
+
+def test_an_older_event_does_not_turn_the_clock_back(settings: Settings, client: redis.Redis) -> None:
+    client.set(redis_keys.newest_event_us("shop"), microseconds(END - timedelta(days=2)))
+    assert anchor(settings) == END
+
+
+def test_a_missing_log_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoLog, match=r"events\.parquet does not exist"):
+        log_end(tmp_path)
+
+
+def test_a_log_without_rows_has_no_end(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [], [])
+    with pytest.raises(NoLog, match="no rows"):
+        log_end(tmp_path / "log")
+
+
+def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [END], [END])
+    (tmp_path / "log" / "impressions.parquet").write_text("no parquet")
+    with pytest.raises(NoLog, match=r"impressions\.parquet"):
+        log_end(tmp_path / "log")
+
+
+def test_the_wall_clock_gets_no_anchor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RERANK_CLOCK", "wall")
+    monkeypatch.setenv("RERANK_STATE_DIR", str(tmp_path))
+    assert anchor_module.main() == 0
+    assert "no anchor" in capsys.readouterr().out
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_the_command_prints_the_anchor(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(anchor_module, "Settings", lambda: settings)
+    assert anchor_module.main() == 0
+    assert END.isoformat() in capsys.readouterr().out

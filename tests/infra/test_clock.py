@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from infra.clock import ClockNotAnchored, FixedClock, ReplayClock, WallClock, open_clock, set_anchor
+from infra.settings import Settings
+
+ANCHOR = datetime(2018, 1, 1, 4, 0, 0, 123456, tzinfo=UTC)
+
+
+def settings_with(folder: Path, clock: str) -> Settings:
+    return Settings(_env_file=None, state_dir=folder, clock=clock)  # type: ignore[call-arg, arg-type]
+
+
+def test_the_wall_clock_is_the_machines(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    clock = open_clock(settings_with(tmp_path, "wall"))
+    assert isinstance(clock, WallClock)
+    assert before <= clock.now() <= datetime.now(UTC)
+
+
+def test_the_replay_clock_runs_on_from_its_anchor() -> None:
+    clock = ReplayClock(ANCHOR, started=100.0, wall=lambda: 107.5)
+    assert clock.now() == ANCHOR + timedelta(seconds=7.5)
+
+
+def test_the_replay_clock_is_never_before_its_anchor() -> None:
+    assert ReplayClock(ANCHOR, started=100.0, wall=lambda: 40.0).now() == ANCHOR
+
+
+def test_every_process_reads_the_clock_that_was_set(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path, "replay")
+    assert open_clock_after_setting(settings) == set_anchor(settings.clock_file, ANCHOR).anchor
+
+
+def open_clock_after_setting(settings: Settings) -> datetime:
+    written = set_anchor(settings.clock_file, ANCHOR)
+    read = open_clock(settings)
+    assert read == written
+    assert isinstance(read, ReplayClock)
+    return read.anchor
+
+
+def test_the_anchor_is_kept_in_utc(tmp_path: Path) -> None:
+    east = ANCHOR.astimezone(timezone(timedelta(hours=5)))
+    assert set_anchor(tmp_path / "clock.json", east).anchor.utcoffset() == timedelta(0)
+
+
+def test_a_clock_without_anchor_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ClockNotAnchored, match=r"python -m infra\.anchor"):
+        open_clock(settings_with(tmp_path, "replay"))
+
+
+def test_a_fixed_clock_stands_still() -> None:
+    clock = FixedClock(ANCHOR)
+    assert clock.now() == clock.now() == ANCHOR
