@@ -8,27 +8,37 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from infra.settings import Settings
 from training.bootstrap import Interval
 from training.metrics import METRICS
-from training.run_results import BadRun, RankerMetrics, read_run
+from training.run_results import BadRun, RankerMetrics, intervals, read_run
+
+UNDEFINED = "-"
 
 
-def cell(interval: Interval) -> str:
-    """``0.3120 [0.3050, 0.3190]``, or a dash where undefined."""
-    if math.isnan(interval.mean):
-        return "–"
-    return f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+def metrics_table(rankers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """:func:`markdown_table` of the rankers in the form of metrics.json."""
+    return markdown_table(intervals(rankers))
+
+
+def markdown_table(rankers: RankerMetrics) -> str:
+    """One line per ranker, best NDCG@10 first; cells are mean [95 % interval], the best of a metric in bold."""
+    header, *body = table_rows(rankers)
+    best = {metric: best_rankers(rankers, metric) for metric in header[1:]}
+    lines = [_line(header), _line(["---", *("---:" for _ in header[1:])])]
+    for name, *cells in body:
+        shown = [f"**{text}**" if name in best[m] else text for m, text in zip(header[1:], cells, strict=True)]
+        lines.append(_line([name.replace("|", "\\|"), *shown]))
+    return "\n".join(lines)
 
 
 def table_rows(rankers: RankerMetrics, metrics: Sequence[str] = METRICS) -> list[list[str]]:
-    """The header, then per ranker, in the given order, its name and a cell per metric."""
+    """The header, then per ranker, best NDCG@10 first, its name and a cell per metric that any of them has."""
     shown = [metric for metric in metrics if any(metric in found for found in rankers.values())]
-    rows = [["ranker", *shown]]
-    for name in rankers:
-        rows.append([name, *(cell(rankers[name][m]) if m in rankers[name] else "–" for m in shown)])
-    return rows
+    ranked = sorted(rankers, key=lambda name: _descending(rankers[name].get("ndcg@10")))
+    return [["ranker", *shown], *([name, *(cell(rankers[name].get(m)) for m in shown)] for name in ranked)]
 
 
 def best_rankers(rankers: RankerMetrics, metric: str) -> set[str]:
@@ -38,15 +48,15 @@ def best_rankers(rankers: RankerMetrics, metric: str) -> set[str]:
     return {name for name, mean in known.items() if mean == max(known.values())}
 
 
-def markdown_table(rankers: Mapping[str, Mapping[str, Interval]], metrics: Sequence[str] = METRICS) -> str:
-    """A Markdown table, the best mean of each metric in bold; means over slates with 95 % intervals."""
-    header, *body = table_rows(rankers, metrics)
-    lines = [_line(header), _line(["---", *("---:" for _ in header[1:])])]
-    best = {metric: best_rankers(rankers, metric) for metric in header[1:]}
-    for name, *cells in body:
-        bold = [f"**{c}**" if name in best[m] else c for m, c in zip(header[1:], cells, strict=True)]
-        lines.append(_line([name.replace("|", "\\|"), *bold]))
-    return "\n".join(lines) + "\n"
+def cell(interval: Interval | None) -> str:
+    """``0.312 [0.305, 0.319]``, or a dash where undefined."""
+    if interval is None or math.isnan(interval.mean):
+        return UNDEFINED
+    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _descending(interval: Interval | None) -> float:
+    return math.inf if interval is None or math.isnan(interval.mean) else -interval.mean
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -56,7 +66,7 @@ def _line(cells: Sequence[str]) -> str:
 def main() -> int:
     settings = Settings()
     try:
-        print(markdown_table(read_run(settings.training_dir / "run").rankers), end="")
+        print(markdown_table(read_run(settings.training_dir / "run").rankers))
     except BadRun as error:
         print(f"training.metrics_table: {error}", file=sys.stderr)
         return 1

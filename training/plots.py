@@ -6,52 +6,49 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from training.bootstrap import Interval
-from training.run_results import Columns, RankerMetrics
+from training.run_results import RankerMetrics, Rows
 
 INK, MUTED, ACCENT, GRID = "#24292f", "#8a94a0", "#0b62a4", "#e3e6ea"
 WIDTH = 7.2  # inches
 IMPORTANCE_SHOWN = 25
 
 
-def importance_bars(importance: Sequence[tuple[str, float, float]]) -> Figure:
-    """``importance``: (feature, gain, split), largest gain first; the first 25 are drawn as shares of all gain."""
-    shown = list(importance)[:IMPORTANCE_SHOWN][::-1]
-    total = sum(gain for _, gain, _ in importance) or 1.0
+def importance(rows: Rows) -> Figure:
+    """``rows`` of importance.csv; the 25 features with the largest gain, as shares of all gain."""
+    gains = {row["feature"]: float(row["gain"]) for row in rows}
+    total = sum(gains.values()) or 1.0
+    shown = sorted(gains, key=lambda name: (-gains[name], name))[:IMPORTANCE_SHOWN][::-1]  # the axis runs upwards
     figure, axes = _figure(0.24 * len(shown) + 1.0)
-    axes.barh([_plain(name) for name, _, _ in shown], [gain / total for _, gain, _ in shown], color=ACCENT, height=0.7)
+    axes.barh([_plain(name) for name in shown], [gains[name] / total for name in shown], color=ACCENT, height=0.7)
     axes.set_xlabel("share of the total gain")
     axes.grid(axis="y", visible=False)
     return figure
 
 
-def learning_curve(curve: Columns) -> Figure:
-    """NDCG@10 by boosting iteration, with the iteration that is best on validation."""
+def learning_curve(rows: Rows, best_round: int) -> Figure:
+    """``rows`` of learning_curve.csv; NDCG@10 by boosting round, and the round that was kept."""
     figure, axes = _figure(3.4)
-    iteration, validation = curve["iteration"], curve["validation_ndcg10"]
-    axes.plot(iteration, curve["train_ndcg10"], color=MUTED, label="train")
-    axes.plot(iteration, validation, color=ACCENT, label="validation")
-    if len(validation) and not np.isnan(validation).all():
-        best = int(np.nanargmax(validation))
-        axes.plot(iteration[best], validation[best], "o", color=ACCENT, label=f"best: {iteration[best]:.0f}")
-    axes.set_xlabel("iteration")
+    for split, colour in (("train", MUTED), ("validation", ACCENT)):
+        axes.plot(_numbers(rows, "iteration"), _numbers(rows, f"{split}_ndcg10"), color=colour, label=split)
+    axes.axvline(best_round, color=INK, linestyle=":", linewidth=1, label=f"kept: {best_round}")
+    axes.set_xlabel("boosting round")
     axes.set_ylabel("NDCG@10")
     axes.legend(frameon=False)
     return figure
 
 
-def calibration(bins: Columns) -> Figure:
-    """Observed share of positives by bin of the score; the larger the dot, the more rows."""
+def calibration(rows: Rows) -> Figure:
+    """``rows`` of calibration.csv; observed share of positives against the predicted, the diagonal being perfect."""
     figure, axes = _figure(3.4)
-    largest = float(np.nanmax(bins["rows"])) if len(bins["rows"]) else 1.0
-    axes.plot(bins["predicted"], bins["observed"], color=GRID, zorder=1)
-    axes.scatter(bins["predicted"], bins["observed"], s=12 + 90 * bins["rows"] / largest, color=ACCENT, zorder=2)
-    axes.set_xlabel("score (mean of the bin)")
-    axes.set_ylabel("share of positives")
-    axes.set_ylim(bottom=0)
+    predicted, observed = _numbers(rows, "predicted"), _numbers(rows, "observed")
+    limit = max((*predicted, *observed), default=1.0)
+    axes.plot([0, limit], [0, limit], color=MUTED, linestyle=":")
+    axes.plot(predicted, observed, "o-", color=ACCENT)
+    axes.set_xlabel("predicted (Platt scaling fitted on validation)")
+    axes.set_ylabel("observed share of positives in test")
     return figure
 
 
@@ -60,10 +57,11 @@ def metric_intervals(rankers: RankerMetrics, metric: str, highlighted: Sequence[
     return _intervals({n: found[metric] for n, found in rankers.items() if metric in found}, metric, highlighted, True)
 
 
-def slice_intervals(slices: RankerMetrics, metric: str = "ndcg@10") -> Figure:
-    """Mean and 95 % interval of one metric for each slice, in the given order, with its slates."""
-    found = {f"{name} ({m[metric].slates:,})": m[metric] for name, m in slices.items() if metric in m}
-    return _intervals(found, metric, tuple(found), False)
+def slice_intervals(slices: RankerMetrics) -> Figure:
+    """Mean and 95 % interval of the slices' metric, in the given order, with the number it is a mean over."""
+    metric = next((metric for found in slices.values() for metric in found), "")
+    rows = {f"{name} ({found[metric].slates:,})": found[metric] for name, found in slices.items() if metric in found}
+    return _intervals(rows, metric, tuple(rows), False)
 
 
 def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[str], best_first: bool) -> Figure:
@@ -78,7 +76,7 @@ def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[
         axes.plot(interval.mean, y, "o", color=colour, markersize=6)
     axes.set_yticks(range(len(known)), [_plain(name) for name, _ in known])
     axes.set_ylim(-0.6, len(known) - 0.4)
-    axes.set_xlabel(f"{metric.upper()}, mean over slates with 95 % interval")
+    axes.set_xlabel(f"{metric}, mean with its 95 % interval")
     axes.grid(axis="y", visible=False)
     return figure
 
@@ -92,6 +90,10 @@ def _figure(height: float) -> tuple[Figure, Any]:
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _numbers(rows: Rows, column: str) -> list[float]:
+    return [float(row[column]) for row in rows]
 
 
 def _plain(name: str) -> str:

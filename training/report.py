@@ -19,9 +19,8 @@ from matplotlib.figure import Figure
 from infra.settings import Settings
 from training import plots
 from training.baselines import BASELINES
-from training.bootstrap import Interval
 from training.metrics_table import best_rankers, cell, table_rows
-from training.run_results import BadRun, RankerMetrics, RunResults, read_run
+from training.run_results import BadRun, RunResults, read_run
 
 DPI = 110
 PLOTTED_METRICS = ("ndcg@10", "map@10", "recall@25")
@@ -61,7 +60,7 @@ def write_report(run_dir: Path, reports_dir: Path) -> Path:
 
 def _head(run: RunResults) -> str:
     verdict = "Promoted to champion" if run.promoted else "Not promoted"
-    champion = f"Champion met: {escape(run.champion)}." if run.champion else "There was no champion before."
+    champion = f"Served as champion: {escape(run.champion or 'not registered yet')}."
     return (
         f"<h1>{escape(run.model_name)}</h1>\n<p class=note>data set {escape(run.dataset)}</p>\n"
         f'<p class="verdict{" promoted" if run.promoted else ""}"><strong>{verdict}.</strong> '
@@ -105,44 +104,30 @@ def _rankers(run: RunResults) -> str:
 
 
 def _checks(run: RunResults) -> str:
-    paired = "<p>No paired comparison was made.</p>\n"
-    if run.paired is not None:
-        paired = (
-            f"<p>{escape(run.paired.metric)} less that of the best baseline, {escape(run.paired.baseline)}, on the same"
-            f" {run.paired.difference.slates:,} slates: <strong>{cell(run.paired.difference)}</strong>.</p>\n"
-        )
-    rows = [[metric, cell(found), *_random(run, metric)] for metric, found in run.shuffled_label.items()]
-    shuffled = _table(["metric", "shuffled labels", "random order"], rows) if rows else "<p>Not run.</p>\n"
+    rows = table_rows(run.shuffled_label)
     return (
-        f"<h2>Paired difference</h2>\n{paired}<h2>Shuffled-label check</h2>\n"
-        "<p class=note>Trained on labels shuffled inside slates, a model must fall to the random order.</p>\n"
-        f"{shuffled}"
+        f"<h2>Paired difference</h2>\n<p>{escape(run.paired.metric)} less that of the best baseline, "
+        f"{escape(run.paired.baseline)}, on the same {run.paired.difference.slates:,} slates: "
+        f"<strong>{cell(run.paired.difference)}</strong>.</p>\n"
+        "<h2>Shuffled-label check</h2>\n<p class=note>With the labels dealt anew inside each test slate, the model "
+        f"must fall to the random order. Difference: {cell(run.shuffled_difference)}.</p>\n{_table(rows[0], rows[1:])}"
     )
 
 
-def _random(run: RunResults, metric: str) -> list[str]:
-    found: Interval | None = run.rankers.get("random", {}).get(metric)
-    return ["–" if found is None else cell(found)]
-
-
 def _model(run: RunResults) -> str:
+    curve = plots.learning_curve(run.learning_curve, run.best_round)
     return (
-        f"<h2>Feature importance</h2>\n{_image(plots.importance_bars(run.importance), 'gain of each feature')}"
-        f"<h2>Learning curve</h2>\n{_image(plots.learning_curve(run.learning_curve), 'NDCG@10 by iteration')}"
-        "<h2>Calibration</h2>\n<p class=note>A ranker's scores are not probabilities; what must hold is that the "
-        "share of positives rises with the score.</p>\n"
-        f"{_image(plots.calibration(run.calibration), 'share of positives by score')}"
+        f"<h2>Feature importance</h2>\n{_image(plots.importance(run.importance), 'gain of each feature')}"
+        f"<h2>Learning curve</h2>\n{_image(curve, 'NDCG@10 by boosting round')}"
+        f"<h2>Calibration</h2>\n{_image(plots.calibration(run.calibration), 'share of positives by score')}"
     )
 
 
 def _slices(run: RunResults) -> str:
     return "".join(
-        f"<h2>By {escape(kind.replace('_', ' '))}</h2>\n{_slice(slices, kind)}" for kind, slices in run.slices.items()
+        f"<h2>By {escape(kind.replace('_', ' '))}</h2>\n{_image(plots.slice_intervals(slices), kind)}"
+        for kind, slices in run.slices.items()
     )
-
-
-def _slice(slices: RankerMetrics, kind: str) -> str:
-    return _image(plots.slice_intervals(slices), f"NDCG@10 by {kind}")
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,26 +1,24 @@
-"""What a training run leaves on disk, read back: the input of the report.
+"""The files of a training run (``training.run_files``), read back and checked: the input of the report.
 
-``run/`` holds metrics.json, slices.json, importance.csv (feature, gain, split), learning_curve.csv
-(iteration, train_ndcg10, validation_ndcg10) and calibration.csv (bin, predicted, observed, rows).
-A null in the JSON is an undefined number, NaN here.
+An interval in the JSON is {"mean", "low", "high", "slates"}; a null there is an undefined number, NaN here.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from infra.ranker import Doubles
 from training.bootstrap import Interval
+from training.run_files import read_csv, read_json
 
-RankerMetrics = Mapping[str, Mapping[str, Interval]]  # ranker -> metric -> interval
-Columns = Mapping[str, Doubles]  # CSV column -> (rows,)
+RankerMetrics = Mapping[str, Mapping[str, Interval]]  # ranker or slice -> metric -> interval
+Rows = Sequence[Mapping[str, str]]  # of a CSV file
+
+IMPORTANCE = ("feature", "gain", "split")
+LEARNING_CURVE = ("iteration", "train_ndcg10", "validation_ndcg10")
+CALIBRATION = ("bin", "predicted", "observed", "rows")
 
 
 class BadRun(ValueError):
@@ -38,74 +36,71 @@ class Paired:
 
 @dataclass(frozen=True)
 class RunResults:
-    """One training run. ``champion``: name and version it met, None where it was the first."""
+    """One training run. ``champion``: the ranker that the run left in service, "unchanged" for the one before."""
 
     dataset: str
     model_name: str
     champion: str | None
     promoted: bool
     decision: str
+    best_round: int
     slates: Mapping[str, int]
     coverage: float | None
     rankers: RankerMetrics
-    paired: Paired | None
-    shuffled_label: Mapping[str, Interval]
-    slices: Mapping[str, RankerMetrics]  # kind of slice -> slice -> metric -> interval
-    importance: tuple[tuple[str, float, float], ...]  # (feature, gain, split), largest gain first
-    learning_curve: Columns
-    calibration: Columns
+    paired: Paired
+    shuffled_label: RankerMetrics
+    shuffled_difference: Interval
+    slices: Mapping[str, RankerMetrics]  # by the kind of slice
+    importance: Rows
+    learning_curve: Rows
+    calibration: Rows
 
 
 def read_run(folder: Path) -> RunResults:
     """Every file of the run. Raises BadRun, naming the file and what is wrong with it."""
-    metrics = _read_json(folder / "metrics.json")
-    slices = _read_json(folder / "slices.json")
-    importance = _read_csv(folder / "importance.csv", ("feature", "gain", "split"))
+    metrics, slices = _object(folder / "metrics.json"), _object(folder / "slices.json")
     try:
         paired = metrics["paired"]
+        shuffled = dict(metrics["shuffled_label"])
         return RunResults(
             dataset=str(metrics["dataset"]),
             model_name=str(metrics["model_name"]),
-            champion=metrics["champion"],
+            champion=metrics.get("champion"),
             promoted=bool(metrics["promoted"]),
             decision=str(metrics["decision"]),
+            best_round=int(metrics["best_round"]),
             slates={str(name): int(count) for name, count in metrics["slates"].items()},
             coverage=None if metrics["coverage"] is None else float(metrics["coverage"]),
-            rankers=_metrics_of_each(metrics["rankers"]),
-            paired=paired and Paired(str(paired["baseline"]), str(paired["metric"]), _interval(paired)),
-            shuffled_label=_intervals(metrics["shuffled_label"]),
-            slices={kind: _metrics_of_each(found) for kind, found in slices.items()},
-            importance=_by_gain(importance),
-            learning_curve=_columns(folder / "learning_curve.csv", ("iteration", "train_ndcg10", "validation_ndcg10")),
-            calibration=_columns(folder / "calibration.csv", ("bin", "predicted", "observed", "rows")),
+            rankers=intervals(metrics["rankers"]),
+            paired=Paired(str(paired["baseline"]), str(paired["metric"]), interval(paired)),
+            shuffled_difference=interval(shuffled.pop("difference")),
+            shuffled_label=intervals(shuffled),
+            slices={str(kind): intervals(found) for kind, found in slices.items()},
+            importance=_rows(folder / "importance.csv", IMPORTANCE),
+            learning_curve=_rows(folder / "learning_curve.csv", LEARNING_CURVE),
+            calibration=_rows(folder / "calibration.csv", CALIBRATION),
         )
+    except BadRun:
+        raise
     except KeyError as error:
         raise BadRun(f"{folder}: metrics.json or slices.json lacks {error}") from error
     except (TypeError, AttributeError, ValueError) as error:
-        raise BadRun(f"{folder}: not as a training run leaves it: {error}") from error
+        raise BadRun(f"{folder}: metrics.json or slices.json is not as training leaves it: {error}") from error
 
 
-def _interval(body: Mapping[str, Any]) -> Interval:
+def interval(body: Mapping[str, Any]) -> Interval:
     mean, low, high = (float("nan") if body[key] is None else float(body[key]) for key in ("mean", "low", "high"))
     return Interval(mean, low, high, int(body["slates"]))
 
 
-def _intervals(body: Mapping[str, Any]) -> dict[str, Interval]:
-    return {str(metric): _interval(found) for metric, found in body.items()}
+def intervals(body: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Interval]]:
+    """The form of metrics.json and slices.json: name -> metric -> interval."""
+    return {str(name): {str(m): interval(found) for m, found in metrics.items()} for name, metrics in body.items()}
 
 
-def _metrics_of_each(body: Mapping[str, Any]) -> dict[str, dict[str, Interval]]:
-    return {str(name): _intervals(found) for name, found in body.items()}
-
-
-def _by_gain(rows: list[dict[str, str]]) -> tuple[tuple[str, float, float], ...]:
-    found = ((row["feature"], float(row["gain"]), float(row["split"])) for row in rows)
-    return tuple(sorted(found, key=lambda row: (-row[1], row[0])))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+def _object(path: Path) -> dict[str, Any]:
     try:
-        body = json.loads(path.read_bytes())
+        body = read_json(path)
     except FileNotFoundError as error:
         raise BadRun(f"{path} does not exist: run `python -m training.train` first") from error
     except ValueError as error:
@@ -115,23 +110,26 @@ def _read_json(path: Path) -> dict[str, Any]:
     return body
 
 
-def _read_csv(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+def _rows(path: Path, columns: tuple[str, ...]) -> Rows:
+    """The rows of a CSV file in which every column but ``feature`` holds numbers."""
     try:
-        with path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
+        rows = read_csv(path)
     except FileNotFoundError as error:
         raise BadRun(f"{path} does not exist: run `python -m training.train` first") from error
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    if not rows:
+        raise BadRun(f"{path} has no rows")
+    missing = [name for name in columns if name not in rows[0]]
     if missing:
         raise BadRun(f"{path} lacks the columns {', '.join(missing)}")
+    for line, row in enumerate(rows, start=2):
+        for name in columns:
+            if name != "feature":
+                _check_number(row[name], f"{path}, line {line}, column {name}")
     return rows
 
 
-def _columns(path: Path, columns: tuple[str, ...]) -> dict[str, Doubles]:
-    """Each column as (rows,) float64, an empty cell as NaN."""
-    rows = _read_csv(path, columns)
+def _check_number(text: str | None, where: str) -> None:
     try:
-        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in columns}
+        float(text or "")
     except ValueError as error:
-        raise BadRun(f"{path}: {error}") from error
+        raise BadRun(f"{where}: {text!r} is not a number") from error
