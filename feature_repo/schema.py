@@ -225,7 +225,7 @@ def impressions_table(declaration: Declaration) -> Table:
             Column("input_position", DType.INT32, "order the caller had, from 0", "rank", False, 0, 100_000),
             Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
             Column("label", DType.INT32, "graded gain of what followed", "gain", False, 0, 4),
-            Column("relevant_total", DType.INT32, "items the user wanted, in the slate or not", "items", True, 0),
+            Column("relevant_total", DType.INT32, "items the user wanted, in the slate or not", "items", False, 0),
             *declaration.facts,
             *declaration.context,
         ),

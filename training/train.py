@@ -66,7 +66,8 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
         judgement.difference(MODEL, best), best, judgement.difference(MODEL, CHAMPION) if champion else None
     )
     metrics = _metrics(settings, data, judgement, best, decision, fitted)
-    metrics["shuffled_label"] = _shuffled_label(rankers, data["test"], judgement)
+    print("  the same on shuffled labels ...", file=sys.stderr)
+    metrics["shuffled_label"] = _shuffled_label(data, rankers, params, settings.threads, judgement)
     folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
     with step("registering"):
         _register(store, rankers, contract, best, decision, metrics, folder, params, fingerprint(path))
@@ -114,15 +115,20 @@ def _metrics(
     }
 
 
-def _shuffled_label(rankers: dict[str, Ranker], test: RankingData, judgement: Judgement) -> dict[str, Any]:
-    """With labels dealt anew inside each slate the model must do no better than chance."""
-    dealt = judge(
-        {MODEL: rankers[MODEL], "random": rankers["random"]},
-        test.with_shuffled_labels(judgement.seed),
+def _shuffled_label(
+    data: dict[str, RankingData], rankers: dict[str, Ranker], params: dict[str, Any], threads: int, judgement: Judgement
+) -> dict[str, Any]:
+    """A model fitted and judged on labels dealt anew inside each slate must do no better than chance."""
+    dealt = {name: split.with_shuffled_labels(judgement.seed + i) for i, (name, split) in enumerate(data.items())}
+    fitted = fit(dealt["train"], dealt["validation"], params, threads)
+    found = judge(
+        {MODEL: LightGbmRanker(fitted.booster, data["test"].feature_names), "random": rankers["random"]},
+        dealt["test"],
         seed=judgement.seed,
         resamples=judgement.resamples,
+        threads=threads,
     )
-    return {**dealt.intervals(), "difference": asdict(dealt.difference(MODEL, "random"))}
+    return {**found.intervals(), "difference": asdict(found.difference(MODEL, "random"))}
 
 
 def _write_run(
