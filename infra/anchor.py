@@ -41,10 +41,8 @@ def newest_known(settings: Settings) -> datetime | None:
 
     Raises RedisServerError, redis.RedisError, or ValueError for a key that is not a number.
     """
-    where = endpoint(settings)
-    timeout = where.timeout_s
     keys = [redis_keys.newest_event_us(settings.dataset), redis_keys.newest_score_us(settings.dataset)]
-    with redis.Redis.from_url(where.url, socket_timeout=timeout, socket_connect_timeout=timeout) as client:
+    with endpoint(settings).client() as client:
         values: list[bytes | None] = client.mget(keys)
     known = [int(value) for value in values if value is not None]
     return _instant(max(known)) if known else None

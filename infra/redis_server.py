@@ -367,13 +367,7 @@ def _endpoint_at(port: int, settings: Settings) -> Endpoint:
 
 
 def _client(port: int, timeout_s: float) -> redis.Redis:
-    return redis.Redis(
-        host=LOOPBACK,
-        port=port,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        decode_responses=True,
-    )
+    return Endpoint(LOOPBACK, port).client(timeout_s)
 
 
 def _poll(done: Callable[[], bool], patience_s: float) -> bool:

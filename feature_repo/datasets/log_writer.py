@@ -71,9 +71,13 @@ class LogWriter:
         try:
             connection.execute(f"COPY (SELECT {columns} FROM ({query})) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
         except duckdb.Error as error:
-            raise DatasetError(f"table {table.name}: {error}") from error
+            raise DatasetError(f"table {table.name}: {str(error).splitlines()[0]}") from error
         _check(connection, table, path)
         return int(pq.ParquetFile(path).metadata.num_rows)
+
+    def extra(self, name: str) -> Path:
+        """Where to write a file of the adapter's own, published beside the tables."""
+        return self.partial / name
 
     def _publish(self) -> None:
         for table in log_tables(self.declaration):

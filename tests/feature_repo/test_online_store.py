@@ -25,7 +25,7 @@ KNOWN = datetime(2018, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(  # type: ignore[call-arg]
+    return Settings(
         _env_file=None, state_dir=tmp_path / "a" / "state", data_dir=tmp_path / "data", dataset="shop", redis_url=None
     )
 

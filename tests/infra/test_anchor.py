@@ -26,7 +26,7 @@ def write_log(folder: Path, received: list[datetime | None], shown: list[datetim
 
 
 def settings_in(folder: Path) -> Settings:
-    return Settings(  # type: ignore[call-arg]
+    return Settings(
         _env_file=None, state_dir=folder / "state", data_dir=folder / "data", dataset="shop", clock="replay",
         redis_url=None,
     )  # fmt: skip

@@ -12,7 +12,7 @@ ANCHOR = datetime(2018, 1, 1, 4, 0, 0, 123456, tzinfo=UTC)
 
 
 def settings_with(folder: Path, clock: str) -> Settings:
-    return Settings(_env_file=None, state_dir=folder, clock=clock)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, state_dir=folder, clock=clock)
 
 
 def test_the_wall_clock_is_the_machines(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,7 +31,7 @@ MATRIX = np.array([[1.0, 5.0], [2.0, 9.0], [3.0, np.nan]], dtype=np.float32)
 
 
 def settings_in(folder: Path, dataset: str) -> Settings:
-    return Settings(_env_file=None, state_dir=folder, dataset=dataset, mlflow_tracking_uri=None)  # type: ignore[call-arg]
+    return Settings(_env_file=None, state_dir=folder, dataset=dataset, mlflow_tracking_uri=None)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(state: Path, request: pytest.FixtureRequest) -> Iterator[ModelStore]:
+def store(state: Path, request: pytest.FixtureRequest) -> ModelStore:
     """A model name of its own for each test."""
-    yield ModelStore(settings_in(state, f"s{abs(hash(request.node.name))}"))
+    return ModelStore(settings_in(state, f"s{zlib.crc32(request.node.name.encode())}"))
 
 
 def registered(store: ModelStore, ranker: Ranker = BASELINE, contract: ModelContract = CONTRACT) -> str:

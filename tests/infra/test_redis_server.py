@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ from infra.redis_server import NoRedis, RedisServerFailed, endpoint, running, st
 from infra.settings import Settings
 
 
-def settings_in(folder: Path, **fields: object) -> Settings:
-    return Settings(_env_file=None, state_dir=folder, redis_url=fields.pop("redis_url", None), **fields)  # type: ignore[call-arg, arg-type]
+def settings_in(folder: Path, redis_url: str | None = None, redis_timeout_s: float = 0.25) -> Settings:
+    return Settings(_env_file=None, state_dir=folder, redis_url=redis_url, redis_timeout_s=redis_timeout_s)
 
 
 @pytest.fixture
@@ -107,11 +108,13 @@ def test_without_a_server_the_endpoint_says_what_to_run(settings: Settings) -> N
 
 def test_an_endpoint_file_of_a_dead_process_is_replaced(settings: Settings) -> None:
     settings.redis_dir.mkdir(parents=True)
-    dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
-    (settings.redis_dir / "endpoint.json").write_text(json.dumps({"port": 1, "pid": int(dead.stdout)}))
+    dead = int(subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout)
+    port = next(redis_server._candidate_ports(None))
+    (settings.redis_dir / "endpoint.json").write_text(json.dumps({"port": port, "pid": dead}))
     assert running(settings) is None
     at = start(settings)
-    assert record(settings)["port"] == at.port != 1
+    assert at.port == port
+    assert record(settings)["pid"] != dead
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"port": 6379}'])
@@ -215,7 +218,23 @@ def test_feast_reads_its_connection_string_as_it_was_meant() -> None:
         "ssl": True,
         "socket_timeout": 0.5,
         "socket_connect_timeout": 0.5,
+        "retry": None,
     }
+
+
+def test_a_redis_that_is_away_is_given_up_within_the_timeout() -> None:
+    """redis-py's own default goes on for seconds."""
+    from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        away = Endpoint("127.0.0.1", probe.getsockname()[1])
+    feast = RedisOnlineStoreConfig(connection_string=away.feast_connection_string)
+    for connected in (away.client(), RedisOnlineStore()._get_client(feast)):
+        started = time.monotonic()
+        with pytest.raises(redis.ConnectionError):
+            connected.ping()
+        assert time.monotonic() - started < 0.5
 
 
 @pytest.mark.parametrize("url", ["redis://cache:6380/2", "rediss://me:p%3Dw@cache:6380/2", "redis://:secret@cache:1/0"])
