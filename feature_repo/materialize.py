@@ -28,6 +28,8 @@ from infra.progress import step
 from infra.redis_server import RedisServerError, endpoint
 from infra.settings import Settings
 
+PATIENCE_S = 5.0
+
 
 @dataclass(frozen=True)
 class ViewRun:
@@ -55,7 +57,7 @@ def materialize(settings: Settings, clock: Clock) -> list[ViewRun]:
         with step(f"materialize {view.name}"):
             runs.append(_materialize(view, store, clock))
     body = json.dumps([asdict(run) for run in runs], indent=2) + "\n"
-    with _client(settings) as client:
+    with endpoint(settings).client(PATIENCE_S) as client:
         client.set(redis_keys.materialized(settings.dataset), _digest(body))
     path = receipt_file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,17 +79,13 @@ def redis_holds_receipt(settings: Settings) -> bool:
     path = receipt_file(settings)
     if not path.exists():
         return False
-    with _client(settings) as client:
+    with endpoint(settings).client(PATIENCE_S) as client:
         found = cast("bytes | None", client.get(redis_keys.materialized(settings.dataset)))
     return found is not None and found.decode() == _digest(path.read_text())
 
 
 def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
-
-
-def _client(settings: Settings) -> redis.Redis:
-    return redis.Redis.from_url(endpoint(settings).url, socket_timeout=5, socket_connect_timeout=5)
 
 
 def main(argv: list[str] | None = None) -> int:

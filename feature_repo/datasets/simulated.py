@@ -17,7 +17,6 @@ import tempfile
 from dataclasses import fields
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

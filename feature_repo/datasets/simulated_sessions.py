@@ -31,7 +31,7 @@ ETA = 1.0
 BROWSED = 4
 FEWEST, MOST = 20, 40
 VIEW, LIKE, CART, ORDER = range(4)
-CLICK_AT = 2.3
+CLICK_AT = 3.0
 STEP_TO_CART, STEP_TO_ORDER = 0.8, 1.6
 OUTCOME_SCALE = 0.5
 SECOND = 1_000_000
@@ -103,7 +103,9 @@ def _chunk(
         + rng.normal(scale=weights.noise, size=item.shape)
     )
     # The production ranker sees half of the truth and much noise.
-    order = np.argsort(np.where(filled, -0.6 * shown_value - rng.normal(size=item.shape), np.inf), axis=1, kind="stable")
+    order = np.argsort(
+        np.where(filled, -0.6 * shown_value - rng.normal(size=item.shape), np.inf), axis=1, kind="stable"
+    )
     item, promoted, utility = (np.take_along_axis(a, order, axis=1) for a in (item, promoted, utility))
     filled = np.take_along_axis(filled, order, axis=1)
     candidates = _outcomes(rng, first, item, promoted, utility, filled)

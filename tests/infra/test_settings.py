@@ -1,0 +1,28 @@
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from infra.settings import PROJECT_ROOT, Settings
+
+
+def test_the_example_file_lists_every_setting():
+    listed = set(re.findall(r"RERANK_(\w+)=", (PROJECT_ROOT / ".env.example").read_text()))
+    assert listed == {name.upper() for name in Settings.model_fields}
+
+
+def test_a_setting_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("RERANK_PORT", "8123")
+    assert Settings().port == 8123
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "http"), ("CLOCK", "lunar"), ("DATASET", "no-dashes")])
+def test_a_bad_setting_is_refused_by_name(monkeypatch, name, value):
+    monkeypatch.setenv(f"RERANK_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError):
+        Settings().port = 1
