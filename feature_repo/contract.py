@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from feature_repo import derived, model_features
-from feature_repo.datasets.log_writer import declaration_to_json
+from feature_repo.datasets.declaration_json import declaration_to_json
 from feature_repo.schema import FEATURE_SERVICE, Declaration, View, views
 from infra.model_contract import ContractFeature, ModelContract
 

@@ -19,7 +19,7 @@ from typing import cast
 import redis
 
 from feature_repo.datasets.declarations import declaration_of
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import View, views
 from feature_repo.store import open_store
 from infra import redis_keys

@@ -6,6 +6,7 @@ an array, ``None`` in a row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_repo.schema import DType, View
+
 Floats = npt.NDArray[np.float32]
+LISTS = (DType.STRING_LIST, DType.INT64_LIST, DType.FLOAT32_LIST)
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,36 @@ def floats(values: Sequence[float | None]) -> Floats:
 def instants(values: Sequence[int | None]) -> npt.NDArray[np.float64]:
     """(n,) float64 with NaN for None: exact for µs since the epoch until the year 2255."""
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def column_array(values: Sequence[Any], dtype: DType) -> npt.NDArray[Any]:
+    """(n,) of an item column: float32 for Float32, float64 for Int64, else object; null is NaN or None."""
+    if dtype is DType.FLOAT32:
+        return floats(values)
+    if dtype is DType.INT64:
+        return instants(values)
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def view_row(view: View, values: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of a view as the derived features read it, from an offline or an online read.
+
+    ``values``: column -> value or None. A row of nothing but nulls is no row: {}. Elsewhere a null list is
+    [], and so are lists that should be aligned (``history_items``, ``history_counts``, …: equal first word)
+    and differ in length, as a half-written row leaves them.
+    """
+    row = {column.name: _value_or_none(values[column.name]) for column in view.columns}
+    if all(value is None for value in row.values()):
+        return {}
+    aligned: dict[str, list[str]] = {}
+    for column in view.columns:
+        if column.dtype in LISTS:
+            aligned.setdefault(column.name.split("_")[0], []).append(column.name)
+    for names in aligned.values():
+        whole = len({-1 if row[name] is None else len(row[name]) for name in names}) == 1
+        row |= {name: (row[name] or []) if whole else [] for name in names}
+    return row
+
+
+def _value_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

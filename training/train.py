@@ -14,7 +14,7 @@ import yaml
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations import declaration_of
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, ModelStore
 from infra.progress import step

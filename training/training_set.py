@@ -18,7 +18,7 @@ import yaml
 from tqdm import tqdm
 
 from feature_repo.datasets.declarations import declaration_of
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 from feature_repo.duck import connect
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import TIMESTAMP, Declaration

@@ -10,7 +10,7 @@ import argparse
 import sys
 from datetime import datetime
 
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 from infra.clock import WallClock
 from infra.settings import Settings
 from validation.gates import GATES, Unreadable, report_folder, run_gate

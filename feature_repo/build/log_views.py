@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 
 
 def open_log(connection: duckdb.DuckDBPyConnection, log_dir: Path) -> None:

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 from infra.settings import Settings
 
 

@@ -5,7 +5,7 @@ A log of a user's own declares itself in ``dataset.json`` beside its tables.
 
 from __future__ import annotations
 
-from feature_repo.datasets.log_writer import read_declaration
+from feature_repo.datasets.declaration_json import read_declaration
 from feature_repo.schema import Column, Declaration, DType
 from infra.settings import Settings
 

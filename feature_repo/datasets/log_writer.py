@@ -1,40 +1,17 @@
-"""Writing a canonical log: checked against the schema, complete or not at all.
-
-DatasetError                  anything wrong with a source; the command prints it and exits with 2
-└── BadSource(file, ...)      a source file that is missing or holds what the contract forbids
-"""
+"""Writing a canonical log: checked against the schema, complete or not at all."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
-from feature_repo.schema import Column, Declaration, DType, Table, log_tables
-
-DECLARATION_FILE = "dataset.json"
-
-
-class DatasetError(Exception):
-    """Base of everything an adapter refuses."""
-
-
-class BadSource(DatasetError):
-    """A source file is refused. Names the file and, where known, the column and the row (from 1)."""
-
-    def __init__(self, file: Path, problem: str, column: str | None = None, row: int | None = None) -> None:
-        place = str(file)
-        if column is not None:
-            place += f", column {column!r}"
-        if row is not None:
-            place += f", row {row}"
-        super().__init__(f"{place}: {problem}")
+from feature_repo.datasets.declaration_json import DECLARATION_FILE, declaration_to_json
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.schema import Declaration, DType, Table, log_tables
 
 
 class LogWriter:
@@ -130,37 +107,3 @@ def _check(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> N
     ).fetchall()
     if twice:
         raise DatasetError(f"table {table.name}: key ({key}) = {twice[0][:-1]} occurs {twice[0][-1]} times")
-
-
-def declaration_to_json(declaration: Declaration) -> str:
-    def plain(value: Any) -> Any:
-        return value.value if isinstance(value, DType) else value
-
-    body = asdict(declaration, dict_factory=lambda pairs: {k: plain(v) for k, v in pairs})
-    return json.dumps(body, indent=2)
-
-
-def declaration_from_json(text: str) -> Declaration:
-    """Raises KeyError, TypeError or ValueError where the text is not a declaration."""
-    body = json.loads(text)
-    for group in ("item_extras", "facts", "context"):
-        body[group] = tuple(
-            Column(**{**column, "dtype": DType(column["dtype"]), "allowed": _tuple(column.get("allowed"))})
-            for column in body.get(group, ())
-        )
-    return Declaration(**body)
-
-
-def _tuple(value: list[str] | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(value)
-
-
-def read_declaration(log_dir: Path) -> Declaration:
-    """The declaration that the adapter wrote beside the tables. Raises DatasetError where there is none."""
-    path = log_dir / DECLARATION_FILE
-    try:
-        return declaration_from_json(path.read_text())
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path} is missing: write the log first (python -m feature_repo.datasets)") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path} is not a data set declaration: {error}") from error

@@ -33,7 +33,8 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.log_writer import BadSource, DatasetError, LogWriter, duckdb_type
+from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.log_writer import LogWriter, duckdb_type
 from feature_repo.datasets.parquet_checks import ROW, SOURCE, check_column, check_columns, check_key, check_slates
 from feature_repo.datasets.user_declaration import user_declaration
 from feature_repo.duck import connect
@@ -83,11 +84,11 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, table: Table) -> No
     present = ", ".join(
         f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in table.columns if c.name in types
     )
-    absent = "".join(f', {_default(table, c)} AS "{c.name}"' for c in table.columns if c.name not in types)
+    completed = ", ".join(f'{_completed(table, c, c.name in types)} AS "{c.name}"' for c in table.columns)
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {table.name} AS
-        SELECT *{absent} FROM (SELECT {ROW}, {present} FROM {SOURCE})
+        SELECT {ROW}, {completed} FROM (SELECT {ROW}, {present} FROM {SOURCE})
         """
     )
     check_key(connection, path, table)
@@ -106,7 +107,10 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _default(table: Table, column: Column) -> str:
+def _completed(table: Table, column: Column, present: bool) -> str:
+    """SQL of the column: as it is, or its default where it is missing."""
+    if present:
+        return f'"{column.name}"'
     return DEFAULTS.get((table.name, column.name), f"NULL::{duckdb_type(column.dtype)}")
 
 

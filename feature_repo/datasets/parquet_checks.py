@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.log_writer import BadSource, duckdb_type
+from feature_repo.datasets.errors import BadSource
+from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, Declaration, DType, Table
 
 SOURCE = "source_rows"  # the view over the file as it is

@@ -23,7 +23,8 @@ from pathlib import Path
 import duckdb
 
 from feature_repo.datasets.declarations import SESSIONS_VENUES
-from feature_repo.datasets.log_writer import BadSource, DatasetError, LogWriter
+from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.strict_csv import BIGINT, FLAG, REAL, UUID, WHOLE, SourceColumn, read_csv
 from feature_repo.duck import connect
 from feature_repo.schema import events_table, impressions_table, items_table

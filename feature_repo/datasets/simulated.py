@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from feature_repo.datasets.declarations import SIMULATED
-from feature_repo.datasets.log_writer import DatasetError, LogWriter
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.simulated_sessions import Candidates, Events, SessionChunk, sessions
 from feature_repo.datasets.simulated_shop import (
     HOUR_US,

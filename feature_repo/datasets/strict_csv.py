@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.log_writer import BadSource
+from feature_repo.datasets.errors import BadSource
 
 FLAG = """CASE
     WHEN lower(trim(value)) IN ('true', '1', '1.0') THEN 1
@@ -75,8 +75,8 @@ def read_csv(
 
 def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+        with path.open("rb") as file:
+            header = next(csv.reader([file.readline().decode("utf-8-sig")]), [])
     except (OSError, UnicodeDecodeError) as error:
         raise BadSource(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not header:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from feature_repo.datasets.declaration_json import DECLARATION_FILE, declaration_from_json
 from feature_repo.datasets.declarations import BUILT_IN
-from feature_repo.datasets.log_writer import DECLARATION_FILE, BadSource, DatasetError, declaration_from_json
+from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType, log_tables, views
 from infra.settings import Settings
@@ -65,7 +66,7 @@ def _body(path: Path) -> dict[str, Any]:
 def _check(declaration: Declaration, path: Path) -> None:
     try:
         ZoneInfo(declaration.timezone)
-    except (OSError, TypeError, ValueError) as error:
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise BadSource(path, f"timezone {declaration.timezone!r} is not known") from error
     for group, allowed in GROUPS.items():
         for column in getattr(declaration, group):
@@ -79,9 +80,9 @@ def _check(declaration: Declaration, path: Path) -> None:
 
 
 def _check_values(column: Column, group: str, path: Path) -> None:
-    if column.allowed is not None:
-        if column.dtype is not DType.STRING or not all(isinstance(value, str) for value in column.allowed):
-            raise BadSource(path, f"{group}: allowed is a list of strings, of a string column", column.name)
+    strings = all(isinstance(value, str) for value in column.allowed or ())
+    if not strings or (column.allowed is not None and column.dtype is not DType.STRING):
+        raise BadSource(path, f"{group}: allowed is a list of strings, of a string column", column.name)
     for bound in (column.minimum, column.maximum):
         number = isinstance(bound, int | float) and not isinstance(bound, bool) and math.isfinite(bound)
         if bound is not None and (not number or column.dtype is DType.STRING):

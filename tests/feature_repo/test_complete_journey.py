@@ -9,7 +9,7 @@ import pytest
 
 from feature_repo.datasets.complete_journey import SOURCE_COLUMNS, write_log
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY
-from feature_repo.datasets.log_writer import BadSource
+from feature_repo.datasets.errors import BadSource
 from feature_repo.schema import log_tables
 from infra.settings import Settings
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_repo.datasets.log_writer import DECLARATION_FILE, declaration_to_json
+from feature_repo.datasets.declaration_json import DECLARATION_FILE, declaration_to_json
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType, log_tables, views
 from infra.settings import Settings

@@ -3,7 +3,7 @@
 import pytest
 
 from feature_repo.datasets.__main__ import ADAPTERS, adapt, main
-from feature_repo.datasets.log_writer import DatasetError
+from feature_repo.datasets.errors import DatasetError
 
 
 @pytest.fixture(autouse=True)
