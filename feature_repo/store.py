@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def open_store(settings: Settings, *, offline: bool = True) -> FeatureStore:
     needed, and waits for Redis no longer than ``redis_timeout_s``; otherwise the patience is that of bulk
     writes. Raises NoRedis when there is no Redis to talk to.
     """
+    # Feast's ibis calls what DuckDB 2.0 deprecates, once per retrieval.
+    warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
     body = _config(settings)
     if offline:
         body["online_store"]["connection_string"] = bulk_connection_string(settings)

@@ -13,12 +13,14 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
 from infra.model_contract import ModelContract, RankerKind
@@ -59,6 +61,8 @@ class ModelStore:
     """One registered model name, in one tracking server or local database."""
 
     def __init__(self, settings: Settings) -> None:
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own, of SQLAlchemy
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.name = settings.model_name

@@ -3,7 +3,7 @@
 set -euo pipefail
 python -m infra.redis_server start
 # The log and what was served since decide where replayed time begins; a first run has neither yet.
-dvc repro --quiet validate_log
+dvc repro validate_log
 python -m infra.anchor
 python -m feature_repo.materialize --check
 dvc repro

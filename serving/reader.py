@@ -50,8 +50,6 @@ class FeatureReader(Protocol):
         """``deadline`` is a reading of the monotonic clock. Never raises for a store that is away."""
         ...
 
-    def reachable(self) -> bool: ...
-
 
 class FeastReader:
     """Reads with ``FeatureStore.get_online_features``."""
@@ -85,14 +83,6 @@ class FeastReader:
                 if row:
                     found.companions[item] = (row["companion_items"], row["companion_shares"])
 
-    def reachable(self) -> bool:
-        """Whether Redis answers: one read of a key that nobody has."""
-        try:
-            self._rows("session", [""], 0, time.monotonic() + 60)
-        except (redis.RedisError, OSError):
-            return False
-        return True
-
     def _rows(self, entity: str, ids: Sequence[str], scored_us: int, deadline: float) -> list[Row]:
         return self._read(self._views[entity], ids, scored_us, deadline)
 
@@ -122,10 +112,7 @@ class FeastReader:
 def _valid(stamp: int, view: View, scored_us: int) -> bool:
     """``stamp``: event time of the row in seconds, 0 where there is none."""
     row_us = stamp * 1_000_000
-    return stamp > 0 and row_us <= scored_us <= row_us + view.ttl // _MICROSECOND
-
-
-_MICROSECOND = ITEM_COMPANIONS.ttl.resolution
+    return stamp > 0 and row_us <= scored_us <= row_us + view.ttl // view.ttl.resolution
 
 
 def _value(value: Any, column: Column) -> Any:

@@ -6,7 +6,11 @@ import pytest
 
 from tests.shop import Shop
 
-HOUSEHOLDS = 150
+HOUSEHOLDS = 200
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-examples", type=int, default=200, help="requests generated against the API")
 
 
 @pytest.fixture(scope="session")
