@@ -19,8 +19,13 @@ class Fitted:
     curve: dict[str, list[float]]
 
 
-def fit(train: RankingData, validation: RankingData, params: dict[str, Any], threads: int) -> Fitted:
-    """Equal input gives an equal model. ``params`` is the ``train`` part of params.yaml."""
+def fit(
+    train: RankingData, validation: RankingData, params: dict[str, Any], threads: int, *, rounds: int | None = None
+) -> Fitted:
+    """Equal input gives an equal model. ``params`` is the ``train`` part of params.yaml.
+
+    With ``rounds`` exactly so many are kept; otherwise those up to the best on ``validation``.
+    """
     seed = int(params["seed"])
     settings = {
         "objective": "lambdarank",
@@ -39,16 +44,16 @@ def fit(train: RankingData, validation: RankingData, params: dict[str, Any], thr
     booster = lightgbm.train(
         settings,
         train_set,
-        num_boost_round=int(params["rounds"]),
+        num_boost_round=rounds or int(params["rounds"]),
         valid_sets=[train_set, validation_set],
         valid_names=["train", "validation"],
         callbacks=[
-            lightgbm.early_stopping(int(params["early_stopping_rounds"]), first_metric_only=True, verbose=False),
             lightgbm.record_evaluation(curve),
             lightgbm.log_evaluation(50),
+            *([] if rounds else [lightgbm.early_stopping(int(params["early_stopping_rounds"]), verbose=False)]),
         ],
     )
-    best = booster.best_iteration or booster.current_iteration()
+    best = rounds or booster.best_iteration or booster.current_iteration()
     text = booster.model_to_string(num_iteration=best)
     return Fitted(lightgbm.Booster(model_str=text), best, {name: values["ndcg@10"] for name, values in curve.items()})
 

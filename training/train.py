@@ -67,7 +67,7 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
     )
     metrics = _metrics(settings, data, judgement, best, decision, fitted)
     print("  the same on shuffled labels ...", file=sys.stderr)
-    metrics["shuffled_label"] = _shuffled_label(data, rankers, params, settings.threads, judgement)
+    metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, judgement)
     folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
     with step("registering"):
         _register(store, rankers, contract, best, decision, metrics, folder, params, fingerprint(path))
@@ -116,11 +116,19 @@ def _metrics(
 
 
 def _shuffled_label(
-    data: dict[str, RankingData], rankers: dict[str, Ranker], params: dict[str, Any], threads: int, judgement: Judgement
+    data: dict[str, RankingData],
+    rankers: dict[str, Ranker],
+    params: dict[str, Any],
+    rounds: int,
+    threads: int,
+    judgement: Judgement,
 ) -> dict[str, Any]:
-    """A model fitted and judged on labels dealt anew inside each slate must do no better than chance."""
+    """A model fitted and judged on labels dealt anew inside each slate must do no better than chance.
+
+    As many rounds as the real one: stopped early it would have few leaves and many ties, which count against it.
+    """
     dealt = {name: split.with_shuffled_labels(judgement.seed + i) for i, (name, split) in enumerate(data.items())}
-    fitted = fit(dealt["train"], dealt["validation"], params, threads)
+    fitted = fit(dealt["train"], dealt["validation"], params, threads, rounds=rounds)
     found = judge(
         {MODEL: LightGbmRanker(fitted.booster, data["test"].feature_names), "random": rankers["random"]},
         dealt["test"],
