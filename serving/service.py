@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 import redis
+from feast.errors import FeastObjectNotFoundException
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declaration_json import declaration_from_json
@@ -48,13 +49,12 @@ class Service:
         return [
             Check(name="model", ok=self.model is not None, message=self.model_problem or "loaded"),
             Check(name="contract", ok=not self.contract_problem, message=self.contract_problem or "matches"),
+            Check(name="feature_store", ok=not self.store_problem, message=self.store_problem or "opened"),
             Check(name="redis", ok=not redis_problem, message=redis_problem or "answers"),
         ]
 
     def _redis_problem(self) -> str:
         """Empty where Redis answers; a client of its own, so that a wait here holds up no request."""
-        if self.store_problem:
-            return self.store_problem
         try:
             with endpoint(self.settings).client() as client:
                 client.ping()
@@ -76,10 +76,12 @@ def make_service(settings: Settings, clock: Clock, metrics: Metrics) -> Service:
     if service.contract_problem:
         return service
     try:
-        reader: FeatureReader = FeastReader(open_store(settings, offline=False), declaration)
-    except RedisServerError as error:
-        service.store_problem = str(error)
+        store = open_store(settings, offline=False)
+        store.get_feature_service(service.model.contract.feature_service)
+    except (RedisServerError, FeastObjectNotFoundException) as error:
+        service.store_problem = f"{error} (`feast apply` registers the features)"
         return service
+    reader: FeatureReader = FeastReader(store, declaration)
     service.scorer = _scorer(service, service.model, declaration, reader)
     return service
 

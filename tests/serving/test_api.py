@@ -127,6 +127,7 @@ def test_health_readiness_and_metrics_answer(client):
     assert {c["name"]: c["ok"] for c in client.get("/readyz").json()["checks"]} == {
         "model": True,
         "contract": True,
+        "feature_store": True,
         "redis": True,
     }
     text = client.get("/metrics").text

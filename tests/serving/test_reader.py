@@ -1,13 +1,16 @@
 """What the reader hands on, from a real Redis that Feast filled."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
 from feature_repo.materialize import materialize
+from feature_repo.model_features import feature_matrix
 from feature_repo.schema import ITEM_WINDOWS, SESSION_EXPIRY
 from feature_repo.store import open_store
 from infra.clock import FixedClock
@@ -15,6 +18,7 @@ from infra.redis_server import start, stop
 from infra.settings import Settings
 from serving.reader import FeastReader, Keys
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
+from training.point_in_time import PointInTimeReader
 
 END = at(20, 100)
 FOREVER = float("inf")
@@ -63,6 +67,22 @@ def test_values_come_as_the_features_expect_them(reader):
     assert found.user["history_items"] == ["b", "a"]
     assert found.session["cart_items"] == ["a"]
     assert found.companions["a"] == (["b"], [1.0])
+
+
+def test_online_and_offline_make_the_same_matrix_of_the_same_moment(settings, reader):
+    """With a cart, its companions, an emptied cart, and everything unknown; before and after rows expire."""
+    offline = PointInTimeReader(open_store(settings), DECLARATION)
+    for user, session in (("u", "live"), ("u", "empty"), ("nobody", "none")):
+        for when in (END, at(21, 1), at(60)):
+            rows = [impression("1", i, when, each, user_id=user, session_id=session) for i, each in enumerate("abcx")]
+            frame = pd.DataFrame(rows)
+            (expected,) = offline.read(frame)
+            found = reader.read(keys(*"abcx", user=user, session=session, when=when), FOREVER)
+            online = replace(
+                expected, items=found.items, user=found.user, session=found.session, companions=found.companions
+            )
+            bits = [feature_matrix(slate, DECLARATION).view(np.uint32) for slate in (online, expected)]
+            np.testing.assert_array_equal(*bits)
 
 
 def test_what_is_unknown_is_missing_and_counted(reader):
