@@ -98,9 +98,7 @@ class Shop:
             yield client
 
     @contextmanager
-    def scorer_process(
-        self, command: list[str], *, cwd: Path, user: int | None = None, **environment: str
-    ) -> Iterator[httpx.Client]:
+    def scorer_process(self, command: list[str], *, cwd: Path, **environment: str) -> Iterator[httpx.Client]:
         port = free_port()
         log = self.folder / f"scorer-{port}.log"
         with log.open("w") as output:
@@ -110,7 +108,6 @@ class Shop:
                 env={**self.environment, "RERANK_PORT": str(port), **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                user=user,
             )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
