@@ -128,8 +128,10 @@ def as_nobody(python: Path) -> list[str]:
     nobody = pwd.getpwnam("nobody")
     switch = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    plain = subprocess.run([*switch, str(python), "-c", ""], capture_output=True, check=False)
-    return [*switch, *([] if plain.returncode == 0 else reading), str(python)]
+    version = [str(python), "-c", "import sys; print(sys.version)"]
+    plain = subprocess.run([*switch, *version], capture_output=True, text=True, check=False)
+    reachable = plain.returncode == 0 and plain.stdout.strip() == sys.version
+    return [*switch, *([] if reachable else reading), str(python)]
 
 
 def _copy(source: Path, target: Path) -> None:
