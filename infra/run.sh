@@ -3,4 +3,4 @@
 set -euo pipefail
 trap 'python -m infra.redis_server stop' EXIT
 infra/pipeline.sh
-python -m serving
+python -m serving || [ $? -eq 130 ] # Ctrl-C is the way to stop it
