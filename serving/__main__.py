@@ -1,21 +1,61 @@
-"""``python -m serving``: the scorer on Settings.host and port, until it is told to stop."""
+"""``python -m serving``: the scorer on Settings.host and port, until SIGINT or SIGTERM.
+
+Requests that are under way when it is told to stop are answered first.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
+import socket
 import sys
-import threading
-import time
 
-import pyarrow.parquet as pq
 import uvicorn
 
-from infra.clock import ClockNotAnchored, open_clock
+from infra.clock import Clock, ClockNotAnchored, ReplayClock, open_clock
 from infra.settings import Settings
 from serving.app import create_app
+from serving.curl_example import curl_example
+from serving.errors import NotReady
+from serving.responses import instant_text
+from serving.service import Service
 
-EXAMPLE_ITEMS = 3
+LAST_REQUESTS_S = 10
+
+
+class AnnouncedServer(uvicorn.Server):
+    """Says where it listens, what it serves and what to try, once it does."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings, service: Service) -> None:
+        super().__init__(config)
+        self._settings = settings
+        self._service = service
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host = self._settings.host if self._settings.host not in ("0.0.0.0", "::") else "127.0.0.1"
+            port = self.servers[0].sockets[0].getsockname()[1]
+            print(announcement(self._settings, self._service, f"http://{host}:{port}"), flush=True)
+
+
+def announcement(settings: Settings, service: Service, url: str) -> str:
+    lines = [f"listening: {url} (documented at {url}/docs)"]
+    try:
+        scorer = service.scorer()
+    except NotReady as error:
+        return "\n".join([*lines, *(f"not ready: {problem.message}" for problem in error.problems)])
+    model = scorer.model
+    kind = "a baseline: no trained model is promoted" if model.kind == "baseline" else model.kind
+    lines.append(f"model: {model.name} version {model.version} ({kind})")
+    if service.reader is not None and service.reader.problem is not None:
+        lines.append(f"answers are degraded for now: {service.reader.problem}")
+    return "\n".join([*lines, "try:", "", curl_example(settings, scorer.declaration, url), ""])
+
+
+def clock_line(clock: Clock) -> str:
+    if isinstance(clock, ReplayClock):
+        return f"clock: replay from {instant_text(clock.anchor)}, now {instant_text(clock.now())}"
+    return f"clock: {clock.mode}, now {instant_text(clock.now())}"
 
 
 def main() -> int:
@@ -26,44 +66,18 @@ def main() -> int:
     except ClockNotAnchored as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, clock),
-            host=settings.host,
-            port=settings.port,
-            log_level=settings.log_level.lower(),
-            access_log=False,
-            timeout_graceful_shutdown=10,
-        )
+    print(clock_line(clock), flush=True)
+    app = create_app(settings, clock)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=settings.log_level == "DEBUG",
+        timeout_graceful_shutdown=LAST_REQUESTS_S,
     )
-    print(f"{settings.dataset}: {clock.mode} clock, now {clock.now().isoformat()}", flush=True)
-    threading.Thread(target=_announce, args=(server, settings), daemon=True).start()
-    server.run()
+    AnnouncedServer(config, settings, app.state.service).run()
     return 0
-
-
-def _announce(server: uvicorn.Server, settings: Settings) -> None:
-    while not server.started and not server.should_exit:
-        time.sleep(0.05)
-    if server.started:
-        print(f"answering on http://{settings.host}:{settings.port}; try\n\n{example(settings)}\n", flush=True)
-
-
-def example(settings: Settings) -> str:
-    """A ``curl`` with ids of the log, or made-up ones where there is no log."""
-    path = settings.log_dir / "impressions.parquet"
-    rows = [{"user_id": "u", "session_id": "s", "item_id": "i"}]
-    if path.exists():
-        file = pq.ParquetFile(path)
-        tail = file.read_row_group(file.num_row_groups - 1, columns=["slate_id", *rows[0]]).to_pylist()
-        rows = [row for row in tail if row["slate_id"] == tail[-1]["slate_id"]][:EXAMPLE_ITEMS]
-    body = {
-        "user_id": rows[0]["user_id"],
-        "session_id": rows[0]["session_id"],
-        "items": [{"item_id": row["item_id"]} for row in rows],
-    }
-    url = f"http://{settings.host}:{settings.port}/score"
-    return f"  curl -s {url} -H 'content-type: application/json' -d '{json.dumps(body)}'"
 
 
 if __name__ == "__main__":

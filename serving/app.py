@@ -1,148 +1,147 @@
-"""The HTTP API."""
+"""The HTTP API and the composition root: everything one scorer process consists of is put together here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 
+import anyio
 import orjson
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi.responses import PlainTextResponse
+from starlette.requests import ClientDisconnect
 
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
-from serving.errors import BodyTooLarge, ErrorAnswer, NotReady, install, respond
-from serving.metrics import Metrics
+from serving import errors, openapi
+from serving.body import JSON, json_body
+from serving.metrics import CountRequests, Metrics
 from serving.newest_score import NewestScore
-from serving.requests import ScoreRequest
-from serving.responses import Health, ModelCard, ModelFeature, Readiness, ScoreAnswer
-from serving.service import Service, make_service
+from serving.readiness import PATIENCE_S, hanging, readiness
+from serving.requests import MOST_BYTES, parse
+from serving.responses import ErrorAnswer, Health, ModelCard, ModelFeature, Readiness, ScoreAnswer
+from serving.scorer import Scorer
+from serving.service import Service
 
-MOST_BYTES = 4 * 1024 * 1024
+START_PATIENCE_S = 15.0
+PROBES = 4  # threads that a hanging Redis may hold up
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorAnswer, "description": "The body is not JSON in UTF-8"},
-    413: {"model": ErrorAnswer, "description": f"The body is larger than {MOST_BYTES} bytes"},
-    422: {"model": ErrorAnswer, "description": "The body is not a valid request; the place is named"},
-    503: {"model": ErrorAnswer, "description": "No model, or one that this scorer must not use"},
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model in service"}}
+_SCORE_ERRORS: dict[int | str, dict[str, Any]] = {
+    413: {"model": ErrorAnswer, "description": f"More than {MOST_BYTES} bytes"},
+    415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
+    422: {"model": ErrorAnswer, "description": "Not JSON, not of this form, or unknown names; each place is named"},
+    **_NOT_READY,
 }
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """``clock`` defaults to the one that the settings name. Raises ClockNotAnchored."""
+    """The scorer of ``settings.dataset``; ``clock`` overrides the one of the settings.
+
+    The model is loaded when the app starts. Raises ClockNotAnchored.
+    """
     metrics = Metrics()
-    service_clock = clock or open_clock(settings)
     newest = NewestScore(settings)
+    service = Service(settings, clock or open_clock(settings), metrics, newest.note)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = make_service(settings, service_clock, metrics)
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_sync(service.start, START_PATIENCE_S)
         newest.start()
-        yield
-        newest.stop()
+        try:
+            yield
+        finally:
+            await run_sync(newest.close)
+            service.close()
 
-    app = FastAPI(title="feast-rerank", version="1", lifespan=lifespan)
-    install(app)
-    app.add_middleware(LimitBody)
-    _count_answers(app, metrics)
-
-    @app.post("/score", response_model=ScoreAnswer, responses=_ERRORS)
-    def score(body: ScoreRequest, request: Request) -> Response:
-        """Put the items in the best order for this user and session."""
-        answer = _service(request).ready_scorer().score(body)
-        newest.seen(datetime.fromisoformat(answer.scored_at))
-        with metrics.stage("write"):
-            return Response(orjson.dumps(answer.model_dump()), media_type="application/json")
-
-    @app.get("/healthz")
-    def healthz() -> Health:
-        """The process answers."""
-        return Health(status="ok")
-
-    @app.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
-    def readyz(request: Request) -> Response:
-        """Model loaded, contract matches, Redis reachable."""
-        checks = _service(request).checks()
-        body = Readiness(ready=all(check.ok for check in checks), checks=checks)
-        return Response(body.model_dump_json(), 200 if body.ready else 503, media_type="application/json")
-
-    @app.get("/model", responses={503: _ERRORS[503]})
-    def model(request: Request) -> ModelCard:
-        """The model in service and the inputs it takes."""
-        service = _service(request)
-        if service.model is None:
-            raise NotReady(service.model_problem)
-        contract = service.model.contract
-        return ModelCard(
-            name=service.model.name,
-            version=service.model.version,
-            kind=service.model.kind,
-            run_id=service.model.run_id,
-            contract_hash=contract.contract_hash,
-            feature_service=contract.feature_service,
-            features=[ModelFeature(name=f.name, dtype=f.dtype, source=f.source) for f in contract.features],
-            tags=service.model.tags,
-        )
-
-    @app.get(
-        "/metrics",
-        response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}},
+    app = FastAPI(
+        title="feast-rerank",
+        version="1",
+        description="Puts a list in the best order for this user, in this session, now.",
+        lifespan=lifespan,
     )
-    def prometheus() -> Response:
-        return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    app.state.service = service
+    app.add_middleware(CountRequests, metrics=metrics)
+    errors.install(app)
+    _add_score(app, settings, service, metrics)
+    _add_state(app, settings, service, metrics)
 
+    def document() -> dict[str, Any]:
+        return openapi.document(app, service.declaration)
+
+    app.openapi = document  # type: ignore[method-assign]
     return app
 
 
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
+def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:
+    def answer(scorer: Scorer, body: bytes, deadline: float) -> bytes:
+        with metrics.stage("parse"):
+            request = parse(body)
+        found = scorer.score(request, deadline)
+        with metrics.stage("write"):
+            return orjson.dumps(found)
+
+    @app.post(
+        "/score",
+        responses={200: {"model": ScoreAnswer}, **_SCORE_ERRORS},
+        response_class=Response,
+        openapi_extra={"requestBody": openapi.SCORE_BODY},
+    )
+    async def score(request: Request) -> Response:
+        """Put up to 2,000 candidates in the best order for this user, in this session, now.
+
+        Users, sessions and items that the store does not know are scored too, and counted in ``missing``.
+        """
+        try:
+            body = await json_body(request, MOST_BYTES)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        deadline = time.monotonic() + settings.deadline_ms / 1000
+        return Response(await run_sync(answer, service.scorer(), body, deadline), media_type=JSON)
 
 
-def _count_answers(app: FastAPI, metrics: Metrics) -> None:
-    @app.middleware("http")
-    async def count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        answer = await call_next(request)
-        route = request.scope.get("route")
-        metrics.answers.labels(getattr(route, "path", "other"), str(answer.status_code)).inc()
-        return answer
+def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:
+    probes = anyio.CapacityLimiter(PROBES)
+
+    @app.get("/healthz", responses={200: {"model": Health}}, response_class=Response)
+    async def healthz() -> Response:
+        """Whether the process answers."""
+        return Response(orjson.dumps(Health()), media_type=JSON)
+
+    @app.get("/readyz", responses={200: {"model": Readiness}, 503: {"model": Readiness}}, response_class=Response)
+    async def readyz() -> Response:
+        """Whether a model is loaded, its contract matches, Redis answers and features can be read."""
+        found = hanging(service)
+        with anyio.move_on_after(PATIENCE_S + 1):
+            found = await run_sync(readiness, service, settings, abandon_on_cancel=True, limiter=probes)
+        return Response(orjson.dumps(found), 200 if found.ready else 503, media_type=JSON)
+
+    @app.get("/model", responses={200: {"model": ModelCard}, **_NOT_READY}, response_class=Response)
+    async def model() -> Response:
+        """The model in service and its inputs."""
+        return Response(orjson.dumps(model_card(service.scorer())), media_type=JSON)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def prometheus() -> Response:
+        """Prometheus' text format: latency by stage, candidates, missing and degraded, requests by status."""
+        return Response(metrics.text(), media_type=METRICS_TYPE)
 
 
-class LimitBody:
-    """Refuse a body of more than MOST_BYTES, by its header or as it comes in."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        refusal = respond(BodyTooLarge(f"the body is larger than {MOST_BYTES} bytes"))
-        if not announced.isdigit() or int(announced) > MOST_BYTES:
-            await refusal(scope, receive, send)
-            return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > MOST_BYTES:
-                await refusal(scope, receive, send)
-                return
-        sent = False
-
-        async def replay() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await self._app(scope, replay, send)
+def model_card(scorer: Scorer) -> ModelCard:
+    model, contract = scorer.model, scorer.model.contract
+    return ModelCard(
+        name=model.name,
+        version=model.version,
+        kind=model.kind,
+        baseline=model.kind == "baseline",
+        run_id=model.run_id,
+        contract_hash=contract.contract_hash,
+        feature_service=contract.feature_service,
+        features=tuple(ModelFeature(f.name, f.dtype, f.source) for f in contract.features),
+        context=tuple(column.name for column in scorer.declaration.context),
+        tags=model.tags,
+    )

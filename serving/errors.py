@@ -1,101 +1,106 @@
-"""What a request can be refused with, and the status of each.
+"""What a request can be refused for, and the status and body of each refusal.
 
-ApiError
-├── BadRequest(place, problem)   422: the body says something that the model cannot take
-├── BodyTooLarge                 413
-└── NotReady(reasons)            503: no model, or one whose contract is not this scorer's
+    ServingError
+    ├── InvalidRequest    422  the body is not JSON, not of the documented form, or names what is unknown
+    ├── BodyTooLarge      413
+    ├── WrongContentType  415
+    └── NotReady          503  no model, or one that this scorer must refuse
+
+What is wrong is named by its place; what was sent is never echoed, since it may not even be valid JSON.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
+import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from serving.responses import ErrorAnswer, ErrorBody, ErrorDetail
 
-class ApiError(Exception):
-    status = 500
-    kind = "error"
+Place = tuple[str | int, ...]
 
-    def __init__(self, message: str, details: Sequence[tuple[tuple[str | int, ...], str]] = ()) -> None:
+MOST_DETAILS = 20
+LONGEST_NAME = 100
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong; ``place`` leads from the body's root to it, and is () for the body itself."""
+
+    place: Place
+    message: str
+
+
+class ServingError(Exception):
+    """Base of every refusal."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
-        self.message = message
-        self.details = details
+        self.problems = problems
 
 
-class BadRequest(ApiError):
-    status, kind = 422, "invalid_request"
+class InvalidRequest(ServingError):
+    """The body is not JSON, not of the documented form, or names what is unknown."""
 
-    def __init__(self, place: tuple[str | int, ...], problem: str) -> None:
-        super().__init__("the request is not valid", [(("body", *place), problem)])
-
-
-class BodyTooLarge(ApiError):
-    status, kind = 413, "body_too_large"
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        more = f", the first {MOST_DETAILS} follow" if len(problems) > MOST_DETAILS else ""
+        super().__init__(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the request{more}", problems)
 
 
-class NotReady(ApiError):
-    status, kind = 503, "not_ready"
+class BodyTooLarge(ServingError):
+    """More bytes than a request may have."""
 
 
-class Problem(BaseModel):
-    """One thing that is wrong, and where in the body."""
-
-    loc: list[str | int]
-    message: str
+class WrongContentType(ServingError):
+    """Not application/json."""
 
 
-class ErrorBody(BaseModel):
-    type: str
-    message: str
-    details: list[Problem]
+class NotReady(ServingError):
+    """No model, or one that this scorer must refuse."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("this scorer has no model in service", [Problem((), reason) for reason in reasons])
 
 
-class ErrorAnswer(BaseModel):
-    """The body of every answer that is not a success."""
-
-    error: ErrorBody
-
-
-def respond(error: ApiError) -> Response:
-    return _answer(error.status, error.kind, error.message, error.details)
-
-
-def _answer(status: int, kind: str, message: str, details: Sequence[tuple[Sequence[Any], str]] = ()) -> Response:
-    """Never echoes the input, which may not be valid JSON; escapes what is not ASCII."""
-    body = {
-        "error": {
-            "type": kind,
-            "message": message,
-            "details": [{"loc": [_part(p) for p in place], "message": problem} for place, problem in details],
-        }
-    }
-    return Response(json.dumps(body), status_code=status, media_type="application/json")
-
-
-def _part(part: Any) -> str | int:
-    return part if isinstance(part, int) else str(part).encode("utf-8", "backslashreplace").decode()[:200]
+STATUS: dict[type[ServingError], tuple[int, str]] = {
+    InvalidRequest: (422, "invalid_request"),
+    BodyTooLarge: (413, "body_too_large"),
+    WrongContentType: (415, "wrong_content_type"),
+    NotReady: (503, "not_ready"),
+}
 
 
 def install(app: FastAPI) -> None:
-    """Map every error to its status, in one place."""
+    """Give every error of ``app`` its status and the body of :class:`ErrorAnswer`."""
 
-    @app.exception_handler(ApiError)
-    def _api(_: Request, error: ApiError) -> Response:
-        return respond(error)
-
-    @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> Response:
-        details = [(each["loc"], str(each["msg"])) for each in error.errors()[:50]]
-        return _answer(422, "invalid_request", "the request is not valid", details)
+    @app.exception_handler(ServingError)
+    async def refused(_: Request, error: ServingError) -> Response:
+        status, kind = STATUS[type(error)]
+        return _answer(status, kind, str(error), error.problems)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> Response:
+    async def no_such_route(_: Request, error: HTTPException) -> Response:
         answer = _answer(error.status_code, "http_error", str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        log.error("a request failed", exc_info=error)
+        return _answer(500, "internal_error", "the scorer failed; its log says more")
+
+
+def _answer(status: int, kind: str, message: str, problems: Sequence[Problem] = ()) -> Response:
+    details = tuple(ErrorDetail(_short(each.place), each.message) for each in problems[:MOST_DETAILS])
+    body = orjson.dumps(ErrorAnswer(ErrorBody(kind, message, details)))
+    return Response(body, status, media_type="application/json")
+
+
+def _short(place: Place) -> Place:
+    return tuple(part[:LONGEST_NAME] if isinstance(part, str) else part for part in place)

@@ -1,43 +1,96 @@
-"""Prometheus metrics of one scorer."""
+"""What Prometheus sees of one scorer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-_COUNTS = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
+from serving.reader import Missing
+
+Stage = Literal["parse", "read", "derive", "score", "write"]
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
+_CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
 
 
 class Metrics:
     """Each app has a registry of its own, so that two in one process do not mix."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._stage = Histogram(
-            "rerank_stage_seconds", "Time by stage of a /score", ["stage"], buckets=_SECONDS, registry=self.registry
+        values.ValueClass = values.MutexValue  # importing Feast has set it to files that all registries share
+        self._registry = CollectorRegistry()
+        self._stages = Histogram(
+            "rerank_stage_seconds", "Time per stage of /score", ["stage"], buckets=_SECONDS, registry=self._registry
         )
-        self.candidates = Histogram(
-            "rerank_candidates", "Candidates in a /score", buckets=_COUNTS, registry=self.registry
+        self._candidates = Histogram(
+            "rerank_candidates", "Candidates per slate", buckets=_CANDIDATES, registry=self._registry
         )
-        self.missing = Counter(
-            "rerank_missing", "Items, users and sessions the store does not know", ["what"], registry=self.registry
+        self._missing = Counter(
+            "rerank_missing",
+            "Items, users and sessions the store does not know",
+            ["kind"],
+            registry=self._registry,
         )
-        self.degraded = Counter("rerank_degraded", "Answers without all stored features", registry=self.registry)
-        self.answers = Counter(
-            "rerank_answers", "Answers by path and status", ["path", "status"], registry=self.registry
+        self._degraded = Counter("rerank_degraded", "Slates scored without the feature store", registry=self._registry)
+        self._requests = Counter(
+            "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
+        )
+        self._model = Gauge(
+            "rerank_model", "1 for the model in service", ["name", "version", "kind"], registry=self._registry
         )
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Time one stage, also when it fails."""
         started = time.perf_counter()
         try:
             yield
         finally:
-            self._stage.labels(name).observe(time.perf_counter() - started)
+            self._stages.labels(name).observe(time.perf_counter() - started)
 
-    def render(self) -> bytes:
-        return generate_latest(self.registry)
+    def slate(self, candidates: int, missing: Missing, degraded: bool) -> None:
+        self._candidates.observe(candidates)
+        self._missing.labels("item").inc(missing.items)
+        self._missing.labels("user").inc(missing.user)
+        self._missing.labels("session").inc(missing.session)
+        self._degraded.inc(degraded)
+
+    def request(self, path: str, status: int) -> None:
+        self._requests.labels(path, str(status)).inc()
+
+    def model(self, name: str, version: str, kind: str) -> None:
+        self._model.labels(name, version, kind).set(1)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class CountRequests:
+    """ASGI middleware: one count per request, by path of a route (any other path is ``other``) and status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._metrics.request(getattr(scope.get("route"), "path", "other"), status)

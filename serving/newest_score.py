@@ -1,10 +1,9 @@
-"""Remembering the newest score's moment in Redis, off the request's path, for the replay clock's next start."""
+"""The newest moment at which a slate was scored, kept in Redis for the replay clock's next start."""
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
-from datetime import datetime
 
 import redis
 
@@ -12,42 +11,58 @@ from infra import redis_keys
 from infra.redis_server import RedisServerError, endpoint
 from infra.settings import Settings
 
-EVERY_S = 1.0
+PERIOD_S = 1.0
+_KEEP_NEWEST = """
+local known = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
+
+log = logging.getLogger(__name__)
 
 
 class NewestScore:
-    """A daemon thread writes the newest moment at most once in EVERY_S; a Redis that is away costs nothing."""
+    """Requests note the moment; a thread of its own writes it, at most once a second.
 
-    def __init__(self, settings: Settings) -> None:
+    A Redis that is away costs no request anything: the thread tries again a second later.
+    """
+
+    def __init__(self, settings: Settings, period_s: float = PERIOD_S) -> None:
         self._settings = settings
-        self._newest: datetime | None = None
-        self._written: datetime | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="newest-score", daemon=True)
+        self._period_s = period_s
+        self._newest_us = 0
+        self._written_us = 0
+        self._noting = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="newest-score", daemon=True)
         self._thread.start()
 
-    def seen(self, scored_at: datetime) -> None:
-        if self._newest is None or scored_at > self._newest:
-            self._newest = scored_at
+    def note(self, scored_us: int) -> None:
+        with self._noting:
+            self._newest_us = max(self._newest_us, scored_us)
 
-    def stop(self) -> None:
-        """Write what is left, then end."""
-        self._stop.set()
-        self._thread.join(timeout=5)
+    def close(self) -> None:
+        """Write what is left and end; give up after a few seconds."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(3.0)
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        while not self._stopping.wait(self._period_s):
             self._write()
         self._write()
 
     def _write(self) -> None:
-        newest = self._newest
-        if newest is None or newest == self._written:
+        newest = self._newest_us
+        if newest <= self._written_us:
             return
-        with contextlib.suppress(redis.RedisError, RedisServerError, OSError):
-            micros = int(newest.timestamp()) * 1_000_000 + newest.microsecond
+        try:
             with endpoint(self._settings).client() as client:
-                client.set(redis_keys.newest_score_us(self._settings.dataset), micros)
-            self._written = newest
+                client.eval(_KEEP_NEWEST, 1, redis_keys.newest_score_us(self._settings.dataset), str(newest))
+        except (redis.RedisError, RedisServerError, OSError) as error:
+            log.debug("the newest score is not written: %s", error)
+            return
+        self._written_us = newest

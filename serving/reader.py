@@ -1,128 +1,184 @@
-"""Reading what the online store holds for one request, through Feast's SDK.
+"""What the online store knows of one slate, through Feast's SDK.
 
-A constant number of reads a request: the user's views, the session's, all candidates' at once, and the
-companions of what is in the cart. Feast hands out expired rows and rows from the future as if they were
-valid, so the reader applies each view's ttl at the request's moment. Row times are whole seconds there.
+A constant number of calls per request: the user's views, the session's, the item views of all candidates at
+once, and the companions of all items in the cart at once. Feast applies no ttl online, so it is applied here,
+at the moment of the request, exactly as the point-in-time join does: a row counts from its event timestamp
+until ttl later, both inclusive. Feast's Redis store keeps that timestamp to the microsecond, and a null apart
+from an empty list; what is left to normalise is :func:`feature_repo.slate.view_row`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
-import numpy as np
-import redis
 from feast import FeatureStore
 
-from feature_repo.schema import ITEM_COMPANIONS, Column, Declaration, DType, View, views
-from feature_repo.slate import floats, instants
+from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.slate import Slate, column_array, view_row
 
-_LISTS = (DType.STRING_LIST, DType.INT64_LIST, DType.FLOAT32_LIST)
-Row = dict[str, Any]
+MICROSECOND = timedelta(microseconds=1)
+
+
+class StoreAway(RuntimeError):
+    """The online store cannot be read, or not in time; the message says why."""
+
+
+class WrongStore(StoreAway):
+    """The Feast registry lacks views or columns that the model reads."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Whom and what a request is about, and its moment in µs since the epoch."""
+    """Whom and what to read, and the moment it is read for. None is a user or session that is not known."""
 
-    user_id: str
-    session_id: str
+    user_id: str | None
+    session_id: str | None
     item_ids: Sequence[str]
     scored_us: int
 
 
-@dataclass
-class StoredFeatures:
-    """What was found. ``complete`` is False where the store could not be read in time; the rest is missing."""
+@dataclass(frozen=True)
+class Missing:
+    """``items``: candidates without a valid row in any item view; ``user``, ``session``: no valid row at all."""
 
-    items: dict[str, np.ndarray[Any, Any]]
-    user: Row = field(default_factory=dict)
-    session: Row = field(default_factory=dict)
-    companions: dict[str, tuple[list[str], list[float]]] = field(default_factory=dict)
-    missing_items: int = 0
-    complete: bool = True
+    items: int
+    user: bool
+    session: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A slate with its stored features; facts and context, which the store does not have, are left empty."""
+
+    slate: Slate
+    missing: Missing
 
 
 class FeatureReader(Protocol):
-    def read(self, keys: Keys, deadline: float) -> StoredFeatures:
-        """``deadline`` is a reading of the monotonic clock. Never raises for a store that is away."""
+    def read(self, keys: Keys) -> Reading:
+        """Raises StoreAway, or whatever the store's client raises when the store is away."""
         ...
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """One view's answer: column -> (n,) values, None where the row is missing; valid: (n,)."""
+
+    columns: Mapping[str, Sequence[Any]]
+    valid: Sequence[bool]
+
+    def row(self, view: View, i: int) -> dict[str, Any]:
+        return view_row(view, {column.name: self.columns[column.name][i] for column in view.columns})
+
+
 class FeastReader:
-    """Reads with ``FeatureStore.get_online_features``."""
+    """Reads with ``FeatureStore.get_online_features``. Raises WrongStore where the registry does not fit."""
 
     def __init__(self, store: FeatureStore, declaration: Declaration) -> None:
         self._store = store
-        by_entity: dict[str, list[View]] = {"item": [], "user": [], "session": []}
-        for view in views(declaration):
-            if view.name != ITEM_COMPANIONS.name:
-                by_entity[view.entity].append(view)
-        self._views = by_entity
+        self._declaration = declaration
+        known = views(declaration)
+        _check_registry(store, known)
+        self._item_views = item_views(declaration)
+        self._user_views = tuple(view for view in known if view.entity == "user")
+        self._session_views = tuple(view for view in known if view.entity == "session")
 
-    def read(self, keys: Keys, deadline: float) -> StoredFeatures:
-        found = StoredFeatures(self._item_columns([{}] * len(keys.item_ids)), missing_items=len(keys.item_ids))
-        try:
-            self._fill(found, keys, deadline)
-        except (redis.RedisError, OSError, TimeoutError):
-            found.complete = False
-        return found
-
-    def _fill(self, found: StoredFeatures, keys: Keys, deadline: float) -> None:
-        found.session = self._rows("session", [keys.session_id], keys.scored_us, deadline)[0]
-        rows = self._rows("item", keys.item_ids, keys.scored_us, deadline)
-        found.items = self._item_columns(rows)
-        found.missing_items = sum(not row for row in rows)
-        found.user = self._rows("user", [keys.user_id], keys.scored_us, deadline)[0]
-        cart = found.session.get("cart_items") or []
-        if cart:
-            companions = self._read([ITEM_COMPANIONS], cart, keys.scored_us, deadline)
-            for item, row in zip(cart, companions, strict=True):
-                if row:
-                    found.companions[item] = (row["companion_items"], row["companion_shares"])
-
-    def _rows(self, entity: str, ids: Sequence[str], scored_us: int, deadline: float) -> list[Row]:
-        return self._read(self._views[entity], ids, scored_us, deadline)
-
-    def _read(self, wanted: list[View], ids: Sequence[str], scored_us: int, deadline: float) -> list[Row]:
-        """One dict per id, with the columns of the views that have a valid row. One call of the SDK."""
-        if time.monotonic() > deadline:
-            raise TimeoutError("the request's deadline has passed")
-        references = [f"{view.name}:{column.name}" for view in wanted for column in view.columns]
-        answer = self._store.get_online_features(references, {wanted[0].join_key: list(ids)})
-        columns: Mapping[str, list[Any]] = answer.to_dict(include_event_timestamps=True)
-        rows: list[Row] = [{} for _ in ids]
-        for view in wanted:
-            stamps = columns[f"{view.columns[0].name}__ts"]
-            for i, stamp in enumerate(stamps):
-                if _valid(stamp, view, scored_us):
-                    rows[i].update((c.name, _value(columns[c.name][i], c)) for c in view.columns)
-        return rows
-
-    def _item_columns(self, rows: Sequence[Row]) -> dict[str, np.ndarray[Any, Any]]:
-        return {
-            column.name: _column([row.get(column.name) for row in rows], column)
-            for view in self._views["item"]
+    def read(self, keys: Keys) -> Reading:
+        """Raises redis.RedisError or OSError when Redis is away."""
+        user = self._entity_row(self._user_views, keys.user_id, keys.scored_us)
+        session = self._entity_row(self._session_views, keys.session_id, keys.scored_us)
+        found = self._fetch(self._item_views, keys.item_ids, keys.scored_us)
+        known = [any(valid) for valid in zip(*(rows.valid for rows in found), strict=True)]
+        items = {
+            column.name: column_array(rows.columns[column.name], column.dtype)
+            for view, rows in zip(self._item_views, found, strict=True)
             for column in view.columns
         }
+        slate = Slate(
+            scored_us=keys.scored_us,
+            item_ids=keys.item_ids,
+            items=items,
+            user=user,
+            session=session,
+            companions=self._companions(session.get("cart_items", ()), keys.scored_us),
+        )
+        return Reading(slate, Missing(items=known.count(False), user=not user, session=not session))
+
+    def _entity_row(self, wanted: Sequence[View], key: str | None, scored_us: int) -> dict[str, Any]:
+        """The columns of the views that have a valid row; one call for all views."""
+        if key is None:
+            return {}
+        row: dict[str, Any] = {}
+        for view, rows in zip(wanted, self._fetch(wanted, [key], scored_us), strict=True):
+            row |= rows.row(view, 0)
+        return row
+
+    def _companions(self, cart: Sequence[str], scored_us: int) -> dict[str, tuple[list[str], list[float]]]:
+        wanted = list(dict.fromkeys(cart))
+        if not wanted:
+            return {}
+        (rows,) = self._fetch((ITEM_COMPANIONS,), wanted, scored_us)
+        found = {item: rows.row(ITEM_COMPANIONS, i) for i, item in enumerate(wanted)}
+        return {item: (row["companion_items"], row["companion_shares"]) for item, row in found.items() if row}
+
+    def _fetch(self, wanted: Sequence[View], ids: Sequence[str], scored_us: int) -> list[_Rows]:
+        """One call of the SDK for all views of one entity; what is not valid at ``scored_us`` is None."""
+        references = [f"{view.name}:{column.name}" for view in wanted for column in view.columns]
+        response = self._store.get_online_features(references, {wanted[0].join_key: list(ids)}, full_feature_names=True)
+        values = response.to_dict()
+        stamps = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
+        found = []
+        for view in wanted:
+            # One timestamp per view and entity, repeated for each of its columns.
+            timestamps = stamps[_full_name(view, view.columns[0].name)].event_timestamps
+            valid = [_is_valid(t.seconds * 1_000_000 + t.nanos // 1_000, view.ttl, scored_us) for t in timestamps]
+            columns = {
+                column.name: [
+                    value if ok else None
+                    for value, ok in zip(values[_full_name(view, column.name)], valid, strict=True)
+                ]
+                for column in view.columns
+            }
+            found.append(_Rows(columns, valid))
+        return found
 
 
-def _valid(stamp: int, view: View, scored_us: int) -> bool:
-    """``stamp``: event time of the row in seconds, 0 where there is none."""
-    row_us = stamp * 1_000_000
-    return stamp > 0 and row_us <= scored_us <= row_us + view.ttl // view.ttl.resolution
+def item_views(declaration: Declaration) -> tuple[View, ...]:
+    """The views that are read for every candidate."""
+    return tuple(v for v in views(declaration) if v.entity == "item" and v.name != ITEM_COMPANIONS.name)
 
 
-def _value(value: Any, column: Column) -> Any:
-    """Feast cannot tell an empty list from a null; a row that is there has no null lists."""
-    return [] if value is None and column.dtype in _LISTS else value
+def unread(keys: Keys, declaration: Declaration) -> Reading:
+    """The reading of a store that is away: everything is missing."""
+    nothing = [None] * len(keys.item_ids)
+    items = {c.name: column_array(nothing, c.dtype) for view in item_views(declaration) for c in view.columns}
+    slate = Slate(scored_us=keys.scored_us, item_ids=keys.item_ids, items=items)
+    return Reading(slate, Missing(items=len(keys.item_ids), user=True, session=True))
 
 
-def _column(values: list[Any], column: Column) -> np.ndarray[Any, Any]:
-    if column.dtype is DType.FLOAT32:
-        return floats(values)
-    if column.dtype is DType.INT64:
-        return instants(values)
-    return np.array(values, dtype=object)
+def _is_valid(row_us: int, ttl: timedelta, scored_us: int) -> bool:
+    """``row_us``: the row's event timestamp, 0 where there is no row."""
+    return row_us > 0 and row_us <= scored_us <= row_us + ttl // MICROSECOND
+
+
+def _full_name(view: View, column: str) -> str:
+    return f"{view.name}__{column}"
+
+
+def _check_registry(store: FeatureStore, known: Sequence[View]) -> None:
+    service = store.get_feature_service(FEATURE_SERVICE)
+    served = {p.name: {feature.name for feature in p.features} for p in service.feature_view_projections}
+    lacking = [
+        f"{view.name}:{column.name}"
+        for view in known
+        for column in view.columns
+        if column.name not in served.get(view.name, ())
+    ]
+    if lacking:
+        raise WrongStore(
+            f"feature service {FEATURE_SERVICE} lacks {', '.join(lacking[:5])}{' and more' if lacking[5:] else ''}: "
+            "run `python -m feature_repo.apply`"
+        )

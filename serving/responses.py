@@ -1,77 +1,121 @@
-"""The answers of the API."""
+"""The bodies of all answers, written once: orjson writes them, OpenAPI documents them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
-from pydantic import BaseModel
+from infra.model_contract import RankerKind
+from serving.reader import Missing
 
 
-class ServedModel(BaseModel):
-    """``kind`` is ``baseline`` where no trained model has earned its place."""
+@dataclass(frozen=True)
+class ModelName:
+    """The model that scored. Kind ``baseline``: no trained model has been promoted yet."""
 
     name: str
     version: str
-    kind: str
+    kind: RankerKind
 
 
-class ScoredItem(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ScoredItem:
+    """Higher scores come first; they compare within one answer only."""
+
     item_id: str
     score: float
 
 
-class Missing(BaseModel):
-    """What the store does not know: how many of the items, and whether user and session."""
+@dataclass(frozen=True)
+class ScoreAnswer:
+    """The list in its new order: by score, ties in input order.
 
-    items: int
-    user: bool
-    session: bool
-
-
-class ScoreAnswer(BaseModel):
-    """Items by score, ties by input order. ``degraded``: not everything could be read in time."""
+    ``degraded``: the feature store was away or too slow, so that only what the request says was known.
+    ``scored_at``: ISO 8601 in UTC, by the service's clock.
+    """
 
     request_id: str
     scored_at: str
-    model: ServedModel
-    items: list[ScoredItem]
+    model: ModelName
+    items: tuple[ScoredItem, ...]
     degraded: bool
     missing: Missing
 
 
-class Health(BaseModel):
-    status: str
+@dataclass(frozen=True)
+class Health:
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
 
 
-class Check(BaseModel):
-    name: str
+@dataclass(frozen=True)
+class Check:
+    """One named condition of being ready; ``message`` says what is wrong, or what was found."""
+
+    name: Literal["model", "contract", "redis", "features"]
     ok: bool
     message: str
 
 
-class Readiness(BaseModel):
-    """``ready`` is true when every check is ok."""
+@dataclass(frozen=True)
+class Readiness:
+    """``ready`` when every check is ok."""
 
     ready: bool
-    checks: list[Check]
+    checks: tuple[Check, ...]
 
 
-class ModelFeature(BaseModel):
+@dataclass(frozen=True)
+class ModelFeature:
+    """One input. ``source``: a feature view, ``derived``, or ``request`` for what only the caller knows."""
+
     name: str
     dtype: str
     source: str
 
 
-class ModelCard(BaseModel):
+@dataclass(frozen=True)
+class ModelCard:
+    """The model in service and everything it reads, in the order of its matrix."""
+
     name: str
     version: str
-    kind: str
+    kind: RankerKind
+    baseline: bool
     run_id: str
     contract_hash: str
     feature_service: str
-    features: list[ModelFeature]
+    features: tuple[ModelFeature, ...]
+    context: tuple[str, ...]
     tags: dict[str, str]
 
 
+@dataclass(frozen=True)
+class ErrorDetail:
+    """``loc`` leads from the body's root to what is wrong; empty for the request as a whole."""
+
+    loc: tuple[str | int, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """``type`` is for programs, the rest for people."""
+
+    type: str
+    message: str
+    details: tuple[ErrorDetail, ...] = ()
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """The body of every refusal."""
+
+    error: ErrorBody
+
+
 def instant_text(instant: datetime) -> str:
+    """``2018-01-01T04:01:20.000000Z``"""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

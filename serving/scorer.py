@@ -1,98 +1,112 @@
-"""From a request to a ranked list: read, derive, score."""
+"""From a request to a ranked list: read, derive, override, score, sort."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
 from infra.clock import Clock
 from infra.model_store import LoadedModel
-from serving.errors import BadRequest
 from serving.metrics import Metrics
-from serving.reader import FeatureReader, Keys, StoredFeatures
-from serving.requests import ScoreRequest
-from serving.responses import Missing, ScoreAnswer, ScoredItem, ServedModel, instant_text
+from serving.reader import Keys, Reading, StoreAway, unread
+from serving.requests import Candidate, ScoreRequest, refuse_unknown_names
+from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
+
+READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TimedReader(Protocol):
+    def read(self, keys: Keys, timeout_s: float) -> Reading:
+        """Raises StoreAway after at most ``timeout_s``."""
+        ...
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """One model with its data set's declaration, over one reader. Holds no state of requests."""
+    """One model in service. ``scored`` is told the moment (µs since the epoch) of every slate, and must not wait."""
 
     model: LoadedModel
     declaration: Declaration
-    reader: FeatureReader
+    reader: TimedReader
     clock: Clock
     metrics: Metrics
-    deadline_s: float
+    scored: Callable[[int], None]
 
-    def score(self, request: ScoreRequest) -> ScoreAnswer:
-        """Raises BadRequest for a feature or context name that the model does not have."""
-        deadline = time.monotonic() + self.deadline_s
-        self._refuse_unknown_names(request)
-        scored_at = self.clock.now()
-        keys = Keys(
-            user_id=request.user_id,
-            session_id=request.session_id,
-            item_ids=[candidate.item_id for candidate in request.items],
-            scored_us=int(scored_at.timestamp()) * 1_000_000 + scored_at.microsecond,
+    def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
+        """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
+        refuse_unknown_names(
+            request, frozenset(self.model.contract.feature_names), {column.name for column in self.declaration.context}
         )
+        now = self.clock.now()
+        keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now))
         with self.metrics.stage("read"):
-            found = self.reader.read(keys, deadline)
+            reading, degraded = self._read(keys, deadline)
         with self.metrics.stage("derive"):
-            matrix = self._matrix(request, keys, found)
+            slate = with_request(reading.slate, request, self.declaration)
+            matrix = feature_matrix(slate, self.declaration)
+            override(matrix, request.items, self.model.contract.feature_names)
         with self.metrics.stage("score"):
-            scores = self.model.ranker.score(matrix)
-        self._count(found, len(keys.item_ids))
-        order = np.argsort(-scores, kind="stable")
+            items = ranked(keys.item_ids, self.model.ranker.score(matrix))
+        self.metrics.slate(len(items), reading.missing, degraded)
+        self.scored(keys.scored_us)
         return ScoreAnswer(
             request_id=uuid.uuid4().hex,
-            scored_at=instant_text(scored_at),
-            model=ServedModel(name=self.model.name, version=self.model.version, kind=self.model.kind),
-            items=[ScoredItem(item_id=keys.item_ids[i], score=float(scores[i])) for i in order],
-            degraded=not found.complete,
-            missing=Missing(items=found.missing_items, user=not found.user, session=not found.session),
+            scored_at=instant_text(now),
+            model=ModelName(self.model.name, self.model.version, self.model.kind),
+            items=items,
+            degraded=degraded,
+            missing=reading.missing,
         )
 
-    def _refuse_unknown_names(self, request: ScoreRequest) -> None:
-        known = set(self.model.contract.feature_names)
-        for i, candidate in enumerate(request.items):
-            for name in candidate.features.keys() - known:
-                raise BadRequest(("items", i, "features", name), "the model has no feature of this name")
-        for name in request.context.keys() - {column.name for column in self.declaration.context}:
-            raise BadRequest(("context", name), "the data set declares no context of this name")
-
-    def _matrix(self, request: ScoreRequest, keys: Keys, found: StoredFeatures) -> Floats:
-        slate = Slate(
-            scored_us=keys.scored_us,
-            item_ids=keys.item_ids,
-            items=found.items,
-            user=found.user,
-            session=found.session,
-            companions=found.companions,
-            facts={},
-            context=request.context,
-        )
-        matrix = feature_matrix(slate, self.declaration)
-        column = {name: j for j, name in enumerate(self.model.contract.feature_names)}
-        for i, candidate in enumerate(request.items):
-            _override(matrix, i, candidate.features, column)
-        return matrix
-
-    def _count(self, found: StoredFeatures, candidates: int) -> None:
-        self.metrics.candidates.observe(candidates)
-        self.metrics.missing.labels("items").inc(found.missing_items)
-        self.metrics.missing.labels("user").inc(not found.user)
-        self.metrics.missing.labels("session").inc(not found.session)
-        self.metrics.degraded.inc(not found.complete)
+    def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
+        """The reading and whether it is only what is at hand without the store."""
+        try:
+            return self.reader.read(keys, READ_SHARE * (deadline - time.monotonic())), False
+        except StoreAway:
+            return unread(keys, self.declaration), True
 
 
-def _override(matrix: Floats, row: int, sent: Mapping[str, float | None], column: Mapping[str, int]) -> None:
-    for name, value in sent.items():
-        matrix[row, column[name]] = np.nan if value is None else value
+def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) -> Slate:
+    """``slate`` with the facts and the context that the caller sent."""
+    facts = {
+        fact.name: np.array([_number(each.features.get(fact.name)) for each in request.items], dtype=np.float32)
+        for fact in declaration.facts
+    }
+    context = {name: value for name, value in request.context.items() if value is not None}
+    return replace(slate, facts=facts, context=context)
+
+
+def override(matrix: Floats, candidates: Sequence[Candidate], names: Sequence[str]) -> None:
+    """Put what the caller sent by name into ``matrix`` (n, f), whose columns are ``names``.
+
+    Only the named columns change: a sent ``price`` does not alter ``price_vs_slate``.
+    """
+    column = {name: j for j, name in enumerate(names)}
+    for i, candidate in enumerate(candidates):
+        for name, value in candidate.features.items():
+            matrix[i, column[name]] = _number(value)
+
+
+def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> tuple[ScoredItem, ...]:
+    """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
+    order = np.argsort(-scores, kind="stable")
+    return tuple(ScoredItem(item_ids[i], float(scores[i])) for i in order)
+
+
+def epoch_us(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

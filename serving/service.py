@@ -1,97 +1,136 @@
-"""The composition root: what one scorer process is made of, and whether it is ready."""
+"""What one scorer process serves with: the champion, held against the present code, and its reader.
+
+A scorer without a model starts all the same, says why it has none, and tries again until it has one.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-
-import redis
-from feast.errors import FeastObjectNotFoundException
+import logging
+import threading
+from collections.abc import Callable
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declaration_json import declaration_from_json
+from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
 from feature_repo.store import open_store
 from infra.clock import Clock
 from infra.model_contract import ModelContract
-from infra.model_store import LoadedModel, ModelStore, ModelStoreError
-from infra.redis_server import RedisServerError, endpoint
+from infra.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.settings import Settings
 from serving.errors import NotReady
+from serving.guard import GuardedReader
 from serving.metrics import Metrics
-from serving.reader import FeastReader, FeatureReader
-from serving.responses import Check
+from serving.reader import FeastReader
 from serving.scorer import Scorer
 
+RETRY_S = 5.0
+OPEN_PATIENCE_S = 5.0
 
-@dataclass
+log = logging.getLogger(__name__)
+
+
 class Service:
-    """``model_problem`` says why there is no model; ``scorer`` is there otherwise."""
+    """The scorer in service, or the reasons why there is none.
 
-    settings: Settings
-    clock: Clock
-    metrics: Metrics
-    model: LoadedModel | None = None
-    scorer: Scorer | None = None
-    model_problem: str = ""
-    contract_problem: str = ""
-    store_problem: str = ""
+    ``model_problem`` and ``contract_problems`` are empty where all is well.
+    """
 
-    def ready_scorer(self) -> Scorer:
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, scored: Callable[[int], None]) -> None:
+        self._scored = scored
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._scorer: Scorer | None = None
+        self._reader: GuardedReader | None = None
+        self.model_problem = "the model is not loaded yet"
+        self.contract_problems: list[str] = []
+        self._attempted = threading.Event()
+        self._closing = threading.Event()
+
+    def start(self, patience_s: float) -> None:
+        """Load the champion; after ``patience_s`` go on without it, while the attempts continue."""
+        self._attempted.clear()
+        self._closing.clear()
+        threading.Thread(target=self._load_until_there_is_one, name="model-loader", daemon=True).start()
+        self._attempted.wait(patience_s)
+
+    def close(self) -> None:
+        """Take the model out of service; the service can be started again."""
+        self._closing.set()
+        self._scorer = None
+        if self._reader is not None:
+            self._reader.close()
+
+    def scorer(self) -> Scorer:
         """Raises NotReady with the reasons."""
-        if self.scorer is None:
-            problems = (self.model_problem, self.contract_problem, self.store_problem)
-            raise NotReady("not ready to score", [((), problem) for problem in problems if problem])
-        return self.scorer
+        if self._scorer is None:
+            raise NotReady([reason for reason in (self.model_problem, *self.contract_problems) if reason])
+        return self._scorer
 
-    def checks(self) -> list[Check]:
-        redis_problem = self._redis_problem()
-        return [
-            Check(name="model", ok=self.model is not None, message=self.model_problem or "loaded"),
-            Check(name="contract", ok=not self.contract_problem, message=self.contract_problem or "matches"),
-            Check(name="feature_store", ok=not self.store_problem, message=self.store_problem or "opened"),
-            Check(name="redis", ok=not redis_problem, message=redis_problem or "answers"),
-        ]
+    @property
+    def declaration(self) -> Declaration | None:
+        """The data set of the model in service."""
+        scorer = self._scorer
+        return None if scorer is None else scorer.declaration
 
-    def _redis_problem(self) -> str:
-        """Empty where Redis answers; a client of its own, so that a wait here holds up no request."""
+    @property
+    def reader(self) -> GuardedReader | None:
+        """The reader of the scorer in service."""
+        return self._reader
+
+    def _load_until_there_is_one(self) -> None:
+        while True:
+            self._attempt()
+            self._attempted.set()
+            if self._scorer is not None or self._closing.wait(RETRY_S):
+                return
+
+    def _attempt(self) -> None:
+        known = (self.model_problem, self.contract_problems)
         try:
-            with endpoint(self.settings).client() as client:
-                client.ping()
-        except (redis.RedisError, RedisServerError, OSError) as error:
-            return str(error)
-        return ""
+            model = ModelStore(self._settings).load()
+            declaration = declaration_in(model)
+        except Exception as error:  # a registry fails in many ways, and none may end the process
+            self.model_problem, self.contract_problems = f"{type(error).__name__}: {error}", []
+        else:
+            self.model_problem = ""
+            self.contract_problems = contract_problems(model.contract, self._settings, declaration)
+            if not self.contract_problems:
+                self._serve(model, declaration)
+        if (self.model_problem, self.contract_problems) != known:
+            for problem in filter(None, (self.model_problem, *self.contract_problems)):
+                log.error("no model in service: %s", problem)
+
+    def _serve(self, model: LoadedModel, declaration: Declaration) -> None:
+        settings = self._settings
+        self._reader = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
+        self._reader.open(OPEN_PATIENCE_S)
+        self._metrics.model(model.name, model.version, model.kind)
+        self._scorer = Scorer(model, declaration, self._reader, self._clock, self._metrics, self._scored)
+        log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
 
 
-def make_service(settings: Settings, clock: Clock, metrics: Metrics) -> Service:
-    """Load the champion and hold it against this scorer's contract. What is wrong is kept, not raised."""
-    service = Service(settings, clock, metrics)
+def declaration_in(model: LoadedModel) -> Declaration:
+    """The data set as the model was trained on it. Raises BrokenModel."""
     try:
-        service.model = ModelStore(settings).load()
-    except ModelStoreError as error:
-        service.model_problem = service.contract_problem = str(error)
-        return service
-    declaration = declaration_from_json(json.dumps(service.model.contract.declaration))
-    service.contract_problem = contract_problem(service.model.contract, current_contract(settings.dataset, declaration))
-    if service.contract_problem:
-        return service
+        return declaration_from_json(json.dumps(model.contract.declaration))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenModel(f"{model.name} version {model.version}: its declaration cannot be read: {error}") from error
+
+
+def contract_problems(contract: ModelContract, settings: Settings, trained_on: Declaration) -> list[str]:
+    """What the model and this scorer's code disagree about, one sentence each.
+
+    Where the data set declares itself, that is compared too; a scorer without the log has only the model's word.
+    """
     try:
-        store = open_store(settings, offline=False)
-        store.get_feature_service(service.model.contract.feature_service)
-    except (RedisServerError, FeastObjectNotFoundException) as error:
-        service.store_problem = f"{error} (`feast apply` registers the features)"
-        return service
-    reader: FeatureReader = FeastReader(store, declaration)
-    service.scorer = _scorer(service, service.model, declaration, reader)
-    return service
-
-
-def contract_problem(model: ModelContract, scorer: ModelContract) -> str:
-    """Empty where the two agree."""
-    differences = model.differences(scorer)
-    return "" if not differences else "the model's contract is not this scorer's: " + "; ".join(differences)
-
-
-def _scorer(service: Service, model: LoadedModel, declaration: Declaration, reader: FeatureReader) -> Scorer:
-    deadline_s = service.settings.deadline_ms / 1000
-    return Scorer(model, declaration, reader, service.clock, service.metrics, deadline_s)
+        declaration = declaration_of(settings)
+    except DatasetError:
+        declaration = trained_on
+    return [
+        f"the model's contract is not this scorer's: {difference}"
+        for difference in contract.differences(current_contract(settings.dataset, declaration))
+    ]

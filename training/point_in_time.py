@@ -12,11 +12,10 @@ import pyarrow as pa
 from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, Declaration, DType, View, views
-from feature_repo.slate import Slate
+from feature_repo.slate import Slate, view_row
 from infra.settings import Settings
 
 ROW = "entity_row"
-_EPOCH_UNIT = pa.timestamp("us", tz="UTC")
 
 
 def bound_memory(settings: Settings) -> None:
@@ -93,8 +92,7 @@ class PointInTimeReader:
         for view in (v for v in self.views if v.entity == entity):
             names = [column.name for column in view.columns]
             for row, found in zip(rows, self._join([view], entity_rows).select(names).to_pylist(), strict=True):
-                if any(value is not None for value in found.values()):
-                    row.update(found)
+                row |= view_row(view, found)
         return rows
 
     def _companions(
@@ -110,10 +108,11 @@ class PointInTimeReader:
         )
         frame["shown_ts"] = pd.to_datetime(frame["shown_ts"], utc=True)
         table = self._join([view], frame)
-        lists = zip(table["companion_items"].to_pylist(), table["companion_shares"].to_pylist(), strict=True)
-        for (i, item), (items, shares) in zip(pairs, lists, strict=True):
-            if items is not None:
-                found[i][item] = (items, shares)
+        names = [column.name for column in view.columns]
+        for (i, item), values in zip(pairs, table.select(names).to_pylist(), strict=True):
+            row = view_row(view, values)
+            if row:
+                found[i][item] = (row["companion_items"], row["companion_shares"])
         return found
 
 

@@ -1,4 +1,4 @@
-"""What the reader hands on, from a real Redis that Feast filled."""
+from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,135 +7,156 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_repo.apply import apply
-from feature_repo.build.__main__ import build
-from feature_repo.materialize import materialize
 from feature_repo.model_features import feature_matrix
-from feature_repo.schema import ITEM_WINDOWS, SESSION_EXPIRY
+from feature_repo.schema import SESSION_EXPIRY, Column, DType
 from feature_repo.store import open_store
-from infra.clock import FixedClock
-from infra.redis_server import start, stop
-from infra.settings import Settings
-from serving.reader import FeastReader, Keys
-from tests.small_log import DECLARATION, at, event, impression, item, write_log
+from serving.reader import FeastReader, Keys, WrongStore, unread
+from tests.serving import world
+from tests.serving.world import DECLARATION, NOW, ROW_AT, us
 from training.point_in_time import PointInTimeReader
 
-END = at(20, 100)
-FOREVER = float("inf")
+MICROSECOND = timedelta(microseconds=1)
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("reader")
-    settings = Settings(data_dir=folder, state_dir=folder / "var", dataset="tiny", threads=1, redis_timeout_s=2)
-    items = [item(name, price=i + 1.0) for i, name in enumerate("abc")]
-    events = [
-        event(day * 10 + i, at(day, i), "order", name, session_id=f"old{day}", value=1.0)
-        for day in range(15)
-        for i, name in enumerate("ab")
-    ] + [
-        event(500, at(20, 50), "add_to_cart", "a", session_id="live"),
-        event(501, at(20, 60), "remove_from_cart", "c", session_id="empty"),
-    ]
-    write_log(settings.log_dir, items=items, events=events, impressions=[impression("1", 0, END, "a")])
-    start(settings)
-    try:
-        build(settings)
-        apply(settings)
-        materialize(settings, FixedClock(END))
-        yield settings
-    finally:
-        stop(settings)
+def store(settings):
+    return open_store(settings, offline=False)
 
 
 @pytest.fixture(scope="module")
-def reader(settings):
-    return FeastReader(open_store(settings, offline=False), DECLARATION)
+def reader(store):
+    return FeastReader(store, DECLARATION)
 
 
-def keys(*items: str, user: str = "u", session: str = "live", when=END) -> Keys:
-    return Keys(user, session, items, int(when.timestamp() * 1e6))
+def keys(at=NOW, user="u", session="s", items=("a", "b", "c", "z")):
+    return Keys(user, session, items, us(at))
 
 
-def test_values_come_as_the_features_expect_them(reader):
-    found = reader.read(keys("a", "b"), FOREVER)
-    assert found.complete
-    assert found.items["price"].dtype == np.float32
-    assert found.items["price"].tolist() == [1, 2]
-    assert found.items["first_seen_us"].dtype == np.float64
-    assert found.items["category_id"].tolist() == ["c", "c"]
-    assert found.user["history_items"] == ["b", "a"]
-    assert found.session["cart_items"] == ["a"]
-    assert found.companions["a"] == (["b"], [1.0])
+def test_item_columns_are_float32_instants_float64_and_strings_objects(reader):
+    items = reader.read(keys()).slate.items
+    np.testing.assert_array_equal(items["price"], np.array([1.1, 2.2, np.nan, np.nan], np.float32))
+    np.testing.assert_array_equal(items["first_seen_us"], [world.ago(days=90), world.ago(days=60), np.nan, np.nan])
+    assert items["price"].dtype == np.float32
+    assert items["first_seen_us"].dtype == np.float64
+    assert items["category_id"].tolist() == ["fruit", "bread", None, None]
 
 
-def test_online_and_offline_make_the_same_matrix_of_the_same_moment(settings, reader):
-    """With a cart, its companions, an emptied cart, and everything unknown; before and after rows expire."""
-    offline = PointInTimeReader(open_store(settings), DECLARATION)
-    for user, session in (("u", "live"), ("u", "empty"), ("nobody", "none")):
-        for when in (END, at(21, 1), at(60)):
-            rows = [impression("1", i, when, each, user_id=user, session_id=session) for i, each in enumerate("abcx")]
-            frame = pd.DataFrame(rows)
-            (expected,) = offline.read(frame)
-            found = reader.read(keys(*"abcx", user=user, session=session, when=when), FOREVER)
-            online = replace(
-                expected, items=found.items, user=found.user, session=found.session, companions=found.companions
-            )
-            bits = [feature_matrix(slate, DECLARATION).view(np.uint32) for slate in (online, expected)]
-            np.testing.assert_array_equal(*bits)
+def test_user_and_session_rows_hold_their_values_and_lists(reader):
+    slate = reader.read(keys()).slate
+    assert slate.user["history_counts"] == [2, 1]
+    assert slate.user["user_orders_all"] == 4.0
+    assert slate.user["user_spend_28d"] is None
+    assert slate.session["recent_us"] == [world.ago(microseconds=1), world.ago(minutes=3)]
 
 
-def test_what_is_unknown_is_missing_and_counted(reader):
-    found = reader.read(keys("a", "x", "y", user="nobody", session="none"), FOREVER)
-    assert found.missing_items == 2
-    assert np.isnan(found.items["price"]).tolist() == [False, True, True]
-    assert found.user == found.session == found.companions == {}
+def test_companions_are_those_of_the_items_in_the_cart(reader):
+    companions = reader.read(keys()).slate.companions
+    assert companions == {"b": (["a", "q"], [np.float32(0.3), np.float32(0.1)])}
 
 
-def test_an_empty_list_is_not_a_missing_one(reader):
-    assert reader.read(keys("a", session="empty"), FOREVER).session["cart_items"] == []
+def test_an_empty_list_is_an_empty_list_and_not_missing(reader):
+    session = reader.read(keys(session="fresh")).slate.session
+    assert session["cart_items"] == session["recent_items"] == []
+    assert reader.read(keys(session="fresh")).slate.companions == {}
 
 
-def test_a_row_is_valid_until_its_ttl_and_not_a_second_longer(reader):
-    born = at(20, 50)
-    last = born + SESSION_EXPIRY
-    assert reader.read(keys("a", when=last), FOREVER).session
-    assert not reader.read(keys("a", when=last + timedelta(seconds=1)), FOREVER).session
+def test_what_was_never_written_is_missing_and_counted(reader):
+    reading = reader.read(keys(user="nobody", session=None, items=("z", "a", "y")))
+    assert (reading.missing.items, reading.missing.user, reading.missing.session) == (2, True, True)
+    assert reading.slate.user == reading.slate.session == {}
 
 
-def test_each_view_has_a_ttl_of_its_own(reader):
-    found = reader.read(keys("a", when=at(20) + ITEM_WINDOWS.ttl + timedelta(days=5)), FOREVER)
-    assert np.isnan(found.items["orders_28d"]).all()
-    assert not np.isnan(found.items["price"]).any()
-    assert found.missing_items == 0
+def test_a_candidate_with_a_row_in_one_view_only_is_not_missing(reader):
+    assert reader.read(keys(items=("c",))).missing.items == 0
 
 
-def test_a_row_from_the_future_is_missing(reader):
-    assert not reader.read(keys("a", when=at(20, 49)), FOREVER).session
-    assert not reader.read(keys("a", when=at(0, 5)), FOREVER).user
+@pytest.mark.parametrize(
+    ("at", "known"),
+    [
+        (ROW_AT - MICROSECOND, False),
+        (ROW_AT, True),
+        (ROW_AT + SESSION_EXPIRY, True),
+        (ROW_AT + SESSION_EXPIRY + MICROSECOND, False),
+    ],
+    ids=["before it was known", "as it becomes known", "at the end of its ttl", "just after its ttl"],
+)
+def test_a_row_counts_from_its_timestamp_to_its_ttl_both_inclusive_to_the_microsecond(reader, at, known):
+    reading = reader.read(keys(at=at))
+    assert bool(reading.slate.session) is known
+    assert reading.missing.session is not known
 
 
-def test_the_number_of_reads_does_not_grow_with_the_candidates(settings):
-    store = open_store(settings, offline=False)
+@pytest.mark.parametrize("view", sorted(world.VIEWS))
+def test_each_view_has_its_own_ttl(reader, view):
+    """Whatever was read one microsecond before the end of a view's ttl is gone one microsecond after it."""
+    end = ROW_AT + world.VIEWS[view].ttl
+    if view == "item_companions":  # read for the cart, which a session of an hour ago no longer has
+        (rows,) = reader._fetch((world.VIEWS[view],), ["b"], us(end))
+        (later,) = reader._fetch((world.VIEWS[view],), ["b"], us(end + MICROSECOND))
+        assert (list(rows.valid), list(later.valid)) == ([True], [False])
+        return
+    column = {"item_attributes": "price", "item_windows": "orders_7d", "user_windows": "user_orders_all",
+              "user_history": "history_items", "session_state": "session_views"}[view]  # fmt: skip
+
+    def value(at):
+        slate = reader.read(keys(at=at)).slate
+        found = {**slate.user, **slate.session, **{name: values[0] for name, values in slate.items.items()}}.get(column)
+        return None if isinstance(found, float | np.floating) and np.isnan(found) else found
+
+    assert value(end) is not None
+    assert value(end + MICROSECOND) is None
+
+
+def test_the_number_of_calls_does_not_depend_on_the_number_of_candidates(store, monkeypatch):
+    reader = FeastReader(store, DECLARATION)
     calls = []
     original = store.get_online_features
-    store.get_online_features = lambda *a, **k: calls.append(1) or original(*a, **k)
-    reader = FeastReader(store, DECLARATION)
-    reader.read(keys("a"), FOREVER)
-    few = len(calls)
-    reader.read(keys(*(f"i{i}" for i in range(300))), FOREVER)
-    assert len(calls) - few == few == 4
+
+    def counted(references, entities, **options):
+        calls.append({name: len(ids) for name, ids in entities.items()})
+        return original(references, entities, **options)
+
+    monkeypatch.setattr(store, "get_online_features", counted)
+    reader.read(keys(items=("a",)))
+    few = calls.copy()
+    calls.clear()
+    reader.read(keys(items=tuple(f"i{i}" for i in range(700))))
+    assert few == [{"user_id": 1}, {"session_id": 1}, {"item_id": 1}, {"item_id": 1}]
+    assert calls == [{"user_id": 1}, {"session_id": 1}, {"item_id": 700}, {"item_id": 1}]
 
 
-def test_after_the_deadline_nothing_more_is_read(reader):
-    found = reader.read(keys("a", "b"), deadline=0.0)
-    assert not found.complete
-    assert found.missing_items == 2
-    assert np.isnan(found.items["price"]).all()
+@pytest.mark.parametrize("session", ["s", "fresh", "none"])
+def test_the_matrix_is_the_one_of_the_point_in_time_join_bit_for_bit(settings, reader, session):
+    asked = pd.DataFrame({"item_id": ["a", "b", "c", "z"]}).assign(
+        slate_id="1", user_id="u", session_id=session, shown_ts=pd.Timestamp(NOW), store_id=None,
+        **{fact.name: np.float32("nan") for fact in DECLARATION.facts},
+    )  # fmt: skip
+    (offline,) = PointInTimeReader(open_store(settings), DECLARATION).read(asked)
+    online = reader.read(keys(session=session)).slate
+    np.testing.assert_array_equal(feature_matrix(online, DECLARATION), feature_matrix(offline, DECLARATION))
 
 
-def test_a_store_that_is_away_leaves_everything_missing(settings):
-    away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
-    found = FeastReader(open_store(away, offline=False), DECLARATION).read(keys("a"), FOREVER)
-    assert not found.complete
-    assert found.user == {}
+def test_a_half_written_row_is_read_without_an_error(settings, reader):
+    world.write_row(settings, "user_history", ROW_AT, user_id="torn", history_items=["a"], history_counts=[1])
+    user = reader.read(keys(user="torn")).slate.user
+    assert user["history_items"] == user["history_last_us"] == []
+
+
+def test_a_row_of_nulls_is_no_row(settings, reader):
+    world.write_row(settings, "user_windows", ROW_AT, user_id="hollow")
+    assert reader.read(keys(user="hollow")).missing.user
+
+
+def test_an_unread_slate_has_the_columns_of_a_read_one(reader):
+    found, nothing = reader.read(keys()).slate, unread(keys(), DECLARATION).slate
+    assert found.items.keys() == nothing.items.keys()
+    assert {name: values.dtype for name, values in found.items.items()} == {
+        name: values.dtype for name, values in nothing.items.items()
+    }
+    assert np.isnan(feature_matrix(nothing, DECLARATION)[:, 0]).all()
+
+
+def test_a_registry_that_lacks_what_the_model_reads_is_refused_by_name(store):
+    wider = replace(DECLARATION, item_extras=(Column("weight", DType.FLOAT32, "weight", "kg"),))
+    with pytest.raises(WrongStore, match=r"item_attributes:weight.*feature_repo\.apply"):
+        FeastReader(store, wider)
