@@ -1,7 +1,10 @@
 """The main road by its documented commands, on a sample of the default data set."""
 
 import json
-from datetime import datetime
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.model_features import feature_matrix
 from feature_repo.store import open_store
+from infra.clock import open_clock
 from infra.model_store import ModelStore
 from infra.settings import PROJECT_ROOT
 from training.point_in_time import PointInTimeReader
@@ -93,6 +97,23 @@ def test_an_emptied_redis_is_noticed_and_filled_again(journey, client):
     journey.python("feature_repo.materialize")
     answer = client.post("/score", json=journey.request_of(journey.last_slates(1)[0])).json()
     assert not answer["missing"]["user"]
+
+
+def test_the_feast_command_line_applies_and_materializes(journey, client):
+    yaml_file = journey.settings.data_dir / journey.dataset / "feature_store.yaml"
+    feast = [str(Path(sys.executable).with_name("feast")), "-f", str(yaml_file), "-c", "feature_repo"]
+    end = open_clock(journey.settings).now()
+    for arguments in (
+        ["apply"],
+        ["materialize", (end - timedelta(days=30)).isoformat(), end.isoformat(), "--views", "item_windows"],
+    ):
+        done = subprocess.run(
+            [*feast, *arguments], cwd=PROJECT_ROOT, env=journey.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    answer = client.post("/score", json=journey.request_of(journey.last_slates(1)[0])).json()
+    assert not answer["degraded"]
+    assert answer["missing"]["items"] == 0
 
 
 def test_every_stage_of_the_pipeline_calls_a_command_that_exists():

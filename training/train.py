@@ -16,7 +16,7 @@ from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from infra.model_contract import ModelContract
-from infra.model_store import BrokenModel, ModelStore
+from infra.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.progress import step
 from infra.ranker import LightGbmRanker, Ranker, score_groups
 from infra.settings import Settings
@@ -56,38 +56,39 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
     ranker = LightGbmRanker(fitted.booster, contract.feature_names)
     store = ModelStore(settings)
     rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
-    champion = _comparable_champion(store, contract)
-    if champion is not None:
-        rankers[CHAMPION] = champion
+    champion = present_champion(store, contract)
+    if champion is not None and champion.kind == "lightgbm":
+        rankers[CHAMPION] = champion.ranker
     with step("judging on the test slates"):
         judgement = judge(rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"]))
     best = max((name for name in rankers if name not in (MODEL, CHAMPION)), key=judgement.mean)
     decision = decide(
-        judgement.difference(MODEL, best), best, judgement.difference(MODEL, CHAMPION) if champion else None
+        judgement.difference(MODEL, best), best, judgement.difference(MODEL, CHAMPION) if CHAMPION in rankers else None
     )
     metrics = _metrics(settings, data, judgement, best, decision, fitted)
     print("  the same on shuffled labels ...", file=sys.stderr)
     metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, judgement)
     folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
     with step("registering"):
-        _register(store, rankers, contract, best, decision, metrics, folder, params, fingerprint(path))
+        _register(store, champion, rankers, contract, best, decision, metrics, folder, params, fingerprint(path))
     return metrics
 
 
-def _comparable_champion(store: ModelStore, contract: ModelContract) -> Ranker | None:
-    """The present champion, if it can score the same matrix. A baseline does not count as a champion."""
+def present_champion(store: ModelStore, contract: ModelContract) -> LoadedModel | None:
+    """The champion, if a scorer of the present code would serve it: one of another contract is as good as none."""
     found = store.champion()
-    if found is None or found.tags.get("kind") != "lightgbm":
+    if found is None:
         return None
     try:
         champion = store.load_version(found)
     except BrokenModel as error:
-        print(f"  the champion cannot be loaded and is not compared: {error}", file=sys.stderr)
+        print(f"  the champion cannot be loaded: {error}", file=sys.stderr)
         return None
-    if champion.contract.feature_names != contract.feature_names:
-        print("  the champion has other features and is not compared", file=sys.stderr)
+    differences = champion.contract.differences(contract)
+    if differences:
+        print(f"  the champion is of another contract: {differences[0][:200]}", file=sys.stderr)
         return None
-    return champion.ranker
+    return champion
 
 
 def _metrics(
@@ -183,6 +184,7 @@ def _write_run(
 
 def _register(
     store: ModelStore,
+    champion: LoadedModel | None,
     rankers: dict[str, Ranker],
     contract: ModelContract,
     best: str,
@@ -215,7 +217,7 @@ def _register(
     if decision.promoted:
         store.promote(version)
         metrics["champion"] = MODEL
-    elif store.champion() is None:
+    elif champion is None:
         fallback = client.create_run(store.experiment_id(), run_name=best).info.run_id
         baseline_tags = {"ndcg_at_10": f"{metrics['rankers'][best][DECIDING]['mean']:.4f}", "baseline": best}
         store.promote(store.register(fallback, rankers[best], contract, baseline_tags))
