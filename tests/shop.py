@@ -48,8 +48,10 @@ class Shop:
     @property
     def environment(self) -> dict[str, str]:
         s = self.settings
+        # Importing Feast sets this one, for this process alone.
+        inherited = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
         return {
-            **os.environ,
+            **inherited,
             "RERANK_DATA_DIR": str(s.data_dir),
             "RERANK_STATE_DIR": str(s.state_dir),
             "RERANK_PARAMS_FILE": str(s.params_file),
