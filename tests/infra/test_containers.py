@@ -109,7 +109,6 @@ def test_the_scorer_runs_from_what_its_image_holds_as_an_unprivileged_user(journ
                 [*as_nobody(venv / "bin" / "python"), *command(SCORER)[1:]],
                 cwd=app,
                 HOME=str(app),
-                HOME=str(app),
                 RERANK_STATE_DIR=str(state),
                 RERANK_DATA_DIR=str(image / "no-data"),
                 RERANK_REDIS_URL=journey.redis_url,
