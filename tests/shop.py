@@ -48,8 +48,8 @@ class Shop:
     @property
     def environment(self) -> dict[str, str]:
         s = self.settings
-        # Importing Feast sets this one, for this process alone.
-        inherited = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+        # Importing Feast sets these, for this process alone.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROMETHEUS_MULTIPROC")}
         return {
             **inherited,
             "RERANK_DATA_DIR": str(s.data_dir),
