@@ -61,8 +61,8 @@ def test_a_simulated_shop_goes_the_whole_way_and_the_model_comes_near_the_truth(
     test = duckdb.sql(
         f"""
         SELECT *
-        FROM read_parquet('{settings.training_dir}/training_set.parquet')
-            JOIN read_parquet('{settings.log_dir}/truth.parquet') USING (slate_id, item_id)
+        FROM read_parquet('{settings.training_dir}/training_set.parquet') AS rows
+            JOIN read_parquet('{settings.log_dir}/truth.parquet') AS truth USING (slate_id, item_id)
         WHERE split = 'test' ORDER BY event_timestamp, slate_id, position
         """
     ).df()
