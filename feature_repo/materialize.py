@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 import redis
+from feast import FeatureStore
 
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
@@ -67,10 +68,10 @@ def materialize(settings: Settings, clock: Clock) -> list[ViewRun]:
     return runs
 
 
-def _materialize(view: View, store: object, clock: Clock) -> ViewRun:
+def _materialize(view: View, store: FeatureStore, clock: Clock) -> ViewRun:
     now = clock.now()
     first = now - view.ttl
-    store.materialize(start_date=first, end_date=now, feature_views=[view.name])  # type: ignore[attr-defined]
+    store.materialize(start_date=first, end_date=now, feature_views=[view.name])
     return ViewRun(view.name, first.isoformat(), now.isoformat(), now.isoformat(), clock.now().isoformat())
 
 

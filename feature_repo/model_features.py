@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from feature_repo.derived import derive, derived_features
@@ -9,6 +11,7 @@ from feature_repo.schema import Declaration, DType, Feature, views
 from feature_repo.slate import Floats, Slate
 
 
+@cache  # asked for at every slate
 def model_features(declaration: Declaration) -> tuple[Feature, ...]:
     """Every input of the ranker: Float32 view columns, derived features, then request facts."""
     stored = tuple(

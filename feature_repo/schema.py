@@ -99,9 +99,9 @@ class Table:
 class View:
     """A feature view.
 
-    ``model_columns`` are Float32 columns that go to the model as they are; the other columns feed
-    derived features. ``granularity`` says when rows appear; ``created_timestamp`` is
-    ``event_timestamp`` plus ``publish_delay``.
+    Float32 columns go to the model as they are; the other columns feed derived features.
+    ``granularity`` says when rows appear; ``created_timestamp`` is ``event_timestamp`` plus
+    ``publish_delay``.
     """
 
     name: str
@@ -115,10 +115,6 @@ class View:
     @property
     def join_key(self) -> str:
         return f"{self.entity}_id"
-
-    @property
-    def model_columns(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns if column.dtype is DType.FLOAT32)
 
     @property
     def arrow(self) -> pa.Schema:

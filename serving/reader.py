@@ -79,7 +79,6 @@ class FeastReader:
 
     def __init__(self, store: FeatureStore, declaration: Declaration) -> None:
         self._store = store
-        self._declaration = declaration
         known = views(declaration)
         _check_registry(store, known)
         self._item_views = item_views(declaration)

@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
 from feature_repo.build import (
     item_attributes,
     item_companions,
@@ -68,8 +70,8 @@ def build(settings: Settings, until: datetime | None = None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _first_event(connection: object) -> datetime | None:
-    row = connection.execute("SELECT min(received_ts) FROM events").fetchall()[0]  # type: ignore[attr-defined]
+def _first_event(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    row = connection.execute("SELECT min(received_ts) FROM events").fetchall()[0]
     return None if row[0] is None else row[0].astimezone(UTC)
 
 
