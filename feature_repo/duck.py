@@ -9,14 +9,18 @@ import duckdb
 from infra.settings import Settings
 
 
-def connect(settings: Settings, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory database. ``spill`` is the folder for what does not fit in memory."""
-    folder = spill or settings.state_dir / "spill"
-    folder.mkdir(parents=True, exist_ok=True)
+def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the limits of the settings."""
+    return open_database(settings.duckdb_memory_limit, settings.threads, settings.spill_dir)
+
+
+def open_database(memory_limit: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnection:
+    """An in-memory database. ``spill`` is the folder for what does not fit into ``memory_limit``."""
+    spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
-    connection.execute(f"SET memory_limit = '{settings.duckdb_memory_limit}'")
-    connection.execute(f"SET threads = {settings.threads}")
-    connection.execute(f"SET temp_directory = '{folder}'")
+    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET temp_directory = '{spill}'")
     return connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from feast import FeatureStore, RepoConfig
 from feast.infra.registry.file import FileRegistryStore
 from feast.repo_config import RegistryConfig
 
-from feature_repo.online_store import bulk_connection_string
+from feature_repo.online.store import bulk_connection_string
 from infra.redis_server import endpoint
 from infra.settings import Settings
 
@@ -34,17 +34,22 @@ def _config(settings: Settings) -> dict[str, Any]:
     return body
 
 
-def open_store(settings: Settings, *, offline: bool = True) -> FeatureStore:
+def open_store(settings: Settings, *, offline: bool = True, known_at: datetime | None = None) -> FeatureStore:
     """``feature_store.yaml`` with this data set's project and registry.
 
     ``offline=False`` is the scorer's: it leaves the offline store at Feast's default, so that no DuckDB is
     needed, and waits for Redis no longer than ``redis_timeout_s``; otherwise the patience is that of bulk
-    writes. Raises NoRedis when there is no Redis to talk to.
+    writes. ``known_at``: retrievals leave out feature rows created later. Raises NoRedis when there is no
+    Redis to talk to.
     """
-    # Feast's ibis calls what DuckDB 2.0 deprecates, once per retrieval.
-    warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
     body = _config(settings)
     if offline:
+        body["offline_store"] |= {
+            "memory_limit": settings.duckdb_memory_limit,
+            "threads": settings.threads,
+            "spill_folder": str(settings.spill_dir),
+            "known_at": known_at,
+        }
         body["online_store"]["connection_string"] = bulk_connection_string(settings)
     else:
         del body["offline_store"]

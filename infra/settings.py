@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         return self.state_dir / "feast" / f"{self.dataset}.db"
 
     @property
+    def spill_dir(self) -> Path:
+        return self.state_dir / "spill"
+
+    @property
     def redis_dir(self) -> Path:
         return self.state_dir / "redis"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,16 +12,6 @@ from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, Declaration, DType, View, views
 from feature_repo.slate import Slate, view_row
-from infra.settings import Settings
-
-ROW = "entity_row"
-
-
-def bound_memory(settings: Settings) -> None:
-    """Give the engine behind Feast's DuckDB store a memory limit and the configured threads."""
-    backend = ibis.duckdb.connect(memory_limit=settings.duckdb_memory_limit, threads=settings.threads)
-    backend.con.execute("SET enable_progress_bar = false")
-    ibis.set_backend(backend)
 
 
 class PointInTimeReader:
@@ -75,9 +64,8 @@ class PointInTimeReader:
     def _join(self, joined: Sequence[View], entity_rows: pd.DataFrame) -> pa.Table:
         """Feast's point-in-time join, in the order of ``entity_rows``, which has the key and ``shown_ts``."""
         frame = entity_rows.rename(columns={"shown_ts": "event_timestamp"}).reset_index(drop=True)
-        frame[ROW] = np.arange(len(frame))
         references = [f"{view.name}:{column.name}" for view in joined for column in view.columns]
-        table = self.store.get_historical_features(frame, references).to_arrow().sort_by(ROW)
+        table = self.store.get_historical_features(frame, references).to_arrow()
         if len(table) != len(frame):
             raise RuntimeError(f"the point-in-time join made {len(table)} rows of {len(frame)} entity rows")
         return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,9 +85,3 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
             feature_names,
         )
     return found
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 of the file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

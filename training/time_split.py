@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 SPLITS = ("train", "validation", "test")
 TRAIN_SHARE, VALIDATION_SHARE = 0.70, 0.15
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BadSplit(ValueError):
@@ -27,6 +28,13 @@ class TimeSplit:
     def __post_init__(self) -> None:
         if self.validation_us > self.test_us:
             raise BadSplit("validation_start must not be after test_start")
+
+    def moments(self) -> dict[str, str]:
+        """As in params.yaml."""
+        return {
+            "validation_start": (EPOCH + timedelta(microseconds=self.validation_us)).isoformat(),
+            "test_start": (EPOCH + timedelta(microseconds=self.test_us)).isoformat(),
+        }
 
     def of(self, shown_us: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
         """(n,) name of the split of each slate."""
@@ -52,4 +60,4 @@ def _micros(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
+    return round((moment - EPOCH).total_seconds() * 1e6)

@@ -34,9 +34,10 @@ from training.evaluation import (
 from training.lambdamart import Fitted, fit
 from training.metrics_table import metrics_table
 from training.promotion import Decision, decide
-from training.ranking_data import BadTrainingSet, RankingData, fingerprint, load_splits
+from training.ranking_data import BadTrainingSet, RankingData, load_splits
+from training.recipe import Recipe, read_recipe
 from training.run_files import read_csv, write_csv, write_json
-from training.training_set import TRAINING_SET_FILE
+from training.training_set import RECIPE_FILE, TRAINING_SET_FILE
 
 RUN_FOLDER = "run"
 MODEL, CHAMPION = "lambdamart", "champion"
@@ -51,6 +52,7 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
     path = settings.training_dir / TRAINING_SET_FILE
     with step("reading the training set"):
         data = load_splits(path, contract.feature_names)
+        recipe = read_recipe(settings.training_dir / RECIPE_FILE)
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params, settings.threads)
     ranker = LightGbmRanker(fitted.booster, contract.feature_names)
@@ -70,7 +72,7 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
     metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, judgement)
     folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
     with step("registering"):
-        _register(store, champion, rankers, contract, best, decision, metrics, folder, params, fingerprint(path))
+        _register(store, champion, rankers, contract, best, decision, metrics, folder, params, recipe)
     return metrics
 
 
@@ -192,13 +194,15 @@ def _register(
     metrics: dict[str, Any],
     folder: Path,
     params: dict[str, Any],
-    data_fingerprint: str,
+    recipe: Recipe,
 ) -> None:
     client = store.client
     run_id = client.create_run(store.experiment_id(), run_name=MODEL).info.run_id
     for name, value in {**{k: v for k, v in params.items() if k != "lightgbm"}, **params["lightgbm"]}.items():
         client.log_param(run_id, name, value)
-    client.log_param(run_id, "training_set_sha256", data_fingerprint)
+    client.log_param(run_id, "training_set_sha256", recipe.content_hash)
+    client.log_param(run_id, "training_set_known_at", recipe.known_at)
+    client.log_dict(run_id, asdict(recipe), RECIPE_FILE)
     client.log_param(run_id, "contract_hash", contract.contract_hash)
     for ranker, values in metrics["rankers"].items():
         for metric, found in values.items():

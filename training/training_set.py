@@ -1,15 +1,20 @@
 """``python -m training.training_set``: slates, labels and point-in-time features in one parquet file.
 
-Rows of a slate are contiguous and in input order; slates are ordered by the moment they were scored.
+Rows of a slate are contiguous and in input order; slates are ordered by the moment they were scored. The
+recipe beside the file says how it came to be: ``--known-at`` with the recipe's moment makes the same content
+again, also after later data has arrived.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,19 +22,25 @@ import pyarrow.parquet as pq
 import yaml
 from tqdm import tqdm
 
+from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.duck import connect
 from feature_repo.model_features import feature_matrix, model_features
-from feature_repo.schema import TIMESTAMP, Declaration
+from feature_repo.offline.errors import OfflineError
+from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
 from feature_repo.store import open_store
+from infra.anchor import NoLog, log_end
 from infra.redis_server import RedisServerError
 from infra.settings import Settings
-from training.point_in_time import PointInTimeReader, bound_memory
+from training.content_hash import ContentHash
+from training.point_in_time import PointInTimeReader
+from training.recipe import Recipe, feature_service_hash, parse_moment
 from training.time_split import BadSplit, TimeSplit, time_split
 
 SLATES_PER_CHUNK = 500
 TRAINING_SET_FILE = "training_set.parquet"
+RECIPE_FILE = "recipe.json"
 
 
 def training_schema(declaration: Declaration) -> pa.Schema:
@@ -48,48 +59,84 @@ def training_schema(declaration: Declaration) -> pa.Schema:
     return pa.schema(keys + [pa.field(f.name, pa.float32()) for f in model_features(declaration)])
 
 
-def write_training_set(settings: Settings, split_params: dict[str, Any] | None) -> None:
-    """Raises DatasetError, BadSplit or RedisServerError; the file appears complete or not at all."""
+def write_training_set(
+    settings: Settings, split_params: dict[str, Any] | None, known_at: datetime | None = None
+) -> Recipe:
+    """Both files appear complete or not at all. ``known_at`` is by default the newest moment of log and features.
+
+    Raises DatasetError, OfflineError, BadSplit or RedisServerError.
+    """
     declaration = declaration_of(settings)
-    bound_memory(settings)
-    reader = PointInTimeReader(open_store(settings), declaration)
-    slates = _slates(settings)
+    known_at = known_at or newest_known(settings, declaration)
+    reader = PointInTimeReader(open_store(settings, known_at=known_at), declaration)
+    slates = _slates(settings, known_at)
     split = time_split(split_params, slates["shown_us"].to_numpy())
     settings.training_dir.mkdir(parents=True, exist_ok=True)
     path = settings.training_dir / TRAINING_SET_FILE
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    schema = training_schema(declaration)
+    content, entity_rows = ContentHash(training_schema(declaration)), None
     try:
         with (
-            pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+            pq.ParquetWriter(partial, content.schema, compression="zstd") as writer,
             tqdm(total=len(slates), unit="slate", desc="training set", mininterval=2) as progress,
         ):
             for impressions in _chunks(settings, slates):
-                table = _chunk_table(impressions, reader, declaration, split, schema)
+                entity_rows = entity_rows or ContentHash(impressions.schema)
+                entity_rows.update(impressions)
+                table = _chunk_table(impressions.to_pandas(), reader, declaration, split, content.schema)
+                content.update(table)
                 writer.write_table(table)
-                progress.update(int((~impressions["slate_id"].duplicated()).sum()))
+                progress.update(len(set(table["slate_id"].to_pylist())))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    assert entity_rows is not None  # there is a slate
+    recipe = Recipe(
+        dataset=settings.dataset,
+        feature_service=FEATURE_SERVICE,
+        feature_service_hash=feature_service_hash(current_contract(settings.dataset, declaration)),
+        entity_rows_hash=entity_rows.hexdigest(),
+        known_at=known_at.astimezone(UTC).isoformat(),
+        split=split.moments(),
+        slates=len(slates),
+        rows=content.rows,
+        content_hash=content.hexdigest(),
+    )
+    recipe.write(settings.training_dir / RECIPE_FILE)
+    return recipe
 
 
-def _slates(settings: Settings) -> pd.DataFrame:
+def newest_known(settings: Settings, declaration: Declaration) -> datetime:
+    """The newest moment at which anything in log and features became known. Raises DatasetError."""
+    connection = connect(settings)
+    try:
+        moments = [log_end(settings.log_dir)]
+        for view in views(declaration):
+            path = settings.features_dir / f"{view.name}.parquet"
+            moments += connection.execute(f"SELECT max(created_timestamp) FROM read_parquet('{path}')").fetchall()[0]
+    except (NoLog, duckdb.Error) as error:
+        raise DatasetError(str(error).splitlines()[0]) from error
+    return max(moment for moment in moments if moment is not None)
+
+
+def _slates(settings: Settings, known_at: datetime) -> pd.DataFrame:
     """(slate_id, shown_us, chunk), in the order of the training set."""
     connection = connect(settings)
     frame: pd.DataFrame = connection.execute(
         f"""
         SELECT slate_id, any_value(epoch_us(shown_ts)) AS shown_us
         FROM read_parquet('{settings.log_dir / "impressions.parquet"}')
-        GROUP BY slate_id ORDER BY shown_us, slate_id
-        """
+        WHERE shown_ts <= ? GROUP BY slate_id ORDER BY shown_us, slate_id
+        """,
+        [known_at],
     ).df()
     if frame.empty:
-        raise DatasetError(f"{settings.log_dir / 'impressions.parquet'} holds no slate")
+        raise DatasetError(f"{settings.log_dir / 'impressions.parquet'} holds no slate up to {known_at.isoformat()}")
     frame["chunk"] = np.arange(len(frame)) // SLATES_PER_CHUNK
     return frame
 
 
-def _chunks(settings: Settings, slates: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def _chunks(settings: Settings, slates: pd.DataFrame) -> Iterator[pa.Table]:
     """Impressions of whole slates, chunk by chunk."""
     connection = connect(settings)
     connection.register("slates", slates)
@@ -100,12 +147,12 @@ def _chunks(settings: Settings, slates: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """
     )
     for chunk in range(int(slates["chunk"].max()) + 1):
-        yield connection.execute(
+        yield connection.sql(
             f"""
             SELECT * EXCLUDE (chunk) FROM ordered WHERE chunk = {chunk}
             ORDER BY shown_ts, slate_id, input_position
             """
-        ).df()
+        ).to_arrow_table()
 
 
 def _chunk_table(
@@ -130,14 +177,18 @@ def _chunk_table(
     return pa.table({field.name: pa.array(columns[field.name], field.type) for field in schema}, schema=schema)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.training_set", description=__doc__.split("\n")[0])
+    parser.add_argument("--known-at", type=parse_moment, metavar="MOMENT", help="leave out what became known later")
+    arguments = parser.parse_args(argv)
     settings = Settings()
     params = yaml.safe_load(settings.params_file.read_text())
     try:
-        write_training_set(settings, (params.get("split") or {}).get(settings.dataset))
-    except (DatasetError, BadSplit, RedisServerError) as error:
+        recipe = write_training_set(settings, (params.get("split") or {}).get(settings.dataset), arguments.known_at)
+    except (DatasetError, OfflineError, BadSplit, RedisServerError) as error:
         print(f"training.training_set: {error}", file=sys.stderr)
         return 2
+    print(f"{recipe.rows} rows of {recipe.slates} slates, content {recipe.content_hash}, known at {recipe.known_at}")
     return 0
 
 

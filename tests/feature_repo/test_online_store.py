@@ -14,7 +14,7 @@ import yaml
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float32, String
 
-from feature_repo.online_store import ServedRedisOnlineStoreConfig
+from feature_repo.online.store import ServedRedisOnlineStoreConfig
 from feature_repo.store import REPO, open_store, write_feature_store_yaml
 from infra import redis_server
 from infra.redis_server import NoRedis
@@ -108,7 +108,7 @@ def test_the_written_yaml_names_project_and_absolute_registry(settings: Settings
     body = yaml.safe_load(write_feature_store_yaml(settings).read_text())
     assert body["project"] == "shop"
     assert body["registry"]["path"] == str(settings.feast_registry.resolve())
-    assert body["online_store"] == {"type": "feature_repo.online_store.ServedRedisOnlineStore"}
+    assert body["online_store"] == {"type": "feature_repo.online.store.ServedRedisOnlineStore"}
 
 
 def test_feast_apply_works_from_a_bare_shell(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

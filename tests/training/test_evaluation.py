@@ -7,7 +7,7 @@ from infra.ranker import LightGbmRanker
 from training.baselines import baselines
 from training.evaluation import calibration, coldness_slices, coverage, judge, without_positive
 from training.lambdamart import fit
-from training.ranking_data import BadTrainingSet, RankingData, fingerprint, load_splits
+from training.ranking_data import BadTrainingSet, RankingData, load_splits
 
 NAMES = ("signal", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "input_position",
          "user_orders_all")  # fmt: skip
@@ -122,9 +122,3 @@ def test_a_training_set_that_lacks_something_is_refused_by_name(tmp_path):
         load_splits(training_file(tmp_path / "t.parquet"), ("signal", "colour"))
     with pytest.raises(BadTrainingSet, match="validation"):
         load_splits(training_file(tmp_path / "u.parquet", label=[1, 0, 0, 1]), ("signal",))
-
-
-def test_a_fingerprint_changes_with_the_file(tmp_path):
-    first = fingerprint(training_file(tmp_path / "a.parquet"))
-    assert first == fingerprint(training_file(tmp_path / "b.parquet"))
-    assert first != fingerprint(training_file(tmp_path / "c.parquet", label=[1, 0, 1, 1]))

@@ -1,0 +1,142 @@
+"""The caller's entity rows, whatever their form, as chunks of Arrow, in order.
+
+A chunk bounds the memory of a join: its rows, their features and what the engine sorts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_repo.offline.errors import BadEntityFrame
+
+EVENT_TIMESTAMP = "event_timestamp"
+ROWS_PER_CHUNK = 2_000_000
+
+EntityRows: TypeAlias = pd.DataFrame | pa.Table | str
+
+
+class EntityFrame:
+    """``rows``: a pandas frame, an Arrow table or a SELECT that DuckDB understands.
+
+    The entity timestamp is the column ``event_timestamp``, else the only column of a time type; a time
+    without zone is UTC. Raises BadEntityFrame.
+    """
+
+    def __init__(self, rows: EntityRows, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._rows = rows.strip().rstrip(";") if isinstance(rows, str) else _arrow(rows)
+        self.schema = self._sql_schema(self._rows) if isinstance(self._rows, str) else self._rows.schema
+        repeated = sorted({name for name in self.schema.names if self.schema.names.count(name) > 1})
+        if repeated:
+            raise BadEntityFrame(f"the entity frame has two columns {', '.join(repeated)}")
+        self.timestamp = _timestamp_column(self.schema)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.schema.names)
+
+    def chunks(self, rows_per_chunk: int = ROWS_PER_CHUNK) -> Iterator[pa.Table]:
+        """At least one table, empty when the frame is; the entity timestamp in UTC."""
+        if isinstance(self._rows, pa.Table):
+            for start in range(0, max(len(self._rows), 1), rows_per_chunk):
+                yield self._in_utc(self._rows.slice(start, rows_per_chunk))
+            return
+        # A connection of its own, which shares the memory limit: the stream ends when its connection is used anew.
+        pending, held, made = [], 0, 0
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+            for batch in cursor.sql(self._rows).to_arrow_reader(min(rows_per_chunk, 100_000)):
+                pending.append(batch)
+                held += len(batch)
+                if held >= rows_per_chunk:
+                    yield self._in_utc(pa.Table.from_batches(pending))
+                    pending, held, made = [], 0, made + 1
+        if pending or not made:
+            yield self._in_utc(pa.Table.from_batches(pending, self.schema))
+
+    def narrow(self, chunk: pa.Table, keys: Sequence[str]) -> pa.Table:
+        """``row``, ``t`` and ``k0, k1, ...`` of a chunk, as :mod:`feature_repo.offline.join_sql` wants them."""
+        instants = chunk[self.timestamp].cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+        columns = {f"k{i}": chunk[key] for i, key in enumerate(keys)}
+        return pa.table({"row": pa.array(np.arange(len(chunk))), "t": instants, **columns})
+
+    def range(self) -> tuple[Any, Any]:
+        """Earliest and latest entity timestamp; None of an empty frame."""
+        first = last = None
+        for chunk in self.chunks():
+            found = pc.min_max(chunk[self.timestamp]).as_py()
+            if found["min"] is not None:
+                first = found["min"] if first is None else min(first, found["min"])
+                last = found["max"] if last is None else max(last, found["max"])
+        return first, last
+
+    def _in_utc(self, chunk: pa.Table) -> pa.Table:
+        place = self.schema.get_field_index(self.timestamp)
+        column = chunk.column(place)
+        if column.null_count:
+            raise BadEntityFrame(f"the entity frame's {self.timestamp} is null in {column.null_count} rows")
+        try:
+            return chunk.set_column(place, self.timestamp, _utc(column))
+        except pa.ArrowInvalid as error:
+            raise BadEntityFrame(f"the entity frame's {self.timestamp} is no time: {error}") from error
+
+    def _sql_schema(self, sql: str) -> pa.Schema:
+        try:
+            with self._connection.cursor() as cursor:
+                return cursor.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema
+        except duckdb.Error as error:
+            raise BadEntityFrame(f"the entity frame's SQL: {error}") from error
+
+
+def checked_keys(frame: EntityFrame, keys: Mapping[str, str], wanted_by: str) -> None:
+    """Refuse a frame without a join key, or with text where the source has numbers.
+
+    ``keys``: the frame's column -> DuckDB's type of the source's column. Raises BadEntityFrame.
+    """
+    for name, source_type in keys.items():
+        if name not in frame.names:
+            raise BadEntityFrame(f"the entity frame has no column {name}, which {wanted_by} is joined by")
+        if _is_text(frame.schema.field(name).type) != (source_type == "VARCHAR"):
+            found = frame.schema.field(name).type
+            raise BadEntityFrame(f"the entity frame's {name} is {found}, but {source_type} in {wanted_by}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _arrow(rows: pd.DataFrame | pa.Table) -> pa.Table:
+    if isinstance(rows, pa.Table):
+        return rows
+    try:
+        return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise BadEntityFrame(f"the entity frame has a column of mixed types: {error}") from error
+
+
+def _timestamp_column(schema: pa.Schema) -> str:
+    if EVENT_TIMESTAMP in schema.names:
+        return EVENT_TIMESTAMP
+    times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    if len(times) != 1:
+        raise BadEntityFrame(f"the entity frame needs a column {EVENT_TIMESTAMP}; it has {', '.join(schema.names)}")
+    return str(times[0])
+
+
+def _utc(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Any time type to a timestamp in UTC of the same unit; text is read as ISO 8601."""
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp(column.type.unit, "UTC"))
+    if _is_text(column.type):
+        parsed = pd.to_datetime(column.to_pandas(), utc=True, format="ISO8601")
+        return pa.chunked_array([pa.array(parsed, pa.timestamp("us", "UTC"))])
+    return column.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))

@@ -1,0 +1,134 @@
+"""The point-in-time join as SQL text: pure functions, one rule of the time contract each.
+
+Both sides are narrow. ``entity_rows`` holds ``row`` (int64, the place in the caller's frame), ``t`` (int64,
+microseconds since the epoch) and the join keys ``k0, k1, ...``. The source's rows are ordered by their event
+time and, within it, by their created time, packed into one 128-bit number, since an ASOF JOIN takes a single
+inequality. The features come last, by the place of the one row that was chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# DuckDB's names for where a parquet row lies; its file_index counts only the files left after pruning.
+FILE, PLACE = "filename", "file_row_number"
+OLDEST = -(2**63)  # an unknown created time
+SPREAD = f"{2**64}::HUGEINT"  # room for every created time between two event times
+ROW = "__entity_row"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One feature view's rows. Names are the source's own, before Feast's field mapping.
+
+    ``scan`` is a table expression over parquet files, ``single_file`` or more; ``known_at_us`` leaves out
+    what was created later.
+    """
+
+    scan: str
+    single_file: bool
+    keys: tuple[str, ...]
+    timestamp: str
+    created: str | None
+    known_at_us: int | None = None
+
+    @property
+    def file(self) -> str:
+        """What tells a row's file; a constant costs nothing to sort along."""
+        return "0" if self.single_file else FILE
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def instant(column: str) -> str:
+    """Microseconds since the epoch; a time without zone is UTC (the session's time zone is)."""
+    return f"epoch_us(CAST({quoted(column)} AS TIMESTAMPTZ))"
+
+
+def version(source: Source) -> str:
+    """A number that grows with (event time, created time); an unknown created time is the oldest."""
+    if source.created is None:
+        return instant(source.timestamp)
+    return f"{instant(source.timestamp)} * {SPREAD} + coalesce({instant(source.created)}, {OLDEST})"
+
+
+def newest_version(source: Source, moment: str) -> str:
+    """The greatest version that a row of event time ``moment`` can have."""
+    return moment if source.created is None else f"{moment} * {SPREAD} + {2**63 - 1}"
+
+
+def known_from(source: Source) -> str:
+    """When a row became known: its created time, or its event time where that is not recorded."""
+    event = instant(source.timestamp)
+    return event if source.created is None else f"coalesce({instant(source.created)}, {event})"
+
+
+def narrow_source(source: Source) -> str:
+    """Keys, event time ``t``, ``version``, ``known`` and place of every row that may be chosen."""
+    keys = "".join(f"{quoted(key)} AS k{i}, " for i, key in enumerate(source.keys))
+    wanted = [f"k{i} IS NOT NULL" for i in range(len(source.keys))] + ["t IS NOT NULL"]
+    if source.known_at_us is not None:
+        wanted.append(f"known <= {source.known_at_us}")
+    return f"""
+        SELECT * FROM (
+            SELECT {keys}{instant(source.timestamp)} AS t, {version(source)} AS version,
+                {known_from(source)} AS known, {source.file} AS file, {PLACE} AS place
+            FROM {source.scan}
+        ) WHERE {" AND ".join(wanted)}"""
+
+
+def unsuperseded(source: Source) -> str:
+    """``narrow_source`` without the rows that a newer version preceded, so that ``visible`` orders them too."""
+    keys = ", ".join(f"k{i}" for i in range(len(source.keys)))
+    partition = f"PARTITION BY {keys}" if keys else ""
+    return f"""
+        SELECT *, greatest(t, known) AS visible FROM ({narrow_source(source)})
+        QUALIFY version >= max(version) OVER ({partition} ORDER BY visible RANGE UNBOUNDED PRECEDING)"""
+
+
+def within_ttl(ttl_us: int | None) -> str:
+    """A row is valid up to and at ``ttl`` after its event time; no ttl, or zero, is for ever."""
+    return f"s.t + {ttl_us} >= e.t" if ttl_us else "true"
+
+
+def chosen_rows(source: Source, ttl_us: int | None, *, known_when_scored: bool) -> str:
+    """(row, file, place) for each entity row that has a value: the newest row at or before its moment, if valid.
+
+    ``known_when_scored`` leaves out, for each entity row, what was created after its own moment.
+    """
+    same = "".join(f"e.k{i} = s.k{i} AND " for i in range(len(source.keys)))
+    if known_when_scored:
+        rows, bound = unsuperseded(source), "e.t >= s.visible"
+    else:
+        rows, bound = narrow_source(source), f"{newest_version(source, 'e.t')} >= s.version"
+    return f"""
+        SELECT e.row, s.file, s.place FROM entity_rows e ASOF JOIN ({rows}) s ON {same}{bound}
+        WHERE {within_ttl(ttl_us)}"""
+
+
+def same_place(source: Source) -> str:
+    """Joins the features ``s`` to the chosen places ``c``."""
+    place = f"s.{PLACE} = c.place"
+    return place if source.single_file else f"s.{FILE} = c.file AND {place}"
+
+
+def joined(source: Source, columns: dict[str, str], ttl_us: int | None, *, known_when_scored: bool) -> str:
+    """``row`` and the features, in no order. ``columns``: output name -> the source's name."""
+    features = "".join(f", s.{quoted(name)} AS {quoted(out)}" for out, name in columns.items())
+    return f"""
+        SELECT c.row AS "{ROW}"{features}
+        FROM ({chosen_rows(source, ttl_us, known_when_scored=known_when_scored)}) c
+        JOIN {source.scan} s ON {same_place(source)}"""
+
+
+def newest_rows(source: Source, columns: list[str], first_us: int, last_us: int) -> str:
+    """The newest version of every key with ``first <= event time <= last``, as ``columns`` of the source."""
+    keys = ", ".join(f"k{i}" for i in range(len(source.keys)))
+    grouped = f"GROUP BY {keys}" if keys else ""
+    return f"""
+        SELECT {", ".join(f"s.{quoted(name)}" for name in columns)} FROM (
+            SELECT unnest(arg_max(struct_pack(file, place), version))
+            FROM ({narrow_source(source)}) WHERE t BETWEEN {first_us} AND {last_us} {grouped}
+        ) c JOIN {source.scan} s ON {same_place(source)}"""

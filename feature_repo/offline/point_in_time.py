@@ -1,0 +1,59 @@
+"""The join of entity rows with any number of feature views, chunk by chunk, each view on its own.
+
+A view's join yields (row, features) for the rows that have a value, in no order; the rows are put back into
+the caller's order by their numbers, so no wide row is ever sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from feature_repo.offline.entity_frame import EntityFrame
+from feature_repo.offline.join_sql import ROW, Source, joined
+
+
+@dataclass(frozen=True)
+class ViewJoin:
+    """One feature view of a retrieval. ``keys``: the frame's columns, in the order of ``source.keys``;
+    ``columns``: output name -> the source's name."""
+
+    source: Source
+    keys: tuple[str, ...]
+    columns: dict[str, str]
+    ttl_us: int | None
+
+
+def join(
+    connection: duckdb.DuckDBPyConnection,
+    frame: EntityFrame,
+    views: Sequence[ViewJoin],
+    *,
+    known_when_scored: bool,
+    rows_per_chunk: int,
+) -> Iterator[pa.Table]:
+    """Every entity row once, in order, with all features of all views; one table per chunk."""
+    for chunk in frame.chunks(rows_per_chunk):
+        table = chunk
+        for view in views:
+            for name, column in _features(connection, frame, chunk, view, known_when_scored).items():
+                table = table.append_column(name, column)
+        yield table
+
+
+def _features(
+    connection: duckdb.DuckDBPyConnection, frame: EntityFrame, chunk: pa.Table, view: ViewJoin, known_when_scored: bool
+) -> dict[str, pa.Array]:
+    connection.register("entity_rows", frame.narrow(chunk, view.keys))
+    sql = joined(view.source, view.columns, view.ttl_us, known_when_scored=known_when_scored)
+    found = connection.sql(sql).to_arrow_table()
+    connection.unregister("entity_rows")
+    places = np.full(len(chunk), -1)
+    places[found[ROW].to_numpy()] = np.arange(len(found))
+    # A null place is a row without a value.
+    indices = pa.array(places, mask=places < 0)
+    return {name: found[name].combine_chunks().take(indices) for name in view.columns}
