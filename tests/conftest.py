@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.shop import Shop
@@ -11,6 +12,12 @@ HOUSEHOLDS = 200
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-examples", type=int, default=200, help="requests generated against the API")
+    parser.addoption("--examples", type=int, default=50, help="examples generated for each property")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("examples", max_examples=config.getoption("--examples"), deadline=None)
+    hypothesis.settings.load_profile("examples")
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ from training.point_in_time import PointInTimeReader
 from training.recipe import Recipe, feature_service_hash, parse_moment
 from training.time_split import BadSplit, TimeSplit, time_split
 
-SLATES_PER_CHUNK = 500
+SLATES_PER_CHUNK = 2000
 TRAINING_SET_FILE = "training_set.parquet"
 RECIPE_FILE = "recipe.json"
 

@@ -90,6 +90,7 @@ class EntityFrame:
     def _sql_schema(self, sql: str) -> pa.Schema:
         try:
             with self._connection.cursor() as cursor:
+                cursor.execute("SET TimeZone = 'UTC'")
                 return cursor.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema
         except duckdb.Error as error:
             raise BadEntityFrame(f"the entity frame's SQL: {error}") from error
@@ -103,8 +104,9 @@ def checked_keys(frame: EntityFrame, keys: Mapping[str, str], wanted_by: str) ->
     for name, source_type in keys.items():
         if name not in frame.names:
             raise BadEntityFrame(f"the entity frame has no column {name}, which {wanted_by} is joined by")
-        if _is_text(frame.schema.field(name).type) != (source_type == "VARCHAR"):
-            found = frame.schema.field(name).type
+        found = frame.schema.field(name).type
+        # A frame whose keys are all null, or an empty one, has no type to compare.
+        if not pa.types.is_null(found) and _is_text(found) != (source_type == "VARCHAR"):
             raise BadEntityFrame(f"the entity frame's {name} is {found}, but {source_type} in {wanted_by}")
 
 

@@ -9,20 +9,24 @@ inequality. The features come last, by the place of the one row that was chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 # DuckDB's names for where a parquet row lies; its file_index counts only the files left after pruning.
 FILE, PLACE = "filename", "file_row_number"
 OLDEST = -(2**63)  # an unknown created time
 SPREAD = f"{2**64}::HUGEINT"  # room for every created time between two event times
 ROW = "__entity_row"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Source:
     """One feature view's rows. Names are the source's own, before Feast's field mapping.
 
-    ``scan`` is a table expression over parquet files, ``single_file`` or more; ``known_at_us`` leaves out
-    what was created later.
+    ``scan`` is a table expression over parquet files, ``single_file`` or more. Left out are rows created
+    after ``known_at_us`` and, so that their files are not even read, rows of event times outside
+    ``first_us`` .. ``last_us``, inclusive.
     """
 
     scan: str
@@ -31,6 +35,8 @@ class Source:
     timestamp: str
     created: str | None
     known_at_us: int | None = None
+    first_us: int | None = None
+    last_us: int | None = None
 
     @property
     def file(self) -> str:
@@ -47,6 +53,22 @@ def instant(column: str) -> str:
     return f"epoch_us(CAST({quoted(column)} AS TIMESTAMPTZ))"
 
 
+def moment(us: int) -> str:
+    """A constant that DuckDB compares with a parquet column's statistics."""
+    return f"TIMESTAMPTZ '{(EPOCH + timedelta(microseconds=us)).isoformat()}'"
+
+
+def within_range(source: Source) -> str:
+    """Whether the event time lies in the source's range; bounds that no timestamp reaches are none."""
+    at = f"CAST({quoted(source.timestamp)} AS TIMESTAMPTZ)"
+    bounds = []
+    if source.first_us is not None and source.first_us > EARLIEST_US:
+        bounds.append(f"{at} >= {moment(source.first_us)}")
+    if source.last_us is not None:
+        bounds.append(f"{at} <= {moment(source.last_us)}")
+    return " AND ".join(bounds) or "true"
+
+
 def version(source: Source) -> str:
     """A number that grows with (event time, created time); an unknown created time is the oldest."""
     if source.created is None:
@@ -54,9 +76,9 @@ def version(source: Source) -> str:
     return f"{instant(source.timestamp)} * {SPREAD} + coalesce({instant(source.created)}, {OLDEST})"
 
 
-def newest_version(source: Source, moment: str) -> str:
-    """The greatest version that a row of event time ``moment`` can have."""
-    return moment if source.created is None else f"{moment} * {SPREAD} + {2**63 - 1}"
+def newest_version(source: Source, at: str) -> str:
+    """The greatest version that a row of event time ``at`` can have."""
+    return at if source.created is None else f"{at} * {SPREAD} + {2**63 - 1}"
 
 
 def known_from(source: Source) -> str:
@@ -75,7 +97,7 @@ def narrow_source(source: Source) -> str:
         SELECT * FROM (
             SELECT {keys}{instant(source.timestamp)} AS t, {version(source)} AS version,
                 {known_from(source)} AS known, {source.file} AS file, {PLACE} AS place
-            FROM {source.scan}
+            FROM {source.scan} WHERE {within_range(source)}
         ) WHERE {" AND ".join(wanted)}"""
 
 
@@ -123,12 +145,12 @@ def joined(source: Source, columns: dict[str, str], ttl_us: int | None, *, known
         JOIN {source.scan} s ON {same_place(source)}"""
 
 
-def newest_rows(source: Source, columns: list[str], first_us: int, last_us: int) -> str:
-    """The newest version of every key with ``first <= event time <= last``, as ``columns`` of the source."""
+def newest_rows(source: Source, columns: list[str]) -> str:
+    """The newest version of every key, as ``columns`` of the source."""
     keys = ", ".join(f"k{i}" for i in range(len(source.keys)))
     grouped = f"GROUP BY {keys}" if keys else ""
     return f"""
         SELECT {", ".join(f"s.{quoted(name)}" for name in columns)} FROM (
             SELECT unnest(arg_max(struct_pack(file, place), version))
-            FROM ({narrow_source(source)}) WHERE t BETWEEN {first_us} AND {last_us} {grouped}
+            FROM ({narrow_source(source)}) {grouped}
         ) c JOIN {source.scan} s ON {same_place(source)}"""

@@ -36,9 +36,7 @@ class ParquetScan:
     sql: str
     single_file: bool
 
-    def source(
-        self, keys: Sequence[str], timestamp: str, created: str | None, known_at_us: int | None = None
-    ) -> Source:
+    def source(self, keys: Sequence[str], timestamp: str, created: str | None, known_at_us: int | None) -> Source:
         return Source(self.sql, self.single_file, tuple(keys), timestamp, created, known_at_us)
 
     def require(self, names: Sequence[str], wanted_by: str) -> None:

@@ -7,11 +7,12 @@ the caller's order by their numbers, so no wide row is ever sorted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_repo.offline.entity_frame import EntityFrame
 from feature_repo.offline.join_sql import ROW, Source, joined
@@ -48,8 +49,12 @@ def join(
 def _features(
     connection: duckdb.DuckDBPyConnection, frame: EntityFrame, chunk: pa.Table, view: ViewJoin, known_when_scored: bool
 ) -> dict[str, pa.Array]:
-    connection.register("entity_rows", frame.narrow(chunk, view.keys))
-    sql = joined(view.source, view.columns, view.ttl_us, known_when_scored=known_when_scored)
+    rows = frame.narrow(chunk, view.keys)
+    moments = pc.min_max(rows["t"]).as_py()
+    first, last = moments["min"] or 0, moments["max"] or 0  # of no rows, whatever: the types are still wanted
+    source = replace(view.source, first_us=first - view.ttl_us if view.ttl_us else None, last_us=last)
+    connection.register("entity_rows", rows)
+    sql = joined(source, view.columns, view.ttl_us, known_when_scored=known_when_scored)
     found = connection.sql(sql).to_arrow_table()
     connection.unregister("entity_rows")
     places = np.full(len(chunk), -1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +28,7 @@ from pydantic import Field, StrictStr
 from feature_repo.duck import open_database
 from feature_repo.offline.entity_frame import ROWS_PER_CHUNK, EntityFrame, EntityRows, checked_keys
 from feature_repo.offline.errors import BadEntityFrame
-from feature_repo.offline.join_sql import instant, newest_rows, quoted
+from feature_repo.offline.join_sql import Source, newest_rows, quoted, within_range
 from feature_repo.offline.parquet_source import is_parquet, open_scan
 from feature_repo.offline.point_in_time import ViewJoin, join
 from feature_repo.offline.retrieval_job import StreamedJob
@@ -149,7 +150,7 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
         scan.require(columns, data_source.name)
         keys = [key for key in join_key_columns if key != DUMMY_ENTITY_ID]
         source = scan.source(keys, timestamp_field, created_timestamp_column or None, store.known_at_us)
-        sql = newest_rows(source, columns, microseconds(start_date), microseconds(end_date))
+        sql = newest_rows(in_range(source, start_date, end_date), columns)
         return StreamedJob(lambda rows: connection.sql(sql).to_arrow_reader(rows), repo_path=config.repo_path)
 
     @staticmethod
@@ -179,12 +180,18 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
         connection = cast(AsofOfflineStoreConfig, config.offline_store).connect()
         scan = open_scan(connection, data_source, config.repo_path, data_source.name)
         scan.require(columns, data_source.name)
-        at = instant(timestamp_field)
-        bounds = [f"{at} >= {microseconds(start_date)}"] if start_date else []
-        bounds += [f"{at} <= {microseconds(end_date)}"] if end_date else []
+        source = in_range(scan.source([], timestamp_field, None, None), start_date, end_date)
         wanted = ", ".join(quoted(name) for name in columns)
-        sql = f"SELECT {wanted} FROM {scan.sql} WHERE {' AND '.join(bounds) or 'true'}"
+        sql = f"SELECT {wanted} FROM {scan.sql} WHERE {within_range(source)}"
         return StreamedJob(lambda rows: connection.sql(sql).to_arrow_reader(rows), repo_path=config.repo_path)
+
+
+def in_range(source: Source, first: datetime | None, last: datetime | None) -> Source:
+    return replace(
+        source,
+        first_us=microseconds(first) if first else None,
+        last_us=microseconds(last) if last else None,
+    )
 
 
 def microseconds(moment: datetime) -> int:

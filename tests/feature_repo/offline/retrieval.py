@@ -140,7 +140,8 @@ def types(table: pa.Table) -> dict[str, pa.DataType]:
 
 def expected_types(case: Case) -> dict[str, pa.DataType]:
     """Entity columns as they were given, the entity timestamp in UTC, features as their files have them."""
-    given = entity_frame(case.frame) if case.frame.form in ("arrow", "dictionary") else _entity_table(case.frame)
-    kinds = {field.name: storage_free(field.type) for field in given.schema}
+    given = entity_frame(case.frame) if case.frame.form != "sql" else _entity_table(case.frame)
+    schema = pa.Schema.from_pandas(given) if isinstance(given, pd.DataFrame) else given.schema
+    kinds = {field.name: storage_free(field.type) for field in schema}
     kinds[case.frame.timestamp] = pa.timestamp(case.frame.unit, "UTC")
     return kinds | {name: storage_free(VALUE_TYPES[kind].arrow) for name, kind in case.feature_kinds.items()}

@@ -71,6 +71,7 @@ def views(draw: st.DrawFn, name: str, prefix: str, base: datetime, pools: Mappin
                 st.sampled_from(CREATED_AFTER),
                 st.integers(0, 9),
             ),
+            min_size=draw(st.sampled_from([5, 3, 0])),
             max_size=8,
         )
     )
@@ -98,7 +99,7 @@ def views(draw: st.DrawFn, name: str, prefix: str, base: datetime, pools: Mappin
 
 def _mostly(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Now and then null."""
-    return st.integers(0, 11).flatmap(lambda n: values if n else st.none())
+    return st.integers(0, 15).flatmap(lambda n: values if n < 15 else st.none())
 
 
 def _value(kind: str, number: int, mood: int) -> Any:
@@ -157,6 +158,7 @@ def frames(draw: st.DrawFn, base: datetime, pools: Mapping[str, Sequence[Any]]) 
                 st.sampled_from(MOMENTS),
                 st.tuples(*(_mostly(st.sampled_from(pools[kind])) for kind in kinds.values())),
             ),
+            min_size=draw(st.sampled_from([4, 4, 4, 0])),
             max_size=8,
         )
     )

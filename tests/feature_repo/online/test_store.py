@@ -90,7 +90,7 @@ def test_a_scorer_waits_as_long_as_a_request_may_and_the_pipeline_longer(served:
     assert "socket_timeout=0.25" in scorer.config.online_store.connection_string
     assert "socket_timeout=10.0" in pipeline.config.online_store.connection_string
     assert scorer.config.offline_store.type == "dask"
-    assert pipeline.config.offline_store.type == "duckdb"
+    assert pipeline.config.offline_store.type == "feature_repo.offline.store.AsofOfflineStore"
 
 
 def test_without_redis_opening_says_what_to_run(settings: Settings) -> None:

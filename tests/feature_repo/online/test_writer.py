@@ -1,0 +1,147 @@
+"""Several writers at once, and what may go wrong on the way to Redis."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+import redis
+from feast.protos.feast.types.Value_pb2 import Value
+from feast.types import Int64
+
+from feature_repo.online.rows import Rows, feature_field, layout_of, rows_of_batch
+from feature_repo.online.writer import NewestWinsWriter
+from infra.redis_endpoint import Endpoint
+from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, hashes, stamped, write_by_ours
+
+VIEW = feature_view({"version": Int64})[1]
+START = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def table(items: list[str], ages: list[int]) -> pa.Table:
+    """Rows whose version tells their (event, created): three created timestamps per event."""
+    events = [START + timedelta(seconds=age // 3) for age in ages]
+    created = [START + timedelta(days=1, microseconds=age % 3) for age in ages]
+    return stamped({"item_id": items, "version": ages}, events, created)
+
+
+def rows(items: list[str], ages: list[int]) -> Rows:
+    batch = table([*items, "one more"], [*ages, 0]).to_batches()[0].slice(0, len(items))
+    return rows_of_batch(batch, layout_of(VIEW, PROJECT, "prices"))
+
+
+def versions(client: redis.Redis) -> list[int]:
+    field = feature_field("prices", "version")
+    return [Value.FromString(fields[field]).int64_val for fields in hashes(client).values()]
+
+
+def test_concurrent_pushes_and_materializations_end_with_the_newest(client: redis.Redis, endpoint: Endpoint) -> None:
+    """Four writers, each with every row in an order of its own; a check before the write would lose to one of them."""
+    items, ages = [f"i{i}" for i in range(40)], list(range(25))
+
+    def materialize(seed: int) -> None:
+        order = [(item, age) for item in items for age in ages]
+        random.Random(seed).shuffle(order)
+        with endpoint.client(10) as own:
+            writer = NewestWinsWriter(own)
+            for start in range(0, len(order), 90):
+                piece = order[start : start + 90]
+                writer.write(rows([item for item, _ in piece], [age for _, age in piece]))
+
+    def push(seed: int) -> None:
+        order = [(item, age) for item in items for age in ages]
+        random.Random(seed).shuffle(order)
+        for start in range(0, len(order), 25):
+            piece = order[start : start + 25]
+            pushed = feast_rows(table([item for item, _ in piece], [age for _, age in piece]), VIEW)
+            write_by_ours(endpoint, VIEW, pushed)
+
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit(each, seed) for seed, each in enumerate((materialize, materialize, push, push))]
+        for task in tasks:
+            task.result()
+    assert versions(client) == [24] * 40
+
+
+def test_the_number_of_rows_that_won_is_returned(client: redis.Redis) -> None:
+    writer = NewestWinsWriter(client)
+    assert writer.write(rows(["a", "b", "c"], [3, 3, 3])) == 3
+    assert writer.write(rows(["a", "b", "c", "d"], [2, 3, 4, 0])) == 3  # older, equal, newer, new
+
+
+def test_rows_of_one_key_in_one_batch_are_taken_in_order_of_age(client: redis.Redis) -> None:
+    NewestWinsWriter(client).write(rows(["a", "a", "a"], [4, 9, 7]))
+    assert versions(client) == [9]
+
+
+def test_a_server_that_has_lost_its_scripts_is_told_again(client: redis.Redis) -> None:
+    writer = NewestWinsWriter(client)
+    writer.write(rows(["a"], [1]))
+    client.script_flush()
+    assert writer.write(rows(["a"], [2])) == 1
+    assert versions(client) == [2]
+
+
+def test_a_key_of_another_kind_is_an_error_and_the_connection_stays_usable(client: redis.Redis) -> None:
+    (key,) = rows(["a"], [1]).keys.to_pylist()
+    client.set(key, "not a hash")
+    writer = NewestWinsWriter(client)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        writer.write(rows(["a", "b"], [1, 1]))
+    client.delete(key)
+    assert writer.write(rows(["a", "b"], [1, 1])) == 2
+
+
+def test_a_full_server_is_an_error(client: redis.Redis) -> None:
+    client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(redis.ResponseError, match="OOM"):
+            NewestWinsWriter(client).write(rows(["a"], [1]))
+    finally:
+        client.config_set("maxmemory", "0")
+
+
+def test_chunks_are_written_while_the_next_are_made_and_reported_in_order(client: redis.Redis) -> None:
+    sizes = [3, 1, 0, 5, 2, 4]
+    chunks = (rows([f"{size}-{i}" for i in range(size)], [0] * size) for size in sizes)
+    assert list(NewestWinsWriter(client).write_all(chunks)) == [(size, size) for size in sizes]
+    assert client.dbsize() == sum(sizes)
+
+
+def test_an_error_while_making_chunks_stops_the_writer_and_all_can_be_run_again(client: redis.Redis) -> None:
+    def failing(after: int) -> Iterator[Rows]:
+        for i in range(10):
+            if i == after:
+                raise RuntimeError("the offline store is away")
+            yield rows([f"i{i}"], [i])
+
+    writer = NewestWinsWriter(client)
+    with pytest.raises(RuntimeError, match="offline store is away"):
+        list(writer.write_all(failing(4)))
+    assert client.dbsize() <= 4
+    assert sum(count for count, _ in writer.write_all(failing(10))) == 10
+    assert sorted(versions(client)) == list(range(10))
+
+
+def test_a_server_that_is_away_is_an_error() -> None:
+    away = NewestWinsWriter(Endpoint("127.0.0.1", 1).client(0.2))
+    with pytest.raises(redis.ConnectionError):
+        list(away.write_all(iter([rows(["a"], [2]), rows(["a"], [3])])))
+
+
+def test_a_cut_connection_is_not_used_again(client: redis.Redis, endpoint: Endpoint) -> None:
+    """Replies that are still on their way must not answer the next command."""
+    impatient = endpoint.client(0.05)
+    writer = NewestWinsWriter(impatient)
+    writer.write(rows(["a"], [1]))
+    client.execute_command("CLIENT", "PAUSE", 300)
+    with pytest.raises(redis.TimeoutError):
+        writer.write(rows(["a"], [2]))
+    client.execute_command("CLIENT", "UNPAUSE")
+    assert impatient.echo("mine") == b"mine"
+    assert writer.write(rows(["a"], [3])) == 1
+    impatient.close()
