@@ -1,7 +1,7 @@
 """A seeded shop for the join: three views of 28 features, and entity rows of many moments.
 
-Every key has a row a day for a month, three in ten missing, so that a ttl of a week expires some; one row in a
-hundred is followed by a correction, of the same event time and created later.
+Every key has a row a day for a month, three in ten missing, and one key in twenty none after the tenth day, so
+that the ttl of two weeks expires it; one row in a hundred is corrected: the same event time, created later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 DAYS = 30
-TTL_DAYS = 3
+TTL_DAYS = 14
 FIRST_DAY = "2024-01-01 00:00:00+00"
 
 
@@ -63,6 +63,7 @@ def write_data(folder: Path, rows: int, views: tuple[BenchView, ...] = VIEWS) ->
                         TIMESTAMPTZ '{FIRST_DAY}' + INTERVAL 1 DAY * (n // {view.keys}) AS event_timestamp,
                         random() AS luck
                     FROM range({view.keys * DAYS}) t(n)
+                    WHERE n % {view.keys} % 20 > 0 OR n // {view.keys} < 10
                 ), versions AS (
                     SELECT {view.key}, event_timestamp, INTERVAL 10 MINUTE AS delay FROM days WHERE luck < 0.7
                     UNION ALL

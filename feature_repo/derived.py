@@ -100,19 +100,19 @@ def _history_facts(slate: Slate) -> dict[str, Doubles]:
 
 
 def _category_facts(slate: Slate, counts: Doubles, last: Doubles) -> dict[str, Doubles]:
-    totals: dict[str, float] = {}
-    latest: dict[str, float] = {}
-    for category, count, instant in zip(slate.user["history_categories"], counts, last, strict=True):
-        totals[category] = totals.get(category, 0.0) + count
-        latest[category] = max(latest.get(category, 0.0), instant)
+    codes: dict[str, int] = {}
+    coded = np.array([codes.setdefault(category, len(codes)) for category in slate.user["history_categories"]], int)
+    totals = np.append(np.bincount(coded, counts, len(codes)), 0.0)
+    latest = np.zeros(len(codes))
+    np.maximum.at(latest, coded, last)
+    never = len(codes)
+    # (n,), pointing at the appended "never" where the user has nothing of the category
+    at = np.array([codes.get(category, never) for category in slate.items["category_id"].tolist()], int)
+    known = slate.items["category_id"].astype(bool)
     total = float(counts.sum()) or np.nan
-    categories = [category or "" for category in slate.items["category_id"]]
-    known = np.array([bool(category) for category in categories])
-    share = np.array([totals.get(category, 0.0) for category in categories]) / total
-    instant = np.array([latest.get(category, np.nan) for category in categories])
     return {
-        "category_share": np.where(known, share, np.nan),
-        "category_age_s": np.where(known, (slate.scored_us - instant) / 1e6, np.nan),
+        "category_share": np.where(known, totals[at] / total, np.nan),
+        "category_age_s": np.where(known, (slate.scored_us - np.append(latest, np.nan)[at]) / 1e6, np.nan),
     }
 
 
@@ -126,16 +126,14 @@ def _session_facts(slate: Slate) -> dict[str, Doubles]:
     codes_or_none = np.append(np.array(codes, dtype=np.float64), 0.0)
     instant = np.append(np.asarray(slate.session["recent_us"], dtype=np.float64), np.nan)
     at = _positions(recent, slate.item_ids)  # latest first, so the first place is the latest touch
-    touches: dict[str, int] = {}
-    for item in recent:
-        touches[item] = touches.get(item, 0) + 1
-    cart = set(slate.session.get("cart_items") or ())
+    first = dict(zip(reversed(recent), range(len(recent) - 1, -1, -1), strict=True))
+    touches = np.bincount([first[item] for item in recent], minlength=len(recent) + 1)
     return {
-        "touched_count": np.array([touches.get(item, 0) for item in slate.item_ids], dtype=np.float64),
+        "touched_count": touches[at].astype(np.float64),
         "touched_action": codes_or_none[at],
         "touched_age_s": (slate.scored_us - instant[at]) / 1e6,
-        "touched_last": np.array([bool(recent) and item == recent[0] for item in slate.item_ids], dtype=np.float64),
-        "in_cart": np.array([item in cart for item in slate.item_ids], dtype=np.float64),
+        "touched_last": ((at == 0) & bool(recent)).astype(np.float64),
+        "in_cart": _held(slate.item_ids, slate.session.get("cart_items") or ()),
     }
 
 
@@ -191,11 +189,16 @@ def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Doubles]
 
 def _positions(haystack: Sequence[str], needles: Sequence[str]) -> npt.NDArray[np.int64]:
     """First place of each needle, ``len(haystack)`` where it is absent."""
-    places: dict[str, int] = {}
-    for i, value in enumerate(haystack):
-        places.setdefault(value, i)
     absent = len(haystack)
+    # Written backwards, the first place is the one that stays.
+    places = dict(zip(reversed(haystack), range(absent - 1, -1, -1), strict=True))
     return np.array([places.get(needle, absent) for needle in needles], dtype=np.int64)
+
+
+def _held(needles: Sequence[str], held: Sequence[str]) -> Doubles:
+    """(n,) 1 where ``held`` has the needle, else 0."""
+    among = set(held)
+    return np.array([needle in among for needle in needles], dtype=np.float64)
 
 
 def _number(value: Any) -> Any:
