@@ -1,92 +1,73 @@
 """``python -m feature_repo.materialize``: feature parquet -> Redis, up to the clock's now.
 
-Each view is read over its ttl: an older row would count as missing anyway. A receipt records view, range,
-start and finish; a marker in Redis names the receipt, so that an emptied Redis is seen and filled again
-(``--check`` removes a receipt whose Redis does not hold what it says).
+Each view is read over its ttl: an older row would count as missing anyway. The receipt is what the engine recorded
+of these runs in Redis (:mod:`feature_repo.online.record`), so that an emptied Redis is seen and filled again:
+``--check`` removes a receipt whose runs Redis does not know.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import redis
-from feast import FeatureStore
 
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.schema import View, views
+from feature_repo.online.engine import BulkMaterializationEngine
+from feature_repo.online.record import Ledger, Run
+from feature_repo.schema import views
 from feature_repo.store import open_store
-from infra import redis_keys
-from infra.clock import Clock, ClockNotAnchored, open_clock
-from infra.progress import step
+from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.redis_server import RedisServerError, endpoint
 from infra.settings import Settings
 
 PATIENCE_S = 5.0
 
 
-@dataclass(frozen=True)
-class ViewRun:
-    """One view's materialization: the range of event times, and when it ran by the service's clock."""
-
-    view: str
-    first: str
-    last: str
-    started: str
-    finished: str
-
-
 def receipt_file(settings: Settings) -> Path:
     return settings.data_dir / settings.dataset / "materialize.json"
 
 
-def materialize(settings: Settings, clock: Clock) -> list[ViewRun]:
+def materialize(settings: Settings, clock: Clock) -> list[Run]:
     """Fill Redis with every view's newest rows up to ``clock.now()`` and write the receipt.
 
     Interrupted halfway there is no receipt, and it can be run again. Raises DatasetError, RedisServerError.
     """
     store = open_store(settings)
-    runs = []
-    for view in views(declaration_of(settings)):
-        with step(f"materialize {view.name}"):
-            runs.append(_materialize(view, store, clock))
-    body = json.dumps([asdict(run) for run in runs], indent=2) + "\n"
+    engine = store._get_provider().batch_engine
+    if isinstance(engine, BulkMaterializationEngine):
+        engine.clock = clock
     with endpoint(settings).client(PATIENCE_S) as client:
-        client.set(redis_keys.materialized(settings.dataset), _digest(body))
-    path = receipt_file(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(body)
-    partial.replace(path)
+        ledger = Ledger(client, settings.dataset, clock)
+        before = {run.id for run in ledger.runs()}
+        for view in views(declaration_of(settings)):
+            now = clock.now()
+            store.materialize(start_date=now - view.ttl, end_date=now, feature_views=[view.name])
+        runs = [run for run in ledger.runs() if run.id not in before]
+    _write_receipt(receipt_file(settings), runs)
     return runs
 
 
-def _materialize(view: View, store: FeatureStore, clock: Clock) -> ViewRun:
-    now = clock.now()
-    first = now - view.ttl
-    store.materialize(start_date=first, end_date=now, feature_views=[view.name])
-    return ViewRun(view.name, first.isoformat(), now.isoformat(), now.isoformat(), clock.now().isoformat())
+def _write_receipt(path: Path, runs: list[Run]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial.write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n")
+    partial.replace(path)
 
 
 def redis_holds_receipt(settings: Settings) -> bool:
-    """Whether Redis was filled by the run that the receipt describes."""
+    """Whether Redis was filled by the runs of the receipt."""
     path = receipt_file(settings)
     if not path.exists():
         return False
     with endpoint(settings).client(PATIENCE_S) as client:
-        found = cast("bytes | None", client.get(redis_keys.materialized(settings.dataset)))
-    return found is not None and found.decode() == _digest(path.read_text())
-
-
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
+        known = {run.id for run in Ledger(client, settings.dataset, WallClock()).runs()}
+    return known >= {run["id"] for run in json.loads(path.read_text())}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,11 +13,6 @@ def newest_score_us(dataset: str) -> str:
     return f"rerank:{dataset}:newest_score_us"
 
 
-def materialized(dataset: str) -> str:
-    """Digest of the receipt of the materialization that filled this Redis last; an emptied Redis has none."""
-    return f"rerank:{dataset}:materialized"
-
-
 def materializations(dataset: str) -> str:
     """Hash of all runs of materialization of a Feast project: run id -> JSON (feature_repo.online.record)."""
     return f"rerank:{dataset}:materializations"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ from pydantic import Field, StrictStr
 from feature_repo.duck import open_database
 from feature_repo.offline.entity_frame import ROWS_PER_CHUNK, EntityFrame, EntityRows, checked_keys
 from feature_repo.offline.errors import BadEntityFrame
-from feature_repo.offline.join_sql import Source, newest_rows, quoted, within_range
+from feature_repo.offline.join_sql import EPOCH, Source, newest_rows, quoted, within_range
 from feature_repo.offline.parquet_source import is_parquet, open_scan
 from feature_repo.offline.point_in_time import ViewJoin, join
 from feature_repo.offline.retrieval_job import StreamedJob
@@ -54,7 +54,10 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc]
 
     @property
     def known_at_us(self) -> int | None:
-        return None if self.known_at is None else microseconds(self.known_at)
+        """``known_at`` without a zone is UTC, as in the files."""
+        if self.known_at is None:
+            return None
+        return microseconds(self.known_at if self.known_at.tzinfo else self.known_at.replace(tzinfo=UTC))
 
 
 class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
@@ -196,8 +199,7 @@ def in_range(source: Source, first: datetime | None, last: datetime | None) -> S
 
 def microseconds(moment: datetime) -> int:
     """Since the epoch. Feast hands on local times without a zone, as ``datetime`` itself reads them."""
-    aware = moment.astimezone()
-    return round(aware.timestamp() * 1_000_000)
+    return (moment.astimezone() - EPOCH) // timedelta(microseconds=1)
 
 
 def _columns(keys: list[str], features: list[str], timestamp: str, created: str | None) -> list[str]:

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 
 class BulkMaterializationEngineConfig(FeastConfigBaseModel):  # type: ignore[misc]
+    """What may stand under ``batch_engine``. Raises pydantic's ValidationError for anything else."""
+
     type: StrictStr = "feature_repo.online.engine.BulkMaterializationEngine"
     backend: str | None = None
     """Of Feast's local engine, for the views that go there."""
@@ -53,12 +55,14 @@ class BulkMaterializationEngineConfig(FeastConfigBaseModel):  # type: ignore[mis
 
 
 class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
-    """``batch_engine`` of feature_store.yaml."""
+    """``batch_engine`` of feature_store.yaml. Runs are recorded by ``clock``, by default the one of the settings."""
+
+    clock: Clock | None = None
 
     def __init__(self, **arguments: Any) -> None:
-        options = {name: arguments.pop(name) for name in ("type", "backend", "late_seconds") if name in arguments}
-        self._config = BulkMaterializationEngineConfig(**options)
-        super().__init__(backend=self._config.backend, **arguments)
+        parts = {name: arguments.pop(name) for name in ("repo_config", "offline_store", "online_store")}
+        self._config = BulkMaterializationEngineConfig(**arguments)
+        super().__init__(backend=self._config.backend, **parts)
 
     def _materialize_one(
         self, registry: BaseRegistry, task: MaterializationTask, **kwargs: Any
@@ -74,7 +78,7 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
             log.warning("feature view %s goes Feast's slow road: %s", task.feature_view.name, obstacle)
         if not isinstance(self.online_store, ServedRedisOnlineStore):
             return super()._materialize_one(registry, task, **kwargs)
-        ledger = Ledger(self.online_store.client(self.repo_config), task.project, _clock())
+        ledger = Ledger(self.online_store.client(self.repo_config), task.project, self.clock or _clock())
         if obstacle:
             run = ledger.start(task.feature_view.name, task.start_time, task.end_time)
             job = super()._materialize_one(registry, task, **kwargs)

@@ -92,9 +92,7 @@ class Case:
     def feature_kinds(self) -> dict[str, str]:
         """Output name -> value type, in the order of the result's columns."""
         return {
-            name: use.view.kinds[feature]
-            for use in self.uses
-            for name, feature in use.columns(self.full_names).items()
+            name: use.view.kinds[feature] for use in self.uses for name, feature in use.columns(self.full_names).items()
         }
 
     def expected(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -106,7 +107,9 @@ def retrieved(case: Case, views: dict[str, FeatureView], store: type[OfflineStor
 
 def config(case: Case, store: type[OfflineStore]) -> RepoConfig:
     ours = {"known_at": case.known_at, "rows_per_chunk": case.rows_per_chunk, "threads": 1, "memory_limit": "1GB"}
-    offline = {"type": "duckdb"} if store is DuckDBOfflineStore else {"type": f"{store.__module__}.{store.__name__}", **ours}
+    offline = (
+        {"type": "duckdb"} if store is DuckDBOfflineStore else {"type": f"{store.__module__}.{store.__name__}", **ours}
+    )
     return RepoConfig(
         project="p",
         provider="local",
@@ -130,8 +133,9 @@ def check(case: Case) -> None:
     """The plugin's rows, their order and their types are the oracle's. Raises AssertionError."""
     with sources(case) as views:
         found = retrieved(case, views)
-    assert rows(found) == oracle_rows(case)
-    assert types(found) == expected_types(case)
+    differing = [pair for pair in zip_longest(rows(found), oracle_rows(case)) if pair[0] != pair[1]]
+    assert not differing, f"rows are not the oracle's: {differing[0]}"
+    assert types(found) == expected_types(case), "types are not those of the frame and the files"
 
 
 def types(table: pa.Table) -> dict[str, pa.DataType]:

@@ -39,7 +39,9 @@ def write(view: View, folder: Path) -> str:
     storage = view.storage
     folder.mkdir(parents=True)
     for part in range(storage.files):
-        rows = [view.rows[i] for i in storage.order or range(len(view.rows)) if (storage.parts or (0,) * (i + 1))[i] == part]
+        rows = [
+            view.rows[i] for i in storage.order or range(len(view.rows)) if (storage.parts or (0,) * (i + 1))[i] == part
+        ]
         _write_part(view, rows, _part_file(folder, storage.layout, part), reverse=part % 2 == 1)
     if storage.layout == "file":
         return str(folder / "0.parquet")

@@ -1,0 +1,94 @@
+"""The item columns of many candidates, by kind, and the ttl applied to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_repo.online import decoding
+from feature_repo.schema import DType, View
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class ItemColumns:
+    """Which columns of which views lie where in an ItemBlock."""
+
+    views: tuple[View, ...]
+    kinds: dict[str, tuple[str, int]]  # column -> (array of the block, place in it)
+
+    @staticmethod
+    def of(views: tuple[View, ...]) -> ItemColumns:
+        kinds: dict[str, tuple[str, int]] = {}
+        taken = {"floats": 0, "instants": 0, "objects": 0}
+        for view in views:
+            for column in view.columns:
+                kind = {DType.FLOAT32: "floats", DType.INT64: "instants"}.get(column.dtype, "objects")
+                kinds[column.name] = (kind, taken[kind])
+                taken[kind] += 1
+        return ItemColumns(views, kinds)
+
+    def width(self, kind: str) -> int:
+        return sum(found == kind for found, _ in self.kinds.values())
+
+
+@dataclass(frozen=True)
+class ItemBlock:
+    """n items. floats: (n, f) float32; instants: (n, i) float64; objects: (n, o); event_us: (n, views) int64,
+    0 where a view has no row. NaN or None is null."""
+
+    floats: NDArray[np.float32]
+    instants: NDArray[np.float64]
+    objects: NDArray[np.object_]
+    event_us: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.event_us)
+
+    def take(self, rows: NDArray[np.int64]) -> ItemBlock:
+        return ItemBlock(self.floats[rows], self.instants[rows], self.objects[rows], self.event_us[rows])
+
+
+def decode_items(replies: Sequence[Sequence[bytes | None]], columns: ItemColumns) -> ItemBlock:
+    """``replies``: (n, views + columns), as :class:`serving.hash_layout.HashLayout` asks for them."""
+    n, stamps = len(replies), len(columns.views)
+    block = ItemBlock(
+        np.empty((n, columns.width("floats")), np.float32),
+        np.empty((n, columns.width("instants")), np.float64),
+        np.empty((n, columns.width("objects")), object),
+        np.empty((n, stamps), np.int64),
+    )
+    by_field = list(zip(*replies, strict=True))
+    for j in range(stamps):
+        block.event_us[:, j] = decoding.event_us(by_field[j])
+    dtypes = {column.name: column.dtype for view in columns.views for column in view.columns}
+    for field, (name, (kind, place)) in zip(by_field[stamps:], columns.kinds.items(), strict=True):
+        getattr(block, kind)[:, place] = decoding.array(field, dtypes[name])
+    return block
+
+
+def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[dict[str, NDArray[Any]], int]:
+    """Column -> (n,) values as known at ``scored_us``, and how many items have no valid row in any view.
+
+    A row counts from its event timestamp until its view's ttl later, both inclusive.
+    """
+    ttl_us = np.array([view.ttl // MICROSECOND for view in columns.views])
+    valid = (block.event_us > 0) & (block.event_us <= scored_us) & (scored_us <= block.event_us + ttl_us)  # (n, views)
+    found: dict[str, NDArray[Any]] = {}
+    for j, view in enumerate(columns.views):
+        lacking = ~valid[:, j]
+        some = bool(lacking.any())
+        for column in view.columns:
+            kind, place = columns.kinds[column.name]
+            values = getattr(block, kind)[:, place]
+            if some:
+                values = values.copy()
+                values[lacking] = None if kind == "objects" else np.nan
+            found[column.name] = values
+    return found, int(len(block) - valid.any(axis=1).sum())

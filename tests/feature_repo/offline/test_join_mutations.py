@@ -1,0 +1,115 @@
+"""The properties can fail: each rule of the join, broken on purpose, is caught by them.
+
+A mutation rewrites one place of a module's source and lends the rewritten functions' code to the real ones.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from feature_repo.offline import join_sql, point_in_time
+from tests.feature_repo.offline.cases import Case
+from tests.feature_repo.offline.retrieval import check
+from tests.feature_repo.offline.strategies import cases
+
+MOST_EXAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Mutation:
+    module: ModuleType
+    right: str
+    wrong: str
+
+
+MUTATIONS = {
+    "bound: a row of the very moment is not seen": Mutation(
+        join_sql, "newest_version(source, 'e.t')", "newest_version(source, '(e.t - 1)')"
+    ),
+    "bound: a row known at the very moment is not seen": Mutation(join_sql, "e.t >= s.visible", "e.t > s.visible"),
+    "tie: the oldest created row wins": Mutation(
+        join_sql, "+ coalesce({instant(source.created)}", "- coalesce({instant(source.created)}"
+    ),
+    "tie: an unknown created time is the newest": Mutation(join_sql, ", {OLDEST})", ", {2**63 - 1})"),
+    "ttl: nothing expires": Mutation(join_sql, 'if ttl_us else "true"', 'if False else "true"'),
+    "ttl: expired at equality": Mutation(join_sql, "+ {ttl_us} >= e.t", "+ {ttl_us} > e.t"),
+    "ttl: rows of the oldest entity row's ttl are not read": Mutation(
+        point_in_time, "first - view.ttl_us if", "first if"
+    ),
+    "duplicates: equal entity rows become one": Mutation(
+        point_in_time,
+        "        table = chunk\n",
+        "        rows = [str(row) for row in chunk.to_pylist()]\n"
+        "        table = chunk = chunk.take([i for i, row in enumerate(rows) if row not in rows[:i]])\n",
+    ),
+    "order: features stay in the order of the join": Mutation(
+        point_in_time, "places[found[ROW].to_numpy()]", "places[np.sort(found[ROW].to_numpy())]"
+    ),
+    "known at: ignored": Mutation(join_sql, "if source.known_at_us is not None:", "if False:"),
+    "known at: the very moment is too late": Mutation(join_sql, "known <= {source", "known < {source"),
+    "known when scored: an older version that came later wins": Mutation(
+        join_sql, "QUALIFY version >=", "QUALIFY 1 = 1 OR version >="
+    ),
+    "keys: only the first is compared": Mutation(
+        join_sql,
+        'AND " for i in range(len(source.keys)))\n    if known',
+        'AND " for i in range(min(1, len(source.keys))))\n    if known',
+    ),
+    "files: rows of one place in two files are confused": Mutation(
+        join_sql, 'else f"s.{FILE} = c.file AND {place}"', "else place"
+    ),
+}
+
+
+@contextmanager
+def mutated(mutation: Mutation) -> Iterator[None]:
+    source = inspect.getsource(mutation.module)
+    assert source.count(mutation.right) == 1, f"{mutation.module.__name__} no longer says {mutation.right!r}"
+    broken: dict[str, Any] = {"__name__": mutation.module.__name__}
+    exec(compile(source.replace(mutation.right, mutation.wrong), "mutant", "exec"), broken)
+    own = [
+        each
+        for each in vars(mutation.module).values()
+        if isinstance(each, FunctionType) and each.__module__ == mutation.module.__name__
+    ]
+    codes = [each.__code__ for each in own]
+    try:
+        for each in own:
+            each.__code__ = broken[each.__name__].__code__
+        yield
+    finally:
+        for each, code in zip(own, codes, strict=True):
+            each.__code__ = code
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_broken_rule_is_caught(name: str) -> None:
+    @settings(
+        max_examples=MOST_EXAMPLES,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def property_of_the_join(case: Case) -> None:
+        check(case)
+
+    with mutated(MUTATIONS[name]), pytest.raises(AssertionError, match="rows are not the oracle's"):
+        property_of_the_join()
+
+
+def test_a_mutation_leaves_no_trace() -> None:
+    before = join_sql.within_ttl(5)
+    with mutated(MUTATIONS["ttl: expired at equality"]):
+        assert join_sql.within_ttl(5) != before
+    assert join_sql.within_ttl(5) == before

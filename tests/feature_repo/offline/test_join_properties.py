@@ -1,0 +1,86 @@
+"""The offline store against the oracle, and what must not depend on how rows lie in frames and files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.feature_repo.offline.cases import Case, View
+from tests.feature_repo.offline.oracle import CREATED, EVENT
+from tests.feature_repo.offline.retrieval import check, retrieved, rows, sources
+from tests.feature_repo.offline.source_files import file_columns
+from tests.feature_repo.offline.strategies import cases, storages
+
+
+def answer(case: Case) -> list[dict[str, Any]]:
+    with sources(case) as views:
+        return rows(retrieved(case, views))
+
+
+def with_views(case: Case, changed: dict[str, View]) -> Case:
+    return replace(case, uses=tuple(replace(use, view=changed[use.view.name]) for use in case.uses))
+
+
+def views_of(case: Case) -> dict[str, View]:
+    return {use.view.name: use.view for use in case.uses}
+
+
+@given(cases())
+def test_the_join_equals_the_oracle_in_values_types_and_row_order(case: Case) -> None:
+    check(case)
+
+
+@given(cases(max_views=2), st.data())
+def test_every_entity_row_comes_out_once_and_query_groups_stay_whole(case: Case, data: st.DataObject) -> None:
+    count = len(case.frame.rows)
+    slates = sorted(data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
+    frame = replace(
+        case.frame,
+        rows=[{**row, "slate": slate} for row, slate in zip(case.frame.rows, slates, strict=True)],
+        kinds={**case.frame.kinds, "slate": "int32"},
+    )
+    found = answer(replace(case, frame=frame))
+    assert [row["slate"] for row in found] == slates
+    given_rows = [{**row, frame.timestamp: moment} for row, moment in zip(frame.rows, frame.moments, strict=True)]
+    assert [{name: row[name] for name in given_rows[0]} for row in found] == given_rows
+
+
+@given(cases(max_views=2), st.data())
+def test_permuting_the_entity_rows_permutes_the_result(case: Case, data: st.DataObject) -> None:
+    order = data.draw(st.permutations(range(len(case.frame.rows))))
+    shuffled = replace(
+        case.frame,
+        rows=[case.frame.rows[i] for i in order],
+        moments=[case.frame.moments[i] for i in order],
+    )
+    before = answer(case)
+    assert answer(replace(case, frame=shuffled)) == [before[i] for i in order]
+
+
+@given(cases(max_views=2), st.data())
+def test_splitting_moving_and_reordering_the_source_rows_changes_nothing(case: Case, data: st.DataObject) -> None:
+    moved = {
+        name: replace(view, storage=data.draw(storages(len(view.rows), list(file_columns(view)))))
+        for name, view in views_of(case).items()
+    }
+    assert answer(with_views(case, moved)) == answer(case)
+
+
+@given(cases(max_views=2), st.data())
+def test_rows_that_come_later_than_an_entity_row_do_not_change_it(case: Case, data: st.DataObject) -> None:
+    """Neither by event time nor, as known at a moment, by created time."""
+    last = max(case.frame.moments, default=None)
+    if last is None:
+        return
+    later = {}
+    for name, view in views_of(case).items():
+        own = [{**row, EVENT: last + timedelta(microseconds=data.draw(st.integers(1, 3)))} for row in view.rows]
+        if case.known_at is not None and view.has_created:
+            own += [{**row, CREATED: case.known_at + timedelta(microseconds=1)} for row in view.rows]
+        changed = [*view.rows, *data.draw(st.permutations(own))]
+        later[name] = replace(view, rows=changed, storage=data.draw(storages(len(changed), list(file_columns(view)))))
+    assert answer(with_views(case, later)) == answer(case)

@@ -1,0 +1,26 @@
+"""The online reader on an event loop of its own, so that one suite runs on every reader."""
+
+import asyncio
+
+from feature_repo.schema import Declaration
+from infra.redis_endpoint import Endpoint
+from serving.online_reader import OnlineReader
+from serving.reader import Keys, Reading
+from serving.redis_link import connect
+
+
+class BlockingOnlineReader:
+    def __init__(self, endpoint: Endpoint, declaration: Declaration, project: str) -> None:
+        self.reader = OnlineReader(declaration, project)
+        self._runner = asyncio.Runner()
+        self.link = self._runner.run(connect(endpoint))
+
+    def read(self, keys: Keys) -> Reading:
+        async def read() -> Reading:
+            return await self.reader.read(keys, self.link)
+
+        return self._runner.run(read())
+
+    def close(self) -> None:
+        self.link.close()
+        self._runner.close()
