@@ -40,6 +40,12 @@ class HashLayout:
             parts += (head, b"%d\r\n" % (fixed + size), before, size.to_bytes(4, "little"), raw, tail)
         return b"".join(parts)
 
+    def id_of(self, key: bytes) -> str | None:
+        """The id that ``key`` is made of; None for another project's key."""
+        start = len(self.before) + 4
+        end = start + int.from_bytes(key[start - 4 : start], "little")
+        return key[start:end].decode() if key.startswith(self.before) and key[end:] == self.after else None
+
 
 def hash_layout(views: tuple[View, ...], project: str) -> HashLayout:
     """``views`` are of one entity, whose only join key is a string."""

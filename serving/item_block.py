@@ -14,6 +14,7 @@ from feature_repo.online import decoding
 from feature_repo.schema import DType, View
 
 MICROSECOND = timedelta(microseconds=1)
+Reply = Sequence[bytes | None]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,20 @@ class ItemColumns:
     def width(self, kind: str) -> int:
         return sum(found == kind for found, _ in self.kinds.values())
 
+    @property
+    def row_bytes(self) -> int:
+        """Of one row's arrays, without the strings that its objects may be."""
+        return 4 * self.width("floats") + 8 * (self.width("instants") + self.width("objects") + len(self.views))
+
+    def empty(self, n: int) -> ItemBlock:
+        """n rows to be filled."""
+        return ItemBlock(
+            np.empty((n, self.width("floats")), np.float32),
+            np.empty((n, self.width("instants")), np.float64),
+            np.empty((n, self.width("objects")), object),
+            np.zeros((n, len(self.views)), np.int64),
+        )
+
 
 @dataclass(frozen=True)
 class ItemBlock:
@@ -51,19 +66,35 @@ class ItemBlock:
     def __len__(self) -> int:
         return len(self.event_us)
 
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        return (self.floats, self.instants, self.objects, self.event_us)
+
     def take(self, rows: NDArray[np.int64]) -> ItemBlock:
-        return ItemBlock(self.floats[rows], self.instants[rows], self.objects[rows], self.event_us[rows])
+        """A copy of some rows, in the order of ``rows``."""
+        return ItemBlock(*(array[rows] for array in self.arrays))
+
+    def put(self, rows: NDArray[np.int64], block: ItemBlock) -> None:
+        """Overwrite ``rows`` by those of ``block``, in its order."""
+        for mine, others in zip(self.arrays, block.arrays, strict=True):
+            mine[rows] = others
+
+    def merged(self, others: ItemBlock, is_mine: NDArray[np.bool_]) -> ItemBlock:
+        """Mine where ``is_mine`` (n,), the others' elsewhere, each in its order."""
+        order = np.empty(len(is_mine), np.int64)
+        order[is_mine] = np.arange(len(self))
+        order[~is_mine] = np.arange(len(others)) + len(self)
+        pairs = zip(self.arrays, others.arrays, strict=True)
+        return ItemBlock(*(np.concatenate([mine, theirs])[order] for mine, theirs in pairs))
+
+    def grown(self, n: int) -> ItemBlock:
+        """n rows, the first of which are mine."""
+        return ItemBlock(*(np.concatenate([a, np.zeros((n - len(a), a.shape[1]), a.dtype)]) for a in self.arrays))
 
 
-def decode_items(replies: Sequence[Sequence[bytes | None]], columns: ItemColumns) -> ItemBlock:
+def decode_items(replies: Sequence[Reply], columns: ItemColumns) -> ItemBlock:
     """``replies``: (n, views + columns), as :class:`serving.hash_layout.HashLayout` asks for them."""
-    n, stamps = len(replies), len(columns.views)
-    block = ItemBlock(
-        np.empty((n, columns.width("floats")), np.float32),
-        np.empty((n, columns.width("instants")), np.float64),
-        np.empty((n, columns.width("objects")), object),
-        np.empty((n, stamps), np.int64),
-    )
+    block, stamps = columns.empty(len(replies)), len(columns.views)
     by_field = list(zip(*replies, strict=True))
     for j in range(stamps):
         block.event_us[:, j] = decoding.event_us(by_field[j])

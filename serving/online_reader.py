@@ -8,57 +8,30 @@ the slow road to the same reading.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from feature_repo.online import decoding
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
 from feature_repo.slate import Slate, view_row
+from serving.companion_cache import CompanionCache, Row
 from serving.hash_layout import HashLayout, hash_layout
-from serving.item_block import MICROSECOND, ItemBlock, ItemColumns, columns_at, decode_items
+from serving.item_block import MICROSECOND, ItemColumns, Reply, columns_at
+from serving.item_cache import ItemCache
 from serving.reader import Keys, Missing, Reading, item_views
 from serving.redis_link import RedisLink
 
-Reply = Sequence[bytes | None]
-
-
-class Items(Protocol):
-    """Where item rows come from: Redis, or a cache before it."""
-
-    def known(self, ids: Sequence[str]) -> ItemBlock | None:
-        """The rows if none has to be asked for."""
-        ...
-
-    def commands(self, ids: Sequence[str]) -> tuple[bytes, int]:
-        """What to ask Redis for, and the number of replies."""
-        ...
-
-    def block(self, ids: Sequence[str], replies: Sequence[Reply]) -> ItemBlock: ...
-
-
-class UncachedItems:
-    """Every candidate is asked for."""
-
-    def __init__(self, layout: HashLayout, columns: ItemColumns) -> None:
-        self._layout = layout
-        self._columns = columns
-
-    def known(self, ids: Sequence[str]) -> ItemBlock | None:
-        return None
-
-    def commands(self, ids: Sequence[str]) -> tuple[bytes, int]:
-        return self._layout.commands(ids), len(ids)
-
-    def block(self, ids: Sequence[str], replies: Sequence[Reply]) -> ItemBlock:
-        return decode_items(replies, self._columns)
+COMPANION_ROWS = 20_000  # of about 4 kB
 
 
 class OnlineReader:
-    """Not for threads: all calls come from the loop of ``link``."""
+    """Not for threads: all calls come from the loop of ``link``. ``cache_bytes`` = 0: no item is kept."""
 
-    def __init__(self, declaration: Declaration, project: str) -> None:
+    def __init__(self, declaration: Declaration, project: str, cache_bytes: int) -> None:
         known = views(declaration)
         self.columns = ItemColumns.of(item_views(declaration))
-        self.items: Items = UncachedItems(hash_layout(self.columns.views, project), self.columns)
+        self.cache = ItemCache(self.columns, cache_bytes)
+        self.companion_cache = CompanionCache(COMPANION_ROWS if cache_bytes else 0)
+        self.item_layout = hash_layout(self.columns.views, project)
         self._user = hash_layout(tuple(view for view in known if view.entity == "user"), project)
         self._session = hash_layout(tuple(view for view in known if view.entity == "session"), project)
         self._companions = hash_layout((ITEM_COMPANIONS,), project)
@@ -67,14 +40,17 @@ class OnlineReader:
         """Raises LinkDown."""
         users = [] if keys.user_id is None else [keys.user_id]
         sessions = [] if keys.session_id is None else [keys.session_id]
-        block = self.items.known(keys.item_ids)
-        wanted, count = (b"", 0) if block is not None else self.items.commands(keys.item_ids)
-        packed = self._user.commands(users) + self._session.commands(sessions) + wanted
-        replies = await link.call(packed, len(users) + len(sessions) + count) if packed else []
+        plan = self.cache.plan(keys.item_ids)
+        packed = self._user.commands(users) + self._session.commands(sessions) + self.item_layout.commands(plan.missing)
+        entities = len(users) + len(sessions)
+        try:
+            replies = await link.call(packed, entities + len(plan.missing)) if packed else []
+        except BaseException:
+            self.cache.abandon(plan)
+            raise
+        block = self.cache.complete(plan, replies[entities:])
         user = entity_row(self._user, replies[0], keys.scored_us) if users else {}
         session = entity_row(self._session, replies[len(users)], keys.scored_us) if sessions else {}
-        if block is None:
-            block = self.items.block(keys.item_ids, replies[len(users) + len(sessions) :])
         items, missing = columns_at(block, self.columns, keys.scored_us)
         companions = await self._read_companions(session.get("cart_items", ()), keys.scored_us, link)
         slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions)
@@ -84,11 +60,16 @@ class OnlineReader:
         self, cart: Sequence[str], scored_us: int, link: RedisLink
     ) -> dict[str, tuple[list[str], list[float]]]:
         wanted = list(dict.fromkeys(cart))
-        if not wanted:
-            return {}
-        replies = await link.call(self._companions.commands(wanted), len(wanted))
-        rows = {item: entity_row(self._companions, row, scored_us) for item, row in zip(wanted, replies, strict=True)}
-        return {item: (row["companion_items"], row["companion_shares"]) for item, row in rows.items() if row}
+        rows = {item: row for item in wanted if (row := self.companion_cache.get(item)) is not None}
+        missing = [item for item in wanted if item not in rows]
+        if missing:
+            ticket = self.companion_cache.ticket()
+            replies = await link.call(self._companions.commands(missing), len(missing))
+            fresh = {item: companion_row(reply) for item, reply in zip(missing, replies, strict=True)}
+            self.companion_cache.keep(fresh, ticket)
+            rows |= fresh
+        valid = {item: rows[item][1] for item in wanted if is_valid(ITEM_COMPANIONS, rows[item][0], scored_us)}
+        return {item: (row["companion_items"], row["companion_shares"]) for item, row in valid.items() if row}
 
 
 def entity_row(layout: HashLayout, reply: Reply, scored_us: int) -> dict[str, Any]:
@@ -98,9 +79,19 @@ def entity_row(layout: HashLayout, reply: Reply, scored_us: int) -> dict[str, An
     for view, event_us in zip(layout.views, decoding.event_us(reply[: len(layout.views)]).tolist(), strict=True):
         stored = reply[place : place + len(view.columns)]
         place += len(view.columns)
-        if 0 < event_us <= scored_us <= event_us + view.ttl // MICROSECOND:
+        if is_valid(view, event_us, scored_us):
             found |= view_row(view, _row(view, stored))
     return found
+
+
+def companion_row(reply: Reply) -> Row:
+    """Whether it is valid depends on the request's moment, which is not known here."""
+    return int(decoding.event_us(reply[:1])[0]), view_row(ITEM_COMPANIONS, _row(ITEM_COMPANIONS, reply[1:]))
+
+
+def is_valid(view: View, event_us: int, scored_us: int) -> bool:
+    """``event_us``: the row's event timestamp, 0 where there is none."""
+    return 0 < event_us <= scored_us <= event_us + view.ttl // MICROSECOND
 
 
 def _row(view: View, stored: Reply) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import hiredis
@@ -22,9 +22,13 @@ class LinkDown(ConnectionError):
 
 
 class RedisLink(asyncio.Protocol):
-    """Made by :func:`connect`. Not for threads: all calls come from the loop that made it."""
+    """Made by :func:`connect`. Not for threads: all calls come from the loop that made it.
 
-    def __init__(self) -> None:
+    ``on_push`` is told of what Redis says unasked, which it does to connections of protocol 3.
+    """
+
+    def __init__(self, on_push: Callable[[list[Any]], None] | None = None) -> None:
+        self._on_push = on_push
         self._parser = hiredis.Reader()
         self._waiting: deque[tuple[int, list[Any], asyncio.Future[list[Any]]]] = deque()
         self._transport: asyncio.Transport | None = None
@@ -57,16 +61,17 @@ class RedisLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed(data)
-        while self._waiting:
+        while (reply := self._parser.gets()) is not False:  # False: the rest has not come yet
+            if isinstance(reply, hiredis.PushNotification):
+                if self._on_push is not None:
+                    self._on_push(reply)
+                continue
             wanted, found, future = self._waiting[0]
-            while len(found) < wanted:
-                reply = self._parser.gets()
-                if reply is False:  # the rest has not come yet
-                    return
-                found.append(reply)
-            self._waiting.popleft()
-            if not future.done():
-                _settle(future, found)
+            found.append(reply)
+            if len(found) == wanted:
+                self._waiting.popleft()
+                if not future.done():
+                    _settle(future, found)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -85,12 +90,12 @@ def _settle(future: asyncio.Future[list[Any]], replies: list[Any]) -> None:
         future.set_exception(LinkDown(f"Redis answers {refusal}"))
 
 
-async def connect(endpoint: Endpoint) -> RedisLink:
+async def connect(endpoint: Endpoint, on_push: Callable[[list[Any]], None] | None = None) -> RedisLink:
     """Raises LinkDown, OSError, or TimeoutError after ``endpoint.timeout_s``."""
     async with asyncio.timeout(endpoint.timeout_s):
         loop = asyncio.get_running_loop()
         context = ssl.create_default_context() if endpoint.ssl else None
-        _, link = await loop.create_connection(RedisLink, endpoint.host, endpoint.port, ssl=context)
+        _, link = await loop.create_connection(lambda: RedisLink(on_push), endpoint.host, endpoint.port, ssl=context)
         greeting = []
         if endpoint.password is not None:
             user = [endpoint.username.encode()] if endpoint.username else []

@@ -10,8 +10,8 @@ from serving.redis_link import connect
 
 
 class BlockingOnlineReader:
-    def __init__(self, endpoint: Endpoint, declaration: Declaration, project: str) -> None:
-        self.reader = OnlineReader(declaration, project)
+    def __init__(self, endpoint: Endpoint, declaration: Declaration, project: str, cache_bytes: int = 0) -> None:
+        self.reader = OnlineReader(declaration, project, cache_bytes)
         self._runner = asyncio.Runner()
         self.link = self._runner.run(connect(endpoint))
 

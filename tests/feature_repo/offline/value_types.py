@@ -45,13 +45,13 @@ VALUE_TYPES: dict[str, ValueType] = {
 
 
 def canonical(value: Any) -> Any:
-    """A value that equals another one only when both are the same bits (one NaN for all)."""
+    """A value that equals another one only when both are the same bits (one NaN for all); naive is UTC."""
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, list):
         return [canonical(each) for each in value]
     if isinstance(value, datetime):
-        return value.astimezone(UTC)
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     return value
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ import redis
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Int64
 
+from feature_repo.online import writer as writer_module
 from feature_repo.online.rows import Rows, feature_field, layout_of, rows_of_batch
 from feature_repo.online.writer import NewestWinsWriter
 from infra.redis_endpoint import Endpoint
@@ -133,8 +135,30 @@ def test_a_server_that_is_away_is_an_error() -> None:
         list(away.write_all(iter([rows(["a"], [2]), rows(["a"], [3])])))
 
 
-def test_a_cut_connection_is_not_used_again(client: redis.Redis, endpoint: Endpoint) -> None:
-    """Replies that are still on their way must not answer the next command."""
+def test_replies_that_were_not_read_answer_no_other_command(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Ctrl-C between two replies."""
+    many = rows([f"i{i}" for i in range(200)], [1] * 200)
+    read = writer_module._reply
+    replies = iter([read, read])
+
+    def interrupted(connection: Any) -> Any:
+        for reply in replies:
+            return reply(connection)
+        raise KeyboardInterrupt
+
+    writer = NewestWinsWriter(client)
+    writer.write(rows(["a"], [1]))
+    monkeypatch.setattr(writer_module, "_reply", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        writer.write(many)
+    monkeypatch.setattr(writer_module, "_reply", read)
+    assert client.echo("mine") == b"mine"
+    assert writer.write(many) == 200
+
+
+def test_a_server_that_answers_too_late_is_an_error(client: redis.Redis, endpoint: Endpoint) -> None:
     impatient = endpoint.client(0.05)
     writer = NewestWinsWriter(impatient)
     writer.write(rows(["a"], [1]))

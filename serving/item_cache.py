@@ -1,0 +1,157 @@
+"""Item rows kept in the process: columns in matrices, a row per id, bounded in bytes.
+
+What is kept is what Redis holds, because Redis says which keys change (:mod:`serving.item_tracker`): a changed id is
+forgotten and asked for anew. A fill during which its id changed is used for its request and not kept. While nobody
+tells of changes (``is_coherent`` is False) nothing is kept and every id is asked for. Ids without any row are kept
+like the others. When the bytes are spent, rows that no request has used since the hand last passed go first
+(second chance, also called CLOCK: Corbató 1968).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.item_block import ItemBlock, ItemColumns, Reply, decode_items
+
+ENTRY_BYTES = 250  # of an id: its string, its places in dictionary and list, the strings of its row
+FIRST_ROWS = 1_024
+ABSENT = -1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one request knows of its items, and the ids it has to ask for, in their order.
+
+    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made.
+    """
+
+    is_known: NDArray[np.bool_]
+    known: ItemBlock
+    missing: list[str]
+    generation: int
+
+
+class ItemCache:
+    """Not for threads. ``most_bytes`` = 0 switches it off."""
+
+    def __init__(self, columns: ItemColumns, most_bytes: int) -> None:
+        self._columns = columns
+        self._row_bytes = columns.row_bytes + ENTRY_BYTES
+        self.capacity = most_bytes // self._row_bytes
+        self.is_coherent = False
+        self._generation = 0
+        self._filling: dict[str, int] = {}  # ids that are being asked for -> by how many requests
+        self._changed: set[str] = set()  # those of them that have changed since
+        self._rows: dict[str, int] = {}
+        self._empty()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def bytes(self) -> int:
+        """Of all rows that have been made room for."""
+        return len(self._block) * self._row_bytes
+
+    def plan(self, ids: Sequence[str]) -> Plan:
+        """``complete`` or ``abandon`` must follow."""
+        rows = np.fromiter(map(self._rows.get, ids, repeat(ABSENT)), np.int64, len(ids))
+        is_known = rows >= 0
+        missing = [] if is_known.all() else [ids[i] for i in np.flatnonzero(~is_known).tolist()]
+        for each in missing:
+            self._filling[each] = self._filling.get(each, 0) + 1
+        known = rows[is_known] if missing else rows
+        self._used[known] = True
+        return Plan(is_known, self._block.take(known), missing, self._generation)
+
+    def complete(self, plan: Plan, replies: Sequence[Reply]) -> ItemBlock:
+        """All rows of the plan, in the order of its ids. ``replies``: one per missing id."""
+        if not plan.missing:
+            return plan.known
+        fresh = decode_items(replies, self._columns)
+        if self.is_coherent and plan.generation == self._generation:
+            self._keep(plan.missing, fresh)
+        self.abandon(plan)
+        return plan.known.merged(fresh, plan.is_known)
+
+    def abandon(self, plan: Plan) -> None:
+        """Nobody asks for the missing ids any longer."""
+        for each in plan.missing:
+            left = self._filling[each] - 1
+            if left:
+                self._filling[each] = left
+            else:
+                del self._filling[each]
+                self._changed.discard(each)
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """The rows of ``ids`` have changed in Redis."""
+        for each in ids:
+            row = self._rows.pop(each, None)
+            if row is not None:
+                self._ids[row] = None
+                self._free.append(row)
+            if each in self._filling:
+                self._changed.add(each)
+
+    def clear(self) -> None:
+        """Any row may have changed, also those that are being asked for."""
+        self._generation += 1
+        self._empty()
+
+    def _empty(self) -> None:
+        self._rows.clear()
+        self._block = self._columns.empty(0)
+        self._used = np.zeros(0, bool)
+        self._ids: list[str | None] = []
+        self._free: list[int] = []
+        self._hand = 0
+
+    def _keep(self, ids: Sequence[str], fresh: ItemBlock) -> None:
+        places, kept = [], []
+        for i, each in enumerate(ids):
+            if each in self._changed:
+                continue
+            row = self._rows.get(each)  # another request may have been first
+            if row is None:
+                row = self._room()
+                if row is None:
+                    break
+                self._rows[each] = row
+                self._ids[row] = each
+            places.append(row)
+            kept.append(i)
+        if places:
+            self._block.put(np.array(places), fresh.take(np.array(kept)))
+
+    def _room(self) -> int | None:
+        """A row to be filled; None if all are in use by the request itself, or there is no room for any."""
+        if not self._free:
+            self._grow()
+        if self._free:
+            return self._free.pop()
+        for _ in range(2 * len(self._ids)):
+            row, self._hand = self._hand, (self._hand + 1) % len(self._ids)
+            if self._used[row]:
+                self._used[row] = False
+                continue
+            old = self._ids[row]
+            if old is not None:
+                del self._rows[old]
+            return row
+        return None
+
+    def _grow(self) -> None:
+        present = len(self._ids)
+        wanted = min(self.capacity, max(FIRST_ROWS, 2 * present))
+        if wanted <= present:
+            return
+        self._block = self._block.grown(wanted)
+        self._used = np.append(self._used, np.zeros(wanted - present, bool))
+        self._ids += [None] * (wanted - present)
+        self._free += range(wanted - 1, present - 1, -1)
