@@ -47,8 +47,8 @@ def announcement(settings: Settings, service: Service, url: str) -> str:
     model = scorer.model
     kind = "a baseline: no trained model is promoted" if model.kind == "baseline" else model.kind
     lines.append(f"model: {model.name} version {model.version} ({kind})")
-    if service.reader is not None and service.reader.problem is not None:
-        lines.append(f"answers are degraded for now: {service.reader.problem}")
+    if service.features is not None and service.features.problem is not None:
+        lines.append(f"answers are degraded for now: {service.features.problem}")
     return "\n".join([*lines, "try:", "", curl_example(settings, scorer.declaration, url), ""])
 
 

@@ -50,13 +50,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await run_sync(service.start, START_PATIENCE_S)
+        await service.start(START_PATIENCE_S)
         newest.start()
         try:
             yield
         finally:
             await run_sync(newest.close)
-            service.close()
+            await service.close()
 
     app = FastAPI(
         title="feast-rerank",
@@ -78,10 +78,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 
 def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:
-    def answer(scorer: Scorer, body: bytes, deadline: float) -> bytes:
+    async def answer(scorer: Scorer, body: bytes, deadline: float) -> bytes:
         with metrics.stage("parse"):
             request = parse(body)
-        found = scorer.score(request, deadline)
+        found = await scorer.score(request, deadline)
         with metrics.stage("write"):
             return orjson.dumps(found)
 
@@ -101,7 +101,7 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         deadline = time.monotonic() + settings.deadline_ms / 1000
-        return Response(await run_sync(answer, service.scorer(), body, deadline), media_type=JSON)
+        return Response(await answer(service.scorer(), body, deadline), media_type=JSON)
 
 
 def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:

@@ -52,11 +52,10 @@ def _redis(settings: Settings) -> Check:
 
 
 def _features(service: Service) -> Check:
-    """One read through the reader that requests use, which also brings it back after an outage."""
+    """One read as requests do it."""
     try:
         service.scorer()
-        if service.reader is not None:
-            service.reader.read(NOBODY, PATIENCE_S)
+        service.try_read(NOBODY, PATIENCE_S)
     except NotReady:
         return Check("features", False, "not read without a model")
     except StoreAway as error:

@@ -27,7 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TimedReader(Protocol):
-    def read(self, keys: Keys, timeout_s: float) -> Reading:
+    async def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``."""
         ...
 
@@ -43,7 +43,7 @@ class Scorer:
     metrics: Metrics
     scored: Callable[[int], None]
 
-    def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
+    async def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
         """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
         refuse_unknown_names(
             request, frozenset(self.model.contract.feature_names), {column.name for column in self.declaration.context}
@@ -51,7 +51,7 @@ class Scorer:
         now = self.clock.now()
         keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now))
         with self.metrics.stage("read"):
-            reading, degraded = self._read(keys, deadline)
+            reading, degraded = await self._read(keys, deadline)
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
@@ -69,10 +69,10 @@ class Scorer:
             missing=reading.missing,
         )
 
-    def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
+    async def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
         """The reading and whether it is only what is at hand without the store."""
         try:
-            return self.reader.read(keys, READ_SHARE * (deadline - time.monotonic())), False
+            return await self.reader.read(keys, READ_SHARE * (deadline - time.monotonic())), False
         except StoreAway:
             return unread(keys, self.declaration), True
 

@@ -5,6 +5,7 @@ A scorer without a model starts all the same, says why it has none, and tries ag
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
@@ -15,19 +16,21 @@ from feature_repo.datasets.declaration_json import declaration_from_json
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
-from feature_repo.store import open_store
 from infra.clock import Clock
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, LoadedModel, ModelStore
+from infra.redis_server import endpoint
 from infra.settings import Settings
 from serving.errors import NotReady
-from serving.guard import GuardedReader
 from serving.metrics import Metrics
-from serving.reader import FeastReader
+from serving.online_features import OnlineFeatures
+from serving.online_reader import OnlineReader
+from serving.reader import Keys
 from serving.scorer import Scorer
 
 RETRY_S = 5.0
 OPEN_PATIENCE_S = 5.0
+MEGABYTE = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +47,30 @@ class Service:
         self._clock = clock
         self._metrics = metrics
         self._scorer: Scorer | None = None
-        self._reader: GuardedReader | None = None
+        self._features: OnlineFeatures | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
         self._attempted = threading.Event()
         self._closing = threading.Event()
 
-    def start(self, patience_s: float) -> None:
-        """Load the champion; after ``patience_s`` go on without it, while the attempts continue."""
+    async def start(self, patience_s: float) -> None:
+        """Load the champion; after ``patience_s`` go on without it, while the attempts continue.
+
+        The feature store is read on the loop that this is called on.
+        """
         self._attempted.clear()
         self._closing.clear()
+        self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._load_until_there_is_one, name="model-loader", daemon=True).start()
-        self._attempted.wait(patience_s)
+        await asyncio.to_thread(self._attempted.wait, patience_s)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Take the model out of service; the service can be started again."""
         self._closing.set()
         self._scorer = None
-        if self._reader is not None:
-            self._reader.close()
+        if self._features is not None:
+            await self._features.close()
 
     def scorer(self) -> Scorer:
         """Raises NotReady with the reasons."""
@@ -77,9 +85,14 @@ class Service:
         return None if scorer is None else scorer.declaration
 
     @property
-    def reader(self) -> GuardedReader | None:
-        """The reader of the scorer in service."""
-        return self._reader
+    def features(self) -> OnlineFeatures | None:
+        """The feature store of the scorer in service."""
+        return self._features
+
+    def try_read(self, keys: Keys, timeout_s: float) -> None:
+        """Read as requests do, from any thread but the loop's. Raises StoreAway."""
+        if self._features is not None and self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._features.read(keys, timeout_s), self._loop).result()
 
     def _load_until_there_is_one(self) -> None:
         while True:
@@ -105,11 +118,13 @@ class Service:
                 log.error("no model in service: %s", problem)
 
     def _serve(self, model: LoadedModel, declaration: Declaration) -> None:
-        settings = self._settings
-        self._reader = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
-        self._reader.open(OPEN_PATIENCE_S)
+        settings, loop = self._settings, self._loop
+        assert loop is not None  # the loader starts after it
+        reader = OnlineReader(declaration, settings.dataset, settings.item_cache_mb * MEGABYTE)
+        self._features = OnlineFeatures(reader, lambda: endpoint(settings))
+        asyncio.run_coroutine_threadsafe(self._features.start(OPEN_PATIENCE_S), loop).result()
         self._metrics.model(model.name, model.version, model.kind)
-        self._scorer = Scorer(model, declaration, self._reader, self._clock, self._metrics, self._scored)
+        self._scorer = Scorer(model, declaration, self._features, self._clock, self._metrics, self._scored)
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
 
 

@@ -84,7 +84,7 @@ class EntityFrame:
             raise BadEntityFrame(f"the entity frame's {self.timestamp} is null in {column.null_count} rows")
         try:
             return chunk.set_column(place, self.timestamp, _utc(column))
-        except pa.ArrowInvalid as error:
+        except (ValueError, pa.ArrowNotImplementedError) as error:
             raise BadEntityFrame(f"the entity frame's {self.timestamp} is no time: {error}") from error
 
     def _sql_schema(self, sql: str) -> pa.Schema:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class NoStore:
         self.away = away
         self.asked = []
 
-    def read(self, keys, timeout_s):
+    async def read(self, keys, timeout_s):
         self.asked.append((keys, timeout_s))
         if self.away:
             raise StoreAway("gone")
@@ -56,12 +57,16 @@ def request(*items, **more):
     return ScoreRequest.model_validate({"items": [{"item_id": i} if isinstance(i, str) else i for i in items], **more})
 
 
+def score_with(one, asked, deadline):
+    return asyncio.run(one.score(asked, deadline))
+
+
 def soon():
     return time.monotonic() + 1
 
 
 def test_items_come_by_score_highest_first():
-    answer = scorer().score(request("a", "b", "c"), soon())
+    answer = score_with(scorer(), request("a", "b", "c"), soon())
     assert [(item.item_id, item.score) for item in answer.items] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
 
 
@@ -72,7 +77,7 @@ def test_equal_scores_keep_their_input_order():
 def test_a_sent_feature_wins_and_others_stay():
     ranker = KeepingRanker("price")
     sent = {"item_id": "b", "features": {"price": 7.5, "bought_count": 2, "session_views": None}}
-    answer = scorer(ranker).score(request("a", sent), soon())
+    answer = score_with(scorer(ranker), request("a", sent), soon())
     assert answer.items[0].item_id == "b"
     (matrix,) = ranker.matrices
     expected = feature_matrix(unread(scorer_keys("a", "b"), DECLARATION).slate, DECLARATION)
@@ -83,14 +88,14 @@ def test_a_sent_feature_wins_and_others_stay():
 
 def scorer_keys(*items):
     reader = NoStore()
-    scorer(reader=reader).score(request(*items), soon())
+    score_with(scorer(reader=reader), request(*items), soon())
     return reader.asked[0][0]
 
 
 def test_facts_and_context_reach_the_matrix():
     ranker = KeepingRanker()
     sent = {"item_id": "a", "features": {"is_recommended": 1, "on_display": None}}
-    scorer(ranker).score(request(sent, "b", context={"store_id": "330"}), soon())
+    score_with(scorer(ranker), request(sent, "b", context={"store_id": "330"}), soon())
     (matrix,) = ranker.matrices
     np.testing.assert_array_equal(matrix[:, FEATURES.index("is_recommended")], np.float32([1, np.nan]))
     assert np.isnan(matrix[:, FEATURES.index("on_display")]).all()
@@ -99,7 +104,7 @@ def test_facts_and_context_reach_the_matrix():
 
 def test_null_context_is_as_if_not_sent():
     ranker = KeepingRanker()
-    scorer(ranker).score(request("a", context={"store_id": None}), soon())
+    score_with(scorer(ranker), request("a", context={"store_id": None}), soon())
     assert np.isnan(ranker.matrices[0][0, FEATURES.index("context_store_id")])
 
 
@@ -114,14 +119,14 @@ def test_the_keys_carry_the_clocks_moment_which_is_read_once():
     clock, reader = Counting(), NoStore()
     model = LoadedModel("r", "1", "lightgbm", contract(), KeepingRanker(), "run", {})
     moments = []
-    answer = Scorer(model, DECLARATION, reader, clock, Metrics(), moments.append).score(request("a"), soon())
+    answer = score_with(Scorer(model, DECLARATION, reader, clock, Metrics(), moments.append), request("a"), soon())
     assert clock.read == 1
     assert reader.asked[0][0].scored_us == us(NOW) == moments[0]
     assert answer.scored_at == "2024-03-01T12:01:00.123464Z"
 
 
 def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing():
-    answer = scorer(reader=NoStore(away=True)).score(request("a", "b", user_id="u"), soon())
+    answer = score_with(scorer(reader=NoStore(away=True)), request("a", "b", user_id="u"), soon())
     assert answer.degraded
     assert (answer.missing.items, answer.missing.user, answer.missing.session) == (2, True, True)
     assert [item.item_id for item in answer.items] == ["b", "a"]  # the input position is known all the same
@@ -129,7 +134,7 @@ def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing()
 
 def test_the_store_may_use_a_share_of_the_time_that_is_left():
     reader = NoStore()
-    scorer(reader=reader).score(request("a"), time.monotonic() + 2.0)
+    score_with(scorer(reader=reader), request("a"), time.monotonic() + 2.0)
     assert 1.8 * READ_SHARE < reader.asked[0][1] <= 2.0 * READ_SHARE
 
 
@@ -143,14 +148,14 @@ def test_the_store_may_use_a_share_of_the_time_that_is_left():
 def test_unknown_names_are_refused_before_anything_is_read(more, place):
     reader = NoStore()
     with pytest.raises(InvalidRequest) as refused:
-        scorer(reader=reader).score(ScoreRequest.model_validate(more), soon())
+        score_with(scorer(reader=reader), ScoreRequest.model_validate(more), soon())
     assert [problem.place for problem in refused.value.problems] == [place]
     assert not reader.asked
 
 
 def test_what_is_missing_and_degraded_is_counted():
     one = scorer(reader=NoStore(away=True))
-    one.score(request("a", "b"), soon())
+    score_with(one, request("a", "b"), soon())
     text = one.metrics.text().decode()
     assert 'rerank_missing_total{kind="item"} 2.0' in text
     assert 'rerank_missing_total{kind="user"} 1.0' in text
@@ -160,4 +165,4 @@ def test_what_is_missing_and_degraded_is_counted():
 
 def test_request_ids_differ():
     one = scorer()
-    assert one.score(request("a"), soon()).request_id != one.score(request("a"), soon()).request_id
+    assert score_with(one, request("a"), soon()).request_id != score_with(one, request("a"), soon()).request_id

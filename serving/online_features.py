@@ -1,0 +1,98 @@
+"""The feature store as requests see it: connected in the background, and never waited for longer than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from infra.redis_endpoint import Endpoint
+from serving.item_tracker import HEARTBEAT_S, SILENCE_S, ItemTracker
+from serving.online_reader import OnlineReader
+from serving.reader import Keys, Reading, StoreAway
+from serving.redis_link import RedisLink, connect, pack
+
+PAUSE_S = 0.25  # between attempts to connect
+
+log = logging.getLogger(__name__)
+
+
+class OnlineFeatures:
+    """Keeps one connection for reading and one for hearing of changes; both are made anew when lost or silent.
+
+    ``find_endpoint`` is asked before each attempt, since a Redis that was started again may have another port.
+    Not for threads: all calls come from the loop that called ``start``.
+    """
+
+    def __init__(self, reader: OnlineReader, find_endpoint: Callable[[], Endpoint]) -> None:
+        self._reader = reader
+        self._tracker = ItemTracker(reader.item_layout, (reader.cache, reader.companion_cache))
+        self._find_endpoint = find_endpoint
+        self._link: RedisLink | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._open = asyncio.Event()
+        self.problem: str | None = "the feature store is not open yet"
+
+    async def start(self, patience_s: float) -> None:
+        """Connect; after ``patience_s`` go on without, while the attempts continue."""
+        self._tasks = [asyncio.create_task(self._keep(road)) for road in (self._read_link, self._follow)]
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._open.wait()
+        except TimeoutError:
+            log.warning("answering without the feature store: %s", self.problem)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def read(self, keys: Keys, timeout_s: float) -> Reading:
+        """Raises StoreAway after at most ``timeout_s``, and at once while there is no connection."""
+        if self._link is None:
+            raise StoreAway(str(self.problem))
+        try:
+            async with asyncio.timeout(max(timeout_s, 0.0)):
+                return await self._reader.read(keys, self._link)
+        except TimeoutError:
+            raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
+        except Exception as error:  # whatever ails the store, the slate is to be answered
+            raise StoreAway(f"{type(error).__name__}: {error}") from error
+
+    async def _keep(self, road: Callable[[Endpoint], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await road(await asyncio.to_thread(self._find_endpoint))
+            except Exception as error:  # no Redis, no address, refused, silent: all the same, try again
+                self._note(f"{type(error).__name__}: {error}")
+            await asyncio.sleep(PAUSE_S)
+
+    async def _follow(self, endpoint: Endpoint) -> None:
+        await self._tracker.follow(endpoint)
+
+    async def _read_link(self, endpoint: Endpoint) -> None:
+        """Runs until the connection is lost or does not answer a heartbeat."""
+        link = await connect(endpoint)
+        try:
+            self._opened(link)
+            while True:
+                await asyncio.sleep(HEARTBEAT_S)
+                async with asyncio.timeout(SILENCE_S):
+                    await link.call(pack(b"PING"), 1)
+        finally:
+            self._link = None
+            link.close()  # what still waits is answered without the store
+
+    def _opened(self, link: RedisLink) -> None:
+        if self._open.is_set():
+            log.warning("the feature store answers again")
+        self._link = link
+        self.problem = None
+        self._open.set()
+
+    def _note(self, problem: str) -> None:
+        if self._link is None:
+            if self.problem is None:
+                log.warning("answering without the feature store: %s", problem)
+            self.problem = problem
