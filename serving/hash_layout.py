@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import pack
@@ -39,6 +40,11 @@ class HashLayout:
             size = len(raw)
             parts += (head, b"%d\r\n" % (fixed + size), before, size.to_bytes(4, "little"), raw, tail)
         return b"".join(parts)
+
+    @property
+    def pattern(self) -> bytes:
+        """What SCAN matches all keys of all projects by."""
+        return re.sub(rb"([*?\[\]\\])", rb"\\\1", self.before) + b"*"
 
     def id_of(self, key: bytes) -> str | None:
         """The id that ``key`` is made of; None for another project's key."""

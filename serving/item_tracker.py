@@ -35,6 +35,8 @@ class ItemTracker:
     def __init__(self, layout: HashLayout, kept: Sequence[Kept]) -> None:
         self._layout = layout
         self._kept = kept
+        self.coherent = asyncio.Event()
+        self.lost = asyncio.Event()
 
     async def follow(self, endpoint: Endpoint) -> None:
         """Runs until the connection is lost or silent. Raises LinkDown, OSError or TimeoutError then."""
@@ -68,3 +70,5 @@ class ItemTracker:
         for each in self._kept:
             each.is_coherent = is_coherent
             each.clear()
+        (self.coherent if is_coherent else self.lost).set()
+        (self.lost if is_coherent else self.coherent).clear()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from infra.redis_endpoint import Endpoint
+from serving.hash_layout import HashLayout
 from serving.item_tracker import HEARTBEAT_S, SILENCE_S, ItemTracker
 from serving.online_reader import OnlineReader
 from serving.reader import Keys, Reading, StoreAway
-from serving.redis_link import RedisLink, connect, pack
+from serving.redis_link import LinkDown, RedisLink, connect, pack
 
 PAUSE_S = 0.25  # between attempts to connect
+WARM_ITEMS = 100  # read at once, so that no request waits long for them
+WARM_PAUSE_S = 0.002
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,11 @@ class OnlineFeatures:
 
     async def start(self, patience_s: float) -> None:
         """Connect; after ``patience_s`` go on without, while the attempts continue."""
-        self._tasks = [asyncio.create_task(self._keep(road)) for road in (self._read_link, self._follow)]
+        self._tasks = [
+            asyncio.create_task(self._keep(self._read_link)),
+            asyncio.create_task(self._keep(self._tracker.follow)),
+            asyncio.create_task(self._stay_warm()),
+        ]
         try:
             async with asyncio.timeout(patience_s):
                 await self._open.wait()
@@ -68,8 +75,26 @@ class OnlineFeatures:
                 self._note(f"{type(error).__name__}: {error}")
             await asyncio.sleep(PAUSE_S)
 
-    async def _follow(self, endpoint: Endpoint) -> None:
-        await self._tracker.follow(endpoint)
+    async def _stay_warm(self) -> None:
+        """Fill the cache whenever it has become coherent again; a link that is lost meanwhile ends the attempt."""
+        while True:
+            await self._tracker.coherent.wait()
+            try:
+                if self._link is not None:
+                    await self._warm(self._link)
+                    await self._tracker.lost.wait()
+            except LinkDown as error:
+                log.info("the item cache is not filled: %s", error)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _warm(self, link: RedisLink) -> None:
+        cache = self._reader.cache
+        async for ids in scan_ids(link, self._reader.item_layout):
+            for start in range(0, len(ids), WARM_ITEMS):
+                if len(cache) + WARM_ITEMS > cache.capacity:
+                    return
+                await self._reader.fill(ids[start : start + WARM_ITEMS], link)
+                await asyncio.sleep(WARM_PAUSE_S)
 
     async def _read_link(self, endpoint: Endpoint) -> None:
         """Runs until the connection is lost or does not answer a heartbeat."""
@@ -96,3 +121,14 @@ class OnlineFeatures:
             if self.problem is None:
                 log.warning("answering without the feature store: %s", problem)
             self.problem = problem
+
+
+async def scan_ids(link: RedisLink, layout: HashLayout) -> AsyncIterator[list[str]]:
+    """The ids of all keys of ``layout``, some of them perhaps twice. Raises LinkDown."""
+    cursor = b"0"
+    while True:
+        (reply,) = await link.call(pack(b"SCAN", cursor, b"MATCH", layout.pattern, b"COUNT", b"1000"), 1)
+        cursor, keys = reply
+        yield [found for key in keys if (found := layout.id_of(key)) is not None]
+        if cursor == b"0":
+            return

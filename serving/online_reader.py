@@ -56,6 +56,18 @@ class OnlineReader:
         slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions)
         return Reading(slate, Missing(items=missing, user=not user, session=not session))
 
+    async def fill(self, ids: Sequence[str], link: RedisLink) -> None:
+        """Have the items kept, as far as there is room. Raises LinkDown."""
+        plan = self.cache.plan(ids)
+        try:
+            replies = (
+                await link.call(self.item_layout.commands(plan.missing), len(plan.missing)) if plan.missing else []
+            )
+        except BaseException:
+            self.cache.abandon(plan)
+            raise
+        self.cache.complete(plan, replies)
+
     async def _read_companions(
         self, cart: Sequence[str], scored_us: int, link: RedisLink
     ) -> dict[str, tuple[list[str], list[float]]]:

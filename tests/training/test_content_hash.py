@@ -9,7 +9,10 @@ from training.content_hash import ContentHash
 SCHEMA = pa.schema([("id", pa.string()), ("at", pa.timestamp("us", "UTC")), ("x", pa.float32()), ("n", pa.int32())])
 ROWS = st.lists(
     st.tuples(
-        st.none() | st.text(max_size=3), st.none() | st.integers(-9, 9), st.none() | st.floats(width=32), st.integers(0, 9)
+        st.none() | st.text(max_size=3),
+        st.none() | st.integers(-9, 9),
+        st.none() | st.floats(width=32),
+        st.integers(0, 9),
     ),
     max_size=12,
 )

@@ -1,16 +1,6 @@
-"""The properties can fail: each rule of the join, broken on purpose, is caught by them.
-
-A mutation rewrites one place of a module's source and lends the rewritten functions' code to the real ones.
-"""
+"""The properties can fail: each rule of the join, broken on purpose, is caught by them."""
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FunctionType, ModuleType
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,15 +9,9 @@ from feature_repo.offline import join_sql, point_in_time
 from tests.feature_repo.offline.cases import Case
 from tests.feature_repo.offline.retrieval import check
 from tests.feature_repo.offline.strategies import cases
+from tests.mutation import Mutation, mutated
 
 MOST_EXAMPLES = 1_000
-
-
-@dataclass(frozen=True)
-class Mutation:
-    module: ModuleType
-    right: str
-    wrong: str
 
 
 MUTATIONS = {
@@ -67,27 +51,6 @@ MUTATIONS = {
         join_sql, 'else f"s.{FILE} = c.file AND {place}"', "else place"
     ),
 }
-
-
-@contextmanager
-def mutated(mutation: Mutation) -> Iterator[None]:
-    source = inspect.getsource(mutation.module)
-    assert source.count(mutation.right) == 1, f"{mutation.module.__name__} no longer says {mutation.right!r}"
-    broken: dict[str, Any] = {"__name__": mutation.module.__name__}
-    exec(compile(source.replace(mutation.right, mutation.wrong), "mutant", "exec"), broken)
-    own = [
-        each
-        for each in vars(mutation.module).values()
-        if isinstance(each, FunctionType) and each.__module__ == mutation.module.__name__
-    ]
-    codes = [each.__code__ for each in own]
-    try:
-        for each in own:
-            each.__code__ = broken[each.__name__].__code__
-        yield
-    finally:
-        for each, code in zip(own, codes, strict=True):
-            each.__code__ = code
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -12,7 +12,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from feast import FeatureView, Field, FileSource
+from feast import FeatureView, Field, FileSource, OnDemandFeatureView
 from feast.data_format import DeltaFormat
 from feast.infra.offline_stores.duckdb import DuckDBOfflineStore
 from feast.types import Int64, String
@@ -146,12 +146,26 @@ def test_a_missing_column_is_named_with_its_file(tmp_path: Path, wanted: dict[st
         stocks(view(tmp_path / "new.parquet", **wanted), wanted.get("feature", "stock"))
 
 
-def test_what_is_not_parquet_goes_to_feasts_store_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    delta = view("/somewhere/table", file_format=DeltaFormat())
-    answers = SimpleNamespace(to_arrow=lambda: {"stock": SimpleNamespace(to_pylist=lambda: ["Feast's"])})
-    monkeypatch.setattr(DuckDBOfflineStore, "get_historical_features", staticmethod(lambda *_, **__: answers))
+@pytest.fixture
+def feasts_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = SimpleNamespace(to_arrow=lambda: pa.table({"stock": ["Feast's"]}))
+    monkeypatch.setattr(DuckDBOfflineStore, "get_historical_features", staticmethod(lambda *_, **__: answer))
+
+
+@pytest.mark.usefixtures("feasts_answer")
+def test_what_is_not_parquet_goes_to_feasts_store_with_a_warning() -> None:
     with pytest.warns(NotByAsofJoin, match="stocks is not stored as parquet files: joined by Feast's own"):
-        assert stocks(delta) == ["Feast's"]
+        assert stocks(view("/somewhere/table", file_format=DeltaFormat())) == ["Feast's"]
+
+
+@pytest.mark.usefixtures("feasts_answer")
+def test_a_substrait_plan_goes_to_feasts_store_with_a_warning(tmp_path: Path) -> None:
+    pq.write_table(NEW, tmp_path / "new.parquet")
+    plan = OnDemandFeatureView.__new__(OnDemandFeatureView)  # to make one whole takes ibis-substrait
+    plan.name, plan.mode = "stocks", "substrait"
+    registry = SimpleNamespace(list_on_demand_feature_views=lambda *_, **__: [plan])
+    with pytest.warns(NotByAsofJoin, match="stocks is a substrait plan: joined by Feast's own"):
+        assert stocks(view(tmp_path / "new.parquet"), registry=registry) == ["Feast's"]
 
 
 @pytest.mark.parametrize("form", ["arrow", "sql"])
