@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port the scorer binds to.")
     deadline_ms: int = Field(1500, gt=0, description="Budget of one /score; features not read by then are missing.")
     item_cache_mb: int = Field(256, ge=0, description="Item features kept by each scorer process, megabytes; 0: none.")
+    self_check_share: float = Field(0.01, ge=0, le=1, description="Share of readings compared with Feast's own.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     duckdb_memory_limit: str = Field("3GB", description="Memory DuckDB may use before it spills to disk.")
     threads: int = Field(2, ge=1, description="Threads for DuckDB and for training.")

@@ -44,6 +44,12 @@ class Metrics:
             "rerank_model", "1 for the model in service", ["name", "version", "kind"], registry=self._registry
         )
 
+        self._compared = Counter(
+            "rerank_self_check", "Readings compared with Feast's own", ["outcome"], registry=self._registry
+        )
+        self._fast = Gauge("rerank_fast_road", "1 while readings come by the fast road", registry=self._registry)
+        self.road(is_fast=True)
+
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Time one stage, also when it fails."""
@@ -59,6 +65,12 @@ class Metrics:
         self._missing.labels("user").inc(missing.user)
         self._missing.labels("session").inc(missing.session)
         self._degraded.inc(degraded)
+
+    def compared(self, differences: int) -> None:
+        self._compared.labels("different" if differences else "equal").inc()
+
+    def road(self, *, is_fast: bool) -> None:
+        self._fast.set(is_fast)
 
     def request(self, path: str, status: int) -> None:
         self._requests.labels(path, str(status)).inc()

@@ -67,6 +67,19 @@ class OnlineFeatures:
         except Exception as error:  # whatever ails the store, the slate is to be answered
             raise StoreAway(f"{type(error).__name__}: {error}") from error
 
+    async def some_ids(self, most: int) -> list[str]:
+        """Items that the store has rows of. Raises StoreAway."""
+        found: list[str] = []
+        try:
+            if self._link is not None:
+                async for ids in scan_ids(self._link, self._reader.item_layout):
+                    found += ids
+                    if len(found) >= most:
+                        break
+        except LinkDown as error:
+            raise StoreAway(str(error)) from error
+        return list(dict.fromkeys(found))[:most]
+
     async def _keep(self, road: Callable[[Endpoint], Coroutine[Any, Any, None]]) -> None:
         while True:
             try:

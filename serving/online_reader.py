@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from feature_repo.online import decoding
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
 from feature_repo.slate import Slate, view_row
@@ -20,6 +23,7 @@ from serving.item_cache import ItemCache
 from serving.reader import Keys, Missing, Reading, item_views
 from serving.redis_link import RedisLink
 
+EventTimes = dict[str, NDArray[np.int64]]
 COMPANION_ROWS = 20_000  # of about 4 kB
 
 
@@ -49,12 +53,13 @@ class OnlineReader:
             self.cache.abandon(plan)
             raise
         block = self.cache.complete(plan, replies[entities:])
-        user = entity_row(self._user, replies[0], keys.scored_us) if users else {}
-        session = entity_row(self._session, replies[len(users)], keys.scored_us) if sessions else {}
+        event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
+        user = entity_row(self._user, replies[0], keys.scored_us, event_us) if users else {}
+        session = entity_row(self._session, replies[len(users)], keys.scored_us, event_us) if sessions else {}
         items, missing = columns_at(block, self.columns, keys.scored_us)
-        companions = await self._read_companions(session.get("cart_items", ()), keys.scored_us, link)
+        companions = await self._read_companions(session.get("cart_items", ()), keys.scored_us, link, event_us)
         slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions)
-        return Reading(slate, Missing(items=missing, user=not user, session=not session))
+        return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
 
     async def fill(self, ids: Sequence[str], link: RedisLink) -> None:
         """Have the items kept, as far as there is room. Raises LinkDown."""
@@ -69,9 +74,11 @@ class OnlineReader:
         self.cache.complete(plan, replies)
 
     async def _read_companions(
-        self, cart: Sequence[str], scored_us: int, link: RedisLink
+        self, cart: Sequence[str], scored_us: int, link: RedisLink, event_us: EventTimes
     ) -> dict[str, tuple[list[str], list[float]]]:
         wanted = list(dict.fromkeys(cart))
+        if not wanted:
+            return {}
         rows = {item: row for item in wanted if (row := self.companion_cache.get(item)) is not None}
         missing = [item for item in wanted if item not in rows]
         if missing:
@@ -80,18 +87,21 @@ class OnlineReader:
             fresh = {item: companion_row(reply) for item, reply in zip(missing, replies, strict=True)}
             self.companion_cache.keep(fresh, ticket)
             rows |= fresh
+        event_us[ITEM_COMPANIONS.name] = np.array([rows[item][0] for item in wanted], np.int64)
         valid = {item: rows[item][1] for item in wanted if is_valid(ITEM_COMPANIONS, rows[item][0], scored_us)}
         return {item: (row["companion_items"], row["companion_shares"]) for item, row in valid.items() if row}
 
 
-def entity_row(layout: HashLayout, reply: Reply, scored_us: int) -> dict[str, Any]:
-    """The columns of the views that have a valid row at ``scored_us``."""
+def entity_row(layout: HashLayout, reply: Reply, scored_us: int, event_us: EventTimes) -> dict[str, Any]:
+    """The columns of the views that have a valid row at ``scored_us``; their timestamps go into ``event_us``."""
     found: dict[str, Any] = {}
     place = len(layout.views)
-    for view, event_us in zip(layout.views, decoding.event_us(reply[: len(layout.views)]).tolist(), strict=True):
+    stamps = decoding.event_us(reply[: len(layout.views)])
+    for j, view in enumerate(layout.views):
         stored = reply[place : place + len(view.columns)]
         place += len(view.columns)
-        if is_valid(view, event_us, scored_us):
+        event_us[view.name] = stamps[j : j + 1]
+        if is_valid(view, int(stamps[j]), scored_us):
             found |= view_row(view, _row(view, stored))
     return found
 

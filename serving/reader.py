@@ -10,10 +10,12 @@ from an empty list; what is left to normalise is :func:`feature_repo.slate.view_
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
@@ -51,10 +53,15 @@ class Missing:
 
 @dataclass(frozen=True)
 class Reading:
-    """A slate with its stored features; facts and context, which the store does not have, are left empty."""
+    """A slate with its stored features; facts and context, which the store does not have, are left empty.
+
+    ``event_us``: view -> the event timestamp of each row that was read, valid or not, µs since the epoch, 0 where
+    there is none: (n,) in the order of the candidates, of the cart for companions, (1,) for user and session views.
+    """
 
     slate: Slate
     missing: Missing
+    event_us: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 class FeatureReader(Protocol):
@@ -65,10 +72,11 @@ class FeatureReader(Protocol):
 
 @dataclass(frozen=True)
 class _Rows:
-    """One view's answer: column -> (n,) values, None where the row is missing; valid: (n,)."""
+    """One view's answer: column -> (n,) values, None where the row is missing; valid, event_us: (n,)."""
 
     columns: Mapping[str, Sequence[Any]]
     valid: Sequence[bool]
+    event_us: npt.NDArray[np.int64]
 
     def row(self, view: View, i: int) -> dict[str, Any]:
         return view_row(view, {column.name: self.columns[column.name][i] for column in view.columns})
@@ -87,8 +95,9 @@ class FeastReader:
 
     def read(self, keys: Keys) -> Reading:
         """Raises redis.RedisError or OSError when Redis is away."""
-        user = self._entity_row(self._user_views, keys.user_id, keys.scored_us)
-        session = self._entity_row(self._session_views, keys.session_id, keys.scored_us)
+        event_us: dict[str, npt.NDArray[np.int64]] = {}
+        user = self._entity_row(self._user_views, keys.user_id, keys.scored_us, event_us)
+        session = self._entity_row(self._session_views, keys.session_id, keys.scored_us, event_us)
         found = self._fetch(self._item_views, keys.item_ids, keys.scored_us)
         known = [any(valid) for valid in zip(*(rows.valid for rows in found), strict=True)]
         items = {
@@ -96,30 +105,37 @@ class FeastReader:
             for view, rows in zip(self._item_views, found, strict=True)
             for column in view.columns
         }
+        event_us |= {view.name: rows.event_us for view, rows in zip(self._item_views, found, strict=True)}
         slate = Slate(
             scored_us=keys.scored_us,
             item_ids=keys.item_ids,
             items=items,
             user=user,
             session=session,
-            companions=self._companions(session.get("cart_items", ()), keys.scored_us),
+            companions=self._companions(session.get("cart_items", ()), keys.scored_us, event_us),
         )
-        return Reading(slate, Missing(items=known.count(False), user=not user, session=not session))
+        return Reading(slate, Missing(items=known.count(False), user=not user, session=not session), event_us)
 
-    def _entity_row(self, wanted: Sequence[View], key: str | None, scored_us: int) -> dict[str, Any]:
+    def _entity_row(
+        self, wanted: Sequence[View], key: str | None, scored_us: int, event_us: dict[str, npt.NDArray[np.int64]]
+    ) -> dict[str, Any]:
         """The columns of the views that have a valid row; one call for all views."""
         if key is None:
             return {}
         row: dict[str, Any] = {}
         for view, rows in zip(wanted, self._fetch(wanted, [key], scored_us), strict=True):
             row |= rows.row(view, 0)
+            event_us[view.name] = rows.event_us
         return row
 
-    def _companions(self, cart: Sequence[str], scored_us: int) -> dict[str, tuple[list[str], list[float]]]:
+    def _companions(
+        self, cart: Sequence[str], scored_us: int, event_us: dict[str, npt.NDArray[np.int64]]
+    ) -> dict[str, tuple[list[str], list[float]]]:
         wanted = list(dict.fromkeys(cart))
         if not wanted:
             return {}
         (rows,) = self._fetch((ITEM_COMPANIONS,), wanted, scored_us)
+        event_us[ITEM_COMPANIONS.name] = rows.event_us
         found = {item: rows.row(ITEM_COMPANIONS, i) for i, item in enumerate(wanted)}
         return {item: (row["companion_items"], row["companion_shares"]) for item, row in found.items() if row}
 
@@ -133,7 +149,8 @@ class FeastReader:
         for view in wanted:
             # One timestamp per view and entity, repeated for each of its columns.
             timestamps = stamps[_full_name(view, view.columns[0].name)].event_timestamps
-            valid = [_is_valid(t.seconds * 1_000_000 + t.nanos // 1_000, view.ttl, scored_us) for t in timestamps]
+            event_us = [t.seconds * 1_000_000 + t.nanos // 1_000 for t in timestamps]
+            valid = [_is_valid(us, view.ttl, scored_us) for us in event_us]
             columns = {
                 column.name: [
                     value if ok else None
@@ -141,7 +158,7 @@ class FeastReader:
                 ]
                 for column in view.columns
             }
-            found.append(_Rows(columns, valid))
+            found.append(_Rows(columns, valid, np.array(event_us, np.int64)))
         return found
 
 

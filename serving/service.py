@@ -16,21 +16,25 @@ from feature_repo.datasets.declaration_json import declaration_from_json
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
+from feature_repo.store import open_store
 from infra.clock import Clock
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.redis_server import endpoint
 from infra.settings import Settings
 from serving.errors import NotReady
+from serving.guard import GuardedReader
 from serving.metrics import Metrics
 from serving.online_features import OnlineFeatures
 from serving.online_reader import OnlineReader
-from serving.reader import Keys
-from serving.scorer import Scorer
+from serving.reader import FeastReader, Keys, StoreAway
+from serving.scorer import Scorer, epoch_us
+from serving.self_check import CheckedReader
 
 RETRY_S = 5.0
 OPEN_PATIENCE_S = 5.0
 MEGABYTE = 1 << 20
+FIRST_CHECK_ITEMS = 100
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class Service:
         self._metrics = metrics
         self._scorer: Scorer | None = None
         self._features: OnlineFeatures | None = None
+        self._slow: GuardedReader | None = None
+        self._checked: CheckedReader | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
@@ -69,6 +75,10 @@ class Service:
         """Take the model out of service; the service can be started again."""
         self._closing.set()
         self._scorer = None
+        if self._checked is not None:
+            await self._checked.close()
+        if self._slow is not None:
+            self._slow.close()
         if self._features is not None:
             await self._features.close()
 
@@ -123,9 +133,22 @@ class Service:
         reader = OnlineReader(declaration, settings.dataset, settings.item_cache_mb * MEGABYTE)
         self._features = OnlineFeatures(reader, lambda: endpoint(settings))
         asyncio.run_coroutine_threadsafe(self._features.start(OPEN_PATIENCE_S), loop).result()
+        self._slow = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
+        self._slow.open(OPEN_PATIENCE_S)
+        self._checked = CheckedReader(self._features, self._slow, declaration, self._metrics, settings.self_check_share)
+        asyncio.run_coroutine_threadsafe(self._first_check(self._features, self._checked), loop).result()
         self._metrics.model(model.name, model.version, model.kind)
-        self._scorer = Scorer(model, declaration, self._features, self._clock, self._metrics, self._scored)
+        self._scorer = Scorer(model, declaration, self._checked, self._clock, self._metrics, self._scored)
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
+
+    async def _first_check(self, features: OnlineFeatures, checked: CheckedReader) -> None:
+        """Both roads to some items, before the first request takes the fast one."""
+        try:
+            ids = await features.some_ids(FIRST_CHECK_ITEMS)
+        except StoreAway:
+            return
+        if ids:
+            await checked.compare(Keys(None, None, ids, epoch_us(self._clock.now())))
 
 
 def declaration_in(model: LoadedModel) -> Declaration:

@@ -78,15 +78,18 @@ def test_a_write_is_seen_within_a_second_although_the_item_is_kept(settings):
     with_features(settings, use)
 
 
+def asked_for(reader, *ids):
+    plan = reader.cache.plan(ids)
+    reader.cache.abandon(plan)
+    return plan.missing
+
+
 def test_kept_rows_are_not_asked_for_and_forgotten_ones_are(settings):
     async def use(features, reader):
-        for _ in range(3):
-            await price(features, "b")
-        plan = reader.cache.plan(["b"])
-        reader.cache.abandon(plan)
-        assert plan.missing == []
+        await price(features, "b")
+        assert asked_for(reader, "b") == []
         await asyncio.to_thread(write_price, settings, 2.5, NOW, "b")
-        await until(lambda: len(reader.cache) == 0)
+        await until(lambda: asked_for(reader, "b") == ["b"])
 
     with_features(settings, use)
 
@@ -199,9 +202,7 @@ def test_a_cache_of_no_bytes_keeps_nothing(settings):
 def test_the_cache_is_warm_soon_after_the_start(settings):
     async def use(features, reader):
         await until(lambda: len(reader.cache) >= 3)
-        plan = reader.cache.plan(["a", "b", "c"])
-        reader.cache.abandon(plan)
-        assert plan.missing == []
+        assert asked_for(reader, "a", "b", "c") == []
 
     with_features(settings, use)
 
