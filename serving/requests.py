@@ -73,9 +73,9 @@ def parse(body: bytes) -> ScoreRequest:
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidRequest([Problem(each["loc"], each["msg"]) for each in found]) from None
-    twice = list(_repeated(request.item_ids))
-    if twice:
-        raise InvalidRequest(twice)
+    ids = request.item_ids
+    if len(set(ids)) < len(ids):
+        raise InvalidRequest(list(_repeated(ids)))
     return request
 
 
@@ -83,8 +83,10 @@ def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set
     """Raises InvalidRequest for feature names the model does not read and context the data set does not declare."""
     problems = _unknown(request.context, context, ("context",), "not a context of this data set")
     for i, candidate in enumerate(request.items):
-        place = ("items", i, "features")
-        problems += _unknown(candidate.features, features, place, "not a feature of the model: GET /model lists them")
+        if candidate.features:
+            place = ("items", i, "features")
+            message = "not a feature of the model: GET /model lists them"
+            problems += _unknown(candidate.features, features, place, message)
     if problems:
         raise InvalidRequest(problems)
 

@@ -79,10 +79,11 @@ class Scorer:
 
 def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) -> Slate:
     """``slate`` with the facts and the context that the caller sent."""
-    facts = {
-        fact.name: np.array([_number(each.features.get(fact.name)) for each in request.items], dtype=np.float32)
-        for fact in declaration.facts
-    }
+    facts = {fact.name: np.full(len(slate), np.nan, np.float32) for fact in declaration.facts}
+    for i, candidate in enumerate(request.items):
+        for name, value in candidate.features.items():
+            if name in facts:
+                facts[name][i] = _number(value)
     context = {name: value for name, value in request.context.items() if value is not None}
     return replace(slate, facts=facts, context=context)
 
