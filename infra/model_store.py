@@ -23,6 +23,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
+from infra.agreement import ScoredRows
+from infra.compiled_trees import NOT_YET, Engine, first_engine
 from infra.model_contract import ModelContract, RankerKind
 from infra.ranker import BadModel, Ranker, load_ranker
 from infra.settings import Settings
@@ -46,7 +48,7 @@ class BrokenModel(ModelStoreError):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A registered version, ready to score."""
+    """A registered version, ready to score. ``rows``: its test rows, where it was registered with them."""
 
     name: str
     version: str
@@ -55,6 +57,8 @@ class LoadedModel:
     ranker: Ranker
     run_id: str
     tags: dict[str, str]
+    rows: ScoredRows | None = None
+    engine: Engine = NOT_YET
 
 
 class ModelStore:
@@ -81,13 +85,25 @@ class ModelStore:
             location = (self._settings.state_dir / "mlflow" / "artifacts" / self.name).resolve().as_uri()
         return str(self.client.create_experiment(self.name, artifact_location=location))
 
-    def register(self, run_id: str, ranker: Ranker, contract: ModelContract, tags: dict[str, str]) -> str:
-        """Store the ranker under the run and register it. Returns the version."""
+    def register(
+        self,
+        run_id: str,
+        ranker: Ranker,
+        contract: ModelContract,
+        tags: dict[str, str],
+        rows: ScoredRows | None = None,
+    ) -> str:
+        """Store the ranker under the run and register it. Returns the version.
+
+        Without ``rows`` it is never compiled: there is nothing of its own to hold the compiled trees against.
+        """
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / ARTIFACT_PATH
             folder.mkdir()
             ranker.save(folder)
             (folder / CONTRACT_FILE).write_text(contract.to_json())
+            if rows is not None:
+                rows.save(folder)
             self.client.log_artifacts(run_id, str(folder), ARTIFACT_PATH)
         try:
             self.client.create_registered_model(self.name)
@@ -125,6 +141,7 @@ class ModelStore:
             folder = Path(self._download(found, target))
             contract = ModelContract.from_json((folder / CONTRACT_FILE).read_text())
             ranker = load_ranker(folder)
+            rows = ScoredRows.load(folder)
         except (OSError, KeyError, TypeError, ValueError, BadModel, MlflowException) as error:
             raise BrokenModel(f"{self.name} version {found.version}: {error}") from error
         finally:
@@ -139,6 +156,8 @@ class ModelStore:
             ranker=ranker,
             run_id=str(found.run_id),
             tags=_tags(found),
+            rows=rows,
+            engine=first_engine(ranker),
         )
 
     def _download(self, found: ModelVersion, target: str) -> str:

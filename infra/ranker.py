@@ -77,7 +77,7 @@ class LightGbmRanker:
 
     def predict(self, matrix: Floats, threads: int) -> Doubles:
         """Row by row, so any number of slates at once: equal to :meth:`score` of each, bit for bit."""
-        _check_width(matrix, self.feature_names)
+        check_width(matrix, self.feature_names)
         return np.asarray(self.booster.predict(matrix, num_threads=threads), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
@@ -114,7 +114,7 @@ class BaselineRanker:
 
     def score(self, matrix: Floats) -> Doubles:
         """Dense rank of the key tuples over their number, in (0, 1]: equal keys, equal score."""
-        _check_width(matrix, self.feature_names)
+        check_width(matrix, self.feature_names)
         if not len(matrix):
             return np.empty(0)
         keys = [self._key(matrix, feature, sign) for feature, sign in self.keys]  # each (n,), first decides
@@ -214,7 +214,7 @@ def _read_card(path: Path, kind: RankerKind) -> dict[str, Any]:
     return body
 
 
-def _check_width(matrix: Floats, feature_names: tuple[str, ...]) -> None:
+def check_width(matrix: Floats, feature_names: tuple[str, ...]) -> None:
     if matrix.ndim != 2 or matrix.shape[1] != len(feature_names):
         raise ValueError(f"the matrix is {matrix.shape}, but the ranker reads {len(feature_names)} features")
 

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
         return self.state_dir / "redis"
 
     @property
+    def compiled_dir(self) -> Path:
+        return self.state_dir / "compiled"
+
+    @property
     def clock_file(self) -> Path:
         return self.state_dir / "clock" / f"{self.dataset}.json"
 

@@ -144,4 +144,5 @@ def model_card(scorer: Scorer) -> ModelCard:
         features=tuple(ModelFeature(f.name, f.dtype, f.source) for f in contract.features),
         context=tuple(column.name for column in scorer.declaration.context),
         tags=model.tags,
+        engine=model.engine,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.compiled_trees import EngineName
 from serving.reader import Missing
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
@@ -42,6 +43,12 @@ class Metrics:
         )
         self._model = Gauge(
             "rerank_model", "1 for the model in service", ["name", "version", "kind"], registry=self._registry
+        )
+        self._engine = Gauge(
+            "rerank_engine",
+            "1 for what computes the scores: llvm, lightgbm or baseline",
+            ["name"],
+            registry=self._registry,
         )
 
         self._compared = Counter(
@@ -77,6 +84,10 @@ class Metrics:
 
     def model(self, name: str, version: str, kind: str) -> None:
         self._model.labels(name, version, kind).set(1)
+
+    def engine(self, name: EngineName) -> None:
+        for each in get_args(EngineName):
+            self._engine.labels(each).set(each == name)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from infra.compiled_trees import Engine
 from infra.model_contract import RankerKind
 from serving.reader import Missing
 
@@ -78,7 +79,10 @@ class ModelFeature:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The model in service and everything it reads, in the order of its matrix."""
+    """The model in service and everything it reads, in the order of its matrix.
+
+    ``engine``: what computes the scores and why; every engine gives a model's same scores.
+    """
 
     name: str
     version: str
@@ -90,6 +94,7 @@ class ModelCard:
     features: tuple[ModelFeature, ...]
     context: tuple[str, ...]
     tags: dict[str, str]
+    engine: Engine
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declaration_json import declaration_from_json
@@ -18,6 +19,7 @@ from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
 from feature_repo.store import open_store
 from infra.clock import Clock
+from infra.compiled_trees import compiled
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.redis_server import endpoint
@@ -33,6 +35,7 @@ from serving.self_check import CheckedReader
 
 RETRY_S = 5.0
 OPEN_PATIENCE_S = 5.0
+CLOSE_PATIENCE_S = 5.0
 MEGABYTE = 1 << 20
 FIRST_CHECK_ITEMS = 100
 
@@ -59,6 +62,7 @@ class Service:
         self.contract_problems: list[str] = []
         self._attempted = threading.Event()
         self._closing = threading.Event()
+        self._compiler: threading.Thread | None = None
 
     async def start(self, patience_s: float) -> None:
         """Load the champion; after ``patience_s`` go on without it, while the attempts continue.
@@ -74,6 +78,8 @@ class Service:
     async def close(self) -> None:
         """Take the model out of service; the service can be started again."""
         self._closing.set()
+        if self._compiler is not None:
+            await asyncio.to_thread(self._compiler.join, CLOSE_PATIENCE_S)
         self._scorer = None
         if self._checked is not None:
             await self._checked.close()
@@ -138,8 +144,19 @@ class Service:
         self._checked = CheckedReader(self._features, self._slow, declaration, self._metrics, settings.self_check_share)
         asyncio.run_coroutine_threadsafe(self._first_check(self._features, self._checked), loop).result()
         self._metrics.model(model.name, model.version, model.kind)
+        self._metrics.engine(model.engine.name)
         self._scorer = Scorer(model, declaration, self._checked, self._clock, self._metrics, self._scored)
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
+        self._compiler = threading.Thread(target=self._compile, args=(model,), name="tree-compiler", daemon=True)
+        self._compiler.start()
+
+    def _compile(self, model: LoadedModel) -> None:
+        """Put the compiled trees in the place of ``model``'s ranker, unless another model has taken it meanwhile."""
+        ranker, engine = compiled(model.ranker, model.rows, self._settings.compiled_dir, self._closing)
+        scorer = self._scorer
+        if scorer is not None and scorer.model is model:
+            self._metrics.engine(engine.name)
+            self._scorer = replace(scorer, model=replace(model, ranker=ranker, engine=engine))
 
     async def _first_check(self, features: OnlineFeatures, checked: CheckedReader) -> None:
         """Both roads to some items, before the first request takes the fast one."""

@@ -15,6 +15,7 @@ from feature_repo.datasets.declarations import declaration_of
 from feature_repo.model_features import feature_matrix
 from feature_repo.store import open_store
 from infra.clock import open_clock
+from infra.compiled_trees import compiled
 from infra.model_store import ModelStore
 from infra.settings import PROJECT_ROOT
 from training.point_in_time import PointInTimeReader
@@ -81,6 +82,14 @@ def test_training_twice_gives_the_same_model(journey):
     models = [store.load_version(v).ranker for v in versions if v.tags["kind"] == "lightgbm"]
     assert len(models) >= 2
     assert len({model.booster.model_to_string() for model in models}) == 1
+
+
+def test_the_trained_model_is_registered_with_test_rows_on_which_its_compiled_trees_agree(journey, tmp_path):
+    store = ModelStore(journey.settings)
+    versions = store.client.search_model_versions(f"name = '{journey.settings.model_name}'")
+    model = store.load_version(next(v for v in versions if v.tags["kind"] == "lightgbm"))
+    assert np.isnan(model.rows.matrix).any()
+    assert compiled(model.ranker, model.rows, tmp_path / "compiled")[1].name == "llvm"
 
 
 def test_an_emptied_redis_is_noticed_and_filled_again(journey, client):

@@ -15,10 +15,11 @@ import yaml
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from infra.agreement import sample
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.progress import step
-from infra.ranker import LightGbmRanker, Ranker, score_groups
+from infra.ranker import Floats, LightGbmRanker, Ranker, score_groups
 from infra.settings import Settings
 from training import plots
 from training.baselines import baselines
@@ -72,7 +73,9 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
     metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, judgement)
     folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
     with step("registering"):
-        _register(store, champion, rankers, contract, best, decision, metrics, folder, params, recipe)
+        _register(
+            store, champion, rankers, contract, best, decision, metrics, folder, params, recipe, data["test"].matrix
+        )
     return metrics
 
 
@@ -195,6 +198,7 @@ def _register(
     folder: Path,
     params: dict[str, Any],
     recipe: Recipe,
+    test_matrix: Floats,
 ) -> None:
     client = store.client
     run_id = client.create_run(store.experiment_id(), run_name=MODEL).info.run_id
@@ -216,7 +220,9 @@ def _register(
     }.items():
         client.log_figure(run_id, figure, f"plots/{name}.png")
     tags = {"ndcg_at_10": f"{metrics['rankers'][MODEL][DECIDING]['mean']:.4f}", "decision": decision.reason}
-    version = store.register(run_id, rankers[MODEL], contract, tags)
+    fitted = rankers[MODEL]
+    rows = sample(fitted, test_matrix) if isinstance(fitted, LightGbmRanker) else None
+    version = store.register(run_id, fitted, contract, tags, rows)
     client.set_terminated(run_id)
     if decision.promoted:
         store.promote(version)

@@ -25,4 +25,4 @@ def test_a_module_that_is_not_listed_would_be_seen(tmp_path: Path) -> None:
 def test_feature_store_yaml_holds_no_variable() -> None:
     text = (REPO / "feature_store.yaml").read_text()
     assert "${" not in text
-    assert yaml.safe_load(text)["offline_store"] == {"type": "duckdb"}
+    assert yaml.safe_load(text)["offline_store"] == {"type": "feature_repo.offline.store.AsofOfflineStore"}

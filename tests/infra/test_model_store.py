@@ -12,10 +12,12 @@ import lightgbm
 import numpy as np
 import pytest
 
+from infra.agreement import TEST_ROWS_FILE, sample
 from infra.model_contract import ContractFeature, ModelContract
 from infra.model_store import ARTIFACT_PATH, CONTRACT_FILE, BrokenModel, ModelStore, ModelStoreError, NoModel
 from infra.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.settings import Settings
+from tests.infra.small_models import ranker_of
 
 NAMES = ("price", "orders_28d")
 CONTRACT = ModelContract(
@@ -80,6 +82,28 @@ def test_a_lightgbm_model_scores_the_same_after_the_registry(store: ModelStore) 
     loaded = store.load()
     assert loaded.kind == "lightgbm"
     np.testing.assert_array_equal(loaded.ranker.score(MATRIX), ranker.score(MATRIX))
+
+
+def test_a_model_comes_back_with_its_test_rows_and_none_of_it_is_a_pickle(store: ModelStore) -> None:
+    ranker = ranker_of(features=2)
+    ranker = LightGbmRanker(ranker.booster, NAMES)
+    rows = sample(ranker, MATRIX[:, :2])
+    run = store.client.create_run(store.experiment_id())
+    store.promote(store.register(run.info.run_id, ranker, CONTRACT, {}, rows))
+    found = store.load()
+    assert found.rows is not None
+    np.testing.assert_array_equal(found.rows.matrix, rows.matrix)
+    np.testing.assert_array_equal(found.rows.scores, rows.scores)
+    assert found.engine.name == "lightgbm"
+    np.load(artifacts(store) / TEST_ROWS_FILE, allow_pickle=False)["matrix"]
+    (artifacts(store) / TEST_ROWS_FILE).write_bytes(b"broken")
+    assert store.load().rows is None
+
+
+def test_a_baseline_has_no_test_rows(store: ModelStore) -> None:
+    store.promote(registered(store))
+    loaded = store.load()
+    assert (loaded.rows, loaded.engine.name) == (None, "baseline")
 
 
 def test_nothing_stored_is_a_pickle(store: ModelStore) -> None:

@@ -21,9 +21,10 @@ from feature_repo.feast_objects import feast_objects
 from feature_repo.model_features import model_features
 from feature_repo.schema import View, views
 from feature_repo.store import open_store
+from infra.agreement import sample
 from infra.model_contract import ModelContract
 from infra.model_store import ModelStore
-from infra.ranker import BaselineRanker, LightGbmRanker, Ranker
+from infra.ranker import BaselineRanker, Floats, LightGbmRanker, Ranker
 from infra.settings import Settings
 
 ROW_AT = datetime(2024, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
@@ -129,12 +130,15 @@ def contract() -> ModelContract:
 
 def small_model() -> LightGbmRanker:
     """A model whose trees use every feature's column somewhere and differ from row to row."""
-    rng = np.random.default_rng(5)
-    matrix = rng.normal(size=(600, len(FEATURES))).astype(np.float32) * 10
+    matrix = matrix_of(600)
     gains = np.clip(np.round(matrix.sum(axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": 31, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
     data = lightgbm.Dataset(matrix, gains, group=[60] * 10)
     return LightGbmRanker(lightgbm.train({**parameters, "seed": 1}, data, 60), FEATURES)
+
+
+def matrix_of(rows: int) -> Floats:
+    return np.random.default_rng(5).normal(size=(rows, len(FEATURES))).astype(np.float32) * 10
 
 
 def constant_baseline() -> BaselineRanker:
@@ -142,9 +146,10 @@ def constant_baseline() -> BaselineRanker:
 
 
 def register(settings: Settings, ranker: Ranker, kept: ModelContract | None = None) -> str:
-    """Make ``ranker`` the champion; returns its version."""
+    """Make ``ranker`` the champion, a LightGBM model with test rows; returns its version."""
     store = ModelStore(settings)
     run = store.client.create_run(store.experiment_id()).info.run_id
-    version = store.register(run, ranker, kept or contract(), {"ndcg_at_10": "0.5"})
+    rows = sample(ranker, matrix_of(600)) if isinstance(ranker, LightGbmRanker) else None
+    version = store.register(run, ranker, kept or contract(), {"ndcg_at_10": "0.5"}, rows)
     store.promote(version)
     return version

@@ -64,9 +64,11 @@ def test_a_correction_takes_part_only_in_what_is_made_after_it(first, tmp_path):
     created = "TIMESTAMPTZ '2024-06-01 00:00:00+00'"
     duckdb.connect().execute(
         f"""
-        COPY (FROM read_parquet('{path}') UNION ALL
-              SELECT * REPLACE (orders_7d + 100 AS orders_7d, {created} AS created_timestamp) FROM read_parquet('{path}'))
-        TO '{path}.new' (FORMAT parquet)
+        COPY (
+            FROM read_parquet('{path}') UNION ALL
+            SELECT * REPLACE (orders_7d + 100 AS orders_7d, {created} AS created_timestamp)
+            FROM read_parquet('{path}')
+        ) TO '{path}.new' (FORMAT parquet)
         """
     )
     path.with_name("item_windows.parquet.new").replace(path)

@@ -85,16 +85,21 @@ def _entity_table(frame: Frame) -> pa.Table:
     return pa.table(columns)
 
 
-def retrieved(case: Case, views: dict[str, FeatureView], store: type[OfflineStore] = AsofOfflineStore) -> pa.Table:
-    """The store's answer, asked directly, without a registry."""
-    used = []
+def used(case: Case, views: dict[str, FeatureView]) -> list[FeatureView]:
+    """The views under the names and by the keys that they are asked for."""
+    found = []
     for use in case.uses:
         view = views[use.view.name].with_name(use.alias) if use.alias else views[use.view.name]
-        used.append(view.with_join_key_map(dict(use.key_map)) if use.key_map else view)
+        found.append(view.with_join_key_map(dict(use.key_map)) if use.key_map else view)
+    return found
+
+
+def retrieved(case: Case, views: dict[str, FeatureView], store: type[OfflineStore] = AsofOfflineStore) -> pa.Table:
+    """The store's answer, asked directly, without a registry."""
     with tempfile.TemporaryDirectory(prefix="entity") as folder:
         job = store.get_historical_features(
             config=config(case, store),
-            feature_views=used,
+            feature_views=used(case, views),
             feature_refs=[reference for use in case.uses for reference in use.references],
             entity_df=entity_frame(case.frame, Path(folder)),
             registry=NO_ON_DEMAND_VIEWS,
@@ -105,7 +110,8 @@ def retrieved(case: Case, views: dict[str, FeatureView], store: type[OfflineStor
         return job.to_arrow()
 
 
-def config(case: Case, store: type[OfflineStore]) -> RepoConfig:
+def config(case: Case, store: type[OfflineStore], folder: str = "/nowhere") -> RepoConfig:
+    """``folder`` is for the registry, where one is used."""
     ours = {"known_at": case.known_at, "rows_per_chunk": case.rows_per_chunk, "threads": 1, "memory_limit": "1GB"}
     offline = (
         {"type": "duckdb"} if store is DuckDBOfflineStore else {"type": f"{store.__module__}.{store.__name__}", **ours}
@@ -113,9 +119,9 @@ def config(case: Case, store: type[OfflineStore]) -> RepoConfig:
     return RepoConfig(
         project="p",
         provider="local",
-        registry="unused.db",
+        registry=f"{folder}/registry.db",
         offline_store=offline,
-        online_store={"type": "sqlite"},
+        online_store={"type": "sqlite", "path": f"{folder}/online.db"},
         entity_key_serialization_version=3,
         repo_path=Path("/"),
     )
