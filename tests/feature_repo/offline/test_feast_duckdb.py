@@ -1,7 +1,7 @@
 """The plugin and Feast's own DuckDB store: the same table, but where that one is wrong.
 
-Feast 0.67's DuckDB store, each shown by a test below:
-- returns the rows in any order (so the property compares them by a number);
+Feast 0.67's DuckDB store, each but the first shown by a test below:
+- promises no order of rows (a million come shuffled, a few in order; so the property compares them by a number);
 - takes a join key map that names some of a view's keys as all of them: it joins by fewer keys, silently;
 - returns its own expiry time for a feature named ``event_expire_timestamp``, and loses a frame's column
   ``entity_row_id``, silently; fails on features named ``rn``, ``entity_row_id`` or ``..._y``;
@@ -87,16 +87,6 @@ def asked(view: View, frame: Frame | None = None, **fields: object) -> Case:
 def both(case: Case) -> tuple[pa.Table, pa.Table]:
     with sources(case) as views:
         return retrieved(case, views, DuckDBOfflineStore), retrieved(case, views)
-
-
-def test_feast_returns_rows_in_any_order() -> None:
-    count = 5_000
-    frame = Frame(
-        [{"shop": "ab"[i % 2], NUMBER: i} for i in range(count)], [T] * count, {"shop": "string", NUMBER: "int64"}
-    )
-    feast, ours = both(asked(view(), frame))
-    assert ours[NUMBER].to_pylist() == list(range(count))
-    assert feast[NUMBER].to_pylist() != list(range(count))
 
 
 def test_feast_ignores_the_keys_that_a_join_key_map_does_not_name() -> None:
