@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
 from feature_repo.feast_objects import feast_objects
-from feature_repo.model_features import model_features
 from feature_repo.schema import Column, DType, View, views
-from feature_repo.store import open_store
+from feature_repo.store import open_store, write_feature_store_yaml
+from infra.agreement import sample
 from infra.clock import set_anchor
 from infra.model_store import ModelStore
-from infra.ranker import LightGbmRanker
+from infra.ranker import Floats, LightGbmRanker
 from infra.settings import Settings
 
-ITEMS, USERS, SESSIONS = 20_000, 2_000, 2_000
+ITEMS, USERS, SESSIONS = 100_000, 2_000, 2_000
 HISTORY, RECENT, CART, COMPANIONS = 200, 20, 5, 30
 TREES, LEAVES = 300, 63
 KNOWN = datetime(2024, 5, 1, tzinfo=UTC)
@@ -62,23 +62,31 @@ def fill(settings: Settings, items: int = ITEMS) -> None:
         pq.write_table(_table(view, sizes[view.entity], items), settings.features_dir / f"{view.name}.parquet")
     store = open_store(settings)
     store.apply(list(feast_objects(settings, DECLARATION)))
+    write_feature_store_yaml(settings)
     store.materialize(start_date=KNOWN - timedelta(days=1), end_date=NOW)
     model_store = ModelStore(settings)
     run = model_store.client.create_run(model_store.experiment_id()).info.run_id
     contract = current_contract(settings.dataset, DECLARATION)
-    model_store.promote(model_store.register(run, model(contract.feature_names), contract, {}))
+    ranker = model(contract.feature_names)
+    rows = sample(ranker, training_matrix(len(contract.feature_names)))
+    model_store.promote(model_store.register(run, ranker, contract, {}, rows))
 
 
 def model(names: tuple[str, ...]) -> LightGbmRanker:
     """300 trees of 63 leaves, fitted to noise: what it predicts does not matter here, its size does."""
-    rng = np.random.default_rng(SEED)
-    matrix = rng.normal(size=(40_000, len(names))).astype(np.float32) * 10
-    matrix[rng.random(matrix.shape) < 0.05] = np.nan
+    matrix = training_matrix(len(names))
     gains = np.clip(np.round(np.nansum(matrix, axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": LEAVES, "min_data_in_leaf": 20, "verbose": -1}
     parameters |= {"seed": SEED, "deterministic": True, "num_threads": 2}
     data = lightgbm.Dataset(matrix, gains, group=[100] * 400)
     return LightGbmRanker(lightgbm.train(parameters, data, TREES), names)
+
+
+def training_matrix(features: int) -> Floats:
+    rng = np.random.default_rng(SEED)
+    matrix = rng.normal(size=(40_000, features)).astype(np.float32) * 10
+    matrix[rng.random(matrix.shape) < 0.05] = np.nan
+    return matrix
 
 
 def bodies(count: int, candidates: int, items: int = ITEMS) -> list[bytes]:
@@ -134,6 +142,3 @@ def _values(column: Column, rows: int, items: int, rng: np.random.Generator) -> 
         case DType.STRING_LIST:
             return [[f"item{i}" for i in line] for line in rng.integers(0, items, (rows, length))]
     raise ValueError(f"{column.name}: no values for {column.dtype}")
-
-
-FEATURES = tuple(feature.name for feature in model_features(DECLARATION))

@@ -100,17 +100,18 @@ def _accepted(ranker: LightGbmRanker, rows: ScoredRows | None, cache: CodeCache,
         key = _key(text)
     except ImportError as error:
         raise NotCompiled(f"{error}: install the extra `fast`") from error
-    kept = cache.read(key)
-    if kept is not None:
-        native = NativeForest(trees, kept)
-        if not (found := on_test_rows(native.score, ranker, rows)):
-            return native
-        log.warning("the kept code is not used: %s", found)
-    code = code_from_child(ranker, rows, stop)
-    native = NativeForest(trees, code)
-    if found := on_test_rows(native.score, ranker, rows):  # in this process, too
-        raise NotCompiled(found)
-    cache.write(key, code)
+    with cache.alone(key, stop):
+        kept = cache.read(key)
+        if kept is not None:
+            native = NativeForest(trees, kept)
+            if not (found := on_test_rows(native.score, ranker, rows)):
+                return native
+            log.warning("the kept code is not used: %s", found)
+        code = code_from_child(ranker, rows, stop)
+        native = NativeForest(trees, code)
+        if found := on_test_rows(native.score, ranker, rows):  # in this process, too
+            raise NotCompiled(found)
+        cache.write(key, code)
     return native
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
-from serving.body import JSON, json_body
+from serving.body import JSON, deadline_ms, json_body
 from serving.metrics import CountRequests, Metrics
 from serving.newest_score import NewestScore
 from serving.readiness import PATIENCE_S, hanging, readiness
@@ -39,12 +39,17 @@ _SCORE_ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+    started: Callable[[Service], None] = lambda _: None,
+) -> FastAPI:
     """The scorer of ``settings.dataset``; ``clock`` overrides the one of the settings.
 
-    The model is loaded when the app starts. Raises ClockNotAnchored.
+    The model is loaded when the app starts, and ``started`` is called then. Raises ClockNotAnchored.
     """
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     newest = NewestScore(settings)
     service = Service(settings, clock or open_clock(settings), metrics, newest.note)
 
@@ -52,6 +57,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start(START_PATIENCE_S)
         newest.start()
+        started(service)
         try:
             yield
         finally:
@@ -89,18 +95,18 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
         "/score",
         responses={200: {"model": ScoreAnswer}, **_SCORE_ERRORS},
         response_class=Response,
-        openapi_extra={"requestBody": openapi.SCORE_BODY},
+        openapi_extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
     )
     async def score(request: Request) -> Response:
         """Put up to 2,000 candidates in the best order for this user, in this session, now.
 
         Users, sessions and items that the store does not know are scored too, and counted in ``missing``.
         """
+        deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
         try:
             body = await json_body(request, MOST_BYTES)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
-        deadline = time.monotonic() + settings.deadline_ms / 1000
         return Response(await answer(service.scorer(), body, deadline), media_type=JSON)
 
 
@@ -128,6 +134,8 @@ def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metr
     @app.get("/metrics", response_class=PlainTextResponse)
     async def prometheus() -> Response:
         """Prometheus' text format: latency by stage, candidates, missing and degraded, requests by status."""
+        if service.features is not None:
+            metrics.cached_items(service.features.cached_items)
         return Response(metrics.text(), media_type=METRICS_TYPE)
 
 

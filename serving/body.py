@@ -1,12 +1,14 @@
-"""Reading a request's body within its limits."""
+"""Reading a request's body and deadline within their limits."""
 
 from __future__ import annotations
 
 from fastapi import Request
 
-from serving.errors import BodyTooLarge, WrongContentType
+from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
 
 JSON = "application/json"
+DEADLINE = "x-deadline-ms"
+LONGEST_DEADLINE_MS = 60_000
 
 
 async def json_body(request: Request, most_bytes: int) -> bytes:
@@ -23,6 +25,17 @@ async def json_body(request: Request, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise _too_large(most_bytes)
     return bytes(body)
+
+
+def deadline_ms(request: Request, default: int) -> int:
+    """Of the header, where there is one. Raises InvalidRequest."""
+    sent = request.headers.get(DEADLINE)
+    if sent is None:
+        return default
+    if not (sent.isascii() and sent.isdecimal() and 1 <= int(sent[:9]) <= LONGEST_DEADLINE_MS):
+        message = f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
+        raise InvalidRequest([Problem(("header", DEADLINE), message)])
+    return int(sent)
 
 
 def _too_large(most_bytes: int) -> BodyTooLarge:

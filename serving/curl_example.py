@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from feature_repo.schema import Declaration
 from infra.settings import Settings
-from serving.requests import ScoreRequest
+from serving.form import ScoreRequest
 
 CANDIDATES = 4
 UNKNOWN = {"user_id": "u1", "session_id": "s1", "items": [{"item_id": "i1"}, {"item_id": "i2"}]}

@@ -1,13 +1,16 @@
-"""What Prometheus sees of one scorer."""
+"""What Prometheus sees of one scorer, which may be several worker processes: any of them answers for all."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.compiled_trees import EngineName
@@ -20,10 +23,20 @@ _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
 
 
 class Metrics:
-    """Each app has a registry of its own, so that two in one process do not mix."""
+    """Each app has a registry of its own, so that two in one process do not mix.
 
-    def __init__(self) -> None:
-        values.ValueClass = values.MutexValue  # importing Feast has set it to files that all registries share
+    ``shared``: a folder in which all workers of one scorer count together; None: this process counts alone. Gauges
+    are numbers of workers.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
+        # Importing Feast has set both, to files that all registries of the machine share.
+        if shared is None:
+            values.ValueClass = values.MutexValue
+        else:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
+            values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+        self._shared = shared
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "rerank_stage_seconds", "Time per stage of /score", ["stage"], buckets=_SECONDS, registry=self._registry
@@ -41,21 +54,21 @@ class Metrics:
         self._requests = Counter(
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
-        self._model = Gauge(
-            "rerank_model", "1 for the model in service", ["name", "version", "kind"], registry=self._registry
+        self._model = self._gauge("rerank_model", "Workers that serve this model", "name", "version", "kind")
+        self._served: tuple[str, str, str] | None = None
+        self._engine = self._gauge(
+            "rerank_engine", "Workers whose scores it computes: llvm, lightgbm, baseline", "name"
         )
-        self._engine = Gauge(
-            "rerank_engine",
-            "1 for what computes the scores: llvm, lightgbm or baseline",
-            ["name"],
-            registry=self._registry,
-        )
-
+        self._refused = self._gauge("rerank_successor_refused", "Workers that the present champion cannot serve in")
         self._compared = Counter(
             "rerank_self_check", "Readings compared with Feast's own", ["outcome"], registry=self._registry
         )
-        self._fast = Gauge("rerank_fast_road", "1 while readings come by the fast road", registry=self._registry)
+        self._fast = self._gauge("rerank_fast_road", "Workers whose readings come by the fast road")
         self.road(is_fast=True)
+        self._cached = self._gauge("rerank_cached_items", "Items that the workers keep, as of each one's latest scrape")
+
+    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
@@ -79,11 +92,20 @@ class Metrics:
     def road(self, *, is_fast: bool) -> None:
         self._fast.set(is_fast)
 
+    def cached_items(self, count: int) -> None:
+        self._cached.set(count)
+
     def request(self, path: str, status: int) -> None:
         self._requests.labels(path, str(status)).inc()
 
     def model(self, name: str, version: str, kind: str) -> None:
-        self._model.labels(name, version, kind).set(1)
+        if self._served is not None:
+            self._model.labels(*self._served).set(0)
+        self._served = (name, version, kind)
+        self._model.labels(*self._served).set(1)
+
+    def successor(self, *, is_refused: bool) -> None:
+        self._refused.set(is_refused)
 
     def engine(self, name: EngineName) -> None:
         for each in get_args(EngineName):
@@ -91,7 +113,12 @@ class Metrics:
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        if self._shared is None:
+            return generate_latest(self._registry)
+        _bury_the_dead(self._shared)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
+        return generate_latest(together)
 
 
 class CountRequests:
@@ -117,3 +144,10 @@ class CountRequests:
             await self._app(scope, receive, noting)
         finally:
             self._metrics.request(getattr(scope.get("route"), "path", "other"), status)
+
+
+def _bury_the_dead(folder: Path) -> None:
+    """Workers that have ended no longer count in gauges."""
+    for pid in {path.stem.rsplit("_", 1)[-1] for path in folder.glob("gauge_live*.db")}:
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -67,6 +67,10 @@ class OnlineFeatures:
         except Exception as error:  # whatever ails the store, the slate is to be answered
             raise StoreAway(f"{type(error).__name__}: {error}") from error
 
+    @property
+    def cached_items(self) -> int:
+        return len(self._reader.cache)
+
     async def some_ids(self, most: int) -> list[str]:
         """Items that the store has rows of. Raises StoreAway."""
         found: list[str] = []

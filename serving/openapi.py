@@ -9,12 +9,20 @@ from fastapi.openapi.utils import get_openapi
 
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
-from serving.requests import ScoreRequest
+from serving.body import DEADLINE, LONGEST_DEADLINE_MS
+from serving.form import ScoreRequest
 
 _REF = "#/components/schemas/{model}"
 SCORE_BODY = {
     "required": True,
     "content": {"application/json": {"schema": {"$ref": _REF.format(model="ScoreRequest")}}},
+}
+DEADLINE_HEADER = {
+    "name": DEADLINE,
+    "in": "header",
+    "description": "Budget of this request in milliseconds, instead of the scorer's own: what the store has not "
+    "answered by then is missing, and the answer is degraded.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
 }
 
 

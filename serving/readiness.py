@@ -32,7 +32,10 @@ def hanging(service: Service) -> Readiness:
 
 
 def _model(service: Service) -> Check:
-    return Check("model", not service.model_problem, service.model_problem or "loaded")
+    if service.model_problem:
+        return Check("model", False, service.model_problem)
+    successor = service.successor_problem
+    return Check("model", True, f"loaded; the champion cannot take its place: {successor}" if successor else "loaded")
 
 
 def _contract(service: Service) -> Check:

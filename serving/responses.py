@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
+
 from infra.compiled_trees import Engine
 from infra.model_contract import RankerKind
 from serving.reader import Missing
@@ -20,8 +22,7 @@ class ModelName:
     kind: RankerKind
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredItem:
+class ScoredItem(TypedDict):
     """Higher scores come first; they compare within one answer only."""
 
     item_id: str
@@ -39,7 +40,7 @@ class ScoreAnswer:
     request_id: str
     scored_at: str
     model: ModelName
-    items: tuple[ScoredItem, ...]
+    items: list[ScoredItem]
     degraded: bool
     missing: Missing
 

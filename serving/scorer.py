@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -19,7 +19,7 @@ from infra.clock import Clock
 from infra.model_store import LoadedModel
 from serving.metrics import Metrics
 from serving.reader import Keys, Reading, StoreAway, unread
-from serving.requests import Candidate, ScoreRequest, refuse_unknown_names
+from serving.requests import ScoreRequest, refuse_unknown_names
 from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
@@ -55,7 +55,7 @@ class Scorer:
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
-            override(matrix, request.items, self.model.contract.feature_names)
+            override(matrix, request.sent, self.model.contract.feature_names)
         with self.metrics.stage("score"):
             items = ranked(keys.item_ids, self.model.ranker.score(matrix))
         self.metrics.slate(len(items), reading.missing, degraded)
@@ -80,29 +80,30 @@ class Scorer:
 def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) -> Slate:
     """``slate`` with the facts and the context that the caller sent."""
     facts = {fact.name: np.full(len(slate), np.nan, np.float32) for fact in declaration.facts}
-    for i, candidate in enumerate(request.items):
-        for name, value in candidate.features.items():
+    for i, features in request.sent:
+        for name, value in features.items():
             if name in facts:
                 facts[name][i] = _number(value)
     context = {name: value for name, value in request.context.items() if value is not None}
     return replace(slate, facts=facts, context=context)
 
 
-def override(matrix: Floats, candidates: Sequence[Candidate], names: Sequence[str]) -> None:
-    """Put what the caller sent by name into ``matrix`` (n, f), whose columns are ``names``.
+def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None]]], names: Sequence[str]) -> None:
+    """Put what the caller sent by name of some rows into ``matrix`` (n, f), whose columns are ``names``.
 
     Only the named columns change: a sent ``price`` does not alter ``price_vs_slate``.
     """
     column = {name: j for j, name in enumerate(names)}
-    for i, candidate in enumerate(candidates):
-        for name, value in candidate.features.items():
+    for i, features in sent:
+        for name, value in features.items():
             matrix[i, column[name]] = _number(value)
 
 
-def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> tuple[ScoredItem, ...]:
+def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
     """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
     order = np.argsort(-scores, kind="stable")
-    return tuple(ScoredItem(item_ids[i], float(scores[i])) for i in order)
+    pairs = zip(order.tolist(), scores[order].tolist(), strict=True)
+    return [{"item_id": item_ids[i], "score": score} for i, score in pairs]
 
 
 def epoch_us(instant: datetime) -> int:

@@ -1,6 +1,8 @@
 """What one scorer process serves with: the champion, held against the present code, and its reader.
 
-A scorer without a model starts all the same, says why it has none, and tries again until it has one.
+A scorer without a model starts all the same, says why it has none, and tries again until it has one. When the
+registry's alias moves, the new champion is loaded and compiled beside the old one and then takes its place between
+two requests; one that cannot be loaded, or whose contract is not this code's, leaves the old one in service.
 """
 
 from __future__ import annotations
@@ -17,27 +19,21 @@ from feature_repo.datasets.declaration_json import declaration_from_json
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
-from feature_repo.store import open_store
 from infra.clock import Clock
-from infra.compiled_trees import compiled
+from infra.compiled_trees import NOT_YET, compiled
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, LoadedModel, ModelStore
-from infra.redis_server import endpoint
 from infra.settings import Settings
 from serving.errors import NotReady
-from serving.guard import GuardedReader
 from serving.metrics import Metrics
 from serving.online_features import OnlineFeatures
-from serving.online_reader import OnlineReader
-from serving.reader import FeastReader, Keys, StoreAway
+from serving.reader import Keys
+from serving.roads import Roads
 from serving.scorer import Scorer, epoch_us
-from serving.self_check import CheckedReader
 
 RETRY_S = 5.0
-OPEN_PATIENCE_S = 5.0
 CLOSE_PATIENCE_S = 5.0
-MEGABYTE = 1 << 20
-FIRST_CHECK_ITEMS = 100
+LAST_READS_S = 60.0  # no request takes longer: see serving.body
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +41,8 @@ log = logging.getLogger(__name__)
 class Service:
     """The scorer in service, or the reasons why there is none.
 
-    ``model_problem`` and ``contract_problems`` are empty where all is well.
+    ``model_problem`` and ``contract_problems`` are empty where all is well; ``successor_problem`` says why the
+    present champion is not the model in service.
     """
 
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, scored: Callable[[int], None]) -> None:
@@ -54,15 +51,16 @@ class Service:
         self._clock = clock
         self._metrics = metrics
         self._scorer: Scorer | None = None
-        self._features: OnlineFeatures | None = None
-        self._slow: GuardedReader | None = None
-        self._checked: CheckedReader | None = None
+        self._roads: Roads | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
+        self.successor_problem = ""
+        self._refused: str | None = None  # version whose contract is not this code's
         self._attempted = threading.Event()
         self._closing = threading.Event()
-        self._compiler: threading.Thread | None = None
+        self._follower: threading.Thread | None = None
 
     async def start(self, patience_s: float) -> None:
         """Load the champion; after ``patience_s`` go on without it, while the attempts continue.
@@ -72,21 +70,22 @@ class Service:
         self._attempted.clear()
         self._closing.clear()
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._load_until_there_is_one, name="model-loader", daemon=True).start()
+        self._follower = threading.Thread(target=self._follow, name="champion-follower", daemon=True)
+        self._follower.start()
         await asyncio.to_thread(self._attempted.wait, patience_s)
 
     async def close(self) -> None:
         """Take the model out of service; the service can be started again."""
         self._closing.set()
-        if self._compiler is not None:
-            await asyncio.to_thread(self._compiler.join, CLOSE_PATIENCE_S)
+        if self._follower is not None:
+            await asyncio.to_thread(self._follower.join, CLOSE_PATIENCE_S)
         self._scorer = None
-        if self._checked is not None:
-            await self._checked.close()
-        if self._slow is not None:
-            self._slow.close()
-        if self._features is not None:
-            await self._features.close()
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        if self._roads is not None:
+            roads, self._roads = self._roads, None
+            await roads.close()
 
     def scorer(self) -> Scorer:
         """Raises NotReady with the reasons."""
@@ -103,69 +102,96 @@ class Service:
     @property
     def features(self) -> OnlineFeatures | None:
         """The feature store of the scorer in service."""
-        return self._features
+        return None if self._roads is None else self._roads.fast
 
     def try_read(self, keys: Keys, timeout_s: float) -> None:
         """Read as requests do, from any thread but the loop's. Raises StoreAway."""
-        if self._features is not None and self._loop is not None:
-            asyncio.run_coroutine_threadsafe(self._features.read(keys, timeout_s), self._loop).result()
+        if self.features is not None and self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self.features.read(keys, timeout_s), self._loop).result()
 
-    def _load_until_there_is_one(self) -> None:
+    # ------------------------------------------------------------------- on the follower's thread
+
+    def _follow(self) -> None:
         while True:
-            self._attempt()
+            self._look()
             self._attempted.set()
-            if self._scorer is not None or self._closing.wait(RETRY_S):
+            self._compile()
+            if self._closing.wait(RETRY_S if self._scorer is None else self._settings.reload_s):
                 return
 
-    def _attempt(self) -> None:
-        known = (self.model_problem, self.contract_problems)
+    def _look(self) -> None:
+        """Put the champion in service, unless it is there already or must be refused."""
+        served = self._scorer
         try:
-            model = ModelStore(self._settings).load()
+            store = ModelStore(self._settings)
+            found = store.champion()
+            if found is not None and served is not None and str(found.version) == served.model.version:
+                self._note("", [])
+                return
+            if found is not None and str(found.version) == self._refused:
+                return
+            model = store.load()
             declaration = declaration_in(model)
         except Exception as error:  # a registry fails in many ways, and none may end the process
-            self.model_problem, self.contract_problems = f"{type(error).__name__}: {error}", []
-        else:
-            self.model_problem = ""
-            self.contract_problems = contract_problems(model.contract, self._settings, declaration)
-            if not self.contract_problems:
-                self._serve(model, declaration)
-        if (self.model_problem, self.contract_problems) != known:
-            for problem in filter(None, (self.model_problem, *self.contract_problems)):
-                log.error("no model in service: %s", problem)
+            self._note(f"{type(error).__name__}: {error}", [])
+            return
+        problems = contract_problems(model.contract, self._settings, declaration)
+        self._note("", problems)
+        self._refused = model.version if problems and served is not None else None
+        if not problems:
+            self._serve(model, declaration)
+
+    def _note(self, model_problem: str, contract_problems: list[str]) -> None:
+        problems = [each for each in (model_problem, *contract_problems) if each]
+        served = self._scorer
+        if served is None:
+            known = (self.model_problem, self.contract_problems)
+            self.model_problem, self.contract_problems = model_problem, contract_problems
+            if (model_problem, contract_problems) != known:
+                for problem in problems:
+                    log.error("no model in service: %s", problem)
+            return
+        text = "; ".join(problems)
+        if text and text != self.successor_problem:
+            log.error("version %s stays in service, the champion cannot take its place: %s", served.model.version, text)
+        self.successor_problem = text
+        self._metrics.successor(is_refused=bool(text))
 
     def _serve(self, model: LoadedModel, declaration: Declaration) -> None:
         settings, loop = self._settings, self._loop
-        assert loop is not None  # the loader starts after it
-        reader = OnlineReader(declaration, settings.dataset, settings.item_cache_mb * MEGABYTE)
-        self._features = OnlineFeatures(reader, lambda: endpoint(settings))
-        asyncio.run_coroutine_threadsafe(self._features.start(OPEN_PATIENCE_S), loop).result()
-        self._slow = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
-        self._slow.open(OPEN_PATIENCE_S)
-        self._checked = CheckedReader(self._features, self._slow, declaration, self._metrics, settings.self_check_share)
-        asyncio.run_coroutine_threadsafe(self._first_check(self._features, self._checked), loop).result()
+        assert loop is not None  # the follower starts after it
+        if self._scorer is not None:  # the old model scores meanwhile
+            ranker, engine = compiled(model.ranker, model.rows, settings.compiled_dir, self._closing)
+            model = replace(model, ranker=ranker, engine=engine)
+        old, roads = self._roads, self._roads
+        if roads is None or roads.declaration != declaration:
+            opening = Roads.open(declaration, settings, self._metrics, lambda: epoch_us(self._clock.now()))
+            roads = asyncio.run_coroutine_threadsafe(opening, loop).result()
+        if self._closing.is_set():
+            return
+        self._roads = roads
         self._metrics.model(model.name, model.version, model.kind)
         self._metrics.engine(model.engine.name)
-        self._scorer = Scorer(model, declaration, self._checked, self._clock, self._metrics, self._scored)
+        self._scorer = Scorer(model, declaration, roads.checked, self._clock, self._metrics, self._scored)
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
-        self._compiler = threading.Thread(target=self._compile, args=(model,), name="tree-compiler", daemon=True)
-        self._compiler.start()
+        if old is not None and old is not roads:
+            loop.call_soon_threadsafe(self._retire, old)
 
-    def _compile(self, model: LoadedModel) -> None:
-        """Put the compiled trees in the place of ``model``'s ranker, unless another model has taken it meanwhile."""
-        ranker, engine = compiled(model.ranker, model.rows, self._settings.compiled_dir, self._closing)
+    def _retire(self, roads: Roads) -> None:
+        task = asyncio.ensure_future(roads.close(LAST_READS_S))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _compile(self) -> None:
+        """Put the compiled trees in the place of the ranker in service, if that has not been tried."""
         scorer = self._scorer
-        if scorer is not None and scorer.model is model:
+        if scorer is None or scorer.model.engine is not NOT_YET:
+            return
+        model = scorer.model
+        ranker, engine = compiled(model.ranker, model.rows, self._settings.compiled_dir, self._closing)
+        if self._scorer is scorer:
             self._metrics.engine(engine.name)
             self._scorer = replace(scorer, model=replace(model, ranker=ranker, engine=engine))
-
-    async def _first_check(self, features: OnlineFeatures, checked: CheckedReader) -> None:
-        """Both roads to some items, before the first request takes the fast one."""
-        try:
-            ids = await features.some_ids(FIRST_CHECK_ITEMS)
-        except StoreAway:
-            return
-        if ids:
-            await checked.compare(Keys(None, None, ids, epoch_us(self._clock.now())))
 
 
 def declaration_in(model: LoadedModel) -> Declaration:

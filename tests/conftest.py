@@ -12,6 +12,7 @@ HOUSEHOLDS = 200
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-examples", type=int, default=200, help="requests generated against the API")
+    parser.addoption("--requests", type=int, default=300, help="random requests down every road to a score")
     parser.addoption("--examples", type=int, default=50, help="examples generated for each property")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,6 +39,7 @@ from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.settings import Settings
 
 CHUNK_ROWS = 8_192
+PIECES_PER_SECOND = 50
 CHUNK_BYTES = 16 << 20  # of Arrow data; fewer rows where they are long
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,6 +54,8 @@ class BulkMaterializationEngineConfig(FeastConfigBaseModel):  # type: ignore[mis
     """Of Feast's local engine, for the views that go there."""
     late_seconds: int | None = Field(None, ge=0)
     """How far materialize-incremental reaches back before its watermark; by default the view's ttl."""
+    rows_per_second: int = Field(0, ge=0)
+    """At most so many rows are written a second, in small pieces, to spare what serves meanwhile; 0: no limit."""
 
 
 class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
@@ -94,7 +98,10 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         """Rows read and rows written."""
         view: FeatureView = task.feature_view
         layout = layout_of(view, task.project, self.online_store.stored_name(view, self.repo_config))
-        chunks = (rows_of_batch(chunk, layout) for chunk in chunks_of(self._batches(registry, task, first)))
+        batches = self._batches(registry, task, first)
+        limit = self._config.rows_per_second
+        pieces = paced(batches, limit) if limit else chunks_of(batches)
+        chunks = (rows_of_batch(chunk, layout) for chunk in pieces)
         rows = written = 0
         with tqdm(desc=view.name, unit=" rows", file=sys.stderr) as progress:
             for count, won in self.online_store.writer(self.repo_config).write_all(chunks):
@@ -122,11 +129,21 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
             yield batch.rename_columns([renamed.get(name, name) for name in batch.schema.names])
 
 
-def chunks_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in pieces of at most CHUNK_ROWS rows and, for rows of even length, CHUNK_BYTES bytes."""
+def paced(batches: Iterator[pa.RecordBatch], rows_per_second: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in small pieces, none earlier than the rate allows."""
+    due = time.monotonic()
+    for piece in chunks_of(batches, max(1, rows_per_second // PIECES_PER_SECOND)):
+        time.sleep(max(0.0, due - time.monotonic()))
+        due = max(due, time.monotonic() - 1 / PIECES_PER_SECOND) + piece.num_rows / rows_per_second
+        yield piece
+
+
+def chunks_of(batches: Iterator[pa.RecordBatch], most_rows: int = CHUNK_ROWS) -> Iterator[pa.RecordBatch]:
+    """The same rows in pieces of at most ``most_rows`` and CHUNK_ROWS rows and, for rows of even length, CHUNK_BYTES
+    bytes."""
     for batch in batches:
         fitting = batch.num_rows * CHUNK_BYTES // max(1, batch.nbytes)
-        size = max(1, min(CHUNK_ROWS, fitting))
+        size = max(1, min(CHUNK_ROWS, most_rows, fitting))
         for start in range(0, batch.num_rows, size):
             yield batch.slice(start, size)
 

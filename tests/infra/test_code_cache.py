@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +74,45 @@ def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
     cache = CodeCache(tmp_path / "file" / "compiled")
     cache.write(KEY, b"code")
     assert cache.read(KEY) is None
+
+
+def hold(folder: Path, begun: Any, give_back: Any) -> None:
+    with CodeCache(folder).alone(KEY, threading.Event()):
+        begun.set()
+        give_back.wait(60)
+
+
+def test_one_process_at_a_time_is_inside_for_a_key(cache: CodeCache) -> None:
+    context = get_context("spawn")
+    begun, give_back = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(cache.folder, begun, give_back))
+    other.start()
+    assert begun.wait(60)
+    inside = threading.Event()
+
+    def enter() -> None:
+        with cache.alone(KEY, threading.Event()):
+            inside.set()
+
+    waiting = threading.Thread(target=enter)
+    waiting.start()
+    with cache.alone("b" * 64, threading.Event()):  # another key's lock is free
+        assert not inside.wait(0.3)
+    give_back.set()
+    assert inside.wait(60)
+    waiting.join()
+    other.join()
+
+
+def test_who_is_told_to_stop_does_not_wait(cache: CodeCache) -> None:
+    stop = threading.Event()
+    stop.set()
+    with cache.alone(KEY, threading.Event()), cache.alone(KEY, stop):
+        pass
+
+
+def test_where_nothing_can_be_written_nobody_waits(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = CodeCache(tmp_path / "file" / "compiled")
+    with nowhere.alone(KEY, threading.Event()), nowhere.alone(KEY, threading.Event()):
+        pass

@@ -225,14 +225,14 @@ def test_another_model_is_not_given_the_kept_code(
     found, engine = compiled(other, sample(other, BASE), tmp_path / "c")
     assert engine.name == "llvm"
     np.testing.assert_array_equal(found.score(BASE), other.score(BASE))
-    assert len(in_this_process) == len(list((tmp_path / "c").iterdir())) == 2
+    assert len(in_this_process) == len(list((tmp_path / "c").glob("[!.]*"))) == 2
 
 
 def test_damaged_kept_code_is_compiled_anew(
     ranker: LightGbmRanker, rows: ScoredRows, tmp_path: Path, in_this_process: list[str]
 ) -> None:
     compiled(ranker, rows, tmp_path / "c")
-    (path,) = (tmp_path / "c").iterdir()
+    (path,) = (tmp_path / "c").glob("[!.]*")
     content = path.read_bytes()
     path.write_bytes(content[:-100] + b"\0" * 100)
     assert compiled(ranker, rows, tmp_path / "c")[1].name == "llvm"
@@ -248,7 +248,7 @@ def test_kept_code_that_scores_otherwise_is_compiled_anew(
     ranker: LightGbmRanker, rows: ScoredRows, tmp_path: Path, in_this_process: list[str], caplog: Any
 ) -> None:
     compiled(ranker, rows, tmp_path / "c")
-    (path,) = (tmp_path / "c").iterdir()
+    (path,) = (tmp_path / "c").glob("[!.]*")
     planted = object_code(with_nan_on_the_other_side(forest_of(ranker)))
     compiled_trees.CodeCache(tmp_path / "c").write(path.name, planted)
     found, engine = compiled(ranker, rows, tmp_path / "c")

@@ -18,8 +18,9 @@ from infra.clock import FixedClock
 from infra.model_store import ModelStore
 from infra.redis_server import endpoint, start, stop
 from serving.app import create_app
+from serving.form import LARGEST_FLOAT32
 from serving.reader import FeastReader, Keys
-from serving.requests import LARGEST_FLOAT32, MOST_BYTES
+from serving.requests import MOST_BYTES
 from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 

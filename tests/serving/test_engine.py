@@ -71,7 +71,7 @@ def test_trees_that_are_ready_after_their_model_has_left_change_nothing(settings
     monkeypatch.setattr(service, "CLOSE_PATIENCE_S", 0.1)
     app = create_app(settings, FixedClock(world.NOW))
     with TestClient(app):
-        compiler = app.state.service._compiler
+        follower = app.state.service._follower
     held.set()
-    compiler.join(10)
+    follower.join(10)
     assert app.state.service._scorer is None

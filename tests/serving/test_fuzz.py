@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 
 from infra.clock import FixedClock
 from serving.app import create_app
-from serving.requests import LARGEST_FLOAT32, MOST_ITEMS
+from serving.form import LARGEST_FLOAT32, MOST_ITEMS
 from tests.serving.world import FEATURES, NOW
 
 CHECKS = [

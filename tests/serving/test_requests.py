@@ -3,9 +3,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from serving import form
 from serving.errors import MOST_DETAILS, InvalidRequest
-from serving.requests import LARGEST_FLOAT32, MOST_ITEMS, parse, refuse_unknown_names
+from serving.form import LARGEST_FLOAT32, MOST_ITEMS
+from serving.requests import Candidate, parse, refuse_unknown_names
 
 
 def body(**changes):
@@ -157,3 +162,51 @@ def test_a_request_that_is_wrong_everywhere_is_counted_in_full():
         parse(body(items=[{}] * 30))
     assert len(refused.value.problems) == 30 > MOST_DETAILS
     assert str(refused.value).startswith("30 problems")
+
+
+TEXTS = st.text(max_size=4) | st.sampled_from(["a", "price", "x" * 200, "x" * 201, "", "\0", "ü💚"])
+NUMBERS = (
+    st.floats(allow_nan=True, allow_infinity=True) | st.integers() | st.sampled_from([LARGEST_FLOAT32, 3.5e38, -0.0])
+)
+CELLS = st.none() | NUMBERS | st.booleans() | TEXTS
+CANDIDATES = st.fixed_dictionaries(
+    {"item_id": TEXTS}, optional={"features": st.dictionaries(TEXTS, CELLS, max_size=3) | st.none(), "price": CELLS}
+)
+BODIES = st.fixed_dictionaries(
+    {"items": st.lists(CANDIDATES | CELLS, max_size=4)},
+    optional={"user_id": CELLS, "session_id": CELLS, "context": st.dictionaries(TEXTS, CELLS, max_size=2) | CELLS},
+)
+
+
+def judged(content: bytes):
+    """What the documented form makes of a body: its parts, or None."""
+    try:
+        return form.ScoreRequest.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def agrees_with_the_form(content: bytes) -> None:
+    wanted = judged(content)
+    if wanted is None or len({each.item_id for each in wanted.items}) < len(wanted.items):
+        with pytest.raises(InvalidRequest):
+            parse(content)
+        return
+    found = parse(content)
+    assert repr(found.items) == repr([Candidate(each.item_id, each.features) for each in wanted.items])
+    assert (found.user_id, found.session_id, found.context) == (wanted.user_id, wanted.session_id, wanted.context)
+
+
+@given(BODIES)
+def test_what_is_read_fast_is_what_the_form_says(values):
+    agrees_with_the_form(json.dumps(values).encode())
+    agrees_with_the_form(json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+@given(BODIES, st.data())
+def test_so_it_is_for_broken_bodies(values, data):
+    content = bytearray(json.dumps(values).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    agrees_with_the_form(bytes(content))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from infra.model_store import LoadedModel
 from serving.errors import InvalidRequest
 from serving.metrics import Metrics
 from serving.reader import StoreAway, unread
-from serving.requests import ScoreRequest
+from serving.requests import parse
 from serving.scorer import READ_SHARE, Scorer, ranked
 from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
 
@@ -54,7 +55,8 @@ def scorer(ranker=None, reader=None, scored=lambda _: None):
 
 
 def request(*items, **more):
-    return ScoreRequest.model_validate({"items": [{"item_id": i} if isinstance(i, str) else i for i in items], **more})
+    body = {"items": [{"item_id": i} if isinstance(i, str) else i for i in items], **more}
+    return parse(json.dumps(body).encode())
 
 
 def score_with(one, asked, deadline):
@@ -67,18 +69,18 @@ def soon():
 
 def test_items_come_by_score_highest_first():
     answer = score_with(scorer(), request("a", "b", "c"), soon())
-    assert [(item.item_id, item.score) for item in answer.items] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
+    assert [(item["item_id"], item["score"]) for item in answer.items] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
 
 
 def test_equal_scores_keep_their_input_order():
-    assert [item.item_id for item in ranked(["d", "a", "c", "b"], np.array([1.0, 2.0, 1.0, 2.0]))] == list("abdc")
+    assert [item["item_id"] for item in ranked(["d", "a", "c", "b"], np.array([1.0, 2.0, 1.0, 2.0]))] == list("abdc")
 
 
 def test_a_sent_feature_wins_and_others_stay():
     ranker = KeepingRanker("price")
     sent = {"item_id": "b", "features": {"price": 7.5, "bought_count": 2, "session_views": None}}
     answer = score_with(scorer(ranker), request("a", sent), soon())
-    assert answer.items[0].item_id == "b"
+    assert answer.items[0]["item_id"] == "b"
     (matrix,) = ranker.matrices
     expected = feature_matrix(unread(scorer_keys("a", "b"), DECLARATION).slate, DECLARATION)
     expected[1, FEATURES.index("price")] = 7.5
@@ -129,7 +131,7 @@ def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing()
     answer = score_with(scorer(reader=NoStore(away=True)), request("a", "b", user_id="u"), soon())
     assert answer.degraded
     assert (answer.missing.items, answer.missing.user, answer.missing.session) == (2, True, True)
-    assert [item.item_id for item in answer.items] == ["b", "a"]  # the input position is known all the same
+    assert [item["item_id"] for item in answer.items] == ["b", "a"]  # the input position is known all the same
 
 
 def test_the_store_may_use_a_share_of_the_time_that_is_left():
@@ -148,7 +150,7 @@ def test_the_store_may_use_a_share_of_the_time_that_is_left():
 def test_unknown_names_are_refused_before_anything_is_read(more, place):
     reader = NoStore()
     with pytest.raises(InvalidRequest) as refused:
-        score_with(scorer(reader=reader), ScoreRequest.model_validate(more), soon())
+        score_with(scorer(reader=reader), parse(json.dumps(more).encode()), soon())
     assert [problem.place for problem in refused.value.problems] == [place]
     assert not reader.asked
 

@@ -1,0 +1,271 @@
+"""``POST /score`` beside the straightforward stack, Feast's own server and the floor: one Redis, one model, one run.
+
+    python -m benchmarks.online [--json FILE] [--quick] [--workers N]
+
+300 trees x 63 leaves on all features of the default data set, 100,000 items; 1, 100 and 500 candidates. All servers
+run at once and are asked in turns, a few requests each, so that a busy moment of the machine meets every one.
+
+- *ours*: ``python -m serving``; *uncached*: the same without an item cache.
+- *naive*, *floor*: see :mod:`benchmarks.online_servers`.
+- *feast serve*: Feast's HTTP server, the item features of the candidates alone: nothing is scored.
+
+Then 8 connections at once; requests at fixed rates, timed from when they were due, alone and while a niced
+materialization of all items, limited to a rate, runs on the same cores; stages, CPU and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.load import Load, closed_loop, is_ok, open_loop, requests_of, wait_until
+from benchmarks.online_data import ITEMS, bodies, environment, fill, settings_in
+from benchmarks.server_process import ServerProcess, free_port
+from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
+from infra import redis_server
+from infra.settings import Settings
+from serving.online_features import OnlineFeatures
+from serving.online_reader import OnlineReader
+from serving.reader import item_views
+
+CANDIDATES = (1, 100, 500)
+BODIES = 200
+WARM_UP = 30
+MATERIALIZE_ROWS_PER_S = 20_000
+NICE = 19
+OPEN_LOOP_CONNECTIONS = 32
+CONTENDERS = ("ours", "uncached", "naive", "floor", "feast_serve")
+PER_ROUND = {"ours": 50, "uncached": 25, "naive": 8, "floor": 50, "feast_serve": 8}
+
+
+# --------------------------------------------------------------------------------------- servers
+
+
+@contextlib.contextmanager
+def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProcess]]:
+    yaml = settings.data_dir / settings.dataset / "feature_store.yaml"
+    redis_url = redis_server.endpoint(settings)
+    shared = environment(settings, RERANK_WORKERS=str(workers))
+    feast = str(Path(sys.executable).with_name("feast"))
+    commands: dict[str, tuple[list[str], dict[str, str]]] = {
+        "ours": (["-m", "serving"], shared),
+        "uncached": (["-m", "serving"], shared | {"RERANK_ITEM_CACHE_MB": "0"}),
+        "naive": (["-m", "benchmarks.online_servers", "naive", "--workers", str(workers)], shared),
+        "floor": (["-m", "benchmarks.online_servers", "floor", "--workers", str(workers)], shared),
+        "feast_serve": (
+            [feast, "-f", str(yaml), "-c", "feature_repo", "serve", "--no-access-log", "--workers", str(workers)],
+            {"RERANK_REDIS_URL": f"redis://{redis_url.host}:{redis_url.port}/{redis_url.db}"},
+        ),
+    }
+    running: dict[str, ServerProcess] = {}
+    try:
+        for name, (command, variables) in commands.items():
+            port = free_port()
+            if name != "ours" and name != "uncached":
+                command = [*command, "--port", str(port)]
+            running[name] = ServerProcess.start(command, variables | {"RERANK_PORT": str(port)}, port)
+            path = "/readyz" if "serving" in command else "/health" if name == "feast_serve" else "/healthz"
+            wait_until(running[name].url + path, lambda status, _: status == 200, running[name].process)
+            print(f"  {name} is up", flush=True)
+        for name in ("ours", "uncached"):
+            url = running[name].url
+            wait_until(f"{url}/model", lambda _, body: b'"llvm"' in body, running[name].process)
+        wait_until(f"{running['ours'].url}/metrics", lambda _, body: _cached(body) >= ITEMS, running["ours"].process)
+        yield running
+    finally:
+        for server in running.values():
+            server.stop()
+
+
+def _cached(metrics: bytes) -> float:
+    return sum(float(line.split()[1]) for line in metrics.splitlines() if line.startswith(b"rerank_cached_items "))
+
+
+def requests_for(name: str, server: ServerProcess, candidates: int) -> tuple[str, list[bytes]]:
+    found = bodies(BODIES, candidates)
+    if name != "feast_serve":
+        url = f"{server.url}/score"
+        return url, requests_of(url, found)
+    features = [f"{view.name}:{column.name}" for view in item_views(DECLARATION) for column in view.columns]
+    asked = [
+        {"features": features, "entities": {"item_id": [item["item_id"] for item in json.loads(body)["items"]]}}
+        for body in found
+    ]
+    url = f"{server.url}/get-online-features"
+    return url, requests_of(url, [json.dumps(each).encode() for each in asked])
+
+
+# ------------------------------------------------------------------------------------- measuring
+
+
+def one_connection(running: dict[str, ServerProcess], candidates: int, rounds: int) -> dict[str, Any]:
+    asked = {name: requests_for(name, server, candidates) for name, server in running.items()}
+    for url, requests in asked.values():
+        closed_loop(url, requests, WARM_UP)
+    seconds: dict[str, list[Any]] = {name: [] for name in asked}
+    stages = _stages(running["ours"])
+    for _ in range(rounds):
+        for name, (url, requests) in asked.items():
+            load = closed_loop(url, requests, PER_ROUND[name])
+            _must_be_right(name, load)
+            seconds[name].append(load)
+    found: dict[str, Any] = {}
+    for name, loads in seconds.items():
+        whole = Load(
+            np.concatenate([load.due for load in loads]),
+            np.concatenate([load.seconds for load in loads]),
+            np.concatenate([load.as_expected for load in loads]),
+            sum(load.wall_s for load in loads),
+        )
+        found |= {f"{name}_{key}": value for key, value in whole.percentiles().items()}
+        found[f"{name}_requests"] = len(whole.seconds)
+    after = _stages(running["ours"])
+    found["stages_ms"] = {
+        stage: round((after[stage][0] - stages[stage][0]) / (after[stage][1] - stages[stage][1]) * 1e3, 3)
+        for stage in after
+    }
+    ours, naive, floor = (found[f"{name}_p50_ms"] for name in ("ours", "naive", "floor"))
+    print(f"\n{candidates} candidates, one connection (p50, p95, p99 in ms)")
+    for name in CONTENDERS:
+        line = " ".join(f"{found[f'{name}_{p}_ms']:9.3f}" for p in ("p50", "p95", "p99"))
+        print(f"  {name:12s} {line}   {found[f'{name}_p50_ms'] / ours:7.2f} x ours   n={found[f'{name}_requests']}")
+    print(f"  naive/ours {naive / ours:.1f}, naive/uncached {naive / found['uncached_p50_ms']:.1f}, ", end="")
+    print(f"ours/floor {ours / floor:.2f}; stages {found['stages_ms']}", flush=True)
+    return found
+
+
+def throughput(running: dict[str, ServerProcess], candidates: int, seconds: float) -> dict[str, Any]:
+    """8 connections, the same wall time for each."""
+    found: dict[str, Any] = {}
+    for name in ("ours", "uncached", "naive", "floor"):
+        url, requests = requests_for(name, running[name], candidates)
+        probe = closed_loop(url, requests, 16, 8)
+        cpu = running[name].cpu_s()
+        load = closed_loop(url, requests, max(16, int(probe.rate * seconds)), 8)
+        _must_be_right(name, load)
+        used = running[name].cpu_s() - cpu
+        found[name] = round(load.rate, 1)
+        found[f"{name}_per_core"] = round(len(load.seconds) / used, 1)
+        found |= {f"{name}_{key}": value for key, value in load.percentiles().items()}
+    print(f"\n{candidates} candidates, 8 connections: requests/s (per core of the server)")
+    for name in ("ours", "uncached", "naive", "floor"):
+        print(f"  {name:12s} {found[name]:8.1f} ({found[f'{name}_per_core']:.1f})   p99 {found[f'{name}_p99_ms']} ms")
+    print(f"  ours/naive {found['ours'] / found['naive']:.1f}", flush=True)
+    return found
+
+
+def steady(running: dict[str, ServerProcess], candidates: int, rate: float, seconds: float) -> dict[str, Any]:
+    url, requests = requests_for("ours", running["ours"], candidates)
+    load = open_loop(url, requests, rate, seconds, OPEN_LOOP_CONNECTIONS)
+    _must_be_right("ours", load)
+    found = {"rate": round(rate, 1), "requests": len(load.seconds), **load.percentiles()}
+    found["p99_over_p50"] = round(found["p99_ms"] / found["p50_ms"], 2)
+    return found
+
+
+def beside_materialization(
+    running: dict[str, ServerProcess], settings: Settings, candidates: int, rate: float, seconds: float
+) -> dict[str, Any]:
+    limited = environment(
+        settings, RERANK_MATERIALIZE_ROWS_PER_S=str(MATERIALIZE_ROWS_PER_S), RERANK_THREADS="1", PATH=os.defpath
+    )
+    command = ["nice", "-n", str(NICE), sys.executable, "-m", "feature_repo.materialize"]
+    started = time.monotonic()
+    writer = subprocess.Popen(command, env=limited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    loads = []
+    while writer.poll() is None:
+        loads.append(steady(running, candidates, rate, seconds))
+    if writer.returncode != 0:
+        raise RuntimeError(f"the materialization ended with status {writer.returncode}")
+    whole = max(loads[:-1] or loads, key=lambda each: float(each["p99_over_p50"]))
+    return {**whole, "materialized_s": round(time.monotonic() - started, 1), "slices": loads}
+
+
+async def cache_memory(settings: Settings) -> float:
+    """Megabytes of resident memory for a million cached items, from the growth while all of the shop's are read."""
+    reader = OnlineReader(DECLARATION, settings.dataset, 1 << 30)
+    before = _resident_mb()
+    features = OnlineFeatures(reader, lambda: redis_server.endpoint(settings))
+    await features.start(patience_s=5)
+    while features.cached_items < ITEMS:
+        await asyncio.sleep(0.1)
+    grown = _resident_mb() - before
+    await features.close()
+    return grown / ITEMS * 1e6
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def _must_be_right(name: str, load: Load) -> None:
+    if load.wrong:
+        raise RuntimeError(f"{name}: {load.wrong} of {len(load.seconds)} answers were degraded or no answers")
+
+
+def _stages(server: ServerProcess) -> dict[str, tuple[float, int]]:
+    """Stage -> (seconds, requests) so far."""
+    text = wait_until(f"{server.url}/metrics", is_ok, server.process).decode()
+    found: dict[str, dict[str, float]] = {}
+    for line in text.splitlines():
+        for kind in ("sum", "count"):
+            prefix = f'rerank_stage_seconds_{kind}{{stage="'
+            if line.startswith(prefix):
+                stage, _, value = line.removeprefix(prefix).partition('"} ')
+                found.setdefault(stage, {})[kind] = float(value)
+    return {stage: (values["sum"], int(values["count"])) for stage, values in found.items()}
+
+
+def measure(workers: int, quick: bool) -> dict[str, Any]:
+    rounds, seconds = (3, 2.0) if quick else (30, 10.0)
+    with tempfile.TemporaryDirectory(prefix="online-") as name:
+        settings = settings_in(Path(name))
+        redis_server.start(settings)
+        try:
+            print("filling the shop", flush=True)
+            fill(settings)
+            with servers(settings, workers) as running:
+                found: dict[str, Any] = {"workers": workers}
+                for candidates in CANDIDATES:
+                    found[f"n{candidates}"] = one_connection(running, candidates, rounds)
+                found["rps"] = throughput(running, 500, seconds)
+                found["rps"]["n100"] = throughput(running, 100, seconds)
+                half = found["rps"]["ours"] / 2
+                found["open_loop"] = steady(running, 500, half, 2 * seconds)
+                print(f"\nopen loop, 500 candidates, half the capacity: {found['open_loop']}", flush=True)
+                found["materializing"] = beside_materialization(running, settings, 500, half, seconds)
+                print(f"beside a materialization: {found['materializing']}", flush=True)
+                found["memory_mb"] = {name: round(server.memory_mb()) for name, server in running.items()}
+            found["memory_mb"]["million_cached_items"] = round(asyncio.run(cache_memory(settings)))
+            print(f"memory, MB (PSS of all processes of each server): {found['memory_mb']}")
+        finally:
+            redis_server.stop(settings)
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.online", description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--workers", type=int, default=1, help="processes of each server")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the requests")
+    arguments = parser.parse_args(argv)
+    found = measure(arguments.workers, arguments.quick)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

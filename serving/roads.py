@@ -1,0 +1,60 @@
+"""Both roads to the features of one data set: the fast one over Redis' own protocol, and Feast's SDK to hold it to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from feature_repo.schema import Declaration
+from feature_repo.store import open_store
+from infra.redis_server import endpoint
+from infra.settings import Settings
+from serving.guard import GuardedReader
+from serving.metrics import Metrics
+from serving.online_features import OnlineFeatures
+from serving.online_reader import OnlineReader
+from serving.reader import FeastReader, Keys, StoreAway
+from serving.self_check import CheckedReader
+
+OPEN_PATIENCE_S = 5.0
+MEGABYTE = 1 << 20
+FIRST_CHECK_ITEMS = 100
+
+
+@dataclass(frozen=True)
+class Roads:
+    """``checked`` is what requests read by: ``fast`` while it is trusted, else ``slow``."""
+
+    declaration: Declaration
+    fast: OnlineFeatures
+    slow: GuardedReader
+    checked: CheckedReader
+
+    @staticmethod
+    async def open(declaration: Declaration, settings: Settings, metrics: Metrics, now_us: Callable[[], int]) -> Roads:
+        """Opened, and compared on some items before the first request; a store that is away delays this a little."""
+        reader = OnlineReader(declaration, settings.dataset, settings.item_cache_mb * MEGABYTE)
+        fast = OnlineFeatures(reader, lambda: endpoint(settings))
+        slow = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
+        await asyncio.gather(fast.start(OPEN_PATIENCE_S), asyncio.to_thread(slow.open, OPEN_PATIENCE_S))
+        roads = Roads(
+            declaration, fast, slow, CheckedReader(fast, slow, declaration, metrics, settings.self_check_share)
+        )
+        await roads._first_check(now_us())
+        return roads
+
+    async def close(self, after_s: float = 0.0) -> None:
+        """``after_s``: for the requests that are still under way."""
+        await asyncio.sleep(after_s)
+        await self.checked.close()
+        self.slow.close()
+        await self.fast.close()
+
+    async def _first_check(self, now_us: int) -> None:
+        try:
+            ids = await self.fast.some_ids(FIRST_CHECK_ITEMS)
+        except StoreAway:
+            return
+        if ids:
+            await self.checked.compare(Keys(None, None, ids, now_us))
