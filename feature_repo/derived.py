@@ -7,6 +7,7 @@ A pair fact is NaN when the user or the session is unknown, and 0 when it is kno
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from feature_repo.schema import Declaration, Feature
 from feature_repo.slate import Floats, Slate
 
 Doubles = npt.NDArray[np.float64]
+Column = npt.NDArray[Any] | float
 
 ACTION_CODES = {"view": 1.0, "like": 2.0, "remove_from_cart": 3.0, "add_to_cart": 4.0, "order": 5.0}
 CONTEXT_BUCKETS = 1009
@@ -64,34 +66,41 @@ def derived_features(declaration: Declaration) -> tuple[Feature, ...]:
 
 def derive(slate: Slate, declaration: Declaration) -> dict[str, Floats]:
     """All derived features of one slate, each (n,) float32."""
+    n = len(slate)
+    return {
+        name: np.full(n, values, np.float32) if np.ndim(values) == 0 else np.asarray(values, np.float32)
+        for name, values in derived_columns(slate, declaration).items()
+    }
+
+
+def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]:
+    """The same before it is rounded to float32: (n,), or one number for all candidates."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        columns = {
+        return {
             **_history_facts(slate),
             **_session_facts(slate),
             **_together_facts(slate),
             **_ages(slate),
             **_request_facts(slate, declaration),
         }
-    return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
 
 
-def _history_facts(slate: Slate) -> dict[str, Doubles]:
-    n = len(slate)
+def _history_facts(slate: Slate) -> dict[str, Column]:
     history = slate.user.get("history_items")
     if history is None:
-        return {name: np.full(n, np.nan) for name, _, _ in _PAIR[:8]}
-    counts = np.append(np.asarray(slate.user["history_counts"], dtype=np.float64), 0.0)
-    first = np.append(np.asarray(slate.user["history_first_us"], dtype=np.float64), np.nan)
-    last = np.append(np.asarray(slate.user["history_last_us"], dtype=np.float64), np.nan)
-    at = _positions(history, slate.item_ids)  # (n,), pointing at the appended "never" where absent
-    age = (slate.scored_us - last[at]) / 1e6
-    between = (last[at] - first[at]) / np.maximum(counts[at] - 1, 1) / 1e6
+        return {name: math.nan for name, _, _ in _PAIR[:8]}
+    counts = _then(slate.user["history_counts"], 0.0)
+    first = _then(slate.user["history_first_us"], math.nan)
+    last = _then(slate.user["history_last_us"], math.nan)
+    at = _first_places(slate, history)  # (n,), pointing at the appended "never" where absent
+    count, latest = counts[at], last[at]
+    age = (slate.scored_us - latest) / 1e6
+    between = (latest - first[at]) / np.maximum(count - 1, 1) / 1e6
     interval = np.where(between > 0, between, np.nan)  # ordered once, or more than once in one moment
-    orders = slate.user.get("user_orders_all")
     return {
-        "bought_before": (counts[at] > 0).astype(np.float64),
-        "bought_count": counts[at],
-        "bought_share": counts[at] / _number(orders),
+        "bought_before": count > 0,
+        "bought_count": count,
+        "bought_share": count / np.float64(_number(slate.user.get("user_orders_all"))),
         "bought_age_s": age,
         "bought_interval_s": interval,
         "bought_due": age / interval,
@@ -99,64 +108,63 @@ def _history_facts(slate: Slate) -> dict[str, Doubles]:
     }
 
 
-def _category_facts(slate: Slate, counts: Doubles, last: Doubles) -> dict[str, Doubles]:
-    codes: dict[str, int] = {}
+def _category_facts(slate: Slate, counts: Doubles, last: Doubles) -> dict[str, Column]:
+    codes: dict[str | None, int] = {}
     coded = np.array([codes.setdefault(category, len(codes)) for category in slate.user["history_categories"]], int)
-    totals = np.append(np.bincount(coded, counts, len(codes)), 0.0)
-    latest = np.zeros(len(codes))
-    np.maximum.at(latest, coded, last)
     never = len(codes)
+    totals = np.append(np.bincount(coded, counts, never), (0.0, math.nan))
+    latest = np.append(np.zeros(never), (math.nan, math.nan))
+    np.maximum.at(latest, coded, last)
+    codes |= {None: never + 1, "": never + 1}  # a candidate without a category has none of these facts
     # (n,), pointing at the appended "never" where the user has nothing of the category
     at = np.array([codes.get(category, never) for category in slate.items["category_id"].tolist()], int)
-    known = slate.items["category_id"].astype(bool)
-    total = float(counts.sum()) or np.nan
     return {
-        "category_share": np.where(known, totals[at] / total, np.nan),
-        "category_age_s": np.where(known, (slate.scored_us - np.append(latest, np.nan)[at]) / 1e6, np.nan),
+        "category_share": totals[at] / (float(counts.sum()) or math.nan),
+        "category_age_s": (slate.scored_us - latest[at]) / 1e6,
     }
 
 
-def _session_facts(slate: Slate) -> dict[str, Doubles]:
-    n = len(slate)
-    names = ("touched_count", "touched_action", "touched_age_s", "touched_last", "in_cart")
+def _session_facts(slate: Slate) -> dict[str, Column]:
     recent = slate.session.get("recent_items")
     if recent is None:
-        return {name: np.full(n, np.nan) for name in names}
-    codes = [ACTION_CODES.get(action, 0.0) for action in slate.session["recent_actions"]]
-    codes_or_none = np.append(np.array(codes, dtype=np.float64), 0.0)
-    instant = np.append(np.asarray(slate.session["recent_us"], dtype=np.float64), np.nan)
-    at = _positions(recent, slate.item_ids)  # latest first, so the first place is the latest touch
-    first = dict(zip(reversed(recent), range(len(recent) - 1, -1, -1), strict=True))
-    touches = np.bincount([first[item] for item in recent], minlength=len(recent) + 1)
+        return dict.fromkeys(("touched_count", "touched_action", "touched_age_s", "touched_last", "in_cart"), math.nan)
+    n = len(slate)
+    codes = _then([ACTION_CODES.get(action, 0.0) for action in slate.session["recent_actions"]], 0.0)
+    instant = _then(slate.session["recent_us"], math.nan)
+    at = _first_places(slate, recent)  # latest first, so the first place is the latest touch
+    cart = np.zeros(n)
+    cart[slate.places_of(slate.session.get("cart_items") or ())] = 1.0
     return {
-        "touched_count": touches[at].astype(np.float64),
-        "touched_action": codes_or_none[at],
+        "touched_count": np.bincount(slate.places_of(recent), minlength=n),
+        "touched_action": codes[at],
         "touched_age_s": (slate.scored_us - instant[at]) / 1e6,
-        "touched_last": ((at == 0) & bool(recent)).astype(np.float64),
-        "in_cart": _held(slate.item_ids, slate.session.get("cart_items") or ()),
+        "touched_last": (at == 0) & bool(recent),
+        "in_cart": cart,
     }
 
 
-def _together_facts(slate: Slate) -> dict[str, Doubles]:
-    n = len(slate)
+def _together_facts(slate: Slate) -> dict[str, Column]:
     if not slate.companions:
-        return {"together_sum": np.full(n, np.nan), "together_max": np.full(n, np.nan)}
-    places = {item: i for i, item in enumerate(slate.item_ids)}
-    total, largest = np.zeros(n), np.zeros(n)
+        return {"together_sum": math.nan, "together_max": math.nan}
+    sums: dict[int, float] = {}
+    largest: dict[int, float] = {}
     for cart_item in sorted(slate.companions):  # a fixed order, so that sums are equal bit for bit
         for companion, share in zip(*slate.companions[cart_item], strict=True):
-            place = places.get(companion)
+            place = slate.places.get(companion)
             if place is not None:
-                total[place] += share
-                largest[place] = max(largest[place], share)
-    return {"together_sum": total, "together_max": largest}
+                sums[place] = sums.get(place, 0.0) + share
+                largest[place] = max(largest.get(place, 0.0), share)
+    total, most = np.zeros(len(slate)), np.zeros(len(slate))
+    if sums:
+        total[list(sums)] = list(sums.values())
+        most[list(largest)] = list(largest.values())
+    return {"together_sum": total, "together_max": most}
 
 
-def _ages(slate: Slate) -> dict[str, Doubles]:
-    n = len(slate)
-
-    def since(instant: Any) -> Doubles:
-        return np.broadcast_to((slate.scored_us - np.asarray(_number(instant), dtype=np.float64)) / 1e6, (n,))
+def _ages(slate: Slate) -> dict[str, Column]:
+    def since(instant: Any) -> Column:
+        age: Column = (slate.scored_us - _number(instant)) / 1e6
+        return age
 
     return {
         "item_age_s": since(slate.items["first_seen_us"]),
@@ -168,42 +176,40 @@ def _ages(slate: Slate) -> dict[str, Doubles]:
     }
 
 
-def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Doubles]:
+def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Column]:
     n = len(slate)
     local = datetime.fromtimestamp(slate.scored_us // 1_000_000, UTC).astimezone(ZoneInfo(declaration.timezone))
     price = slate.items["price"].astype(np.float64)
     known = price[~np.isnan(price)]
-    mean = known.mean() if known.size else np.nan
+    mean = known.mean() if known.size else math.nan
     return {
-        "input_position": np.arange(n, dtype=np.float64),
-        "slate_size": np.full(n, float(n)),
-        "hour": np.full(n, float(local.hour)),
-        "weekday": np.full(n, float(local.weekday())),
-        "price_vs_slate": np.where(mean > 0, price / mean, np.nan),
-        **{
-            f"context_{column.name}": np.full(n, _bucket(slate.context.get(column.name)))
-            for column in declaration.context
-        },
+        "input_position": np.arange(n),
+        "slate_size": float(n),
+        "hour": float(local.hour),
+        "weekday": float(local.weekday()),
+        "price_vs_slate": price / mean if mean > 0 else math.nan,
+        **{f"context_{column.name}": _bucket(slate.context.get(column.name)) for column in declaration.context},
     }
 
 
-def _positions(haystack: Sequence[str], needles: Sequence[str]) -> npt.NDArray[np.int64]:
-    """First place of each needle, ``len(haystack)`` where it is absent."""
-    absent = len(haystack)
-    # Written backwards, the first place is the one that stays.
-    places = dict(zip(reversed(haystack), range(absent - 1, -1, -1), strict=True))
-    return np.array([places.get(needle, absent) for needle in needles], dtype=np.int64)
+def _first_places(slate: Slate, values: Sequence[str]) -> npt.NDArray[np.int64]:
+    """(n,) where each candidate first stands in ``values``; ``len(values)`` where it does not."""
+    at = np.full(len(slate), len(values))
+    places = [slate.places.get(value, -1) for value in values]
+    for k in range(len(places) - 1, -1, -1):  # backwards, so that the first place is the one that stays
+        if places[k] >= 0:
+            at[places[k]] = k
+    return at
 
 
-def _held(needles: Sequence[str], held: Sequence[str]) -> Doubles:
-    """(n,) 1 where ``held`` has the needle, else 0."""
-    among = set(held)
-    return np.array([needle in among for needle in needles], dtype=np.float64)
+def _then(values: Sequence[float], absent: float) -> Doubles:
+    """(m + 1,): the values, then what stands for none of them."""
+    return np.array([*values, absent], dtype=np.float64)
 
 
 def _number(value: Any) -> Any:
-    return np.nan if value is None else value
+    return math.nan if value is None else value
 
 
 def _bucket(value: str | None) -> float:
-    return float("nan") if value is None else float(zlib.crc32(value.encode()) % CONTEXT_BUCKETS)
+    return math.nan if value is None else float(zlib.crc32(value.encode()) % CONTEXT_BUCKETS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from feature_repo.derived import derive, derived_features
+from feature_repo.derived import derived_columns, derived_features
 from feature_repo.schema import Declaration, DType, Feature, views
 from feature_repo.slate import Floats, Slate
 
@@ -24,21 +25,45 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
     return (*stored, *derived_features(declaration), *sent)
 
 
-def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
-    """(n, len(model_features)) float32 in the order of :func:`model_features`, NaN where unknown."""
-    derived = derive(slate, declaration)
+@dataclass(frozen=True)
+class _Columns:
+    """Where the features of each kind stand: (column of the matrix, name)."""
+
+    items: list[tuple[int, str]]
+    rows: list[tuple[int, str, bool]]  # and whether it is the user's: else the session's
+    derived: int  # column of the first
+    facts: list[tuple[int, str]]
+    width: int
+
+
+@cache
+def _columns(declaration: Declaration) -> _Columns:
     entity_of = {view.name: view.entity for view in views(declaration)}
-    features = model_features(declaration)
-    matrix = np.empty((len(slate), len(features)), dtype=np.float32)
-    for j, feature in enumerate(features):
-        if feature.source == "derived":
-            matrix[:, j] = derived[feature.name]
-        elif feature.source == "request":
-            matrix[:, j] = slate.facts.get(feature.name, np.nan)
-        elif entity_of[feature.source] == "item":
-            matrix[:, j] = slate.items[feature.name]
-        else:
-            row = slate.user if entity_of[feature.source] == "user" else slate.session
-            value = row.get(feature.name)
-            matrix[:, j] = np.nan if value is None else value
-    return matrix
+    features = list(enumerate(model_features(declaration)))
+    stored = [(j, each.name, entity_of[each.source]) for j, each in features if each.source in entity_of]
+    return _Columns(
+        items=[(j, name) for j, name, entity in stored if entity == "item"],
+        rows=[(j, name, entity == "user") for j, name, entity in stored if entity != "item"],
+        derived=len(stored),
+        facts=[(j, each.name) for j, each in features if each.source == "request"],
+        width=len(features),
+    )
+
+
+def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
+    """(n, len(model_features)) float32 in the order of :func:`model_features`, NaN where unknown.
+
+    Column by column in memory, which is how it is written here and read by the trees.
+    """
+    columns = _columns(declaration)
+    by_column = np.empty((columns.width, len(slate)), dtype=np.float32)
+    for j, name in columns.items:
+        by_column[j] = slate.items[name]
+    for j, name, is_users in columns.rows:
+        value = (slate.user if is_users else slate.session).get(name)
+        by_column[j] = np.nan if value is None else value
+    for j, values in enumerate(derived_columns(slate, declaration).values(), columns.derived):
+        by_column[j] = values
+    for j, name in columns.facts:
+        by_column[j] = slate.facts.get(name, np.nan)
+    return by_column.T

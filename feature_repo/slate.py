@@ -7,8 +7,9 @@ an array, ``None`` in a row.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Slate:
     """``n`` candidates in the caller's order, scored for one user and session at one moment.
 
     scored_us:  the request's moment, µs since the epoch
-    item_ids:   (n,) candidate ids, in input order
+    item_ids:   (n,) candidate ids, each once, in input order
     items:      column of an item view -> (n,); float32, float64 for instants, object for strings
     user:       column of a user view -> value; empty when nothing is known of the user
     session:    column of a session view -> value; empty when nothing is known of the session
@@ -45,6 +46,15 @@ class Slate:
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Candidate id -> its place in input order."""
+        return dict(zip(self.item_ids, range(len(self.item_ids)), strict=True))
+
+    def places_of(self, ids: Iterable[str]) -> list[int]:
+        """Of those ``ids`` that are candidates, in their order."""
+        return [place for each in ids if (place := self.places.get(each)) is not None]
 
 
 def floats(values: Sequence[float | None]) -> Floats:

@@ -23,17 +23,21 @@ class ItemColumns:
 
     views: tuple[View, ...]
     kinds: dict[str, tuple[str, int]]  # column -> (array of the block, place in it)
+    spans: tuple[dict[str, slice], ...]  # of each view: array of the block -> its places in it
 
     @staticmethod
     def of(views: tuple[View, ...]) -> ItemColumns:
         kinds: dict[str, tuple[str, int]] = {}
         taken = {"floats": 0, "instants": 0, "objects": 0}
+        spans = []
         for view in views:
+            before = dict(taken)
             for column in view.columns:
                 kind = {DType.FLOAT32: "floats", DType.INT64: "instants"}.get(column.dtype, "objects")
                 kinds[column.name] = (kind, taken[kind])
                 taken[kind] += 1
-        return ItemColumns(views, kinds)
+            spans.append({kind: slice(before[kind], taken[kind]) for kind in taken if taken[kind] > before[kind]})
+        return ItemColumns(views, kinds, tuple(spans))
 
     def width(self, kind: str) -> int:
         return sum(found == kind for found, _ in self.kinds.values())
@@ -72,7 +76,7 @@ class ItemBlock:
 
     def take(self, rows: NDArray[np.int64]) -> ItemBlock:
         """A copy of some rows, in the order of ``rows``."""
-        return ItemBlock(*(array[rows] for array in self.arrays))
+        return ItemBlock(*(np.take(array, rows, axis=0) for array in self.arrays))
 
     def put(self, rows: NDArray[np.int64], block: ItemBlock) -> None:
         """Overwrite ``rows`` by those of ``block``, in its order."""
@@ -107,19 +111,15 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns) -> ItemBlock:
 def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[dict[str, NDArray[Any]], int]:
     """Column -> (n,) values as known at ``scored_us``, and how many items have no valid row in any view.
 
-    A row counts from its event timestamp until its view's ttl later, both inclusive.
+    A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
+    in ``block``, of which the columns are parts.
     """
     ttl_us = np.array([view.ttl // MICROSECOND for view in columns.views])
     valid = (block.event_us > 0) & (block.event_us <= scored_us) & (scored_us <= block.event_us + ttl_us)  # (n, views)
-    found: dict[str, NDArray[Any]] = {}
-    for j, view in enumerate(columns.views):
-        lacking = ~valid[:, j]
-        some = bool(lacking.any())
-        for column in view.columns:
-            kind, place = columns.kinds[column.name]
-            values = getattr(block, kind)[:, place]
-            if some:
-                values = values.copy()
-                values[lacking] = None if kind == "objects" else np.nan
-            found[column.name] = values
+    for j, spans in enumerate(columns.spans):
+        lacking = np.flatnonzero(~valid[:, j])
+        if len(lacking):
+            for kind, span in spans.items():
+                getattr(block, kind)[lacking, span] = None if kind == "objects" else np.nan
+    found = {name: getattr(block, kind)[:, place] for name, (kind, place) in columns.kinds.items()}
     return found, int(len(block) - valid.any(axis=1).sum())

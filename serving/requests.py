@@ -6,7 +6,8 @@ refuses is judged by the form itself (:mod:`serving.form`), which names every pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
@@ -23,53 +24,59 @@ Value = Annotated[float, msgspec.Meta(ge=-form.LARGEST_FLOAT32, le=form.LARGEST_
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One item of the list. ``features``: what the caller says of it by name; None is unknown."""
+    """One item of the list, as it stands in the body."""
 
     item_id: Text
-    features: dict[Text, Value | None] = {}
+    features: dict[Text, Value | None] | msgspec.UnsetType = msgspec.UNSET
 
 
-class ScoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A list to be put in order for one user, in one session; None is unknown."""
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What :class:`serving.form.ScoreRequest` documents."""
 
     items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=form.MOST_ITEMS)]
     user_id: Text | None = None
     session_id: Text | None = None
     context: dict[Text, Text | None] = {}
 
-    @property
-    def item_ids(self) -> list[str]:
-        return [candidate.item_id for candidate in self.items]
 
-    @property
-    def sent(self) -> list[tuple[int, dict[str, float | None]]]:
-        """(place of the candidate, what the caller says of it), where there is anything."""
-        return [(i, candidate.features) for i, candidate in enumerate(self.items) if candidate.features]
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A list to be put in order for one user, in one session. None is unknown.
+
+    item_ids: each once, in the caller's order; sent: (place in it, what the caller says of that item by name).
+    """
+
+    item_ids: list[str]
+    sent: Sequence[tuple[int, Mapping[str, float | None]]] = field(default_factory=list)
+    user_id: str | None = None
+    session_id: str | None = None
+    context: Mapping[str, str | None] = field(default_factory=dict)
 
 
-_decoder = msgspec.json.Decoder(ScoreRequest)
+_decoder = msgspec.json.Decoder(Body)
 
 
-def parse(body: bytes) -> ScoreRequest:
+def parse(content: bytes) -> ScoreRequest:
     """Raises InvalidRequest, which names each place, for a body that is not JSON or not of the form."""
     try:
-        request = _judged(body) if NUL in body else _decoder.decode(body)
+        body = _judged(content) if NUL in content else _decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        request = _judged(body)
-    ids = request.item_ids
+        body = _judged(content)
+    ids = [candidate.item_id for candidate in body.items]
     if len(set(ids)) < len(ids):
         raise InvalidRequest(list(_repeated(ids)))
-    return request
+    sent = [(i, candidate.features) for i, candidate in enumerate(body.items) if candidate.features]
+    return ScoreRequest(ids, sent, body.user_id, body.session_id, body.context)
 
 
-def _judged(body: bytes) -> ScoreRequest:
+def _judged(content: bytes) -> Body:
     try:
-        found = form.ScoreRequest.model_validate_json(body)
+        found = form.ScoreRequest.model_validate_json(content)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidRequest([Problem(each["loc"], each["msg"]) for each in wrong]) from None
     items = [Candidate(each.item_id, each.features) for each in found.items]
-    return ScoreRequest(items, found.user_id, found.session_id, found.context)
+    return Body(items, found.user_id, found.session_id, found.context)
 
 
 def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set[str]) -> None:

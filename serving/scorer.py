@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -45,9 +46,7 @@ class Scorer:
 
     async def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
         """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
-        refuse_unknown_names(
-            request, frozenset(self.model.contract.feature_names), {column.name for column in self.declaration.context}
-        )
+        refuse_unknown_names(request, self._feature_names, self._context_names)
         now = self.clock.now()
         keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now))
         with self.metrics.stage("read"):
@@ -55,7 +54,8 @@ class Scorer:
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
-            override(matrix, request.sent, self.model.contract.feature_names)
+            if request.sent:
+                override(matrix, request.sent, self.model.contract.feature_names)
         with self.metrics.stage("score"):
             items = ranked(keys.item_ids, self.model.ranker.score(matrix))
         self.metrics.slate(len(items), reading.missing, degraded)
@@ -69,6 +69,14 @@ class Scorer:
             missing=reading.missing,
         )
 
+    @cached_property
+    def _feature_names(self) -> frozenset[str]:
+        return frozenset(self.model.contract.feature_names)
+
+    @cached_property
+    def _context_names(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.declaration.context)
+
     async def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
         """The reading and whether it is only what is at hand without the store."""
         try:
@@ -79,7 +87,7 @@ class Scorer:
 
 def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) -> Slate:
     """``slate`` with the facts and the context that the caller sent."""
-    facts = {fact.name: np.full(len(slate), np.nan, np.float32) for fact in declaration.facts}
+    facts = {fact.name: np.full(len(slate), np.nan, np.float32) for fact in declaration.facts} if request.sent else {}
     for i, features in request.sent:
         for name, value in features.items():
             if name in facts:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from serving import form
 from serving.errors import MOST_DETAILS, InvalidRequest
 from serving.form import LARGEST_FLOAT32, MOST_ITEMS
-from serving.requests import Candidate, parse, refuse_unknown_names
+from serving.requests import parse, refuse_unknown_names
 
 
 def body(**changes):
@@ -30,7 +30,7 @@ def places(content: bytes) -> list[tuple[str | int, ...]]:
 def test_a_whole_request_is_read_as_it_was_sent():
     request = parse(body(context={"store_id": "330"}, items=[{"item_id": "b", "features": {"x": 1}}, {"item_id": "a"}]))
     assert request.item_ids == ["b", "a"]
-    assert request.items[0].features == {"x": 1.0}
+    assert dict(request.sent)[0] == {"x": 1.0}
     assert request.context == {"store_id": "330"}
 
 
@@ -48,7 +48,7 @@ def test_user_session_and_context_may_be_left_out():
     "text", ["1", "0", "-0.0", "1e-400", "null", "3.4028234663852886e38", "-3.4028234663852886e38"]
 )
 def test_finite_numbers_that_float32_holds_and_null_are_accepted(text):
-    value = parse(with_value(text)).items[1].features["price"]
+    value = dict(parse(with_value(text)).sent)[1]["price"]
     assert value is None or abs(value) <= LARGEST_FLOAT32
 
 
@@ -133,7 +133,7 @@ def test_what_is_not_json_is_refused_with_line_and_column(content):
 
 
 def test_the_largest_list_is_accepted():
-    assert len(parse(body(items=[{"item_id": str(i)} for i in range(MOST_ITEMS)])).items) == MOST_ITEMS
+    assert len(parse(body(items=[{"item_id": str(i)} for i in range(MOST_ITEMS)])).item_ids) == MOST_ITEMS
 
 
 def test_every_repetition_is_named_with_the_first_place():
@@ -193,7 +193,8 @@ def agrees_with_the_form(content: bytes) -> None:
             parse(content)
         return
     found = parse(content)
-    assert repr(found.items) == repr([Candidate(each.item_id, each.features) for each in wanted.items])
+    assert found.item_ids == [each.item_id for each in wanted.items]
+    assert repr(found.sent) == repr([(i, each.features) for i, each in enumerate(wanted.items) if each.features])
     assert (found.user_id, found.session_id, found.context) == (wanted.user_id, wanted.session_id, wanted.context)
 
 
