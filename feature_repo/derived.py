@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_repo.schema import Declaration, Feature
-from feature_repo.slate import Floats, Slate
+from feature_repo.slate import Floats, Row, Slate
 
 Doubles = npt.NDArray[np.float64]
 Column = npt.NDArray[Any] | float
@@ -85,42 +86,63 @@ def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]
         }
 
 
+@dataclass(frozen=True)
+class _History:
+    """What a user ordered, as far as neither moment nor candidates matter. Each array ends with what stands for
+    "never": (items + 1,) or (categories + 1,)."""
+
+    counts: Doubles
+    shares: Doubles
+    last_us: Doubles
+    intervals_s: Doubles
+    categories: dict[str | None, int]
+    category_shares: Doubles
+    category_last_us: Doubles
+
+
+def _history(user: Row) -> _History:
+    counts = _then(user["history_counts"], 0.0)
+    first, last = _then(user["history_first_us"], math.nan), _then(user["history_last_us"], math.nan)
+    codes: dict[str | None, int] = {}
+    coded = np.array([codes.setdefault(category, len(codes)) for category in user["history_categories"]], int)
+    categories = len(codes)
+    latest = np.zeros(categories)
+    np.maximum.at(latest, coded, last[:-1])
+    codes |= {None: -1, "": -1}  # a candidate without a category has none of these facts
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (last - first) / np.maximum(counts - 1, 1) / 1e6
+        return _History(
+            counts=counts,
+            shares=counts / np.float64(_number(user.get("user_orders_all"))),
+            last_us=last,
+            intervals_s=np.where(between > 0, between, np.nan),  # ordered once, or more than once in one moment
+            categories=codes,
+            category_shares=np.append(np.bincount(coded, counts[:-1], categories), (0.0, math.nan))
+            / (float(counts.sum()) or math.nan),
+            category_last_us=np.append(latest, (math.nan, math.nan)),
+        )
+
+
 def _history_facts(slate: Slate) -> dict[str, Column]:
-    history = slate.user.get("history_items")
-    if history is None:
+    items = slate.user.get("history_items")
+    if items is None:
         return {name: math.nan for name, _, _ in _PAIR[:8]}
-    counts = _then(slate.user["history_counts"], 0.0)
-    first = _then(slate.user["history_first_us"], math.nan)
-    last = _then(slate.user["history_last_us"], math.nan)
-    at = _first_places(slate, history)  # (n,), pointing at the appended "never" where absent
-    count, latest = counts[at], last[at]
-    age = (slate.scored_us - latest) / 1e6
-    between = (latest - first[at]) / np.maximum(count - 1, 1) / 1e6
-    interval = np.where(between > 0, between, np.nan)  # ordered once, or more than once in one moment
+    history = slate.user.once(_history)
+    at = _first_places(slate, items)  # (n,), pointing at "never" where absent
+    count, interval = history.counts[at], history.intervals_s[at]
+    age = (slate.scored_us - history.last_us[at]) / 1e6
+    codes, never = history.categories, len(history.category_shares) - 2
+    # (n,), pointing at "never" where the user has nothing of the category, at the last where there is none
+    category = np.array([codes.get(each, never) for each in slate.items["category_id"].tolist()], int)
     return {
         "bought_before": count > 0,
         "bought_count": count,
-        "bought_share": count / np.float64(_number(slate.user.get("user_orders_all"))),
+        "bought_share": history.shares[at],
         "bought_age_s": age,
         "bought_interval_s": interval,
         "bought_due": age / interval,
-        **_category_facts(slate, counts[:-1], last[:-1]),
-    }
-
-
-def _category_facts(slate: Slate, counts: Doubles, last: Doubles) -> dict[str, Column]:
-    codes: dict[str | None, int] = {}
-    coded = np.array([codes.setdefault(category, len(codes)) for category in slate.user["history_categories"]], int)
-    never = len(codes)
-    totals = np.append(np.bincount(coded, counts, never), (0.0, math.nan))
-    latest = np.append(np.zeros(never), (math.nan, math.nan))
-    np.maximum.at(latest, coded, last)
-    codes |= {None: never + 1, "": never + 1}  # a candidate without a category has none of these facts
-    # (n,), pointing at the appended "never" where the user has nothing of the category
-    at = np.array([codes.get(category, never) for category in slate.items["category_id"].tolist()], int)
-    return {
-        "category_share": totals[at] / (float(counts.sum()) or math.nan),
-        "category_age_s": (slate.scored_us - latest[at]) / 1e6,
+        "category_share": history.category_shares[category],
+        "category_age_s": (slate.scored_us - history.category_last_us[category]) / 1e6,
     }
 
 
@@ -194,11 +216,11 @@ def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Column]:
 
 def _first_places(slate: Slate, values: Sequence[str]) -> npt.NDArray[np.int64]:
     """(n,) where each candidate first stands in ``values``; ``len(values)`` where it does not."""
-    at = np.full(len(slate), len(values))
-    places = [slate.places.get(value, -1) for value in values]
-    for k in range(len(places) - 1, -1, -1):  # backwards, so that the first place is the one that stays
-        if places[k] >= 0:
-            at[places[k]] = k
+    at, place_of = np.full(len(slate), len(values)), slate.places.get
+    for k in range(len(values) - 1, -1, -1):  # backwards, so that the first place is the one that stays
+        place = place_of(values[k])
+        if place is not None:
+            at[place] = k
     return at
 
 

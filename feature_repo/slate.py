@@ -7,10 +7,10 @@ an array, ``None`` in a row.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,24 @@ import numpy.typing as npt
 from feature_repo.schema import DType, View
 
 Floats = npt.NDArray[np.float32]
+T = TypeVar("T")
 LISTS = (DType.STRING_LIST, DType.INT64_LIST, DType.FLOAT32_LIST)
+
+
+class Row(dict[str, Any]):
+    """Column -> value of an entity's view rows; never changed once it is read.
+
+    ``once`` keeps what was computed from nothing but the row, for as long as the row is kept.
+    """
+
+    def __init__(self, *values: Any) -> None:
+        super().__init__(*values)
+        self._computed: dict[Callable[[Row], Any], Any] = {}
+
+    def once(self, compute: Callable[[Row], T]) -> T:
+        found: T = self._computed[compute] if compute in self._computed else compute(self)
+        self._computed[compute] = found
+        return found
 
 
 @dataclass(frozen=True)
@@ -38,8 +55,8 @@ class Slate:
     scored_us: int
     item_ids: Sequence[str]
     items: Mapping[str, npt.NDArray[Any]]
-    user: Mapping[str, Any] = field(default_factory=dict)
-    session: Mapping[str, Any] = field(default_factory=dict)
+    user: Row = field(default_factory=Row)
+    session: Row = field(default_factory=Row)
     companions: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     context: Mapping[str, str] = field(default_factory=dict)

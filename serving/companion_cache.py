@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-Row = tuple[int, dict[str, Any]]  # event timestamp in µs (0: no row), the view's columns
+CompanionRow = tuple[int, dict[str, Any]]  # event timestamp in µs (0: no row), the view's columns
 
 
 class CompanionCache:
@@ -17,16 +17,16 @@ class CompanionCache:
     def __init__(self, capacity: int) -> None:
         self.is_coherent = False
         self._capacity = capacity
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, CompanionRow] = {}
         self._changes = 0
 
-    def get(self, item_id: str) -> Row | None:
+    def get(self, item_id: str) -> CompanionRow | None:
         return self._rows.get(item_id)
 
     def ticket(self) -> int:
         return self._changes
 
-    def keep(self, rows: dict[str, Row], ticket: int) -> None:
+    def keep(self, rows: dict[str, CompanionRow], ticket: int) -> None:
         """Not kept if anything changed since ``ticket``: seldom, and cheaper than to know what."""
         if not self.is_coherent or ticket != self._changes:
             return

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.id_index import IdIndex
 from serving.item_block import ItemBlock, ItemColumns, Reply, decode_items
 
-ENTRY_BYTES = 250  # of an id: its string, its places in dictionary and list, the strings of its row
+ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, the strings of its row
 FIRST_ROWS = 1_024
-ABSENT = -1
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class ItemCache:
 
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
-        rows = np.fromiter(map(self._rows.get, ids, repeat(ABSENT)), np.int64, len(ids))
+        rows = self._index.find(ids)
         is_known = rows >= 0
         missing = [] if is_known.all() else [ids[i] for i in np.flatnonzero(~is_known).tolist()]
         for each in missing:
@@ -94,6 +93,7 @@ class ItemCache:
         for each in ids:
             row = self._rows.pop(each, None)
             if row is not None:
+                self._index.remove(each)
                 self._ids[row] = None
                 self._free.append(row)
             if each in self._filling:
@@ -106,6 +106,7 @@ class ItemCache:
 
     def _empty(self) -> None:
         self._rows.clear()
+        self._index = IdIndex(self.capacity)
         self._block = self._columns.empty(0)
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
@@ -122,6 +123,7 @@ class ItemCache:
                 row = self._room()
                 if row is None:
                     break
+                self._index.add(each, row, self._id_of)
                 self._rows[each] = row
                 self._ids[row] = each
             places.append(row)
@@ -142,9 +144,15 @@ class ItemCache:
                 continue
             old = self._ids[row]
             if old is not None:
+                self._index.remove(old)
                 del self._rows[old]
             return row
         return None
+
+    def _id_of(self, row: int) -> str:
+        found = self._ids[row]
+        assert found is not None  # the index holds rows in use only
+        return found
 
     def _grow(self) -> None:
         present = len(self._ids)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
-from feature_repo.slate import Slate, column_array, view_row
+from feature_repo.slate import Row, Slate, column_array, view_row
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -118,13 +118,13 @@ class FeastReader:
 
     def _entity_row(
         self, wanted: Sequence[View], key: str | None, scored_us: int, event_us: dict[str, npt.NDArray[np.int64]]
-    ) -> dict[str, Any]:
+    ) -> Row:
         """The columns of the views that have a valid row; one call for all views."""
         if key is None:
-            return {}
-        row: dict[str, Any] = {}
+            return Row()
+        row = Row()
         for view, rows in zip(wanted, self._fetch(wanted, [key], scored_us), strict=True):
-            row |= rows.row(view, 0)
+            row.update(rows.row(view, 0))
             event_us[view.name] = rows.event_us
         return row
 

@@ -44,7 +44,9 @@ class RedisLink(asyncio.Protocol):
         A future that is cancelled leaves the connection usable: its replies are read and dropped.
         """
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        if self._transport is None:
+        if not replies:
+            future.set_result([])
+        elif self._transport is None:
             future.set_exception(LinkDown(self._problem))
         else:
             self._waiting.append((replies, [], future))

@@ -1,7 +1,9 @@
 """The fast road held against the slow one, value by value, while it serves.
 
-A sample of the readings is read again through Feast's SDK and compared bit for bit. Redis may have changed in
-between, so on a difference both are read again, and it counts only if both roads saw the same event timestamps.
+Of a sample of the readings the user, the session and some of the candidates are read again through Feast's SDK and
+compared bit for bit; the SDK is slow, so this is done only as often as it costs a fiftieth of a core. Redis may have
+changed in between, so on a difference both are read again, and it counts only if both roads saw the same event
+timestamps.
 A difference that counts is logged with view, feature, entity and both values, and requests are served by the slow
 road until so many comparisons in a row agree.
 """
@@ -11,19 +13,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
 from serving.metrics import Metrics
-from serving.reader import Keys, Reading, StoreAway
+from serving.reader import Keys, Reading, StoreAway, item_views
 
 AGREEMENTS = 1_000  # in a row, before the fast road is trusted again
 PATIENCE_S = 5.0
 AT_ONCE = 1  # comparisons under way; more are left out, so that they never crowd out requests
+MOST_ITEMS = 50  # candidates compared of one reading
+REST = 50  # times as long as a comparison took, until the next one
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +65,12 @@ class CheckedReader:
         self._fast = fast
         self._slow = slow
         self._views = views(declaration)
+        self._item_views = {view.name for view in item_views(declaration)}
         self._metrics = metrics
         self._share = share
         self._distrust = 0  # agreements that are still wanted
         self._comparing: set[asyncio.Task[None]] = set()
+        self._rest_until = 0.0
 
     @property
     def trusts_fast(self) -> bool:
@@ -73,8 +80,8 @@ class CheckedReader:
         """Raises StoreAway."""
         if self.trusts_fast:
             reading = await self._fast.read(keys, timeout_s)
-            if random.random() < self._share:
-                self._compare_later(keys, reading)
+            if random.random() < self._share and time.monotonic() >= self._rest_until:
+                self._compare_later(*some_of(keys, reading, self._item_views))
             return reading
         reading = await asyncio.to_thread(self._slow.read, keys, timeout_s)
         self._compare_later(keys, None)
@@ -123,10 +130,26 @@ class CheckedReader:
         task.add_done_callback(self._comparing.discard)
 
     async def _compare_quietly(self, keys: Keys, reading: Reading | None) -> None:
+        started = time.monotonic()
         try:
             await self.compare(keys, reading)
         except Exception:  # a check that fails is no reason to fail
             log.exception("the self-check failed")
+        finally:
+            self._rest_until = time.monotonic() + REST * (time.monotonic() - started)
+
+
+def some_of(keys: Keys, reading: Reading, item_views: Set[str]) -> tuple[Keys, Reading]:
+    """The same with at most MOST_ITEMS of the candidates, drawn at random. ``item_views``: read for each of them."""
+    n = len(keys.item_ids)
+    if n <= MOST_ITEMS:
+        return keys, reading
+    places = sorted(random.sample(range(n), MOST_ITEMS))
+    ids = [keys.item_ids[i] for i in places]
+    items = {name: values[places] for name, values in reading.slate.items.items()}
+    times = {view: times[places] if view in item_views else times for view, times in reading.event_us.items()}
+    part = replace(reading, slate=replace(reading.slate, item_ids=ids, items=items), event_us=times)
+    return replace(keys, item_ids=ids), part
 
 
 def same_times(one: Reading, other: Reading) -> bool:

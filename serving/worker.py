@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from serving.responses import instant_text
 from serving.service import Service
 
 ANNOUNCED = "announced"
+SWITCH_S = 0.0005  # how long the event loop waits for a busy thread (Python's 5 ms are several requests)
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class ScorerApp:
         logging.basicConfig(
             level=self.settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )  # a worker process begins without
+        sys.setswitchinterval(SWITCH_S)
         metrics = Metrics(self.shared if self.settings.workers > 1 else None)
         return create_app(self.settings, open_clock(self.settings), metrics, self._announce)
 
     def _announce(self, service: Service) -> None:
         """Say where the scorer listens, what it serves and what to try; the first worker does it for all."""
+        gc.freeze()  # no request waits until the modules' hundreds of thousands of objects are looked through
         try:
             (self.shared / ANNOUNCED).touch(exist_ok=False)
         except FileExistsError:

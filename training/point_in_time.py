@@ -11,7 +11,7 @@ import pyarrow as pa
 from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, Declaration, DType, View, views
-from feature_repo.slate import Slate, view_row
+from feature_repo.slate import Row, Slate, view_row
 
 
 class PointInTimeReader:
@@ -74,18 +74,16 @@ class PointInTimeReader:
         table = self._join(joined, entity_rows)
         return {column.name: _array(table[column.name], column.dtype) for view in joined for column in view.columns}
 
-    def _rows(self, entity: str, entity_rows: pd.DataFrame) -> list[dict[str, Any]]:
-        """One dict per entity row; a view without a valid row leaves its columns out."""
-        rows: list[dict[str, Any]] = [{} for _ in range(len(entity_rows))]
+    def _rows(self, entity: str, entity_rows: pd.DataFrame) -> list[Row]:
+        """One per entity row; a view without a valid row leaves its columns out."""
+        rows = [Row() for _ in range(len(entity_rows))]
         for view in (v for v in self.views if v.entity == entity):
             names = [column.name for column in view.columns]
             for row, found in zip(rows, self._join([view], entity_rows).select(names).to_pylist(), strict=True):
-                row |= view_row(view, found)
+                row.update(view_row(view, found))
         return rows
 
-    def _companions(
-        self, sessions: list[dict[str, Any]], shown: pd.Series
-    ) -> list[dict[str, tuple[list[str], list[float]]]]:
+    def _companions(self, sessions: list[Row], shown: pd.Series) -> list[dict[str, tuple[list[str], list[float]]]]:
         pairs = [(i, item) for i, session in enumerate(sessions) for item in session.get("cart_items", ())]
         found: list[dict[str, tuple[list[str], list[float]]]] = [{} for _ in sessions]
         view = next(view for view in self.views if view.name == "item_companions")

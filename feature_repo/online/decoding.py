@@ -7,6 +7,7 @@ anything that does not have the expected form is decoded by Protocol Buffers, va
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from feature_repo.online.protobuf_wire import DELIMITED, FIXED32, VARINT, tag
 from feature_repo.schema import DType
 
 Stored = bytes | None
+TEXTS = 10_000
 
 _NUMBER = Value.DESCRIPTOR.fields_by_name
 _FLOAT = tag(_NUMBER["float_val"].number, FIXED32)
@@ -60,13 +62,18 @@ def _by_length(stored: Sequence[Stored]) -> dict[int, list[int]]:
 
 
 def texts(stored: Sequence[Stored]) -> NDArray[np.object_]:
-    """(n,) str or None."""
+    """(n,) str or None.
+
+    Columns of items have few different texts, so each is one object, however many items have it: to look them up
+    again costs no waiting for memory.
+    """
     found = np.empty(len(stored), object)
     for i, value in enumerate(stored):
         found[i] = _text(value) if value else None
     return found
 
 
+@lru_cache(maxsize=TEXTS)
 def _text(value: bytes) -> Any:
     if value[0] == _TEXT[0] and value[1] < 0x80 and len(value) == value[1] + 2:
         return value[2:].decode()

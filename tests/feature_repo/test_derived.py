@@ -7,7 +7,7 @@ import pytest
 from feature_repo.derived import derive, derived_features
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Column, Declaration, DType
-from feature_repo.slate import Slate, floats, instants
+from feature_repo.slate import Row, Slate, floats, instants
 
 NOW = int(datetime(2024, 7, 1, 12, 30, tzinfo=UTC).timestamp() * 1e6)  # a Monday
 HOUR = 3_600_000_000
@@ -41,6 +41,7 @@ def slate(**fields) -> Slate:
         "first_seen_us": instants([NOW - 2 * HOUR, None, None]),
         "last_order_us": instants([NOW - HOUR, None, None]),
     }
+    fields |= {name: Row(fields[name]) for name in ("user", "session") if name in fields}
     return Slate(**{"scored_us": NOW, "item_ids": ["a", "b", "c"], "items": items, **fields})
 
 

@@ -1,0 +1,73 @@
+"""Finds the rows of many ids at once.
+
+A dictionary of strings waits for memory a few times per lookup, one lookup after the other: 500 of 100,000 ids take
+longer than scoring them. Here an id is known by its 64-bit hash (Python's own, keyed anew in each process), and the
+hashes stand in buckets of one cache line, so that numpy looks up all ids of a slate together. An id that is not kept
+is taken for one that is if all 64 bits agree: with 100,000 ids, one lookup of an unknown id in 10^14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+ABSENT = -1
+SLOTS = 8  # of a bucket, of 8 bytes each
+LOAD = 4  # ids per bucket when the index is full, on average
+
+
+class IdIndex:
+    """At most ``capacity`` ids, each once. Ids that find no slot, or share a hash, are kept in a dictionary.
+
+    Memory is laid out for ``capacity`` at once, and taken from the system as it is used.
+    """
+
+    def __init__(self, capacity: int, hash_of: Callable[[str], int] = hash) -> None:
+        buckets = 1 << max(0, (capacity // LOAD).bit_length())
+        self._hash_of = hash_of
+        self._mask = buckets - 1
+        self._hashes = np.zeros(buckets * SLOTS, np.int64)  # 0: a free slot
+        self._rows = np.zeros(buckets * SLOTS, np.int32)
+        self._spilled: dict[str, int] = {}
+
+    def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """(n,) rows, ABSENT for ids that are not kept."""
+        hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
+        buckets = hashes & self._mask
+        fits = self._hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS)
+        places = buckets * SLOTS + fits.argmax(axis=1)
+        is_known = (self._hashes.take(places) == hashes) & (hashes != 0)
+        rows = np.where(is_known, self._rows.take(places), ABSENT)
+        if self._spilled:
+            for i in np.flatnonzero(~is_known).tolist():
+                rows[i] = self._spilled.get(ids[i], ABSENT)
+        return rows
+
+    def add(self, each: str, row: int, owner: Callable[[int], str]) -> None:
+        """``each`` is not kept yet; ``owner`` gives the id of a row that is."""
+        wanted = self._hash_of(each)
+        start = (wanted & self._mask) * SLOTS
+        bucket = self._hashes[start : start + SLOTS].tolist()
+        if wanted in bucket and wanted != 0:  # two ids of one hash: both must be told apart by their text
+            place = start + bucket.index(wanted)
+            other = int(self._rows[place])
+            self._spilled[owner(other)] = other
+            self._hashes[place] = 0
+        elif 0 in bucket and wanted != 0 and not self._shares_hash(wanted):
+            place = start + bucket.index(0)
+            self._hashes[place], self._rows[place] = wanted, row
+            return
+        self._spilled[each] = row
+
+    def remove(self, each: str) -> None:
+        """``each`` is kept."""
+        if self._spilled.pop(each, None) is not None:
+            return
+        wanted = self._hash_of(each)
+        start = (wanted & self._mask) * SLOTS
+        self._hashes[start + self._hashes[start : start + SLOTS].tolist().index(wanted)] = 0
+
+    def _shares_hash(self, wanted: int) -> bool:
+        return any(self._hash_of(each) == wanted for each in self._spilled) if self._spilled else False
