@@ -43,7 +43,7 @@ from serving.reader import item_views
 CANDIDATES = (1, 100, 500)
 BODIES = 200
 WARM_UP = 30
-MATERIALIZE_ROWS_PER_S = 20_000
+MATERIALIZE_ROWS_PER_S = 5_000
 NICE = 19
 OPEN_LOOP_CONNECTIONS = 32
 CONTENDERS = ("ours", "uncached", "naive", "floor", "feast_serve")

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -133,7 +134,8 @@ def _history_facts(slate: Slate) -> dict[str, Column]:
     age = (slate.scored_us - history.last_us[at]) / 1e6
     codes, never = history.categories, len(history.category_shares) - 2
     # (n,), pointing at "never" where the user has nothing of the category, at the last where there is none
-    category = np.array([codes.get(each, never) for each in slate.items["category_id"].tolist()], int)
+    categories = slate.items["category_id"].tolist()
+    category = np.fromiter(map(codes.get, categories, repeat(never)), np.int64, len(categories))
     return {
         "bought_before": count > 0,
         "bought_count": count,

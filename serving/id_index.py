@@ -8,7 +8,7 @@ is taken for one that is if all 64 bits agree: with 100,000 ids, one lookup of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,7 @@ LOAD = 4  # ids per bucket when the index is full, on average
 
 
 class IdIndex:
-    """At most ``capacity`` ids, each once. Ids that find no slot, or share a hash, are kept in a dictionary.
-
-    Memory is laid out for ``capacity`` at once, and taken from the system as it is used.
-    """
+    """Of about ``capacity`` ids at most, each once. Ids that find no slot, or share a hash, are in a dictionary."""
 
     def __init__(self, capacity: int, hash_of: Callable[[str], int] = hash) -> None:
         buckets = 1 << max(0, (capacity // LOAD).bit_length())
@@ -32,6 +29,27 @@ class IdIndex:
         self._rows = np.zeros(buckets * SLOTS, np.int32)
         self._spilled: dict[str, int] = {}
 
+    @staticmethod
+    def of(rows: Mapping[str, int], capacity: int, hash_of: Callable[[str], int] = hash) -> IdIndex:
+        """The index of all ``rows``, made at once."""
+        index = IdIndex(capacity, hash_of)
+        ids, count = list(rows), len(rows)
+        hashes = np.fromiter(map(hash_of, ids), np.int64, count)
+        places = np.fromiter(rows.values(), np.int32, count)
+        buckets = hashes & index._mask
+        order = np.lexsort((hashes, buckets))
+        ordered, of_bucket = hashes[order], buckets[order]
+        starts = np.searchsorted(of_bucket, of_bucket)  # where the bucket of each begins
+        slots = np.arange(count) - starts
+        same = np.zeros(count, bool)
+        same[1:] = ordered[1:] == ordered[:-1]
+        same[:-1] |= same[1:]
+        fits = (slots < SLOTS) & ~same & (ordered != 0)
+        at = of_bucket[fits] * SLOTS + slots[fits]
+        index._hashes[at], index._rows[at] = ordered[fits], places[order[fits]]
+        index._spilled = {ids[i]: int(places[i]) for i in order[~fits].tolist()}
+        return index
+
     def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """(n,) rows, ABSENT for ids that are not kept."""
         hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
@@ -39,7 +57,7 @@ class IdIndex:
         fits = self._hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS)
         places = buckets * SLOTS + fits.argmax(axis=1)
         is_known = (self._hashes.take(places) == hashes) & (hashes != 0)
-        rows = np.where(is_known, self._rows.take(places), ABSENT)
+        rows = np.where(is_known, self._rows.take(places), ABSENT).astype(np.int64)
         if self._spilled:
             for i in np.flatnonzero(~is_known).tolist():
                 rows[i] = self._spilled.get(ids[i], ABSENT)

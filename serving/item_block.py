@@ -24,6 +24,8 @@ class ItemColumns:
     views: tuple[View, ...]
     kinds: dict[str, tuple[str, int]]  # column -> (array of the block, place in it)
     spans: tuple[dict[str, slice], ...]  # of each view: array of the block -> its places in it
+    names: dict[str, list[str]]  # array of the block -> its columns, in their places
+    ttl_us: NDArray[np.int64]  # (views,)
 
     @staticmethod
     def of(views: tuple[View, ...]) -> ItemColumns:
@@ -37,7 +39,8 @@ class ItemColumns:
                 kinds[column.name] = (kind, taken[kind])
                 taken[kind] += 1
             spans.append({kind: slice(before[kind], taken[kind]) for kind in taken if taken[kind] > before[kind]})
-        return ItemColumns(views, kinds, tuple(spans))
+        names = {kind: [name for name, (its, _) in kinds.items() if its == kind] for kind in taken}
+        return ItemColumns(views, kinds, tuple(spans), names, np.array([view.ttl // MICROSECOND for view in views]))
 
     def width(self, kind: str) -> int:
         return sum(found == kind for found, _ in self.kinds.values())
@@ -91,6 +94,11 @@ class ItemBlock:
         pairs = zip(self.arrays, others.arrays, strict=True)
         return ItemBlock(*(np.concatenate([mine, theirs])[order] for mine, theirs in pairs))
 
+    @staticmethod
+    def joined(blocks: Sequence[ItemBlock]) -> ItemBlock:
+        """One after the other; at least one."""
+        return ItemBlock(*(np.concatenate(arrays) for arrays in zip(*(block.arrays for block in blocks), strict=True)))
+
     def grown(self, n: int) -> ItemBlock:
         """n rows, the first of which are mine."""
         return ItemBlock(*(np.concatenate([a, np.zeros((n - len(a), a.shape[1]), a.dtype)]) for a in self.arrays))
@@ -114,12 +122,16 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
     in ``block``, of which the columns are parts.
     """
-    ttl_us = np.array([view.ttl // MICROSECOND for view in columns.views])
-    valid = (block.event_us > 0) & (block.event_us <= scored_us) & (scored_us <= block.event_us + ttl_us)  # (n, views)
-    for j, spans in enumerate(columns.spans):
-        lacking = np.flatnonzero(~valid[:, j])
-        if len(lacking):
+    age_us = scored_us - block.event_us  # (n, views)
+    valid = (block.event_us > 0) & (age_us >= 0) & (age_us <= columns.ttl_us)
+    missing = 0
+    if not valid.all():
+        missing = int(len(block) - valid.any(axis=1).sum())
+        for j, spans in enumerate(columns.spans):
+            lacking = np.flatnonzero(~valid[:, j])
             for kind, span in spans.items():
                 getattr(block, kind)[lacking, span] = None if kind == "objects" else np.nan
-    found = {name: getattr(block, kind)[:, place] for name, (kind, place) in columns.kinds.items()}
-    return found, int(len(block) - valid.any(axis=1).sum())
+    found: dict[str, NDArray[Any]] = {}
+    for kind, names in columns.names.items():
+        found.update(zip(names, getattr(block, kind).T, strict=True))
+    return found, missing

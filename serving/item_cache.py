@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.id_index import IdIndex
-from serving.item_block import ItemBlock, ItemColumns, Reply, decode_items
+from serving.item_block import ItemBlock, ItemColumns
 
 ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, the strings of its row
 FIRST_ROWS = 1_024
@@ -68,11 +68,10 @@ class ItemCache:
         self._used[known] = True
         return Plan(is_known, self._block.take(known), missing, self._generation)
 
-    def complete(self, plan: Plan, replies: Sequence[Reply]) -> ItemBlock:
-        """All rows of the plan, in the order of its ids. ``replies``: one per missing id."""
-        if not plan.missing:
+    def complete(self, plan: Plan, fresh: ItemBlock | None) -> ItemBlock:
+        """All rows of the plan, in the order of its ids. ``fresh``: those of the missing ids, None without any."""
+        if fresh is None:
             return plan.known
-        fresh = decode_items(replies, self._columns)
         if self.is_coherent and plan.generation == self._generation:
             self._keep(plan.missing, fresh)
         self.abandon(plan)
@@ -106,7 +105,7 @@ class ItemCache:
 
     def _empty(self) -> None:
         self._rows.clear()
-        self._index = IdIndex(self.capacity)
+        self._index = IdIndex(0)
         self._block = self._columns.empty(0)
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
@@ -163,3 +162,4 @@ class ItemCache:
         self._used = np.append(self._used, np.zeros(wanted - present, bool))
         self._ids += [None] * (wanted - present)
         self._free += range(wanted - 1, present - 1, -1)
+        self._index = IdIndex.of(self._rows, wanted)

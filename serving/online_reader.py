@@ -19,13 +19,14 @@ from feature_repo.slate import Row, Slate
 from serving.companion_cache import CompanionCache, CompanionRow
 from serving.entity_rows import EntityRows, is_valid, stored_row
 from serving.hash_layout import hash_layout
-from serving.item_block import ItemBlock, ItemColumns, Reply, columns_at
+from serving.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
 from serving.item_cache import ItemCache
 from serving.reader import Keys, Missing, Reading, item_views
-from serving.redis_link import RedisLink
+from serving.redis_link import RedisLink, seen
 
 EventTimes = dict[str, NDArray[np.int64]]
 COMPANION_ROWS = 20_000  # of about 4 kB
+PIECE = 100  # items
 
 
 class OnlineReader:
@@ -52,13 +53,13 @@ class OnlineReader:
         try:
             block = await self._read_items(keys.item_ids, link)
         except BaseException:
-            entities.add_done_callback(lambda each: each.cancelled() or each.exception())  # nobody asks for it now
+            entities.add_done_callback(seen)
             raise
+        items, missing = columns_at(block, self.columns, keys.scored_us)
         replies = await entities
         event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
         user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
         session = self._session.row(sessions[0], replies[-1], keys.scored_us, event_us) if sessions else Row()
-        items, missing = columns_at(block, self.columns, keys.scored_us)
         companions = await self._read_companions(session.get("cart_items", ()), keys.scored_us, link, event_us)
         slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions)
         return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
@@ -70,13 +71,22 @@ class OnlineReader:
     async def _read_items(self, ids: Sequence[str], link: RedisLink) -> ItemBlock:
         plan = self.cache.plan(ids)
         try:
-            replies = (
-                await link.call(self.item_layout.commands(plan.missing), len(plan.missing)) if plan.missing else []
-            )
+            fresh = await self._decoded(plan.missing, link) if plan.missing else None
         except BaseException:
             self.cache.abandon(plan)
             raise
-        return self.cache.complete(plan, replies)
+        return self.cache.complete(plan, fresh)
+
+    async def _decoded(self, ids: Sequence[str], link: RedisLink) -> ItemBlock:
+        """In pieces: while one is decoded, Redis works on the next."""
+        pieces = [ids[start : start + PIECE] for start in range(0, len(ids), PIECE)]
+        calls = [link.call(self.item_layout.commands(piece), len(piece)) for piece in pieces]
+        try:
+            return ItemBlock.joined([decode_items(await call, self.columns) for call in calls])
+        except BaseException:
+            for call in calls:
+                call.add_done_callback(seen)
+            raise
 
     async def _read_companions(
         self, cart: Sequence[str], scored_us: int, link: RedisLink, event_us: EventTimes

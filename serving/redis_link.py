@@ -83,6 +83,12 @@ class RedisLink(asyncio.Protocol):
         self._waiting.clear()
 
 
+def seen(call: asyncio.Future[list[Any]]) -> None:
+    """Done callback of a call that nobody waits for any longer: its failure is no news."""
+    if not call.cancelled():
+        call.exception()
+
+
 def _settle(future: asyncio.Future[list[Any]], replies: list[Any]) -> None:
     refusal = next((reply for reply in replies if isinstance(reply, hiredis.ReplyError)), None)
     if refusal is None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.schema import Column, DType, View
-from serving.item_block import ItemColumns, columns_at
+from serving.item_block import ItemColumns, columns_at, decode_items
 from serving.item_cache import ENTRY_BYTES, ItemCache
 from tests.small_log import at
 
@@ -30,6 +30,12 @@ def row(price: float, event_us: int = 5 * DAY_US) -> list[bytes | None]:
 NO_ROW = [None] * 4
 
 
+def decoded(replies):
+    """As the reader hands them to the cache: None for no replies at all."""
+    found = list(replies)
+    return decode_items(found, COLUMNS) if found else None
+
+
 class Store:
     """Redis for one cache: rows by id, and how many were asked for."""
 
@@ -42,7 +48,7 @@ class Store:
     def read(self, *ids: str) -> list[float]:
         plan = self.cache.plan(ids)
         self.asked += plan.missing
-        block = self.cache.complete(plan, [self.rows.get(each, NO_ROW) for each in plan.missing])
+        block = self.cache.complete(plan, decoded(self.rows.get(each, NO_ROW) for each in plan.missing))
         columns, _ = columns_at(block, COLUMNS, 5 * DAY_US)
         assert columns["brand"].tolist() == [None if np.isnan(p) else f"b{p:g}" for p in columns["price"].tolist()]
         np.testing.assert_array_equal(columns["price"], columns["seen_us"])
@@ -80,7 +86,7 @@ def test_a_fill_whose_item_changed_on_the_way_is_not_kept():
     plan = store.cache.plan(["a", "b"])
     old = [store.rows["a"], store.rows["b"]]
     store.write("a", 9)
-    store.cache.complete(plan, old)
+    store.cache.complete(plan, decoded(old))
     assert store.read("a", "b") == [9, 2]
     assert store.asked == ["a"]
 
@@ -89,7 +95,7 @@ def test_a_fill_on_the_way_when_everything_was_dropped_is_not_kept():
     store = Store(a=1)
     plan = store.cache.plan(["a"])
     store.cache.clear()
-    store.cache.complete(plan, [store.rows["a"]])
+    store.cache.complete(plan, decoded([store.rows["a"]]))
     assert len(store.cache) == 0
 
 
@@ -132,7 +138,7 @@ def test_what_is_used_stays_and_what_is_not_goes():
 
 def test_a_row_is_valid_from_its_timestamp_to_its_ttl_both_inclusive():
     store = Store(a=1)
-    block = store.cache.complete(store.cache.plan(["a"]), [row(1, 5 * DAY_US)])
+    block = store.cache.complete(store.cache.plan(["a"]), decoded([row(1, 5 * DAY_US)]))
     found = [columns_at(block, COLUMNS, 5 * DAY_US + shift)[1] for shift in (-1, 0, DAY_US, DAY_US + 1)]
     assert found == [1, 0, 0, 1]
 
@@ -154,7 +160,8 @@ def test_whatever_happens_a_read_gives_what_redis_holds(data, capacity):
             plan = store.cache.plan(ids)
             open_plans.append((plan, [store.rows.get(each, NO_ROW) for each in plan.missing]))
         elif open_plans and step == "answer":
-            store.cache.complete(*open_plans.pop(data.draw(st.integers(0, len(open_plans) - 1))))
+            plan, replies = open_plans.pop(data.draw(st.integers(0, len(open_plans) - 1)))
+            store.cache.complete(plan, decoded(replies))
         elif open_plans and step == "abandon":
             store.cache.abandon(open_plans.pop()[0])
         expected = [
