@@ -287,3 +287,17 @@ def test_a_model_that_is_registered_later_is_served_without_a_restart(tmp_path, 
         assert body["model"]["kind"] == "baseline"
         assert body["degraded"]  # there is no Redis at all
         assert client.get("/model").json()["baseline"] is True
+
+
+@pytest.mark.parametrize("sent", ["0", "-5", "1.5", "soon", "", "60001", "9" * 400, "١٢"])
+def test_a_deadline_that_is_no_number_of_milliseconds_is_refused_by_name(client, sent):
+    answer = client.post("/score", json=ASKED, headers={"X-Deadline-Ms": sent.encode()})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"][0]["loc"] == ["header", "x-deadline-ms"]
+
+
+@pytest.mark.parametrize("sent", ["1500", "60000"])
+def test_a_deadline_in_milliseconds_is_taken(client, sent):
+    answer = client.post("/score", json=ASKED, headers={"X-Deadline-Ms": sent})
+    assert answer.status_code == 200
+    assert not answer.json()["degraded"]

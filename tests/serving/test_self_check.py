@@ -125,6 +125,39 @@ def test_only_a_share_is_compared():
     assert (fast.calls, slow.calls) == (50, 0)
 
 
+def test_a_comparison_is_followed_by_a_rest():
+    fast, slow = FastRoad(reading()), Road(reading())
+
+    async def use():
+        reader = checked(fast, slow, share=1.0)
+        for _ in range(20):
+            await reader.read(KEYS, 1.0)
+            await asyncio.gather(*reader._comparing)
+            reader._rest_until += 60  # however short the comparison was
+
+    asyncio.run(use())
+    assert (fast.calls, slow.calls) == (20, 1)
+
+
+def test_of_a_long_list_some_candidates_are_compared_each_with_its_own_values():
+    ids = [f"i{k}" for k in range(200)]
+    keys = Keys("u", "s", ids, us(NOW))
+    whole = unread(keys, DECLARATION)
+    numbers = np.arange(200)
+    items = {**whole.slate.items, "price": numbers.astype(np.float32)}
+    times = {"item_attributes": numbers, "user_windows": np.array([7]), "item_companions": numbers}
+    whole = replace(whole, slate=replace(whole.slate, items=items), event_us=times)
+    some, part = self_check.some_of(keys, whole, {"item_attributes"})
+    places = [int(each[1:]) for each in some.item_ids]
+    assert len(places) == self_check.MOST_ITEMS == len(set(places))
+    assert part.slate.item_ids == some.item_ids
+    assert part.slate.items["price"].tolist() == places
+    assert part.event_us["item_attributes"].tolist() == places
+    assert part.event_us["user_windows"].tolist() == [7]
+    assert len(part.event_us["item_companions"]) == 200
+    assert self_check.some_of(KEYS, whole, set())[0] is KEYS
+
+
 def test_both_roads_to_a_real_store_agree(settings):
     online = BlockingOnlineReader(endpoint(settings), DECLARATION, settings.dataset)
     feast = FeastReader(open_store(settings, offline=False), DECLARATION)

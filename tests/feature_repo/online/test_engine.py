@@ -205,6 +205,38 @@ def test_chunks_hold_at_most_so_many_rows_and_bytes(monkeypatch: pytest.MonkeyPa
     assert sizes == [10, 10, 5, 2, 2, 1]
 
 
+def test_a_rate_is_kept_by_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        slept.append(seconds)
+
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now)
+    monkeypatch.setattr(engine.time, "sleep", sleep)
+    batches = [pa.record_batch({"x": list(range(1_000))})] * 3
+    pieces = list(engine.paced(iter(batches), rows_per_second=1_000))
+    assert pa.Table.from_batches(pieces).equals(pa.Table.from_batches(batches))
+    assert {piece.num_rows for piece in pieces} == {1_000 // engine.PIECES_PER_SECOND}
+    assert now == pytest.approx(3.0 - 1 / engine.PIECES_PER_SECOND)  # the last piece is not waited for
+    now += 10  # a stall is not made up for by a burst
+    slept.clear()
+    list(engine.paced(iter(batches[:1]), rows_per_second=1_000))
+    assert sum(slept) > 0.9
+
+
+def test_a_limited_rate_writes_every_row(config: dict[str, Any], client: redis.Redis, tmp_path: Path) -> None:
+    config["batch_engine"] = {"type": BULK, "rows_per_second": 2_000}
+    store = FeatureStore(config=RepoConfig(**config))
+    write_prices(tmp_path / "p.parquet", [(f"i{k}", KNOWN, KNOWN, float(k)) for k in range(300)])
+    register(store, tmp_path / "p.parquet")
+    store.materialize(KNOWN - DAY, KNOWN + DAY)
+    (run,) = runs(client)
+    assert (run.rows, run.written) == (300, 300)
+
+
 # ------------------------------------------------------------------------------------- interruption
 
 
