@@ -96,14 +96,19 @@ def is_ok(status: int, body: bytes) -> bool:
 
 
 def closed_loop(
-    url: str, requests: Sequence[bytes], count: int, connections: int = 1, expected: Expected = is_ok
+    url: str,
+    requests: Sequence[bytes],
+    count: int,
+    connections: int = 1,
+    expected: Expected = is_ok,
+    first: int = 0,
 ) -> Load:
-    """``count`` requests, all in turn."""
-    numbers = itertools.count()
+    """``count`` requests in turn, from the ``first``."""
+    numbers = itertools.count(first)
 
     def next_due() -> tuple[int, float] | None:
         k = next(numbers)
-        return (k, time.perf_counter()) if k < count else None
+        return (k, time.perf_counter()) if k < first + count else None
 
     return _run(url, requests, connections, next_due, expected)
 

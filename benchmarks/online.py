@@ -41,7 +41,7 @@ from serving.online_reader import OnlineReader
 from serving.reader import item_views
 
 CANDIDATES = (1, 100, 500)
-BODIES = 200
+BODIES = 500
 WARM_UP = 30
 MATERIALIZE_ROWS_PER_S = 5_000
 NICE = 19
@@ -55,29 +55,29 @@ PER_ROUND = {"ours": 50, "uncached": 25, "naive": 8, "floor": 50, "feast_serve":
 
 @contextlib.contextmanager
 def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProcess]]:
-    yaml = settings.data_dir / settings.dataset / "feature_store.yaml"
-    redis_url = redis_server.endpoint(settings)
     shared = environment(settings, RERANK_WORKERS=str(workers))
-    feast = str(Path(sys.executable).with_name("feast"))
-    commands: dict[str, tuple[list[str], dict[str, str]]] = {
-        "ours": (["-m", "serving"], shared),
-        "uncached": (["-m", "serving"], shared | {"RERANK_ITEM_CACHE_MB": "0"}),
-        "naive": (["-m", "benchmarks.online_servers", "naive", "--workers", str(workers)], shared),
-        "floor": (["-m", "benchmarks.online_servers", "floor", "--workers", str(workers)], shared),
+    redis = redis_server.endpoint(settings)
+    feast = [str(Path(sys.executable).with_name("feast"))]
+    feast += ["-f", str(settings.data_dir / settings.dataset / "feature_store.yaml"), "-c", "feature_repo", "serve"]
+    theirs = ["--workers", str(workers)]
+    commands: dict[str, tuple[list[str], dict[str, str], str]] = {  # and where it says that it is ready
+        "ours": (["-m", "serving"], shared, "/readyz"),
+        "uncached": (["-m", "serving"], shared | {"RERANK_ITEM_CACHE_MB": "0"}, "/readyz"),
+        "naive": (["-m", "benchmarks.online_servers", "naive", *theirs], shared, "/healthz"),
+        "floor": (["-m", "benchmarks.online_servers", "floor", *theirs], shared, "/healthz"),
         "feast_serve": (
-            [feast, "-f", str(yaml), "-c", "feature_repo", "serve", "--no-access-log", "--workers", str(workers)],
-            {"RERANK_REDIS_URL": f"redis://{redis_url.host}:{redis_url.port}/{redis_url.db}"},
+            [*feast, "--no-access-log", *theirs],
+            {"RERANK_REDIS_URL": f"redis://{redis.host}:{redis.port}/{redis.db}"},
+            "/health",
         ),
     }
     running: dict[str, ServerProcess] = {}
     try:
-        for name, (command, variables) in commands.items():
+        for name, (command, variables, ready) in commands.items():
             port = free_port()
-            if name != "ours" and name != "uncached":
-                command = [*command, "--port", str(port)]
-            running[name] = ServerProcess.start(command, variables | {"RERANK_PORT": str(port)}, port)
-            path = "/readyz" if "serving" in command else "/health" if name == "feast_serve" else "/healthz"
-            wait_until(running[name].url + path, lambda status, _: status == 200, running[name].process)
+            where = [] if "serving" in command else ["--port", str(port)]
+            running[name] = ServerProcess.start([*command, *where], variables | {"RERANK_PORT": str(port)}, port)
+            wait_until(running[name].url + ready, lambda status, _: status == 200, running[name].process)
             print(f"  {name} is up", flush=True)
         for name in ("ours", "uncached"):
             url = running[name].url
@@ -116,9 +116,9 @@ def one_connection(running: dict[str, ServerProcess], candidates: int, rounds: i
         closed_loop(url, requests, WARM_UP)
     seconds: dict[str, list[Any]] = {name: [] for name in asked}
     stages = _stages(running["ours"])
-    for _ in range(rounds):
+    for k in range(rounds):
         for name, (url, requests) in asked.items():
-            load = closed_loop(url, requests, PER_ROUND[name])
+            load = closed_loop(url, requests, PER_ROUND[name], first=k * PER_ROUND[name])
             _must_be_right(name, load)
             seconds[name].append(load)
     found: dict[str, Any] = {}
