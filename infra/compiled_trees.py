@@ -59,6 +59,9 @@ class CompiledRanker:
             return self.original.score(matrix)
         return self.native.score(matrix)
 
+    def contributions(self, matrix: Floats) -> Doubles:
+        return self.original.contributions(matrix)
+
     def save(self, folder: Path) -> None:
         self.original.save(folder)
 

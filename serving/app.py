@@ -18,11 +18,12 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
+from serving.explain import explain
 from serving.metrics import CountRequests, Metrics
 from serving.newest_score import NewestScore
 from serving.readiness import PATIENCE_S, hanging, readiness
-from serving.requests import MOST_BYTES, parse
-from serving.responses import ErrorAnswer, Health, ModelCard, ModelFeature, Readiness, ScoreAnswer
+from serving.requests import MOST_BYTES, parse, parse_explain
+from serving.responses import ErrorAnswer, ExplainAnswer, Health, ModelCard, ModelFeature, Readiness, ScoreAnswer
 from serving.scorer import Scorer
 from serving.service import Service
 
@@ -74,6 +75,7 @@ def create_app(
     app.add_middleware(CountRequests, metrics=metrics)
     errors.install(app)
     _add_score(app, settings, service, metrics)
+    _add_explain(app, settings, service)
     _add_state(app, settings, service, metrics)
 
     def document() -> dict[str, Any]:
@@ -108,6 +110,30 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         return Response(await answer(service.scorer(), body, deadline), media_type=JSON)
+
+
+def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
+    one_at_a_time = anyio.CapacityLimiter(1)  # it takes seconds of a core for the longest lists
+
+    @app.post(
+        "/explain",
+        responses={
+            200: {"model": ExplainAnswer},
+            409: {"model": ErrorAnswer, "description": "A baseline"},
+            **_SCORE_ERRORS,
+        },
+        response_class=Response,
+        openapi_extra={"requestBody": openapi.EXPLAIN_BODY, "parameters": [openapi.DEADLINE_HEADER]},
+    )
+    async def explained(request: Request) -> Response:
+        """What each feature adds to each score, and why one of a pair of items stands above the other."""
+        try:
+            asked, pair = parse_explain(await json_body(request, MOST_BYTES))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        async with one_at_a_time:
+            deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
+            return Response(orjson.dumps(await explain(service.scorer(), asked, pair, deadline)), media_type=JSON)
 
 
 def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:

@@ -4,6 +4,7 @@
     ├── InvalidRequest    422  the body is not JSON, not of the documented form, or names what is unknown
     ├── BodyTooLarge      413
     ├── WrongContentType  415
+    ├── NotExplainable    409  the model in service is a baseline
     └── NotReady          503  no model, or one that this scorer must refuse
 
 What is wrong is named by its place; what was sent is never echoed, since it may not even be valid JSON.
@@ -61,6 +62,10 @@ class WrongContentType(ServingError):
     """Not application/json."""
 
 
+class NotExplainable(ServingError):
+    """The model in service is a baseline, whose scores are no sums."""
+
+
 class NotReady(ServingError):
     """No model, or one that this scorer must refuse."""
 
@@ -72,6 +77,7 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
     InvalidRequest: (422, "invalid_request"),
     BodyTooLarge: (413, "body_too_large"),
     WrongContentType: (415, "wrong_content_type"),
+    NotExplainable: (409, "not_explainable"),
     NotReady: (503, "not_ready"),
 }
 

@@ -58,3 +58,11 @@ class ScoreRequest(_Body):
     items: Annotated[list[Candidate], Field(min_length=1, max_length=MOST_ITEMS)] = Field(
         description="The candidates, each once, in the order the caller has: their place is the input position."
     )
+
+
+class ExplainRequest(ScoreRequest):
+    """The same, to be explained."""
+
+    pair: tuple[Text, Text] | None = Field(
+        None, description="Two of the items: why does one stand above the other? Left out or null: no pair."
+    )

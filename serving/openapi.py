@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with the body of /score and the names that the model in service knows."""
+"""The OpenAPI document: FastAPI's, with the bodies of requests and the names that the model in service knows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from fastapi.openapi.utils import get_openapi
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
 from serving.body import DEADLINE, LONGEST_DEADLINE_MS
-from serving.form import ScoreRequest
+from serving.form import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"
-SCORE_BODY = {
-    "required": True,
-    "content": {"application/json": {"schema": {"$ref": _REF.format(model="ScoreRequest")}}},
-}
+
+
+def _body(model: str) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": {"$ref": _REF.format(model=model)}}}}
+
+
+SCORE_BODY, EXPLAIN_BODY = _body("ScoreRequest"), _body("ExplainRequest")
 DEADLINE_HEADER = {
     "name": DEADLINE,
     "in": "header",
@@ -29,12 +32,13 @@ DEADLINE_HEADER = {
 def document(app: FastAPI, declaration: Declaration | None) -> dict[str, Any]:
     """``declaration``: of the model in service; None leaves the names open."""
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    body = ScoreRequest.model_json_schema(ref_template=_REF)
-    parts = body.pop("$defs")
-    if declaration is not None:
-        _name_features(parts["Candidate"]["properties"]["features"], declaration)
-        _name_context(body["properties"]["context"], declaration)
-    found["components"]["schemas"] |= {**parts, "ScoreRequest": body}
+    for form in (ScoreRequest, ExplainRequest):
+        body = form.model_json_schema(ref_template=_REF)
+        parts = body.pop("$defs")
+        if declaration is not None:
+            _name_features(parts["Candidate"]["properties"]["features"], declaration)
+            _name_context(body["properties"]["context"], declaration)
+        found["components"]["schemas"] |= {**parts, form.__name__: body}
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from serving.errors import InvalidRequest, Place, Problem
 MOST_BYTES = 4 * 1024 * 1024
 NUL = b"\\u0000"  # the only way in which JSON can say it
 
+Form = TypeVar("Form", bound=form.ScoreRequest)
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=form.LONGEST_TEXT)]
 Value = Annotated[float, msgspec.Meta(ge=-form.LARGEST_FLOAT32, le=form.LARGEST_FLOAT32)]
 
@@ -62,6 +63,26 @@ def parse(content: bytes) -> ScoreRequest:
         body = _judged(content) if NUL in content else _decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         body = _judged(content)
+    return _request(body)
+
+
+def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]:
+    """The request and the pair. Raises InvalidRequest."""
+    found = _validated(form.ExplainRequest, content)
+    request = _request(_body(found))
+    problems = [
+        Problem(("pair", i), "not among the items")
+        for i, each in enumerate(found.pair or ())
+        if each not in request.item_ids
+    ]
+    if found.pair is not None and found.pair[0] == found.pair[1]:
+        problems.append(Problem(("pair",), "twice the same item"))
+    if problems:
+        raise InvalidRequest(problems)
+    return request, found.pair
+
+
+def _request(body: Body) -> ScoreRequest:
     ids = [candidate.item_id for candidate in body.items]
     if len(set(ids)) < len(ids):
         raise InvalidRequest(list(_repeated(ids)))
@@ -70,11 +91,18 @@ def parse(content: bytes) -> ScoreRequest:
 
 
 def _judged(content: bytes) -> Body:
+    return _body(_validated(form.ScoreRequest, content))
+
+
+def _validated(wanted: type[Form], content: bytes) -> Form:
     try:
-        found = form.ScoreRequest.model_validate_json(content)
+        return wanted.model_validate_json(content)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidRequest([Problem(each["loc"], each["msg"]) for each in wrong]) from None
+
+
+def _body(found: form.ScoreRequest) -> Body:
     items = [Candidate(each.item_id, each.features) for each in found.items]
     return Body(items, found.user_id, found.session_id, found.context)
 

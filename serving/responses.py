@@ -45,6 +45,54 @@ class ScoreAnswer:
     missing: Missing
 
 
+class ExplainedItem(TypedDict):
+    """``contributions``: feature -> what it adds to the score; with ``base_score`` they sum to it. ``by_source``: the
+    same, summed by feature view, ``derived`` and ``request``. ``values``: what was scored; null is unknown."""
+
+    item_id: str
+    score: float
+    by_source: dict[str, float]
+    contributions: dict[str, float]
+    values: dict[str, float]
+
+
+class Reason(TypedDict):
+    """What one feature does to the distance of a pair: both values and the difference of their contributions."""
+
+    feature: str
+    source: str
+    description: str
+    unit: str
+    above: float
+    below: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class ExplainedPair:
+    """``difference``: of the two scores; the reasons' differences sum to it, the largest come first."""
+
+    above: str
+    below: str
+    difference: float
+    text: str
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True)
+class ExplainAnswer:
+    """The list in its order, and what each score is made of. ``base_score``: what every score begins with."""
+
+    request_id: str
+    scored_at: str
+    model: ModelName
+    base_score: float
+    items: list[ExplainedItem]
+    pair: ExplainedPair | None
+    degraded: bool
+    missing: Missing
+
+
 @dataclass(frozen=True)
 class Health:
     """The process answers."""

@@ -19,7 +19,7 @@ from feature_repo.slate import Floats, Slate
 from infra.clock import Clock
 from infra.model_store import LoadedModel
 from serving.metrics import Metrics
-from serving.reader import Keys, Reading, StoreAway, unread
+from serving.reader import Keys, Missing, Reading, StoreAway, unread
 from serving.requests import ScoreRequest, refuse_unknown_names
 from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 
@@ -31,6 +31,17 @@ class TimedReader(Protocol):
     async def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``."""
         ...
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one request's candidates are scored by: (n, f) ``matrix``. ``degraded``: without the feature store."""
+
+    now: datetime
+    scored_us: int
+    matrix: Floats
+    missing: Missing
+    degraded: bool
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,22 @@ class Scorer:
 
     async def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
         """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
+        found = await self.inputs(request, deadline)
+        with self.metrics.stage("score"):
+            items = ranked(request.item_ids, self.model.ranker.score(found.matrix))
+        self.metrics.slate(len(items), found.missing, found.degraded)
+        self.scored(found.scored_us)
+        return ScoreAnswer(
+            request_id=uuid.uuid4().hex,
+            scored_at=instant_text(found.now),
+            model=self.model_name,
+            items=items,
+            degraded=found.degraded,
+            missing=found.missing,
+        )
+
+    async def inputs(self, request: ScoreRequest, deadline: float) -> Inputs:
+        """Everything but the score. Raises InvalidRequest for names that the model does not know."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
         now = self.clock.now()
         keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now))
@@ -56,18 +83,11 @@ class Scorer:
             matrix = feature_matrix(slate, self.declaration)
             if request.sent:
                 override(matrix, request.sent, self.model.contract.feature_names)
-        with self.metrics.stage("score"):
-            items = ranked(keys.item_ids, self.model.ranker.score(matrix))
-        self.metrics.slate(len(items), reading.missing, degraded)
-        self.scored(keys.scored_us)
-        return ScoreAnswer(
-            request_id=uuid.uuid4().hex,
-            scored_at=instant_text(now),
-            model=ModelName(self.model.name, self.model.version, self.model.kind),
-            items=items,
-            degraded=degraded,
-            missing=reading.missing,
-        )
+        return Inputs(now, keys.scored_us, matrix, reading.missing, degraded)
+
+    @cached_property
+    def model_name(self) -> ModelName:
+        return ModelName(self.model.name, self.model.version, self.model.kind)
 
     @cached_property
     def _feature_names(self) -> frozenset[str]:
