@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Float32, String
 
-from benchmarks.join_data import TTL_DAYS, VIEWS, BenchView, entity_path
+from benchmarks.join_data import VIEWS, BenchView, entity_path, ttl_days
 from feature_repo.duck import open_database
 
 Join = Callable[[], pa.Table]
@@ -50,7 +50,7 @@ def chained_sql(folder: Path, memory_limit: str) -> Join:
         f"ON e.{view.key} = {view.name}.{view.key} AND e.bound >= {view.name}.version"
         for view in VIEWS
     )
-    features = ", ".join(_unless_expired(view) for view in VIEWS)
+    features = ", ".join(_unless_expired(view, ttl_days(folder)) for view in VIEWS)
     return _sql(
         folder,
         memory_limit,
@@ -72,7 +72,7 @@ def deduplicated_sql(folder: Path, memory_limit: str) -> Join:
         ) {view.name} ON e.{view.key} = {view.name}.{view.key} AND e.event_timestamp >= {view.name}.event_timestamp"""
         for view in VIEWS
     )
-    features = ", ".join(_unless_expired(view) for view in VIEWS)
+    features = ", ".join(_unless_expired(view, ttl_days(folder)) for view in VIEWS)
     return _sql(
         folder,
         memory_limit,
@@ -104,7 +104,11 @@ def polars_asof(folder: Path, memory_limit: str) -> Join:
         for view in VIEWS:
             source = pl.read_parquet(view.path(folder)).drop("created_timestamp").sort("event_timestamp")
             rows = rows.join_asof(
-                source, on="event_timestamp", by=view.key, tolerance=timedelta(days=TTL_DAYS), check_sortedness=False
+                source,
+                on="event_timestamp",
+                by=view.key,
+                tolerance=timedelta(days=ttl_days(folder)),
+                check_sortedness=False,
             )
         return rows.sort("number").drop("number").to_arrow()
 
@@ -125,8 +129,8 @@ def references(views: tuple[BenchView, ...]) -> list[str]:
     return [f"{view.name}:{name}" for view in views for name in view.columns]
 
 
-def _unless_expired(view: BenchView) -> str:
-    valid = f"{view.name}.event_timestamp + INTERVAL {TTL_DAYS} DAY >= e.event_timestamp"
+def _unless_expired(view: BenchView, days: int) -> str:
+    valid = f"{view.name}.event_timestamp + INTERVAL {days} DAY >= e.event_timestamp"
     return ", ".join(f"CASE WHEN {valid} THEN {view.name}.{name} END AS {name}" for name in view.columns)
 
 
@@ -174,7 +178,7 @@ def _feature_view(view: BenchView, entity: Entity, folder: Path) -> FeatureView:
     return FeatureView(
         name=view.name,
         entities=[entity],
-        ttl=timedelta(days=TTL_DAYS),
+        ttl=timedelta(days=ttl_days(folder)),
         schema=[Field(name=view.key, dtype=String), *(Field(name=name, dtype=Float32) for name in view.columns)],
         source=FileSource(
             name=f"{view.name}_parquet",

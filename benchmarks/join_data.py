@@ -1,7 +1,8 @@
 """A seeded shop for the join: three views of 28 features, and entity rows of many moments.
 
 Every key has a row a day for a month, three in ten missing, and one key in twenty none after the tenth day, so
-that the ttl of two weeks expires it; one row in a hundred is corrected: the same event time, created later.
+that a ttl of two weeks expires it; one row in a hundred is corrected: the same event time, created later. The ttl is
+the caller's choice: Feast's own join pairs every entity row with all rows of its key within it before it chooses one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 DAYS = 30
-TTL_DAYS = 14
+TTL_DAYS = 60  # longer than the history, as attributes have it
 FIRST_DAY = "2024-01-01 00:00:00+00"
 
 
@@ -47,9 +48,16 @@ def entity_path(folder: Path) -> Path:
     return folder / "entity_rows.parquet"
 
 
-def write_data(folder: Path, rows: int, views: tuple[BenchView, ...] = VIEWS) -> dict[str, int]:
+def ttl_days(folder: Path) -> int:
+    return int((folder / "ttl_days").read_text())
+
+
+def write_data(
+    folder: Path, rows: int, views: tuple[BenchView, ...] = VIEWS, ttl_days: int = TTL_DAYS
+) -> dict[str, int]:
     """Write the views' files and ``entity_rows.parquet``; returns the number of rows of each view."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ttl_days").write_text(str(ttl_days))
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SELECT setseed(0.5)")
     counts = {}

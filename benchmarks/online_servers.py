@@ -69,7 +69,9 @@ def naive_app(settings: Settings) -> FastAPI:
     def score(asked: Asked) -> Answer:
         ids = [item.item_id for item in asked.items]
         slate = reader.read(Keys(asked.user_id, asked.session_id, ids, epoch_us(clock.now()))).slate
-        matrix = feature_matrix(with_request(slate, ScoreRequest(ids, context=asked.context), declaration), declaration)
+        matrix = feature_matrix(
+            with_request(slate, ScoreRequest(ids, slate.places, context=asked.context), declaration), declaration
+        )
         scores = model.ranker.score(matrix)
         order = np.argsort(-scores, kind="stable")
         items = [Scored(item_id=ids[i], score=float(scores[i])) for i in order]

@@ -9,7 +9,7 @@ import numpy as np
 
 from feature_repo.derived import derived_columns, derived_features
 from feature_repo.schema import Declaration, DType, Feature, views
-from feature_repo.slate import Floats, Slate
+from feature_repo.slate import Floats, ItemRows, Slate
 
 
 @cache  # asked for at every slate
@@ -30,6 +30,7 @@ class _Columns:
     """Where the features of each kind stand: (column of the matrix, name)."""
 
     items: list[tuple[int, str]]
+    first_items: list[str]  # their names, if they come before all others
     rows: list[tuple[int, str, bool]]  # and whether it is the user's: else the session's
     derived: int  # column of the first
     facts: list[tuple[int, str]]
@@ -41,8 +42,10 @@ def _columns(declaration: Declaration) -> _Columns:
     entity_of = {view.name: view.entity for view in views(declaration)}
     features = list(enumerate(model_features(declaration)))
     stored = [(j, each.name, entity_of[each.source]) for j, each in features if each.source in entity_of]
+    items = [(j, name) for j, name, entity in stored if entity == "item"]
     return _Columns(
-        items=[(j, name) for j, name, entity in stored if entity == "item"],
+        items=items,
+        first_items=[name for _, name in items] if [j for j, _ in items] == list(range(len(items))) else [],
         rows=[(j, name, entity == "user") for j, name, entity in stored if entity != "item"],
         derived=len(stored),
         facts=[(j, each.name) for j, each in features if each.source == "request"],
@@ -57,8 +60,12 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     """
     columns = _columns(declaration)
     by_column = np.empty((columns.width, len(slate)), dtype=np.float32)
-    for j, name in columns.items:
-        by_column[j] = slate.items[name]
+    items = slate.items
+    if isinstance(items, ItemRows) and items.float_names == columns.first_items:
+        by_column[: len(columns.first_items)] = items.floats.T
+    else:
+        for j, name in columns.items:
+            by_column[j] = items[name]
     for j, name, is_users in columns.rows:
         value = (slate.user if is_users else slate.session).get(name)
         by_column[j] = np.nan if value is None else value

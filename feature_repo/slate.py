@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,6 +49,7 @@ class Slate:
     companions: item in the cart -> (companion ids, shares)
     facts:      request fact -> (n,) float32
     context:    name -> value, what the caller says of the request as a whole
+    places:     candidate id -> its place in input order
     """
 
     scored_us: int
@@ -60,18 +60,32 @@ class Slate:
     companions: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     context: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.places:
+            object.__setattr__(self, "places", places(self.item_ids))
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    @cached_property
-    def places(self) -> Mapping[str, int]:
-        """Candidate id -> its place in input order."""
-        return dict(zip(self.item_ids, range(len(self.item_ids)), strict=True))
-
     def places_of(self, ids: Iterable[str]) -> list[int]:
         """Of those ``ids`` that are candidates, in their order."""
         return [place for each in ids if (place := self.places.get(each)) is not None]
+
+
+class ItemRows(dict[str, npt.NDArray[Any]]):
+    """Column -> (n,), of which the float columns ``float_names`` stand side by side in ``floats`` (n, f)."""
+
+    def __init__(self, float_names: Sequence[str], floats: Floats) -> None:
+        super().__init__()
+        self.float_names = float_names
+        self.floats = floats
+
+
+def places(item_ids: Sequence[str]) -> dict[str, int]:
+    """Id -> its place."""
+    return dict(zip(item_ids, range(len(item_ids)), strict=True))
 
 
 def floats(values: Sequence[float | None]) -> Floats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from feature_repo.online import decoding
 from feature_repo.schema import DType, View
+from feature_repo.slate import ItemRows
 
 MICROSECOND = timedelta(microseconds=1)
 Reply = Sequence[bytes | None]
@@ -79,7 +80,7 @@ class ItemBlock:
 
     def take(self, rows: NDArray[np.int64]) -> ItemBlock:
         """A copy of some rows, in the order of ``rows``."""
-        return ItemBlock(*(np.take(array, rows, axis=0) for array in self.arrays))
+        return ItemBlock(*[array.take(rows, axis=0) for array in self.arrays])
 
     def put(self, rows: NDArray[np.int64], block: ItemBlock) -> None:
         """Overwrite ``rows`` by those of ``block``, in its order."""
@@ -105,7 +106,10 @@ class ItemBlock:
 
 
 def decode_items(replies: Sequence[Reply], columns: ItemColumns) -> ItemBlock:
-    """``replies``: (n, views + columns), as :class:`serving.hash_layout.HashLayout` asks for them."""
+    """``replies``: (n, views + columns), as :class:`serving.hash_layout.HashLayout` asks for them.
+
+    Where a view has no row, its columns are null, whatever a half-written hash may hold.
+    """
     block, stamps = columns.empty(len(replies)), len(columns.views)
     by_field = list(zip(*replies, strict=True))
     for j in range(stamps):
@@ -113,25 +117,32 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns) -> ItemBlock:
     dtypes = {column.name: column.dtype for view in columns.views for column in view.columns}
     for field, (name, (kind, place)) in zip(by_field[stamps:], columns.kinds.items(), strict=True):
         getattr(block, kind)[:, place] = decoding.array(field, dtypes[name])
+    _erase(block, columns, block.event_us == 0)
     return block
 
 
-def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[dict[str, NDArray[Any]], int]:
+def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[ItemRows, int]:
     """Column -> (n,) values as known at ``scored_us``, and how many items have no valid row in any view.
 
     A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
     in ``block``, of which the columns are parts.
     """
     age_us = scored_us - block.event_us  # (n, views)
-    valid = (block.event_us > 0) & (age_us >= 0) & (age_us <= columns.ttl_us)
-    missing = 0
-    if not valid.all():
-        missing = int(len(block) - valid.any(axis=1).sum())
-        for j, spans in enumerate(columns.spans):
-            lacking = np.flatnonzero(~valid[:, j])
-            for kind, span in spans.items():
-                getattr(block, kind)[lacking, span] = None if kind == "objects" else np.nan
-    found: dict[str, NDArray[Any]] = {}
+    present = block.event_us > 0
+    invalid = present & ((age_us < 0) | (age_us > columns.ttl_us))
+    if invalid.any():
+        _erase(block, columns, invalid)
+        present &= ~invalid
+    found = ItemRows(columns.names["floats"], block.floats)
     for kind, names in columns.names.items():
         found.update(zip(names, getattr(block, kind).T, strict=True))
-    return found, missing
+    return found, len(block) - int(np.count_nonzero(present.any(axis=1)))
+
+
+def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:
+    """Make null what is in the views of the items ``where`` (n, views)."""
+    for j, spans in enumerate(columns.spans):
+        rows = np.flatnonzero(where[:, j])
+        if len(rows):
+            for kind, span in spans.items():
+                getattr(block, kind)[rows, span] = None if kind == "objects" else np.nan

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,6 +18,19 @@ Stage = Literal["parse", "read", "derive", "score", "write"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
+
+
+class _Timed:
+    __slots__ = ("_histogram", "_started")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._histogram.observe(time.perf_counter() - self._started)
 
 
 class Metrics:
@@ -51,6 +62,8 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        for kind in ("item", "user", "session"):
+            self._missing.labels(kind)  # shown from the start
         self._degraded = Counter("rerank_degraded", "Slates scored without the feature store", registry=self._registry)
         self._requests = Counter(
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
@@ -71,21 +84,17 @@ class Metrics:
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")
 
-    @contextmanager
-    def stage(self, name: Stage) -> Iterator[None]:
-        """Time one stage, also when it fails."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stage[name].observe(time.perf_counter() - started)
+    def stage(self, name: Stage) -> _Timed:
+        """Times one stage, also when it fails."""
+        return _Timed(self._stage[name])
 
     def slate(self, candidates: int, missing: Missing, degraded: bool) -> None:
         self._candidates.observe(candidates)
-        self._missing.labels("item").inc(missing.items)
-        self._missing.labels("user").inc(missing.user)
-        self._missing.labels("session").inc(missing.session)
-        self._degraded.inc(degraded)
+        for kind, count in (("item", missing.items), ("user", missing.user), ("session", missing.session)):
+            if count:
+                self._missing.labels(kind).inc(count)
+        if degraded:
+            self._degraded.inc()
 
     def compared(self, differences: int) -> None:
         self._compared.labels("different" if differences else "equal").inc()

@@ -61,7 +61,7 @@ class OnlineReader:
         user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
         session = self._session.row(sessions[0], replies[-1], keys.scored_us, event_us) if sessions else Row()
         companions = await self._read_companions(session.get("cart_items", ()), keys.scored_us, link, event_us)
-        slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions)
+        slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions, places=keys.places)
         return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
 
     async def fill(self, ids: Sequence[str], link: RedisLink) -> None:

@@ -34,12 +34,16 @@ class WrongStore(StoreAway):
 
 @dataclass(frozen=True)
 class Keys:
-    """Whom and what to read, and the moment it is read for. None is a user or session that is not known."""
+    """Whom and what to read, and the moment it is read for. None is a user or session that is not known.
+
+    ``places``: id -> its place in ``item_ids``, where somebody has that already.
+    """
 
     user_id: str | None
     session_id: str | None
     item_ids: Sequence[str]
     scored_us: int
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

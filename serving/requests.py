@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from pydantic import ValidationError
 
+from feature_repo.slate import places
 from serving import form
 from serving.errors import InvalidRequest, Place, Problem
 
@@ -44,10 +45,12 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class ScoreRequest:
     """A list to be put in order for one user, in one session. None is unknown.
 
-    item_ids: each once, in the caller's order; sent: (place in it, what the caller says of that item by name).
+    item_ids: each once, in the caller's order; places: id -> its place in it; sent: (place, what the caller says of
+    that item by name).
     """
 
     item_ids: list[str]
+    places: Mapping[str, int]
     sent: Sequence[tuple[int, Mapping[str, float | None]]] = field(default_factory=list)
     user_id: str | None = None
     session_id: str | None = None
@@ -84,10 +87,11 @@ def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]
 
 def _request(body: Body) -> ScoreRequest:
     ids = [candidate.item_id for candidate in body.items]
-    if len(set(ids)) < len(ids):
+    known = places(ids)
+    if len(known) < len(ids):
         raise InvalidRequest(list(_repeated(ids)))
     sent = [(i, candidate.features) for i, candidate in enumerate(body.items) if candidate.features]
-    return ScoreRequest(ids, sent, body.user_id, body.session_id, body.context)
+    return ScoreRequest(ids, known, sent, body.user_id, body.session_id, body.context)
 
 
 def _judged(content: bytes) -> Body:

@@ -75,7 +75,7 @@ class Scorer:
         """Everything but the score. Raises InvalidRequest for names that the model does not know."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
         now = self.clock.now()
-        keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now))
+        keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now), request.places)
         with self.metrics.stage("read"):
             reading, degraded = await self._read(keys, deadline)
         with self.metrics.stage("derive"):

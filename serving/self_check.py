@@ -148,8 +148,8 @@ def some_of(keys: Keys, reading: Reading, item_views: Set[str]) -> tuple[Keys, R
     ids = [keys.item_ids[i] for i in places]
     items = {name: values[places] for name, values in reading.slate.items.items()}
     times = {view: times[places] if view in item_views else times for view, times in reading.event_us.items()}
-    part = replace(reading, slate=replace(reading.slate, item_ids=ids, items=items), event_us=times)
-    return replace(keys, item_ids=ids), part
+    part = replace(reading, slate=replace(reading.slate, item_ids=ids, items=items, places={}), event_us=times)
+    return replace(keys, item_ids=ids, places={}), part
 
 
 def same_times(one: Reading, other: Reading) -> bool:

@@ -20,6 +20,7 @@ from serving.responses import instant_text
 from serving.service import Service
 
 ANNOUNCED = "announced"
+GARBAGE = 20_000  # objects, of which a request makes a thousand and leaves next to none behind
 SWITCH_S = 0.0005  # how long the event loop waits for a busy thread (Python's 5 ms are several requests)
 
 
@@ -45,6 +46,7 @@ class ScorerApp:
     def _announce(self, service: Service) -> None:
         """Say where the scorer listens, what it serves and what to try; the first worker does it for all."""
         gc.freeze()  # no request waits until the modules' hundreds of thousands of objects are looked through
+        gc.set_threshold(GARBAGE)
         try:
             (self.shared / ANNOUNCED).touch(exist_ok=False)
         except FileExistsError:
