@@ -1,13 +1,13 @@
 """The session fold: what happened in a session so far, from its events alone.
 
-Events count in (event_ts, event_id) order among those received so far. An event in order is folded onto
-the state; one that arrives late makes the state be folded anew. An event that arrives more than
-SESSION_EXPIRY after the session's latest is not folded: that session is over.
+``fold`` and ``features`` are pure: events count in (event_ts, event_id) order among those received so far. An event
+that arrives more than SESSION_EXPIRY after the session's latest is not folded: that session is over. :class:`Replay`
+is the same fold for millions of events: it keeps what it has counted, and counts anew only for an event that is late.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect, insort
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,44 +39,84 @@ class SessionEvent:
     price: int | None = field(compare=False)
 
 
-class SessionState:
-    """The state of one session. ``row_us`` is the event_timestamp of its latest feature row."""
+@dataclass(frozen=True)
+class Session:
+    """Its folded events, in their order; when the latest was received, and the event_timestamp of its feature row."""
 
-    __slots__ = ("_cart", "_categories", "_counts", "_events", "_items", "_recent", "row_us", "seen_us")
+    events: tuple[SessionEvent, ...] = ()
+    seen_us: int = 0
+    row_us: int = 0
+
+
+def fold(state: Session, event: SessionEvent) -> Session:
+    """The state with one more received event; the same state where that is not folded: expired or one too many."""
+    if not _is_folded(len(state.events), state.seen_us, event):
+        return state
+    at = bisect(state.events, event)
+    return Session(
+        (*state.events[:at], event, *state.events[at:]),
+        max(state.seen_us, event.received_us),
+        max(state.row_us, event.received_us) + 1,
+    )
+
+
+def features(state: Session) -> dict[str, Any]:
+    """The columns of the session_state view of a session with events, lists latest first."""
+    tally = _Tally()
+    for event in state.events:
+        tally.add(event)
+    return tally.features(state.events[0], state.events[-1])
+
+
+class Replay:
+    """The fold of one session, event by event, without copying: ``Session`` and its features, step by step."""
+
+    __slots__ = ("_events", "_tally", "row_us", "seen_us")
 
     def __init__(self) -> None:
         self._events: list[SessionEvent] = []
+        self._tally = _Tally()
         self.row_us = 0
         self.seen_us = 0
-        self._clear()
 
-    def _clear(self) -> None:
+    def fold(self, event: SessionEvent) -> bool:
+        """Take one received event. Returns whether it is folded."""
+        if not _is_folded(len(self._events), self.seen_us, event):
+            return False
+        self.seen_us = max(self.seen_us, event.received_us)
+        self.row_us = max(self.row_us, event.received_us) + 1
+        if self._events and event < self._events[-1]:
+            insort(self._events, event)
+            self._tally = _Tally()
+            for each in self._events:
+                self._tally.add(each)
+        else:
+            self._events.append(event)
+            self._tally.add(event)
+        return True
+
+    def features(self) -> dict[str, Any]:
+        return self._tally.features(self._events[0], self._events[-1])
+
+
+def _is_folded(events: int, seen_us: int, event: SessionEvent) -> bool:
+    """``events``: how many are already; ``seen_us``: when the latest of them was received."""
+    return events < MOST_EVENTS and (not events or event.received_us <= seen_us + EXPIRY_US)
+
+
+class _Tally:
+    """What the features count, over events that come in their order."""
+
+    __slots__ = ("_cart", "_categories", "_counts", "_items", "_recent")
+
+    def __init__(self) -> None:
         self._counts = dict.fromkeys(_COUNTERS.values(), 0)
         self._items: set[str] = set()
         self._categories: set[str] = set()
         self._cart: dict[str, int] = {}
         self._recent: list[tuple[str, str, int]] = []
 
-    def fold(self, event: SessionEvent) -> bool:
-        """Take one received event. Returns False where it is not folded: expired or one too many."""
-        if self._events and event.received_us > self.seen_us + EXPIRY_US:
-            return False
-        if len(self._events) >= MOST_EVENTS:
-            return False
-        self.seen_us = max(self.seen_us, event.received_us)
-        self.row_us = max(event.received_us, self.row_us) + 1
-        late = bool(self._events) and event < self._events[-1]
-        if late:
-            insort(self._events, event)
-            self._clear()
-            for each in self._events:
-                self._apply(each)
-        else:
-            self._events.append(event)
-            self._apply(event)
-        return True
-
-    def _apply(self, event: SessionEvent) -> None:
+    def add(self, event: SessionEvent) -> None:
         action, item = event.action, event.item_id
         counter = _COUNTERS.get(action)
         if counter is not None:
@@ -98,8 +138,8 @@ class SessionState:
         elif action in ("remove_from_cart", "order"):
             self._cart.pop(item, None)
 
-    def features(self) -> dict[str, Any]:
-        """The columns of the session_state view, lists latest first."""
+    def features(self, first: SessionEvent, last: SessionEvent) -> dict[str, Any]:
+        """``first`` and ``last`` of the events that were added."""
         recent = self._recent[::-1]
         return {
             **self._counts,
@@ -107,8 +147,8 @@ class SessionState:
             "session_categories": len(self._categories),
             "session_cart_size": len(self._cart),
             "session_cart_value": sum(self._cart.values()) / 100,
-            "session_first_us": self._events[0].event_us,
-            "session_last_us": self._events[-1].event_us,
+            "session_first_us": first.event_us,
+            "session_last_us": last.event_us,
             "cart_items": list(self._cart)[::-1],
             "recent_items": [item for item, _, _ in recent],
             "recent_actions": [action for _, action, _ in recent],

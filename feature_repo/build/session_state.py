@@ -22,7 +22,7 @@ from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import open_log
 from feature_repo.duck import connect
 from feature_repo.schema import SESSION_STATE
-from feature_repo.sessions import SessionEvent, SessionState
+from feature_repo.sessions import Replay, SessionEvent
 from infra.settings import Settings
 
 ROWS_PER_GROUP = 100_000
@@ -68,7 +68,7 @@ def _table(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table({field.name: pa.array(columns[field.name], field.type) for field in schema}, schema=schema)
 
 
-def _replay(settings: Settings, shares: int, share: int) -> Iterator[tuple[str, SessionState]]:
+def _replay(settings: Settings, shares: int, share: int) -> Iterator[tuple[str, Replay]]:
     """(session_id, state) after each folded event of this share of the sessions."""
     connection = connect(settings)
     connection.execute("SET threads = 1")
@@ -81,10 +81,10 @@ def _replay(settings: Settings, shares: int, share: int) -> Iterator[tuple[str, 
         ORDER BY session_id, received_ts, event_ts, event_id
         """
     ).to_arrow_reader(100_000)
-    current, state = None, SessionState()
+    current, state = None, Replay()
     for batch in batches:
         for session_id, *event in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             if session_id != current:
-                current, state = session_id, SessionState()
+                current, state = session_id, Replay()
             if state.fold(SessionEvent(*event)):
                 yield session_id, state

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.schema import RECENT_LIMIT
-from feature_repo.sessions import EXPIRY_US, MOST_EVENTS, SessionEvent, SessionState
+from feature_repo.sessions import EXPIRY_US, MOST_EVENTS, Replay, Session, SessionEvent, features, fold
 
 SECOND = 1_000_000
 
@@ -22,10 +22,10 @@ def event(second: int, action: str, item: str | None = "a", *, received: int | N
 
 
 def folded(*events: SessionEvent) -> dict:
-    state = SessionState()
+    state = Session()
     for each in events:
-        state.fold(each)
-    return state.features()
+        state = fold(state, each)
+    return features(state)
 
 
 def test_the_cart_holds_what_was_added_latest_first_with_its_value():
@@ -52,23 +52,22 @@ def test_a_late_event_is_folded_in_its_own_place():
 
 
 def test_an_event_after_the_expiry_is_not_folded():
-    state = SessionState()
-    assert state.fold(event(0, "view"))
-    assert not state.fold(event(EXPIRY_US // SECOND + 1, "view"))
-    assert state.features()["session_views"] == 1
+    state = fold(Session(), event(0, "view"))
+    assert fold(state, event(EXPIRY_US // SECOND + 1, "view")) is state
+    assert features(fold(state, event(EXPIRY_US // SECOND, "view")))["session_views"] == 2
 
 
 def test_a_session_keeps_at_most_its_limit_of_events():
-    state = SessionState()
-    taken = [state.fold(event(i, "view")) for i in range(MOST_EVENTS + 1)]
+    replay = Replay()
+    taken = [replay.fold(event(i, "view")) for i in range(MOST_EVENTS + 1)]
     assert taken == [True] * MOST_EVENTS + [False]
 
 
 def test_feature_rows_of_events_received_at_one_moment_have_increasing_timestamps():
-    state = SessionState()
+    state = Session()
     rows = []
     for item in "abc":
-        state.fold(event(5, "order", item))
+        state = fold(state, event(5, "order", item))
         rows.append(state.row_us)
     assert rows == [5 * SECOND + 1, 5 * SECOND + 2, 5 * SECOND + 3]
 
@@ -97,3 +96,30 @@ def test_the_order_of_arrival_does_not_change_the_state(drawn, random):
     shuffled = [replace(each) for each in events]
     random.shuffle(shuffled)
     assert folded(*shuffled) == folded(*sorted(events))
+
+
+ARRIVALS = st.lists(
+    st.tuples(
+        st.integers(0, 50),
+        st.sampled_from(
+            ["view", "like", "add_to_cart", "remove_from_cart", "clear_cart", "order", "impression", "search"]
+        ),
+        st.sampled_from(["a", "b", "c", None]),
+        st.sampled_from([0, 0, 0, 1, 5, EXPIRY_US // SECOND, EXPIRY_US // SECOND + 1]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(ARRIVALS)
+def test_the_replay_is_the_fold_step_by_step(drawn):
+    state, replay, received = Session(), Replay(), 60
+    for k, (second, action, item, later) in enumerate(drawn):
+        received += later
+        arrived = replace(event(second, action, item, received=received), event_id=f"{k}")
+        before = state
+        state = fold(state, arrived)
+        assert replay.fold(arrived) == (state is not before)
+        assert (replay.row_us, replay.seen_us) == (state.row_us, state.seen_us)
+        assert replay.features() == features(state)
