@@ -75,17 +75,24 @@ def _through(
     """All requests, and when each phase began."""
     began: list[tuple[str, float]] = []
 
+    failures: list[Exception] = []
+
     def conduct() -> None:
         start = time.perf_counter()
-        for k, (name, begin) in enumerate(steps):
-            time.sleep(max(0.0, start + k * PHASE_S - time.perf_counter()))
-            begin()
-            began.append((name, time.perf_counter()))
+        try:
+            for k, (name, begin) in enumerate(steps):
+                time.sleep(max(0.0, start + k * PHASE_S - time.perf_counter()))
+                begin()
+                began.append((name, time.perf_counter()))
+        except Exception as error:
+            failures.append(error)
 
     conductor = threading.Thread(target=conduct)
     conductor.start()
     load = open_loop(url, requests, rate, PHASE_S * len(steps), CONNECTIONS, is_ok)
     conductor.join()
+    if failures:
+        raise failures[0]
     return load, began
 
 

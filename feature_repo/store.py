@@ -51,7 +51,6 @@ def open_store(settings: Settings, *, offline: bool = True, known_at: datetime |
             "known_at": known_at,
         }
         body["online_store"]["connection_string"] = bulk_connection_string(settings)
-        body["batch_engine"]["rows_per_second"] = settings.materialize_rows_per_s
     else:
         del body["offline_store"]
         body["online_store"]["connection_string"] = endpoint(settings).feast_connection_string

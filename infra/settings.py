@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     clock: Literal["wall", "replay"] = Field("wall", description="wall, or replay from the end of the log.")
     host: str = Field("127.0.0.1", description="Address the scorer binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port the scorer binds to.")
-    deadline_ms: int = Field(1500, gt=0, description="Budget of one /score; features not read by then are missing.")
+    deadline_ms: int = Field(
+        1500, gt=0, le=60_000, description="Budget of one /score; features not read by then are missing."
+    )
     item_cache_mb: int = Field(256, ge=0, description="Item features kept by each scorer process, megabytes; 0: none.")
     self_check_share: float = Field(0.01, ge=0, le=1, description="Share of readings compared with Feast's own.")
     materialize_rows_per_s: int = Field(0, ge=0, description="Most rows written to Redis a second; 0: no limit.")

@@ -13,14 +13,15 @@ import tempfile
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import multiprocess
 
 from infra.clock import ClockNotAnchored, open_clock
 from infra.settings import Settings
-from serving.worker import ScorerApp, clock_line
+from serving.worker import ScorerApp, Worker, clock_line
 
 LAST_REQUESTS_S = 10
-START_S = 120  # until a worker answers its supervisor: it has many modules to load
+START_S = 60  # until a worker answers its supervisor, or until one that replaces another serves
 WAITING = 2048  # connections
 
 
@@ -38,22 +39,28 @@ def main() -> int:
         print(f"serving: cannot listen on {settings.host} port {settings.port}: {error}", file=sys.stderr)
         return 1
     print(clock_line(clock), flush=True)
+    if settings.workers == 1:
+        uvicorn.Server(_config(settings, ScorerApp(settings, url_of(listening)))).run(sockets=[listening])
+        return 0
     with tempfile.TemporaryDirectory(prefix="scorer-") as shared:
-        app = ScorerApp(settings, url_of(listening), Path(shared))
-        config = uvicorn.Config(
-            app,
-            factory=True,
-            workers=settings.workers,
-            log_config=None,
-            access_log=settings.log_level == "DEBUG",
-            timeout_graceful_shutdown=LAST_REQUESTS_S,
-            timeout_worker_healthcheck=START_S,
-        )
-        if settings.workers > 1:
-            Multiprocess(config, sockets=[listening]).run()
-        else:
-            uvicorn.Server(config).run(sockets=[listening])
-    return 0
+        multiprocess.Process = Worker  # type: ignore[misc]
+        config = _config(settings, ScorerApp(settings, url_of(listening), Path(shared)))
+        supervisor = multiprocess.Multiprocess(config, sockets=[listening])
+        supervisor.run()
+    has_failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    return STARTUP_FAILURE if has_failed else 0
+
+
+def _config(settings: Settings, app: ScorerApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=True,
+        workers=settings.workers,
+        log_config=None,
+        access_log=settings.log_level == "DEBUG",
+        timeout_graceful_shutdown=LAST_REQUESTS_S,
+        timeout_worker_healthcheck=START_S,
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

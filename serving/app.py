@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
+from serving.errors import Busy
 from serving.explain import explain
 from serving.metrics import CountRequests, Metrics
 from serving.newest_score import NewestScore
@@ -28,10 +30,11 @@ from serving.scorer import Scorer
 from serving.service import Service
 
 START_PATIENCE_S = 15.0
+REPLACEMENT_PATIENCE_S = 75.0
 PROBES = 4  # threads that a hanging Redis may hold up
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model in service"}}
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
 _SCORE_ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorAnswer, "description": f"More than {MOST_BYTES} bytes"},
     415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
@@ -45,10 +48,12 @@ def create_app(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     started: Callable[[Service], None] = lambda _: None,
+    replaces: bool = False,
 ) -> FastAPI:
     """The scorer of ``settings.dataset``; ``clock`` overrides the one of the settings.
 
-    The model is loaded when the app starts, and ``started`` is called then. Raises ClockNotAnchored.
+    The model is loaded when the app starts, and ``started`` is called then. One that ``replaces`` another waits for a
+    model longer than that is waited for, so that the other is not given up for it. Raises ClockNotAnchored.
     """
     metrics = metrics or Metrics()
     newest = NewestScore(settings)
@@ -56,7 +61,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start(START_PATIENCE_S)
+        await service.start(REPLACEMENT_PATIENCE_S if replaces else START_PATIENCE_S, until_served=replaces)
         newest.start()
         started(service)
         try:
@@ -113,7 +118,7 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
 
 
 def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
-    one_at_a_time = anyio.CapacityLimiter(1)  # it takes seconds of a core for the longest lists
+    one_at_a_time = asyncio.Lock()  # it takes seconds of a core for the longest lists
 
     @app.post(
         "/explain",
@@ -127,13 +132,21 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
     )
     async def explained(request: Request) -> Response:
         """What each feature adds to each score, and why one of a pair of items stands above the other."""
+        deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
         try:
             asked, pair = parse_explain(await json_body(request, MOST_BYTES))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
-        async with one_at_a_time:
-            deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-            return Response(orjson.dumps(await explain(service.scorer(), asked, pair, deadline)), media_type=JSON)
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await one_at_a_time.acquire()
+        except TimeoutError:
+            raise Busy("other lists are being explained; ask again") from None
+        try:
+            found = await explain(service.scorer(), asked, pair, deadline)
+        finally:
+            one_at_a_time.release()
+        return Response(orjson.dumps(found), media_type=JSON)
 
 
 def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:

@@ -32,7 +32,8 @@ def deadline_ms(request: Request, default: int) -> int:
     sent = request.headers.get(DEADLINE)
     if sent is None:
         return default
-    if not (sent.isascii() and sent.isdecimal() and 1 <= int(sent[:9]) <= LONGEST_DEADLINE_MS):
+    is_number = sent.isascii() and sent.isdecimal() and len(sent) <= len(str(LONGEST_DEADLINE_MS))
+    if not (is_number and 1 <= int(sent) <= LONGEST_DEADLINE_MS):
         message = f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
         raise InvalidRequest([Problem(("header", DEADLINE), message)])
     return int(sent)

@@ -15,18 +15,17 @@ from feature_repo.slate import Row, view_row
 from serving.hash_layout import HashLayout
 from serving.item_block import MICROSECOND, Reply
 
-MOST_BYTES = 8 << 20  # of replies that are remembered; what they decode to takes about five times as much
+MOST_BYTES = 32 << 20
+ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # of what is remembered of one entity, and of each of its fields
+DECODED = 6  # times the size of a reply: list elements are objects
 
 
 @dataclass(frozen=True)
 class _Decoded:
     reply: Reply
     event_us: NDArray[np.int64]  # (views,)
+    bytes: int  # about, with the rows to come
     rows: dict[tuple[bool, ...], Row]  # by which of the views are valid
-
-    @property
-    def bytes(self) -> int:
-        return sum(len(value) for value in self.reply if value)
 
 
 class EntityRows:
@@ -58,7 +57,9 @@ class EntityRows:
         known = self._known.pop(key, None)
         if known is None or known.reply != reply:
             self._bytes -= known.bytes if known is not None else 0
-            known = _Decoded(reply, decoding.event_us(reply[: len(self.layout.views)]), {})
+            payload = sum(len(value) for value in reply if value)
+            size = ENTRY_BYTES + VALUE_BYTES * len(reply) + DECODED * payload
+            known = _Decoded(reply, decoding.event_us(reply[: len(self.layout.views)]), size, {})
             self._bytes += known.bytes
         self._known[key] = known  # the most recently used stands last
         while self._bytes > self._most_bytes:

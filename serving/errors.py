@@ -5,6 +5,7 @@
     ├── BodyTooLarge      413
     ├── WrongContentType  415
     ├── NotExplainable    409  the model in service is a baseline
+    ├── Busy              503  others are being answered
     └── NotReady          503  no model, or one that this scorer must refuse
 
 What is wrong is named by its place; what was sent is never echoed, since it may not even be valid JSON.
@@ -66,6 +67,10 @@ class NotExplainable(ServingError):
     """The model in service is a baseline, whose scores are no sums."""
 
 
+class Busy(ServingError):
+    """Others are being answered, and the deadline is over."""
+
+
 class NotReady(ServingError):
     """No model, or one that this scorer must refuse."""
 
@@ -78,6 +83,7 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
     BodyTooLarge: (413, "body_too_large"),
     WrongContentType: (415, "wrong_content_type"),
     NotExplainable: (409, "not_explainable"),
+    Busy: (503, "busy"),
     NotReady: (503, "not_ready"),
 }
 

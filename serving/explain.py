@@ -107,5 +107,5 @@ def in_words(above: str, below: str, difference: float, reasons: Sequence[Reason
     return f"{above} stands above {below} by {difference:.3g}: {'; '.join(parts)}; all other features {others:+.3g}."
 
 
-def _value(value: float) -> str:
-    return "unknown" if np.isnan(value) else f"{value:.4g}"
+def _value(value: float | None) -> str:
+    return "unknown" if value is None or np.isnan(value) else f"{value:.4g}"

@@ -8,6 +8,7 @@ is taken for one that is if all 64 bits agree: with 100,000 ids, one lookup of a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -28,6 +29,7 @@ class IdIndex:
         self._hashes = np.zeros(buckets * SLOTS, np.int64)  # 0: a free slot
         self._rows = np.zeros(buckets * SLOTS, np.int32)
         self._spilled: dict[str, int] = {}
+        self._spilled_hashes: Counter[int] = Counter()
 
     @staticmethod
     def of(rows: Mapping[str, int], capacity: int, hash_of: Callable[[str], int] = hash) -> IdIndex:
@@ -47,7 +49,8 @@ class IdIndex:
         fits = (slots < SLOTS) & ~same & (ordered != 0)
         at = of_bucket[fits] * SLOTS + slots[fits]
         index._hashes[at], index._rows[at] = ordered[fits], places[order[fits]]
-        index._spilled = {ids[i]: int(places[i]) for i in order[~fits].tolist()}
+        for i in order[~fits].tolist():
+            index._spill(ids[i], int(places[i]))
         return index
 
     def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -71,21 +74,25 @@ class IdIndex:
         if wanted in bucket and wanted != 0:  # two ids of one hash: both must be told apart by their text
             place = start + bucket.index(wanted)
             other = int(self._rows[place])
-            self._spilled[owner(other)] = other
+            self._spill(owner(other), other)
             self._hashes[place] = 0
-        elif 0 in bucket and wanted != 0 and not self._shares_hash(wanted):
+        elif 0 in bucket and wanted != 0 and wanted not in self._spilled_hashes:
             place = start + bucket.index(0)
             self._hashes[place], self._rows[place] = wanted, row
             return
-        self._spilled[each] = row
+        self._spill(each, row)
 
     def remove(self, each: str) -> None:
         """``each`` is kept."""
-        if self._spilled.pop(each, None) is not None:
-            return
         wanted = self._hash_of(each)
+        if self._spilled.pop(each, None) is not None:
+            self._spilled_hashes[wanted] -= 1
+            if not self._spilled_hashes[wanted]:
+                del self._spilled_hashes[wanted]
+            return
         start = (wanted & self._mask) * SLOTS
         self._hashes[start + self._hashes[start : start + SLOTS].tolist().index(wanted)] = 0
 
-    def _shares_hash(self, wanted: int) -> bool:
-        return any(self._hash_of(each) == wanted for each in self._spilled) if self._spilled else False
+    def _spill(self, each: str, row: int) -> None:
+        self._spilled[each] = row
+        self._spilled_hashes[self._hash_of(each)] += 1

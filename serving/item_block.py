@@ -117,7 +117,7 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns) -> ItemBlock:
     dtypes = {column.name: column.dtype for view in columns.views for column in view.columns}
     for field, (name, (kind, place)) in zip(by_field[stamps:], columns.kinds.items(), strict=True):
         getattr(block, kind)[:, place] = decoding.array(field, dtypes[name])
-    _erase(block, columns, block.event_us == 0)
+    _erase(block, columns, block.event_us <= 0)
     return block
 
 

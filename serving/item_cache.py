@@ -20,6 +20,7 @@ from serving.item_block import ItemBlock, ItemColumns
 
 ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, the strings of its row
 FIRST_ROWS = 1_024
+SWEEP = 4_096  # rows that the hand looks at together
 
 
 @dataclass(frozen=True)
@@ -131,21 +132,33 @@ class ItemCache:
             self._block.put(np.array(places), fresh.take(np.array(kept)))
 
     def _room(self) -> int | None:
-        """A row to be filled; None if all are in use by the request itself, or there is no room for any."""
+        """A row to be filled; None if there is no room for any."""
         if not self._free:
             self._grow()
         if self._free:
             return self._free.pop()
-        for _ in range(2 * len(self._ids)):
-            row, self._hand = self._hand, (self._hand + 1) % len(self._ids)
-            if self._used[row]:
-                self._used[row] = False
-                continue
-            old = self._ids[row]
-            if old is not None:
-                self._index.remove(old)
-                del self._rows[old]
-            return row
+        row = self._unused()
+        if row is None:
+            return None
+        old = self._ids[row]
+        if old is not None:
+            self._index.remove(old)
+            del self._rows[old]
+        return row
+
+    def _unused(self) -> int | None:
+        """The next row that no request has used since the hand passed; None if there are no rows."""
+        rows = len(self._ids)
+        for _ in range(2 * (rows // SWEEP + 2) if rows else 0):  # the second time round, every row has been passed
+            ahead = self._used[self._hand : self._hand + SWEEP]
+            unused = np.flatnonzero(~ahead)
+            if len(unused):
+                row = self._hand + int(unused[0])
+                self._used[self._hand : row] = False
+                self._hand = (row + 1) % rows
+                return row
+            ahead[:] = False
+            self._hand = (self._hand + len(ahead)) % rows
         return None
 
     def _id_of(self, row: int) -> str:

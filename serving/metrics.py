@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -50,7 +51,11 @@ class Metrics:
         self._shared = shared
         self._registry = CollectorRegistry()
         self._stages = Histogram(
-            "rerank_stage_seconds", "Time per stage of /score", ["stage"], buckets=_SECONDS, registry=self._registry
+            "rerank_stage_seconds",
+            "Time per stage of /score and /explain",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self._registry,
         )
         self._stage = {name: self._stages.labels(name) for name in get_args(Stage)}
         self._candidates = Histogram(
@@ -160,4 +165,5 @@ def _bury_the_dead(folder: Path) -> None:
     """Workers that have ended no longer count in gauges."""
     for pid in {path.stem.rsplit("_", 1)[-1] for path in folder.glob("gauge_live*.db")}:
         if not Path(f"/proc/{pid}").exists():
-            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # another worker has been asked at the same time
+                mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -65,6 +65,8 @@ class OnlineFeatures:
         except TimeoutError:
             raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
         except Exception as error:  # whatever ails the store, the slate is to be answered
+            if not isinstance(error, OSError):
+                log.exception("a reading failed")
             raise StoreAway(f"{type(error).__name__}: {error}") from error
 
     @property
@@ -102,6 +104,8 @@ class OnlineFeatures:
                     await self._tracker.lost.wait()
             except LinkDown as error:
                 log.info("the item cache is not filled: %s", error)
+            except Exception:  # a row that cannot be decoded: requests go on without a warm cache
+                log.exception("the item cache is not filled")
             await asyncio.sleep(PAUSE_S)
 
     async def _warm(self, link: RedisLink) -> None:

@@ -49,14 +49,14 @@ class OnlineReader:
         entities = link.call(
             self._user.layout.commands(users) + self._session.layout.commands(sessions), len(users) + len(sessions)
         )
-        await asyncio.sleep(0)  # the commands are sent now; Redis works on them while the cache is looked up
         try:
+            await asyncio.sleep(0)  # the commands are sent now; Redis works on them while the cache is looked up
             block = await self._read_items(keys.item_ids, link)
+            items, missing = columns_at(block, self.columns, keys.scored_us)
+            replies = await entities
         except BaseException:
             entities.add_done_callback(seen)
             raise
-        items, missing = columns_at(block, self.columns, keys.scored_us)
-        replies = await entities
         event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
         user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
         session = self._session.row(sessions[0], replies[-1], keys.scored_us, event_us) if sessions else Row()

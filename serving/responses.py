@@ -53,7 +53,7 @@ class ExplainedItem(TypedDict):
     score: float
     by_source: dict[str, float]
     contributions: dict[str, float]
-    values: dict[str, float]
+    values: dict[str, float | None]
 
 
 class Reason(TypedDict):
@@ -63,8 +63,8 @@ class Reason(TypedDict):
     source: str
     description: str
     unit: str
-    above: float
-    below: float
+    above: float | None
+    below: float | None
     difference: float
 
 

@@ -22,7 +22,7 @@ MEGABYTE = 1 << 20
 FIRST_CHECK_ITEMS = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Roads:
     """``checked`` is what requests read by: ``fast`` while it is trusted, else ``slow``."""
 
@@ -44,9 +44,7 @@ class Roads:
         await roads._first_check(now_us())
         return roads
 
-    async def close(self, after_s: float = 0.0) -> None:
-        """``after_s``: for the requests that are still under way."""
-        await asyncio.sleep(after_s)
+    async def close(self) -> None:
         await self.checked.close()
         self.slow.close()
         await self.fast.close()

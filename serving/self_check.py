@@ -1,8 +1,8 @@
 """The fast road held against the slow one, value by value, while it serves.
 
 Of a sample of the readings the user, the session and some of the candidates are read again through Feast's SDK and
-compared bit for bit; the SDK is slow, so this is done only as often as it costs a fiftieth of a core. Redis may have
-changed in between, so on a difference both are read again, and it counts only if both roads saw the same event
+compared bit for bit; the SDK is slow, so this is done only as often as it costs half a percent of a core. Redis may
+have changed in between, so on a difference both are read again, and it counts only if both roads saw the same event
 timestamps.
 A difference that counts is logged with view, feature, entity and both values, and requests are served by the slow
 road until so many comparisons in a row agree.
@@ -28,7 +28,7 @@ AGREEMENTS = 1_000  # in a row, before the fast road is trusted again
 PATIENCE_S = 5.0
 AT_ONCE = 1  # comparisons under way; more are left out, so that they never crowd out requests
 MOST_ITEMS = 50  # candidates compared of one reading
-REST = 50  # times as long as a comparison took, until the next one
+REST = 200  # times as long as a comparison took, until the next one
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,11 @@ class CheckedReader:
             if random.random() < self._share and time.monotonic() >= self._rest_until:
                 self._compare_later(*some_of(keys, reading, self._item_views))
             return reading
-        reading = await asyncio.to_thread(self._slow.read, keys, timeout_s)
+        try:
+            async with asyncio.timeout(max(timeout_s, 0.0)):  # threads may be waited for, too
+                reading = await asyncio.to_thread(self._slow.read, keys, timeout_s)
+        except TimeoutError:
+            raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
         self._compare_later(keys, None)
         return reading
 

@@ -53,26 +53,31 @@ class Service:
         self._scorer: Scorer | None = None
         self._roads: Roads | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[Roads, asyncio.Task[None]] = {}
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
         self.successor_problem = ""
-        self._refused: str | None = None  # version whose contract is not this code's
+        self._refused: tuple[str, list[str]] | None = None  # version, and what its contract and this code differ in
         self._attempted = threading.Event()
+        self._served = threading.Event()
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
 
-    async def start(self, patience_s: float) -> None:
-        """Load the champion; after ``patience_s`` go on without it, while the attempts continue.
+    async def start(self, patience_s: float, *, until_served: bool = False) -> None:
+        """Load the champion; after ``patience_s``, or after the first attempt, go on without, and keep trying.
+
+        ``until_served``: no failed attempt ends the waiting.
 
         The feature store is read on the loop that this is called on.
         """
         self._attempted.clear()
+        self._served.clear()
         self._closing.clear()
         self._loop = asyncio.get_running_loop()
         self._follower = threading.Thread(target=self._follow, name="champion-follower", daemon=True)
         self._follower.start()
-        await asyncio.to_thread(self._attempted.wait, patience_s)
+        awaited = self._served if until_served else self._attempted
+        await asyncio.to_thread(awaited.wait, patience_s)
 
     async def close(self) -> None:
         """Take the model out of service; the service can be started again."""
@@ -80,12 +85,12 @@ class Service:
         if self._follower is not None:
             await asyncio.to_thread(self._follower.join, CLOSE_PATIENCE_S)
         self._scorer = None
-        for task in self._retiring:
+        for task in self._retiring.values():
             task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
-        if self._roads is not None:
-            roads, self._roads = self._roads, None
-            await roads.close()
+        await asyncio.gather(*self._retiring.values(), return_exceptions=True)
+        roads, self._roads = self._roads, None
+        await asyncio.gather(*(each.close() for each in (*self._retiring, *filter(None, [roads]))))
+        self._retiring.clear()
 
     def scorer(self) -> Scorer:
         """Raises NotReady with the reasons."""
@@ -102,12 +107,14 @@ class Service:
     @property
     def features(self) -> OnlineFeatures | None:
         """The feature store of the scorer in service."""
-        return None if self._roads is None else self._roads.fast
+        roads = self._roads
+        return None if roads is None else roads.fast
 
     def try_read(self, keys: Keys, timeout_s: float) -> None:
         """Read as requests do, from any thread but the loop's. Raises StoreAway."""
-        if self.features is not None and self._loop is not None:
-            asyncio.run_coroutine_threadsafe(self.features.read(keys, timeout_s), self._loop).result()
+        features, loop = self.features, self._loop
+        if features is not None and loop is not None:
+            asyncio.run_coroutine_threadsafe(features.read(keys, timeout_s), loop).result()
 
     # ------------------------------------------------------------------- on the follower's thread
 
@@ -125,21 +132,23 @@ class Service:
         try:
             store = ModelStore(self._settings)
             found = store.champion()
-            if found is not None and served is not None and str(found.version) == served.model.version:
+            version = None if found is None else str(found.version)
+            if served is not None and version == served.model.version:
+                self._refused = None
                 self._note("", [])
                 return
-            if found is not None and str(found.version) == self._refused:
+            if self._refused is not None and version == self._refused[0]:
+                self._note("", self._refused[1])
                 return
             model = store.load()
             declaration = declaration_in(model)
-        except Exception as error:  # a registry fails in many ways, and none may end the process
+            problems = contract_problems(model.contract, self._settings, declaration)
+            self._refused = (model.version, problems) if problems else None
+            self._note("", problems)
+            if not problems:
+                self._serve(model, declaration)
+        except Exception as error:  # a registry fails in many ways, and none may end the process or this thread
             self._note(f"{type(error).__name__}: {error}", [])
-            return
-        problems = contract_problems(model.contract, self._settings, declaration)
-        self._note("", problems)
-        self._refused = model.version if problems and served is not None else None
-        if not problems:
-            self._serve(model, declaration)
 
     def _note(self, model_problem: str, contract_problems: list[str]) -> None:
         problems = [each for each in (model_problem, *contract_problems) if each]
@@ -168,19 +177,25 @@ class Service:
             opening = Roads.open(declaration, settings, self._metrics, lambda: epoch_us(self._clock.now()))
             roads = asyncio.run_coroutine_threadsafe(opening, loop).result()
         if self._closing.is_set():
+            if roads is not old:
+                asyncio.run_coroutine_threadsafe(roads.close(), loop)
             return
         self._roads = roads
         self._metrics.model(model.name, model.version, model.kind)
         self._metrics.engine(model.engine.name)
         self._scorer = Scorer(model, declaration, roads.checked, self._clock, self._metrics, self._scored)
+        self._served.set()
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
         if old is not None and old is not roads:
             loop.call_soon_threadsafe(self._retire, old)
 
     def _retire(self, roads: Roads) -> None:
-        task = asyncio.ensure_future(roads.close(LAST_READS_S))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        async def close_later() -> None:
+            await asyncio.sleep(LAST_READS_S)  # for the requests that are under way
+            await roads.close()
+            del self._retiring[roads]
+
+        self._retiring[roads] = asyncio.ensure_future(close_later())
 
     def _compile(self) -> None:
         """Put the compiled trees in the place of the ranker in service, if that has not been tried."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from uvicorn.supervisors.multiprocess import Process
 
 from infra.clock import Clock, ReplayClock, open_clock
 from infra.settings import Settings
@@ -28,30 +29,44 @@ SWITCH_S = 0.0005  # how long the event loop waits for a busy thread (Python's 5
 class ScorerApp:
     """Makes the app of one worker; passed to worker processes whole.
 
-    ``url``: where all of them listen; ``shared``: a folder in which they count together.
+    ``url``: where all of them listen; ``shared``: a folder in which they count together, None for a single one.
     """
 
     settings: Settings
     url: str
-    shared: Path
+    shared: Path | None = None
 
     def __call__(self) -> FastAPI:
         logging.basicConfig(
             level=self.settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )  # a worker process begins without
         sys.setswitchinterval(SWITCH_S)
-        metrics = Metrics(self.shared if self.settings.workers > 1 else None)
-        return create_app(self.settings, open_clock(self.settings), metrics, self._announce)
+        replaces = self.shared is not None and (self.shared / ANNOUNCED).exists()
+        clock, metrics = open_clock(self.settings), Metrics(self.shared)
+        return create_app(self.settings, clock, metrics, self._started, replaces=replaces)
 
-    def _announce(self, service: Service) -> None:
-        """Say where the scorer listens, what it serves and what to try; the first worker does it for all."""
+    def _started(self, service: Service) -> None:
         gc.freeze()  # no request waits until the modules' hundreds of thousands of objects are looked through
         gc.set_threshold(GARBAGE)
+        if self._is_first():
+            print(announcement(self.settings, service, self.url), flush=True)
+
+    def _is_first(self) -> bool:
+        """One worker speaks for all."""
         try:
-            (self.shared / ANNOUNCED).touch(exist_ok=False)
+            if self.shared is not None:
+                (self.shared / ANNOUNCED).touch(exist_ok=False)
         except FileExistsError:
-            return
-        print(announcement(self.settings, service, self.url), flush=True)
+            return False
+        return True
+
+
+class Worker(Process):
+    """Uvicorn's worker process, of which its supervisor learns at once when it dies."""
+
+    def start(self) -> None:
+        super().start()
+        self.child_conn.close()  # the worker has its own; while this one is open, the worker's end is not seen
 
 
 def announcement(settings: Settings, service: Service, url: str) -> str:
@@ -66,7 +81,11 @@ def announcement(settings: Settings, service: Service, url: str) -> str:
     lines.append(f"model: {model.name} version {model.version} ({kind})")
     if service.features is not None and service.features.problem is not None:
         lines.append(f"answers are degraded for now: {service.features.problem}")
-    return "\n".join([*lines, "try:", "", curl_example(settings, scorer.declaration, url), ""])
+    try:
+        example = curl_example(settings, scorer.declaration, url)
+    except Exception as error:  # a damaged log is no reason not to serve
+        return "\n".join([*lines, f"no example of a request: {error}"])
+    return "\n".join([*lines, "try:", "", example, ""])
 
 
 def clock_line(clock: Clock) -> str:

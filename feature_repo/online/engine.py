@@ -54,8 +54,9 @@ class BulkMaterializationEngineConfig(FeastConfigBaseModel):  # type: ignore[mis
     """Of Feast's local engine, for the views that go there."""
     late_seconds: int | None = Field(None, ge=0)
     """How far materialize-incremental reaches back before its watermark; by default the view's ttl."""
-    rows_per_second: int = Field(0, ge=0)
-    """At most so many rows are written a second, in small pieces, to spare what serves meanwhile; 0: no limit."""
+    rows_per_second: int | None = Field(None, ge=0)
+    """At most so many rows are written a second, in small pieces, to spare what serves meanwhile; 0: no limit. By
+    default that of the settings. What goes Feast's slow road is not limited."""
 
 
 class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
@@ -100,6 +101,8 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         layout = layout_of(view, task.project, self.online_store.stored_name(view, self.repo_config))
         batches = self._batches(registry, task, first)
         limit = self._config.rows_per_second
+        if limit is None:
+            limit = Settings().materialize_rows_per_s
         pieces = paced(batches, limit) if limit else chunks_of(batches)
         chunks = (rows_of_batch(chunk, layout) for chunk in pieces)
         rows = written = 0

@@ -289,7 +289,7 @@ def test_a_model_that_is_registered_later_is_served_without_a_restart(tmp_path, 
         assert client.get("/model").json()["baseline"] is True
 
 
-@pytest.mark.parametrize("sent", ["0", "-5", "1.5", "soon", "", "60001", "9" * 400, "١٢"])
+@pytest.mark.parametrize("sent", ["0", "-5", "1.5", "soon", "", "60001", "000001", "9" * 5000, "١٢"])
 def test_a_deadline_that_is_no_number_of_milliseconds_is_refused_by_name(client, sent):
     answer = client.post("/score", json=ASKED, headers={"X-Deadline-Ms": sent.encode()})
     assert answer.status_code == 422

@@ -169,3 +169,30 @@ def test_whatever_happens_a_read_gives_what_redis_holds(data, capacity):
         ]
         np.testing.assert_array_equal(store.read(*ids), expected)
         assert len(store.cache) <= capacity
+
+
+def test_rows_in_use_stay_and_the_unused_go_first_however_large_the_ring(monkeypatch):
+    monkeypatch.setattr("serving.item_cache.SWEEP", 3)
+    store = Store(capacity=10, **{f"i{k}": k for k in range(30)})
+    store.read(*[f"i{k}" for k in range(10)])
+    store.read("i10")  # the first new one: all were in use, so the hand passes them all
+    store.asked.clear()
+    in_use = [each for each in (f"i{k}" for k in range(11)) if store.cache.plan([each]).missing == []][:5]
+    store.cache._used[:] = False
+    store.read(*in_use)
+    for k in range(20, 25):
+        store.read(f"i{k}")
+    store.asked.clear()
+    store.read(*in_use)
+    assert store.asked == []
+
+
+def test_the_hand_comes_to_every_row(monkeypatch):
+    monkeypatch.setattr("serving.item_cache.SWEEP", 4)
+    store = Store(capacity=9, **{f"i{k}": k for k in range(100)})
+    store.read(*[f"i{k}" for k in range(9)])
+    taken = set()
+    for _ in range(9):
+        store.cache._used[:] = True
+        taken.add(store.cache._unused())
+    assert taken == set(range(9))

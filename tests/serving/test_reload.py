@@ -16,6 +16,7 @@ from infra.model_store import ModelStore
 from infra.ranker import LightGbmRanker
 from infra.redis_server import start, stop
 from serving.app import create_app
+from serving.roads import Roads
 from tests.serving import world
 from tests.serving.test_api import ASKED, score, scores
 
@@ -98,6 +99,10 @@ def test_a_champion_of_another_contract_is_refused_and_the_old_one_stays(setting
         ready = client.get("/readyz")
         assert ready.status_code == 200
         assert "derived_version" in ready.json()["checks"][0]["message"]
+        ModelStore(settings).promote("1")
+        until(lambda: metric(client, "rerank_successor_refused 0.0"))
+        ModelStore(settings).promote("2")  # refused once more, and said once more
+        until(lambda: metric(client, "rerank_successor_refused 1.0"))
         world.register(settings, other_model())
         until(lambda: version(client) == "3")
         assert metric(client, "rerank_successor_refused 0.0")
@@ -131,3 +136,35 @@ def test_the_compiled_trees_of_the_new_champion_score_from_its_first_answer(sett
 
         until(seen)
         assert engines == {("1", "llvm"), ("2", "llvm")}
+
+
+def test_a_failure_in_the_middle_is_tried_again(settings, monkeypatch):
+    monkeypatch.setattr("serving.service.RETRY_S", 0.1)
+    real, failures = Roads.open, []
+
+    async def failing(*arguments):
+        if len(failures) < 2:
+            failures.append(1)
+            raise RuntimeError("the store cannot be opened")
+        return await real(*arguments)
+
+    monkeypatch.setattr(Roads, "open", failing)
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        until(lambda: score(client).status_code == 200)
+    assert len(failures) == 2
+
+
+def test_one_that_replaces_another_waits_for_its_model(settings, monkeypatch):
+    monkeypatch.setattr("serving.service.RETRY_S", 0.1)
+    real, failures = ModelStore.champion, []
+
+    def failing(self):
+        if len(failures) < 3:
+            failures.append(1)
+            raise OSError("the registry is away")
+        return real(self)
+
+    monkeypatch.setattr(ModelStore, "champion", failing)
+    with TestClient(create_app(settings, FixedClock(world.NOW), replaces=True)) as client:
+        assert score(client).status_code == 200
+    assert len(failures) == 3

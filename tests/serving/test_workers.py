@@ -24,36 +24,42 @@ PATIENCE_S = 90.0
 
 
 @contextmanager
-def scorer(settings, **environment):
-    """The process and its URL, once it has announced itself."""
-    set_anchor(settings.clock_file, world.NOW)
-    port = free_port()
+def scorer_process(settings, **environment):
+    """``python -m serving``, told nothing yet; it is ended in the end."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROMETHEUS_MULTIPROC")}
+    variables = {
+        "RERANK_DATASET": settings.dataset,
+        "RERANK_DATA_DIR": str(settings.data_dir),
+        "RERANK_STATE_DIR": str(settings.state_dir),
+        "RERANK_CLOCK": "replay",
+        **environment,
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "serving"],
         cwd=PROJECT_ROOT,
-        env=inherited
-        | {
-            "RERANK_DATASET": settings.dataset,
-            "RERANK_DATA_DIR": str(settings.data_dir),
-            "RERANK_STATE_DIR": str(settings.state_dir),
-            "RERANK_CLOCK": "replay",
-            "RERANK_PORT": str(port),
-            **environment,
-        },
+        env=inherited | variables,
         stdout=subprocess.PIPE,
         text=True,
     )
-    said = []
-    threading.Thread(target=lambda: said.extend(iter(process.stdout.readline, "")), daemon=True).start()
     try:
-        until(lambda: any("curl" in line for line in said) or process.poll() is not None)
-        assert process.poll() is None, said
-        yield process, f"http://127.0.0.1:{port}", said
+        yield process
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(30)
+        process.wait(60)
+
+
+@contextmanager
+def scorer(settings, **environment):
+    """The process, its URL, and what it said, once it has announced itself."""
+    set_anchor(settings.clock_file, world.NOW)
+    port = free_port()
+    with scorer_process(settings, RERANK_PORT=str(port), **environment) as process:
+        said = []
+        threading.Thread(target=lambda: said.extend(iter(process.stdout.readline, "")), daemon=True).start()
+        until(lambda: any("curl" in line for line in said) or process.poll() is not None)
+        assert process.poll() is None, said
+        yield process, f"http://127.0.0.1:{port}", said
 
 
 def until(condition) -> None:
@@ -102,6 +108,15 @@ def test_workers_share_the_port_count_together_and_are_replaced_when_they_die(se
         until(lambda: "rerank_fast_road 2.0" in httpx.get(f"{url}/metrics", timeout=30).text.splitlines())
         assert counted(url) == 21
     assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_it_can_be_stopped_while_its_workers_load(tmp_path):
+    settings = world.settings_in(tmp_path)
+    set_anchor(settings.clock_file, world.NOW)
+    with scorer_process(settings, RERANK_WORKERS="2", RERANK_PORT="0") as process:
+        until(lambda: len(children(process)) == 2)
+        process.terminate()  # while they are still loading
+        assert process.wait(40) in (0, -signal.SIGTERM)
 
 
 def test_requests_under_way_are_answered_before_the_end(settings):
