@@ -184,6 +184,8 @@ def _arguments(port: int, settings: Settings) -> list[str]:
         "logfile": str(_log_file(settings)),
         "appendonly": "yes",
         "appendfsync": "everysec",
+        # To rewrite the file takes a core for seconds: not as often as it has doubled, which one materialization does.
+        "auto-aof-rewrite-percentage": "300",
         "save": "",
         "maxmemory-policy": "noeviction",
     }
