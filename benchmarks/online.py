@@ -5,8 +5,8 @@
 300 trees x 63 leaves on all features of the default data set, 100,000 items; 1, 100 and 500 candidates. All servers
 run at once and are asked in turns, a few requests each, so that a busy moment of the machine meets every one.
 
-- *ours*: ``python -m serving``; *uncached*: the same without an item cache. Both remember decoded user rows, of which
-  the requests ask for about 1,260, in 32 MB.
+- *ours*: ``python -m serving``; *uncached*: the same without an item cache. Both decode a user's row once for as long
+  as it stays the same, and each user asks four times in a row; *new users*: ours, each request another user's.
 - *naive*, *floor*: see :mod:`benchmarks.online_servers`.
 - *feast serve*: Feast's HTTP server, the item features of the candidates alone: nothing is scored.
 
@@ -33,7 +33,7 @@ import numpy as np
 
 from benchmarks.child import in_child
 from benchmarks.load import Expected, Load, closed_loop, is_ok, open_loop, requests_of, wait_until
-from benchmarks.online_data import ITEMS, bodies, environment, fill, settings_in
+from benchmarks.online_data import IN_A_ROW, ITEMS, bodies, environment, fill, settings_in
 from benchmarks.server_process import ServerProcess, free_port
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
 from infra import redis_server
@@ -43,13 +43,13 @@ from serving.online_reader import OnlineReader
 from serving.reader import item_views
 
 CANDIDATES = (1, 100, 500)
-BODIES = 2_000  # of about 1,260 of the 2,000 users
+BODIES = 2_000  # of 500 users
 WARM_UP = 30
 MATERIALIZE_ROWS_PER_S = 5_000
 NICE = 19
 OPEN_LOOP_CONNECTIONS = 32
-CONTENDERS = ("ours", "uncached", "naive", "floor", "feast_serve")
-PER_ROUND = {"ours": 50, "uncached": 25, "naive": 8, "floor": 50, "feast_serve": 8}
+CONTENDERS = ("ours", "new_users", "uncached", "naive", "floor", "feast_serve")
+PER_ROUND = {"ours": 48, "new_users": 24, "uncached": 24, "naive": 8, "floor": 48, "feast_serve": 8}
 
 
 # --------------------------------------------------------------------------------------- servers
@@ -105,8 +105,9 @@ def _sum(metrics: bytes, series: bytes) -> float:
     return sum(float(line.removeprefix(series)) for line in metrics.splitlines() if line.startswith(series))
 
 
-def requests_for(name: str, server: ServerProcess, candidates: int) -> tuple[str, list[bytes]]:
-    found = bodies(BODIES, candidates)
+def requests_for(name: str, running: dict[str, ServerProcess], candidates: int) -> tuple[str, list[bytes]]:
+    server = running["ours" if name == "new_users" else name]
+    found = bodies(BODIES, candidates, in_a_row=1 if name == "new_users" else IN_A_ROW)
     if name != "feast_serve":
         url = f"{server.url}/score"
         return url, requests_of(url, found)
@@ -123,7 +124,7 @@ def requests_for(name: str, server: ServerProcess, candidates: int) -> tuple[str
 
 
 def one_connection(running: dict[str, ServerProcess], candidates: int, rounds: int) -> dict[str, Any]:
-    asked = {name: requests_for(name, server, candidates) for name, server in running.items()}
+    asked = {name: requests_for(name, running, candidates) for name in CONTENDERS}
     for url, requests in asked.values():
         closed_loop(url, requests, WARM_UP)
     seconds: dict[str, list[Any]] = {name: [] for name in asked}
@@ -162,7 +163,7 @@ def throughput(running: dict[str, ServerProcess], candidates: int, seconds: floa
     """8 connections, the same wall time for each."""
     found: dict[str, Any] = {}
     for name in ("ours", "uncached", "naive", "floor"):
-        url, requests = requests_for(name, running[name], candidates)
+        url, requests = requests_for(name, running, candidates)
         probe = closed_loop(url, requests, 16, 8)
         cpu = running[name].cpu_s()
         load = closed_loop(url, requests, max(16, int(probe.rate * seconds)), 8)
@@ -179,7 +180,7 @@ def throughput(running: dict[str, ServerProcess], candidates: int, seconds: floa
 
 
 def steady(running: dict[str, ServerProcess], candidates: int, rate: float, seconds: float) -> dict[str, Any]:
-    url, requests = requests_for("ours", running["ours"], candidates)
+    url, requests = requests_for("ours", running, candidates)
     load = open_loop(url, requests, rate, seconds, OPEN_LOOP_CONNECTIONS)
     _must_be_right("ours", load)
     found = {"rate": round(rate, 1), "requests": len(load.seconds), **load.percentiles()}

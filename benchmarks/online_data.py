@@ -24,6 +24,7 @@ from infra.ranker import Floats, LightGbmRanker
 from infra.settings import Settings
 
 ITEMS, USERS, SESSIONS = 100_000, 2_000, 2_000
+IN_A_ROW = 4  # requests of one user: the lists of a page, and the next page
 HISTORY, RECENT, CART, COMPANIONS = 200, 20, 5, 30
 TREES, LEAVES = 300, 63
 KNOWN = datetime(2024, 5, 1, tzinfo=UTC)
@@ -89,15 +90,18 @@ def training_matrix(features: int) -> Floats:
     return matrix
 
 
-def bodies(count: int, candidates: int, items: int = ITEMS) -> list[bytes]:
-    """Requests of known users and sessions; one candidate in fifty is unknown."""
+def bodies(count: int, candidates: int, items: int = ITEMS, in_a_row: int = IN_A_ROW) -> list[bytes]:
+    """Requests of known users and sessions, each user's so many one after the other; one candidate in fifty is
+    unknown."""
     rng = np.random.default_rng(SEED + candidates)
     found = []
-    for _ in range(count):
+    for k in range(count):
+        if k % in_a_row == 0:
+            user, session = rng.integers(USERS), rng.integers(SESSIONS)
         ids = rng.choice(items + items // 50, candidates, replace=False)
         body: dict[str, Any] = {
-            "user_id": f"user{rng.integers(USERS)}",
-            "session_id": f"session{rng.integers(SESSIONS)}",
+            "user_id": f"user{user}",
+            "session_id": f"session{session}",
             "context": {"store_id": str(rng.integers(300))},
             "items": [{"item_id": f"item{i}"} for i in ids],
         }

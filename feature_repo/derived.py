@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -228,7 +228,7 @@ def _first_places(slate: Slate, values: Sequence[str]) -> npt.NDArray[np.int64]:
 
 def _then(values: Sequence[float], absent: float) -> Doubles:
     """(m + 1,): the values, then what stands for none of them."""
-    return np.array([*values, absent], dtype=np.float64)
+    return np.fromiter(chain(values, (absent,)), np.float64, len(values) + 1)
 
 
 def _number(value: Any) -> Any:

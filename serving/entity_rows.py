@@ -15,7 +15,7 @@ from feature_repo.slate import Row, view_row
 from serving.hash_layout import HashLayout
 from serving.item_block import MICROSECOND, Reply
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # of what is remembered of one entity, and of each of its fields
 DECODED = 6  # times the size of a reply: list elements are objects
 
@@ -78,7 +78,9 @@ class EntityRows:
 
 def stored_row(view: View, stored: Reply) -> dict[str, Any]:
     """``stored``: the values of the view's columns."""
-    return view_row(view, {c.name: decoding.value_of(value) for c, value in zip(view.columns, stored, strict=True)})
+    return view_row(
+        view, {c.name: decoding.value(value, c.dtype) for c, value in zip(view.columns, stored, strict=True)}
+    )
 
 
 def is_valid(view: View, event_us: int, scored_us: int) -> bool:

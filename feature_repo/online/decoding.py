@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,15 @@ _FLOAT = tag(_NUMBER["float_val"].number, FIXED32)
 _INT64 = tag(_NUMBER["int64_val"].number, VARINT)
 _TEXT = tag(_NUMBER["string_val"].number, DELIMITED)
 _NAN = _FLOAT + np.float32(np.nan).tobytes()
+_UNPACK_FLOAT = Struct("<f").unpack_from
+_LISTS = {
+    dtype: (tag(_NUMBER[name].number, DELIMITED)[0], name)
+    for dtype, name in (
+        (DType.STRING_LIST, "string_list_val"),
+        (DType.INT64_LIST, "int64_list_val"),
+        (DType.FLOAT32_LIST, "float_list_val"),
+    )
+}
 _VARINT_SHIFTS = np.arange(10, dtype=np.uint64) * np.uint64(7)
 
 
@@ -90,6 +100,21 @@ def value_of(stored: Stored) -> Any:
         return None
     found = getattr(value, kind)
     return list(found.val) if hasattr(found, "val") else found
+
+
+def value(stored: Stored, dtype: DType) -> Any:
+    """``value_of`` for a column of ``dtype``, sooner where the value has the form that it should have."""
+    if not stored:
+        return None
+    kind = stored[0]
+    if dtype is DType.FLOAT32 and kind == _FLOAT[0] and len(stored) == 5:
+        return _UNPACK_FLOAT(stored, 1)[0]
+    if dtype is DType.STRING:
+        return _text(stored)
+    field = _LISTS.get(dtype)
+    if field is not None and kind == field[0]:
+        return list(getattr(Value.FromString(stored), field[1]).val)
+    return value_of(stored)
 
 
 def array(stored: Sequence[Stored], dtype: DType) -> NDArray[Any]:

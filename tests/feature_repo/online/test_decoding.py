@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from feast import ValueType
-from feast.protos.feast.types.Value_pb2 import Int64List, StringList, Value
+from feast.protos.feast.types.Value_pb2 import FloatList, Int64List, StringList, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +71,26 @@ def test_a_value_of_another_type_than_expected_is_still_read():
 )
 def test_any_value_is_what_feast_would_make_of_it(value, expected):
     assert decoding.value_of(value.SerializeToString()) == expected
+
+
+VALUES = st.one_of(
+    st.just(Value()),
+    st.just(Value(null_val=0)),
+    st.builds(lambda x: Value(float_val=x), st.floats(width=32)),
+    st.builds(lambda x: Value(double_val=x), st.floats()),
+    st.builds(lambda x: Value(int64_val=x), st.integers(-(2**63), 2**63 - 1)),
+    st.builds(lambda x: Value(string_val=x), st.text(max_size=200)),
+    st.builds(lambda x: Value(string_list_val=StringList(val=x)), st.lists(st.text(max_size=4), max_size=5)),
+    st.builds(lambda x: Value(int64_list_val=Int64List(val=x)), st.lists(INT64, max_size=5)),
+    st.builds(lambda x: Value(float_list_val=FloatList(val=x)), st.lists(st.floats(width=32), max_size=5)),
+)
+
+
+@given(VALUES, st.sampled_from(DType))
+def test_a_value_of_a_known_type_is_read_sooner_and_no_other(value, dtype):
+    stored = value.SerializeToString()
+    assert repr(decoding.value(stored, dtype)) == repr(decoding.value_of(stored))
+    assert decoding.value(None, dtype) is decoding.value(b"", dtype) is None
 
 
 @given(st.lists(NOTHING | st.integers(1, 2**52), max_size=10))
