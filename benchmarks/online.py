@@ -10,8 +10,8 @@ run at once and are asked in turns, a few requests each, so that a busy moment o
 - *naive*, *floor*: see :mod:`benchmarks.online_servers`.
 - *feast serve*: Feast's HTTP server, the item features of the candidates alone: nothing is scored.
 
-Then 8 connections at once; requests at fixed rates, timed from when they were due, alone and while a niced
-materialization of all items, limited to a rate, runs on the same cores; stages, CPU and memory.
+Then 8 connections at once; requests at fixed rates, timed from when they were due, alone and while a niced `feast
+materialize` of all items, limited to a rate, runs on the same cores; stages, CPU and memory.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ import numpy as np
 
 from benchmarks.child import in_child
 from benchmarks.load import Expected, Load, closed_loop, is_ok, open_loop, requests_of, wait_until
-from benchmarks.online_data import IN_A_ROW, ITEMS, bodies, environment, fill, settings_in
+from benchmarks.online_data import IN_A_ROW, ITEMS, KNOWN, NOW, bodies, environment, fill, settings_in
 from benchmarks.server_process import ServerProcess, free_port
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
 from infra import redis_server
@@ -58,9 +59,6 @@ PER_ROUND = {"ours": 48, "new_users": 24, "uncached": 24, "naive": 8, "floor": 4
 @contextlib.contextmanager
 def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProcess]]:
     shared = environment(settings, RERANK_WORKERS=str(workers))
-    redis = redis_server.endpoint(settings)
-    feast = [str(Path(sys.executable).with_name("feast"))]
-    feast += ["-f", str(settings.data_dir / settings.dataset / "feature_store.yaml"), "-c", "feature_repo", "serve"]
     theirs = ["--workers", str(workers)]
     commands: dict[str, tuple[list[str], dict[str, str], str]] = {  # and where it says that it is ready
         "ours": (["-m", "serving"], shared, "/readyz"),
@@ -68,8 +66,8 @@ def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProces
         "naive": (["-m", "benchmarks.online_servers", "naive", *theirs], shared, "/healthz"),
         "floor": (["-m", "benchmarks.online_servers", "floor", *theirs], shared, "/healthz"),
         "feast_serve": (
-            [*feast, "--no-access-log", *theirs],
-            {"RERANK_REDIS_URL": f"redis://{redis.host}:{redis.port}/{redis.db}"},
+            [*feast_command(settings), "serve", "--no-access-log", *theirs],
+            {"RERANK_REDIS_URL": redis_url(settings)},
             "/health",
         ),
     }
@@ -87,6 +85,16 @@ def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProces
     finally:
         for server in running.values():
             server.stop()
+
+
+def feast_command(settings: Settings) -> list[str]:
+    yaml = settings.data_dir / settings.dataset / "feature_store.yaml"
+    return [str(Path(sys.executable).with_name("feast")), "-f", str(yaml), "-c", "feature_repo"]
+
+
+def redis_url(settings: Settings) -> str:
+    found = redis_server.endpoint(settings)
+    return f"redis://{found.host}:{found.port}/{found.db}"
 
 
 def _is_warm(workers: int, items: int) -> Expected:
@@ -192,9 +200,15 @@ def beside_materialization(
     running: dict[str, ServerProcess], settings: Settings, candidates: int, rate: float, seconds: float
 ) -> dict[str, Any]:
     limited = environment(
-        settings, RERANK_MATERIALIZE_ROWS_PER_S=str(MATERIALIZE_ROWS_PER_S), RERANK_THREADS="1", PATH=os.defpath
+        settings,
+        RERANK_MATERIALIZE_ROWS_PER_S=str(MATERIALIZE_ROWS_PER_S),
+        RERANK_THREADS="1",
+        RERANK_REDIS_URL=redis_url(settings),
+        PATH=os.defpath,
     )
-    command = ["nice", "-n", str(NICE), sys.executable, "-m", "feature_repo.materialize"]
+    command = ["nice", "-n", str(NICE), sys.executable, *feast_command(settings), "materialize"]
+    command += [option for view in item_views(DECLARATION) for option in ("--views", view.name)]
+    command += [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (KNOWN - timedelta(days=1), NOW)]
     started = time.monotonic()
     writer = subprocess.Popen(command, env=limited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     loads = []

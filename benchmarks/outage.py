@@ -3,8 +3,8 @@
     python -m benchmarks.outage [--json FILE] [--rate N] [--deadline MS]
 
 Requests of 100 candidates at a fixed rate, each with a deadline, timed from when they were due. Of each phase: how
-many were answered within the deadline, how many degraded, the slowest; and after each end of an outage, how long it
-took until answers were whole again.
+many were answered within the deadline, how many degraded, the slowest; and how long after its beginning the first
+whole answer came.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,18 +34,25 @@ PHASE_S = 4.0
 CONNECTIONS = 64
 
 
-def phases(settings: Settings) -> list[tuple[str, Callable[[], Any]]]:
-    """Name and what begins it."""
+class Phase(NamedTuple):
+    """Begins when Redis is told to go (``takes_away``), or when it is there."""
+
+    name: str
+    begin: Callable[[], Any]
+    takes_away: bool = False
+
+
+def phases(settings: Settings) -> list[Phase]:
 
     def pid() -> int:
         return int(json.loads((settings.redis_dir / "endpoint.json").read_text())["pid"])
 
     return [
-        ("all is well", lambda: None),
-        ("Redis killed", lambda: os.kill(pid(), signal.SIGKILL)),
-        ("started again", lambda: redis_server.start(settings)),
-        ("Redis stopped", lambda: os.kill(pid(), signal.SIGSTOP)),
-        ("continued", lambda: os.kill(pid(), signal.SIGCONT)),
+        Phase("all is well", lambda: None),
+        Phase("Redis killed", lambda: os.kill(pid(), signal.SIGKILL), takes_away=True),
+        Phase("started again", lambda: redis_server.start(settings)),
+        Phase("Redis stopped", lambda: os.kill(pid(), signal.SIGSTOP), takes_away=True),
+        Phase("continued", lambda: os.kill(pid(), signal.SIGCONT)),
     ]
 
 
@@ -69,21 +76,19 @@ def measure(rate: float, deadline_ms: int) -> dict[str, Any]:
             redis_server.stop(settings)
 
 
-def _through(
-    steps: list[tuple[str, Callable[[], Any]]], url: str, requests: list[bytes], rate: float
-) -> tuple[Load, list[tuple[str, float]]]:
+def _through(steps: list[Phase], url: str, requests: list[bytes], rate: float) -> tuple[Load, list[tuple[str, float]]]:
     """All requests, and when each phase began."""
     began: list[tuple[str, float]] = []
-
     failures: list[Exception] = []
 
     def conduct() -> None:
         start = time.perf_counter()
         try:
-            for k, (name, begin) in enumerate(steps):
+            for k, phase in enumerate(steps):
                 time.sleep(max(0.0, start + k * PHASE_S - time.perf_counter()))
-                begin()
-                began.append((name, time.perf_counter()))
+                before = time.perf_counter()
+                phase.begin()
+                began.append((phase.name, before if phase.takes_away else time.perf_counter()))
         except Exception as error:
             failures.append(error)
 
@@ -102,7 +107,7 @@ def _report(load: Load, began: list[tuple[str, float]], deadline_ms: int) -> dic
     for (name, begin), end in zip(began, ends, strict=True):
         inside = (load.due >= begin) & (load.due < end)
         taken, whole = load.seconds[inside] * 1e3, load.as_expected[inside]
-        degraded_after = load.due[inside][~whole] - begin
+        whole_after = load.due[inside][whole] - begin
         phase = {
             "name": name,
             "requests": int(inside.sum()),
@@ -110,7 +115,7 @@ def _report(load: Load, began: list[tuple[str, float]], deadline_ms: int) -> dic
             "degraded": int((~whole).sum()),
             "p50_ms": round(float(np.median(taken)), 2),
             "slowest_ms": round(float(taken.max()), 1),
-            "last_degraded_after_s": round(float(degraded_after.max()), 2) if len(degraded_after) else None,
+            "first_whole_after_s": round(float(whole_after.min()), 2) if len(whole_after) else None,
         }
         found["phases"].append(phase)
         print("  " + ", ".join(f"{key} {value}" for key, value in phase.items()))

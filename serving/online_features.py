@@ -39,11 +39,10 @@ class OnlineFeatures:
 
     async def start(self, patience_s: float) -> None:
         """Connect; after ``patience_s`` go on without, while the attempts continue."""
-        self._tasks = [
-            asyncio.create_task(self._keep(self._read_link)),
-            asyncio.create_task(self._keep(self._tracker.follow)),
-            asyncio.create_task(self._stay_warm()),
-        ]
+        self._tasks = [asyncio.create_task(self._keep(self._read_link))]
+        if self._reader.cache.capacity:  # else there is nothing to keep coherent
+            self._tasks.append(asyncio.create_task(self._keep(self._tracker.follow)))
+            self._tasks.append(asyncio.create_task(self._stay_warm()))
         try:
             async with asyncio.timeout(patience_s):
                 await self._open.wait()

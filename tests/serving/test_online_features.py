@@ -190,8 +190,9 @@ def test_a_cache_of_no_bytes_keeps_nothing(settings):
         reader = OnlineReader(DECLARATION, settings.dataset, 0)
         features = OnlineFeatures(reader, lambda: endpoint(settings))
         await features.start(5)
-        await until(lambda: reader.cache.is_coherent)
         found = [await price(features, "b") for _ in range(2)]
+        with endpoint(settings).client(5) as client:  # and hears of no changes
+            assert not [each for each in client.client_list() if "t" in each["flags"]]
         await features.close()
         assert found[0] == found[1] > 0
         assert len(reader.cache) == 0
