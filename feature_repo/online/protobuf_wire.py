@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from feature_repo.online.byte_columns import Mask, Matrix, joined, kept, lengths
 
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
-MAX_VARINT = 10  # bytes of a 64-bit number, 7 bits each
 
 
 def tag(field_number: int, wire_type: int) -> bytes:
