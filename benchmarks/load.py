@@ -33,6 +33,16 @@ class Load:
     as_expected: npt.NDArray[np.bool_]
     wall_s: float
 
+    @staticmethod
+    def together(loads: Sequence[Load]) -> Load:
+        """One after the other."""
+        return Load(
+            np.concatenate([load.due for load in loads]),
+            np.concatenate([load.seconds for load in loads]),
+            np.concatenate([load.as_expected for load in loads]),
+            sum(load.wall_s for load in loads),
+        )
+
     @property
     def wrong(self) -> int:
         return int((~self.as_expected).sum())

@@ -30,8 +30,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.child import in_child
 from benchmarks.load import Expected, Load, closed_loop, is_ok, open_loop, requests_of, wait_until
 from benchmarks.online_data import IN_A_ROW, ITEMS, KNOWN, NOW, bodies, environment, fill, settings_in
@@ -46,7 +44,7 @@ from serving.reader import item_views
 CANDIDATES = (1, 100, 500)
 BODIES = 2_000  # of 500 users
 WARM_UP = 30
-MATERIALIZE_ROWS_PER_S = 5_000
+MATERIALIZE_ROWS_PER_S = 2_000
 NICE = 19
 OPEN_LOOP_CONNECTIONS = 32
 CONTENDERS = ("ours", "new_users", "uncached", "naive", "floor", "feast_serve")
@@ -144,12 +142,7 @@ def one_connection(running: dict[str, ServerProcess], candidates: int, rounds: i
             seconds[name].append(load)
     found: dict[str, Any] = {}
     for name, loads in seconds.items():
-        whole = Load(
-            np.concatenate([load.due for load in loads]),
-            np.concatenate([load.seconds for load in loads]),
-            np.concatenate([load.as_expected for load in loads]),
-            sum(load.wall_s for load in loads),
-        )
+        whole = Load.together(loads)
         found |= {f"{name}_{key}": value for key, value in whole.percentiles().items()}
         found[f"{name}_requests"] = len(whole.seconds)
     after = _stages(running["ours"])
@@ -187,11 +180,15 @@ def throughput(running: dict[str, ServerProcess], candidates: int, seconds: floa
     return found
 
 
-def steady(running: dict[str, ServerProcess], candidates: int, rate: float, seconds: float) -> dict[str, Any]:
+def steady(running: dict[str, ServerProcess], candidates: int, rate: float, seconds: float) -> Load:
     url, requests = requests_for("ours", running, candidates)
     load = open_loop(url, requests, rate, seconds, OPEN_LOOP_CONNECTIONS)
     _must_be_right("ours", load)
-    found = {"rate": round(rate, 1), "requests": len(load.seconds), **load.percentiles()}
+    return load
+
+
+def figures(load: Load) -> dict[str, Any]:
+    found = {"rate": round(load.rate, 1), "requests": len(load.seconds), **load.percentiles()}
     found["p99_over_p50"] = round(found["p99_ms"] / found["p50_ms"], 2)
     return found
 
@@ -207,7 +204,7 @@ def beside_materialization(
         PATH=os.defpath,
     )
     command = ["nice", "-n", str(NICE), sys.executable, *feast_command(settings), "materialize"]
-    command += [option for view in item_views(DECLARATION) for option in ("--views", view.name)]
+    command += ["--views", "item_windows"]
     command += [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (KNOWN - timedelta(days=1), NOW)]
     started = time.monotonic()
     writer = subprocess.Popen(command, env=limited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -220,8 +217,9 @@ def beside_materialization(
         writer.wait()
     if writer.returncode != 0:
         raise RuntimeError(f"the materialization ended with status {writer.returncode}")
-    whole = max(loads[:-1] or loads, key=lambda each: float(each["p99_over_p50"]))
-    return {**whole, "materialized_s": round(time.monotonic() - started, 1), "slices": loads}
+    slices = [figures(load) for load in loads]
+    print(f"  slices: {[(each['p50_ms'], each['p99_ms']) for each in slices]}")
+    return {**figures(Load.together(loads)), "materialized_s": round(time.monotonic() - started, 1), "slices": slices}
 
 
 def fill_cache(settings: Settings) -> Callable[[], Any]:
@@ -281,10 +279,11 @@ def measure(workers: int, quick: bool) -> dict[str, Any]:
                 found["rps"] = throughput(running, 500, seconds)
                 found["rps"]["n100"] = throughput(running, 100, seconds)
                 half = found["rps"]["ours"] / 2
-                found["open_loop"] = steady(running, 500, half, 2 * seconds)
+                found["open_loop"] = figures(steady(running, 500, half, 2 * seconds))
                 print(f"\nopen loop, 500 candidates, half the capacity: {found['open_loop']}", flush=True)
                 found["materializing"] = beside_materialization(running, settings, 500, half, seconds)
-                print(f"beside a materialization: {found['materializing']}", flush=True)
+                told = {key: value for key, value in found["materializing"].items() if key != "slices"}
+                print(f"beside a materialization: {told}", flush=True)
                 found["memory_mb"] = {name: round(server.memory_mb()) for name, server in running.items()}
             found["memory_mb"]["million_cached_items"] = round(cache_memory(settings))
             print(f"memory, MB (PSS of all processes of each server): {found['memory_mb']}")
