@@ -7,6 +7,7 @@ started again, and SIGHUP replaces them one after the other.
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from serving.worker import ScorerApp, Worker, clock_line
 LAST_REQUESTS_S = 10
 START_S = 60  # until a worker answers its supervisor, or until one that replaces another serves
 WAITING = 2048  # connections
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> int:
@@ -40,7 +42,10 @@ def main() -> int:
         return 1
     print(clock_line(clock), flush=True)
     if settings.workers == 1:
-        uvicorn.Server(_config(settings, ScorerApp(settings, url_of(listening)))).run(sockets=[listening])
+        try:
+            uvicorn.Server(_config(settings, ScorerApp(settings, url_of(listening)))).run(sockets=[listening])
+        except KeyboardInterrupt:  # a Ctrl-C that uvicorn passes on once all requests are answered
+            return INTERRUPTED
         return 0
     with tempfile.TemporaryDirectory(prefix="scorer-") as shared:
         multiprocess.Process = Worker  # type: ignore[misc]

@@ -134,6 +134,14 @@ def test_requests_under_way_are_answered_before_the_end(settings):
         assert process.wait(20) in (0, -signal.SIGTERM)
 
 
+def test_a_ctrl_c_ends_it_quietly(settings, capfd):
+    with scorer(settings) as (process, url, _):
+        assert ask(url).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_port_that_is_taken_is_named(settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
