@@ -19,10 +19,11 @@ from uvicorn.supervisors import multiprocess
 
 from infra.clock import ClockNotAnchored, open_clock
 from infra.settings import Settings
+from serving.app import REPLACEMENT_PATIENCE_S
 from serving.worker import ScorerApp, Worker, clock_line
 
 LAST_REQUESTS_S = 10
-START_S = 60  # until a worker answers its supervisor, or until one that replaces another serves
+START_S = int(REPLACEMENT_PATIENCE_S) - 15  # until a worker answers, or until one that replaces another serves
 WAITING = 2048  # connections
 INTERRUPTED = 128 + signal.SIGINT
 

@@ -30,7 +30,7 @@ from serving.scorer import Scorer
 from serving.service import Service
 
 START_PATIENCE_S = 15.0
-REPLACEMENT_PATIENCE_S = 75.0
+REPLACEMENT_PATIENCE_S = 75.0  # longer than the supervisor waits: see serving.__main__
 PROBES = 4  # threads that a hanging Redis may hold up
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -15,7 +15,7 @@ from infra.ranker import Doubles, NotAdditive
 from serving.errors import NotExplainable
 from serving.requests import ScoreRequest
 from serving.responses import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, instant_text
-from serving.scorer import Scorer
+from serving.scorer import Scorer, best_first
 
 REASONS_IN_WORDS = 5
 
@@ -35,10 +35,10 @@ async def explain(
         raise NotExplainable(str(error)) from None
     scores = ranker.score(found.matrix)
     features = model_features(scorer.declaration)
-    order = np.argsort(-scores, kind="stable").tolist()
+    order = best_first(scores).tolist()
     ids = request.item_ids
     items = [_item(ids[i], float(scores[i]), shares[i], found.matrix[i], features) for i in order]
-    places = None if pair is None else sorted((ids.index(each) for each in pair), key=order.index)
+    places = None if pair is None else sorted((request.places[each] for each in pair), key=order.index)
     return ExplainAnswer(
         request_id=uuid.uuid4().hex,
         scored_at=instant_text(found.now),

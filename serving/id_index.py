@@ -1,9 +1,9 @@
 """Finds the rows of many ids at once.
 
-A dictionary of strings waits for memory a few times per lookup, one lookup after the other: 500 of 100,000 ids take
-longer than scoring them. Here an id is known by its 64-bit hash (Python's own, keyed anew in each process), and the
-hashes stand in buckets of one cache line, so that numpy looks up all ids of a slate together. An id that is not kept
-is taken for one that is if all 64 bits agree: with 100,000 ids, one lookup of an unknown id in 10^14.
+A dictionary of strings waits for memory a few times per lookup, one lookup after the other. Here an id is known by its
+64-bit hash (Python's own, keyed anew in each process), and the hashes stand in buckets of one cache line, so that
+numpy looks up all ids of a slate together. An id that is not kept is taken for one that is if all 64 bits agree: with
+100,000 ids, one lookup of an unknown id in 10^14.
 """
 
 from __future__ import annotations

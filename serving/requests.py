@@ -76,7 +76,7 @@ def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]
     problems = [
         Problem(("pair", i), "not among the items")
         for i, each in enumerate(found.pair or ())
-        if each not in request.item_ids
+        if each not in request.places
     ]
     if found.pair is not None and found.pair[0] == found.pair[1]:
         problems.append(Problem(("pair",), "twice the same item"))

@@ -129,12 +129,18 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 
 def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
     """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
-    order = np.argsort(-scores)
-    best_first = scores[order]
-    if (best_first[1:] == best_first[:-1]).any():  # the sort that keeps the order of equals takes longer
-        order = np.argsort(-scores, kind="stable")
-    pairs = zip(order.tolist(), best_first.tolist(), strict=True)
+    order = best_first(scores)
+    pairs = zip(order.tolist(), scores[order].tolist(), strict=True)
     return [{"item_id": item_ids[i], "score": score} for i, score in pairs]
+
+
+def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """(n,) places by score, highest first; equal scores keep their input order."""
+    order = np.argsort(-scores)
+    sorted_scores = scores[order]
+    if (sorted_scores[1:] == sorted_scores[:-1]).any():  # the sort that keeps the order of equals takes longer
+        return np.argsort(-scores, kind="stable")
+    return order
 
 
 def epoch_us(instant: datetime) -> int:

@@ -21,6 +21,7 @@ from serving.app import create_app
 from serving.form import LARGEST_FLOAT32
 from serving.reader import FeastReader, Keys
 from serving.requests import MOST_BYTES
+from serving.self_check import CheckedReader
 from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 
@@ -296,8 +297,15 @@ def test_a_deadline_that_is_no_number_of_milliseconds_is_refused_by_name(client,
     assert answer.json()["error"]["details"][0]["loc"] == ["header", "x-deadline-ms"]
 
 
-@pytest.mark.parametrize("sent", ["1500", "60000"])
-def test_a_deadline_in_milliseconds_is_taken(client, sent):
-    answer = client.post("/score", json=ASKED, headers={"X-Deadline-Ms": sent})
+@pytest.mark.parametrize(("sent", "least_s", "most_s"), [(None, 0.5, 1.2), ("400", 0.05, 0.32), ("60000", 40, 48)])
+def test_the_store_is_waited_for_within_the_requests_deadline(client, monkeypatch, sent, least_s, most_s):
+    real, waited = CheckedReader.read, []
+
+    async def noting(self, keys, timeout_s):
+        waited.append(timeout_s)
+        return await real(self, keys, timeout_s)
+
+    monkeypatch.setattr(CheckedReader, "read", noting)
+    answer = client.post("/score", json=ASKED, headers={} if sent is None else {"X-Deadline-Ms": sent})
     assert answer.status_code == 200
-    assert not answer.json()["degraded"]
+    assert least_s < waited[0] <= most_s

@@ -114,18 +114,3 @@ def test_degraded_answers_are_counted(client):
     text = client.get("/metrics").text
     count = next(line for line in text.splitlines() if line.startswith("rerank_degraded_total"))
     assert float(count.split()[1]) > 60
-
-
-def test_a_request_may_bring_a_deadline_of_its_own(settings, client):
-    before = until_whole(client)
-    os.kill(pid(settings), signal.SIGSTOP)
-    try:
-        started = time.monotonic()
-        answer = client.post("/score", json=BODY, headers={"X-Deadline-Ms": "60"})
-        taken = time.monotonic() - started
-    finally:
-        os.kill(pid(settings), signal.SIGCONT)
-    assert answer.status_code == 200
-    assert answer.json()["degraded"]
-    assert taken < DEADLINE_S / 2  # the scorer's own deadline would have been waited for longer
-    assert until_whole(client)["items"] == before["items"]

@@ -110,6 +110,26 @@ def test_workers_share_the_port_count_together_and_are_replaced_when_they_die(se
     assert process.returncode in (0, -signal.SIGTERM)
 
 
+def test_sighup_replaces_every_worker_and_no_request_fails(settings):
+    with scorer(settings, RERANK_WORKERS="2") as (process, url, _):
+        before, statuses, enough = children(process), [], threading.Event()
+
+        def keep_asking():
+            while not enough.is_set():
+                statuses.append(ask(url).status_code)
+
+        asking = threading.Thread(target=keep_asking)
+        asking.start()
+        try:
+            process.send_signal(signal.SIGHUP)
+            until(lambda: len(children(process)) == 2 and not children(process) & before)
+        finally:
+            enough.set()
+            asking.join()
+        assert set(statuses) == {200}
+        assert ask(url).status_code == 200
+
+
 def test_it_can_be_stopped_while_its_workers_load(tmp_path):
     settings = world.settings_in(tmp_path)
     set_anchor(settings.clock_file, world.NOW)
