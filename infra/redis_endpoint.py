@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 
 class BadRedisUrl(ValueError):
-    """RERANK_REDIS_URL is not one that both redis-py and Feast can use; the message says why."""
+    """A configured URL is not one that both redis-py and Feast can use; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,25 @@ class Endpoint:
         )
 
 
-def parse_url(url: str, timeout_s: float) -> Endpoint:
-    """Read ``redis[s]://[[user]:password@]host[:port][/db]``. Raises BadRedisUrl."""
+def parse_url(url: str, timeout_s: float, variable: str = "RERANK_REDIS_URL") -> Endpoint:
+    """Read ``redis[s]://[[user]:password@]host[:port][/db]``, the value of ``variable``. Raises BadRedisUrl."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss"):
-        raise BadRedisUrl(f"RERANK_REDIS_URL starts with {parts.scheme!r}; only redis:// and rediss:// can be used")
+        raise BadRedisUrl(f"{variable} starts with {parts.scheme!r}; only redis:// and rediss:// can be used")
     if parts.query or parts.fragment:
-        raise BadRedisUrl("RERANK_REDIS_URL must not have a ?query or #fragment")
+        raise BadRedisUrl(f"{variable} must not have a ?query or #fragment")
     try:
         port = parts.port or 6379
     except ValueError:
-        raise BadRedisUrl("RERANK_REDIS_URL: the port is not a number from 1 to 65535") from None
+        raise BadRedisUrl(f"{variable}: the port is not a number from 1 to 65535") from None
     if not parts.hostname or ":" in parts.hostname:
-        raise BadRedisUrl("RERANK_REDIS_URL needs a host name or an IPv4 address (Feast cannot take IPv6)")
+        raise BadRedisUrl(f"{variable} needs a host name or an IPv4 address (Feast cannot take IPv6)")
     db = parts.path.strip("/") or "0"
     if not db.isdecimal():
-        raise BadRedisUrl(f"RERANK_REDIS_URL: the database {db!r} is not a number")
+        raise BadRedisUrl(f"{variable}: the database {db!r} is not a number")
     username, password = _decoded(parts.username), _decoded(parts.password)
     if "," in f"{username}{password}":
-        raise BadRedisUrl("RERANK_REDIS_URL: Feast's connection string cannot hold a comma in user or password")
+        raise BadRedisUrl(f"{variable}: Feast's connection string cannot hold a comma in user or password")
     return Endpoint(parts.hostname, port, int(db), username, password, parts.scheme == "rediss", timeout_s)
 
 

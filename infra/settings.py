@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(PROJECT_ROOT / "var", description="Embedded Redis, Feast registry, MLflow, clock.")
     params_file: Path = Field(PROJECT_ROOT / "params.yaml", description="Hyperparameters of the pipeline.")
     redis_url: str | None = Field(None, description="redis://host:port/db; unset starts an embedded server.")
+    events_redis_url: str | None = Field(
+        None, description="Redis that keeps accepted events, appendfsync always; unset starts an embedded one."
+    )
     redis_timeout_s: float = Field(0.25, gt=0, description="Longest wait for a Redis connection or reply, seconds.")
     mlflow_tracking_uri: str | None = Field(None, description="MLflow server; unset is SQLite under state_dir.")
     clock: Literal["wall", "replay"] = Field("wall", description="wall, or replay from the end of the log.")
@@ -55,6 +58,11 @@ class Settings(BaseSettings):
         return self.data_dir / self.dataset / "log"
 
     @property
+    def live_dir(self) -> Path:
+        """What was accepted and served since the log was imported; below it events/ and scores/."""
+        return self.data_dir / self.dataset / "live"
+
+    @property
     def features_dir(self) -> Path:
         return self.data_dir / self.dataset / "features"
 
@@ -77,6 +85,10 @@ class Settings(BaseSettings):
     @property
     def redis_dir(self) -> Path:
         return self.state_dir / "redis"
+
+    @property
+    def events_redis_dir(self) -> Path:
+        return self.state_dir / "events_redis"
 
     @property
     def compiled_dir(self) -> Path:

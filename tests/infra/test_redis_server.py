@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from infra import redis_server
+from infra import embedded_redis, redis_server
 from infra.redis_endpoint import BadRedisUrl, Endpoint, parse_url
-from infra.redis_server import NoRedis, RedisServerFailed, endpoint, running, start, stop
+from infra.redis_server import EVENTS, FEATURES, NoRedis, RedisServerFailed, endpoint, running, start, stop
 from infra.settings import Settings
 
 
@@ -109,7 +109,7 @@ def test_without_a_server_the_endpoint_says_what_to_run(settings: Settings) -> N
 def test_an_endpoint_file_of_a_dead_process_is_replaced(settings: Settings) -> None:
     settings.redis_dir.mkdir(parents=True)
     dead = int(subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout)
-    port = next(redis_server._candidate_ports(None))
+    port = next(embedded_redis.candidate_ports(None))
     (settings.redis_dir / "endpoint.json").write_text(json.dumps({"port": port, "pid": dead}))
     assert running(settings) is None
     at = start(settings)
@@ -168,8 +168,8 @@ def test_a_port_that_is_taken_meanwhile_is_left_for_another(
 ) -> None:
     others = settings_in(tmp_path / "other")
     taken = start(others).port
-    free = next(redis_server._candidate_ports(None))
-    monkeypatch.setattr(redis_server, "_candidate_ports", lambda _: iter((taken, free)))
+    free = next(embedded_redis.candidate_ports(None))
+    monkeypatch.setattr(embedded_redis, "candidate_ports", lambda _: iter((taken, free)))
     try:
         assert start(settings).port == free
     finally:
@@ -277,3 +277,23 @@ def test_the_command_starts_reports_and_stops(
     finally:
         assert redis_server.main(["stop"]) == 0
     assert "redis://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_the_two_servers_are_two_and_only_the_events_are_synced_before_each_answer(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, state_dir=tmp_path)
+    try:
+        features, events = start(settings, FEATURES), start(settings, EVENTS)
+        assert features.port != events.port
+        found = [each.client(5).config_get("appendfsync")["appendfsync"] for each in (features, events)]
+        assert found == ["everysec", "always"]
+        assert endpoint(settings, EVENTS) == events
+    finally:
+        stop(settings, FEATURES)
+        stop(settings, EVENTS)
+    assert running(settings, EVENTS) is None
+
+
+def test_a_configured_events_redis_is_named_where_it_cannot_be_used(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, state_dir=tmp_path, events_redis_url="http://cache/0")
+    with pytest.raises(BadRedisUrl, match="RERANK_EVENTS_REDIS_URL"):
+        endpoint(settings, EVENTS)

@@ -94,9 +94,9 @@ def test_a_redis_that_comes_back_elsewhere_is_found(settings, client, monkeypatc
     before = until_whole(client)
     stop(settings)
     assert timed_score(client)["degraded"]
-    from infra import redis_server
+    from infra import embedded_redis
 
-    monkeypatch.setattr(redis_server, "_can_bind", lambda _: False)  # the port of last time is taken
+    monkeypatch.setattr(embedded_redis, "_can_bind", lambda _: False)  # the port of last time is taken
     start(settings)
     assert until_whole(client)["items"] == before["items"]
 
