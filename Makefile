@@ -15,7 +15,7 @@ export FEAST_USAGE := false
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,sequences,test]'
 	touch $@
 
 # Everything, from nothing to an answering scorer; Ctrl-C stops the scorer and Redis.
