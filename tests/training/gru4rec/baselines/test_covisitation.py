@@ -1,0 +1,28 @@
+"""Co-visitation worked out by hand."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from tests.training.gru4rec.sessions import sessions_of
+from training.gru4rec.baselines.covisitation import Covisitation
+
+# c(0, 1) = 2, c(1, 2) = 1, c(0, 2) = 1 / 2 + 1; occurrences 3, 2, 2, 0.
+TRAIN = sessions_of([0, 1, 2], [0, 1], [0, 2])
+
+
+def test_scores_add_up_what_the_sessions_items_are_related_to():
+    scores = Covisitation.fit(TRAIN, 4, window=2, decay=0.5).scores(np.array([0, 1], dtype=np.int32))
+    assert scores[0] == pytest.approx([0, 2 / sqrt(6), 1.5 / sqrt(6), 0], abs=1e-8)
+    assert scores[1] == pytest.approx([2 / sqrt(6), 1 / sqrt(6), 0.75 / sqrt(6) + 1 / 2, 0], abs=1e-8)
+
+
+def test_items_further_apart_than_the_window_are_not_related():
+    scores = Covisitation.fit(TRAIN, 4, window=1).scores(np.array([0], dtype=np.int32))
+    assert scores[0] == pytest.approx([0, 2 / sqrt(6), 1 / sqrt(6), 0], abs=1e-8)
+
+
+def test_what_is_not_related_is_ordered_by_popularity():
+    scores = Covisitation.fit(TRAIN, 4).scores(np.array([3], dtype=np.int32))[0]
+    assert scores[0] > scores[1] == scores[2] > scores[3] == 0

@@ -1,0 +1,58 @@
+"""V-STAN worked out by hand on two train sessions, a day apart; all decays are e to the -1 per unit."""
+
+from dataclasses import replace
+from math import exp, log, sqrt
+
+import numpy as np
+import pytest
+
+from tests.training.gru4rec.sessions import sessions_of
+from training.gru4rec.baselines.vstan import VStan, VStanSettings
+
+UNIT = VStanSettings(recency_days=1, recency_steps=1, match_steps=1, distance_steps=1, idf=0)
+TRAIN = sessions_of([0, 1], [0, 2])
+
+
+def scores_of(train, *session, **settings):
+    return VStan.fit(train, 4, replace(UNIT, **settings)).scores(np.array(session, dtype=np.int32))
+
+
+def test_scores_after_one_item_weigh_neighbours_by_age_and_items_by_distance():
+    # Similarity: 1 / sqrt(1 * 2), the older session's times 1 / e.
+    expected = [(exp(-1) + 1) / sqrt(2), exp(-2) / sqrt(2), exp(-1) / sqrt(2), 0]
+    assert scores_of(TRAIN, 0)[0] == pytest.approx(expected)
+
+
+def test_scores_after_two_items_weigh_neighbours_by_the_latest_shared_item_too():
+    old = (1 + exp(-1)) / sqrt(2 * 2) * exp(-1)  # shares 1, just seen, and 0, one step ago
+    new = exp(-1) / sqrt(2 * 2) * exp(-1)  # shares 0: one step for the similarity, one for the match
+    expected = [old * exp(-1) + new, old, new * exp(-1), 0]
+    assert scores_of(TRAIN, 0, 1)[1] == pytest.approx(expected)
+
+
+def test_rare_items_count_more():
+    plain, weighed = scores_of(TRAIN, 0)[0], scores_of(TRAIN, 0, idf=1)[0]
+    assert weighed == pytest.approx(plain * np.array([1, 1 + log(2), 1 + log(2), 1]))
+
+
+@pytest.mark.parametrize("limit", [{"sample": 1}, {"neighbours": 1}])
+def test_of_two_sessions_the_newer_and_nearer_one_is_kept(limit):
+    assert scores_of(TRAIN, 0, **limit)[0] == pytest.approx([1 / sqrt(2), 0, exp(-1) / sqrt(2), 0])
+
+
+def test_the_order_of_the_train_sessions_does_not_matter():
+    other = sessions_of([0, 2], [0, 1], ended_days=[1, 0])
+    assert scores_of(other, 0, 1) == pytest.approx(scores_of(TRAIN, 0, 1))
+
+
+def test_an_item_seen_again_stands_at_its_last_place():
+    # In the neighbour item 0 stands last at place 2, so 1 is one step away and 3 two.
+    found = scores_of(sessions_of([0, 1, 0, 2, 3]), 0)[0]
+    similarity = 1 / sqrt(5)
+    expected = [1 + exp(-2), exp(-1), exp(-1), exp(-2)]
+    assert found == pytest.approx([similarity * e for e in expected])
+
+
+def test_an_item_that_no_train_session_holds_is_answered_by_popularity():
+    found = scores_of(TRAIN, 3)[0]
+    assert found[0] > found[1] == found[2] > found[3] == 0
