@@ -55,6 +55,12 @@ def feature_view(view: View, entity: Entity, settings: Settings) -> FeatureView:
     )
 
 
+def value_types(view: View) -> dict[str, ValueType]:
+    """Feast's type of the join key and of each column, by name."""
+    types = {view.join_key: String} | {column.name: _FEAST_TYPE[column.dtype] for column in view.columns}
+    return {name: its.to_value_type() for name, its in types.items()}
+
+
 def feast_objects(settings: Settings, declaration: Declaration) -> tuple[object, ...]:
     """Project, entities, views and the feature service, ready for ``FeatureStore.apply``."""
     entities = {

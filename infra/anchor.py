@@ -1,7 +1,7 @@
 """``python -m infra.anchor``: set the replay clock to the end of what is known.
 
 The anchor is the newest of: the log's end, the newest accepted event, the newest score. The last two are
-in Redis (:mod:`infra.redis_keys`), so that a service that is started again does not go back in time.
+in the two Redis servers (:mod:`infra.redis_keys`), so that a service that is started again does not go back in time.
 With ``RERANK_CLOCK=wall`` there is nothing to set.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import redis
 
 from infra import redis_keys
 from infra.clock import set_anchor
-from infra.redis_server import RedisServerError, endpoint
+from infra.redis_server import EVENTS, FEATURES, RedisServerError, Role, endpoint
 from infra.settings import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,27 +37,27 @@ def log_end(log_dir: Path) -> datetime:
     return _instant(max(known))
 
 
-def newest_known(settings: Settings) -> datetime | None:
-    """The newest accepted event or score in Redis; None if it holds neither.
+def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
+    """The moment under ``key``; None where there is none.
 
     Raises RedisServerError, redis.RedisError, or ValueError for a key that is not a number.
     """
-    keys = [redis_keys.newest_event_us(settings.dataset), redis_keys.newest_score_us(settings.dataset)]
-    with endpoint(settings).client() as client:
-        values: list[bytes | None] = client.mget(keys)
-    known = [int(value) for value in values if value is not None]
-    return _instant(max(known)) if known else None
+    with endpoint(settings, role).client() as client:
+        value: Any = client.get(key)
+    return None if value is None else _instant(int(value))
 
 
 def anchor(settings: Settings) -> datetime:
-    """Set and return the anchor. Without a Redis that answers it is the log's end, and that is said. Raises NoLog."""
-    end = log_end(settings.log_dir)
-    try:
-        newest = newest_known(settings)
-    except (RedisServerError, redis.RedisError) as error:
-        print(f"infra.anchor: only the log's end is used: {error}", file=sys.stderr)
-        newest = None
-    return set_anchor(settings.clock_file, max(end, newest) if newest else end).anchor
+    """Set and return the anchor; what a Redis that is away knows is left out, and that is said. Raises NoLog."""
+    ends = [log_end(settings.log_dir)]
+    for role, key in ((EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)):
+        try:
+            newest = newest_known(settings, role, key(settings.dataset))
+        except (RedisServerError, redis.RedisError) as error:
+            print(f"infra.anchor: without what the Redis of the {role.name} knows: {error}", file=sys.stderr)
+            continue
+        ends += [newest] if newest else []
+    return set_anchor(settings.clock_file, max(ends)).anchor
 
 
 def _newest_us(path: Path, column: str) -> int | None:

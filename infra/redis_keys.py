@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def newest_event_us(dataset: str) -> str:
-    """Newest accepted event: microseconds since the epoch, in decimal."""
+    """Newest accepted event, in the events' Redis: microseconds since the epoch, in decimal."""
     return f"rerank:{dataset}:newest_event_us"
 
 

@@ -20,16 +20,28 @@ from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
 from serving.errors import Busy
+from serving.event_form import parse_events
+from serving.event_intake import EventIntake
 from serving.explain import explain
 from serving.metrics import CountRequests, Metrics
 from serving.newest_score import NewestScore
 from serving.readiness import PATIENCE_S, hanging, readiness
 from serving.requests import MOST_BYTES, parse, parse_explain
-from serving.responses import ErrorAnswer, ExplainAnswer, Health, ModelCard, ModelFeature, Readiness, ScoreAnswer
+from serving.responses import (
+    ErrorAnswer,
+    EventsAnswer,
+    ExplainAnswer,
+    Health,
+    ModelCard,
+    ModelFeature,
+    Readiness,
+    ScoreAnswer,
+)
 from serving.scorer import Scorer
 from serving.service import Service
 
 START_PATIENCE_S = 15.0
+EVENTS_PATIENCE_S = 1.0
 REPLACEMENT_PATIENCE_S = 75.0  # longer than the supervisor waits: see serving.__main__
 PROBES = 4  # threads that a hanging Redis may hold up
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,17 +68,21 @@ def create_app(
     model longer than that is waited for, so that the other is not given up for it. Raises ClockNotAnchored.
     """
     metrics = metrics or Metrics()
+    clock = clock or open_clock(settings)
     newest = NewestScore(settings)
-    service = Service(settings, clock or open_clock(settings), metrics, newest.note)
+    service = Service(settings, clock, metrics, newest.note)
+    intake = EventIntake(settings, clock, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start(REPLACEMENT_PATIENCE_S if replaces else START_PATIENCE_S, until_served=replaces)
+        patience_s = REPLACEMENT_PATIENCE_S if replaces else START_PATIENCE_S
+        await asyncio.gather(service.start(patience_s, until_served=replaces), intake.start(EVENTS_PATIENCE_S))
         newest.start()
         started(service)
         try:
             yield
         finally:
+            await intake.close()
             await run_sync(newest.close)
             await service.close()
 
@@ -81,6 +97,7 @@ def create_app(
     errors.install(app)
     _add_score(app, settings, service, metrics)
     _add_explain(app, settings, service)
+    _add_events(app, settings, intake)
     _add_state(app, settings, service, metrics)
 
     def document() -> dict[str, Any]:
@@ -147,6 +164,32 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
         finally:
             one_at_a_time.release()
         return Response(orjson.dumps(found), media_type=JSON)
+
+
+def _add_events(app: FastAPI, settings: Settings, intake: EventIntake) -> None:
+    @app.post(
+        "/events",
+        status_code=202,
+        responses={
+            202: {"model": EventsAnswer},
+            **{status: _SCORE_ERRORS[status] for status in (413, 415, 422)},
+            503: {"model": ErrorAnswer, "description": "Not kept for now: send them again"},
+        },
+        response_class=Response,
+        openapi_extra={"requestBody": openapi.EVENTS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
+    )
+    async def events(request: Request) -> Response:
+        """Tell what users did: up to 1,000 events, each counted once however often it is sent.
+
+        What is accepted is on disk, and the next /score of its session knows of it.
+        """
+        deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
+        try:
+            sent = parse_events(await json_body(request, MOST_BYTES))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        found = await intake.take(sent, deadline - time.monotonic())
+        return Response(orjson.dumps(found), 202, media_type=JSON)
 
 
 def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:

@@ -6,6 +6,7 @@
     ├── WrongContentType  415
     ├── NotExplainable    409  the model in service is a baseline
     ├── Busy              503  others are being answered
+    ├── EventsNotKept     503  the events' Redis is away or too slow
     └── NotReady          503  no model, or one that this scorer must refuse
 
 What is wrong is named by its place; what was sent is never echoed, since it may not even be valid JSON.
@@ -71,6 +72,10 @@ class Busy(ServingError):
     """Others are being answered, and the deadline is over."""
 
 
+class EventsNotKept(ServingError):
+    """The events' Redis is away or too slow. What was sent may be sent again: it counts once."""
+
+
 class NotReady(ServingError):
     """No model, or one that this scorer must refuse."""
 
@@ -84,6 +89,7 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
     WrongContentType: (415, "wrong_content_type"),
     NotExplainable: (409, "not_explainable"),
     Busy: (503, "busy"),
+    EventsNotKept: (503, "events_not_kept"),
     NotReady: (503, "not_ready"),
 }
 

@@ -73,6 +73,11 @@ class Metrics:
         self._requests = Counter(
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
+        self._events = Counter(
+            "rerank_events", "Events sent, by what became of them", ["outcome"], registry=self._registry
+        )
+        for outcome in ("accepted", "duplicate", "rejected"):
+            self._events.labels(outcome)
         self._model = self._gauge("rerank_model", "Workers that serve this model", "name", "version", "kind")
         self._served: tuple[str, str, str] | None = None
         self._engine = self._gauge(
@@ -100,6 +105,11 @@ class Metrics:
                 self._missing.labels(kind).inc(count)
         if degraded:
             self._degraded.inc()
+
+    def events(self, accepted: int, duplicates: int, rejected: int) -> None:
+        for outcome, count in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
+            if count:
+                self._events.labels(outcome).inc(count)
 
     def compared(self, differences: int) -> None:
         self._compared.labels("different" if differences else "equal").inc()

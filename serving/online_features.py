@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from infra.redis_endpoint import Endpoint
 from serving.hash_layout import HashLayout
-from serving.item_tracker import HEARTBEAT_S, SILENCE_S, ItemTracker
+from serving.item_tracker import ItemTracker
+from serving.kept_link import PAUSE_S, KeptLink
 from serving.online_reader import OnlineReader
 from serving.reader import Keys, Reading, StoreAway
-from serving.redis_link import LinkDown, RedisLink, connect, pack
+from serving.redis_link import LinkDown, RedisLink, pack
 
-PAUSE_S = 0.25  # between attempts to connect
 WARM_ITEMS = 100  # read at once, so that no request waits long for them
 WARM_PAUSE_S = 0.002
 
@@ -32,35 +32,34 @@ class OnlineFeatures:
         self._reader = reader
         self._tracker = ItemTracker(reader.item_layout, (reader.cache, reader.companion_cache))
         self._find_endpoint = find_endpoint
-        self._link: RedisLink | None = None
+        self._kept = KeptLink("the feature store", find_endpoint)
         self._tasks: list[asyncio.Task[None]] = []
-        self._open = asyncio.Event()
-        self.problem: str | None = "the feature store is not open yet"
 
     async def start(self, patience_s: float) -> None:
         """Connect; after ``patience_s`` go on without, while the attempts continue."""
-        self._tasks = [asyncio.create_task(self._keep(self._read_link))]
         if self._reader.cache.capacity:  # else there is nothing to keep coherent
-            self._tasks.append(asyncio.create_task(self._keep(self._tracker.follow)))
-            self._tasks.append(asyncio.create_task(self._stay_warm()))
-        try:
-            async with asyncio.timeout(patience_s):
-                await self._open.wait()
-        except TimeoutError:
-            log.warning("answering without the feature store: %s", self.problem)
+            self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._stay_warm())]
+        await self._kept.start(patience_s)
 
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._kept.close()
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no connection."""
+        return self._kept.problem
 
     async def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``, and at once while there is no connection."""
-        if self._link is None:
+        link = self._kept.link
+        if link is None:
             raise StoreAway(str(self.problem))
         try:
             async with asyncio.timeout(max(timeout_s, 0.0)):
-                return await self._reader.read(keys, self._link)
+                return await self._reader.read(keys, link)
         except TimeoutError:
             raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
         except Exception as error:  # whatever ails the store, the slate is to be answered
@@ -76,8 +75,8 @@ class OnlineFeatures:
         """Items that the store has rows of. Raises StoreAway."""
         found: list[str] = []
         try:
-            if self._link is not None:
-                async for ids in scan_ids(self._link, self._reader.item_layout):
+            if self._kept.link is not None:
+                async for ids in scan_ids(self._kept.link, self._reader.item_layout):
                     found += ids
                     if len(found) >= most:
                         break
@@ -85,12 +84,10 @@ class OnlineFeatures:
             raise StoreAway(str(error)) from error
         return list(dict.fromkeys(found))[:most]
 
-    async def _keep(self, road: Callable[[Endpoint], Coroutine[Any, Any, None]]) -> None:
+    async def _follow(self) -> None:
         while True:
-            try:
-                await road(await asyncio.to_thread(self._find_endpoint))
-            except Exception as error:  # no Redis, no address, refused, silent: all the same, try again
-                self._note(f"{type(error).__name__}: {error}")
+            with suppress(Exception):  # whatever ails it, the cache is empty until it is followed again
+                await self._tracker.follow(await asyncio.to_thread(self._find_endpoint))
             await asyncio.sleep(PAUSE_S)
 
     async def _stay_warm(self) -> None:
@@ -98,8 +95,8 @@ class OnlineFeatures:
         while True:
             await self._tracker.coherent.wait()
             try:
-                if self._link is not None:
-                    await self._warm(self._link)
+                if self._kept.link is not None:
+                    await self._warm(self._kept.link)
                     await self._tracker.lost.wait()
             except LinkDown as error:
                 log.info("the item cache is not filled: %s", error)
@@ -115,32 +112,6 @@ class OnlineFeatures:
                     return
                 await self._reader.fill(ids[start : start + WARM_ITEMS], link)
                 await asyncio.sleep(WARM_PAUSE_S)
-
-    async def _read_link(self, endpoint: Endpoint) -> None:
-        """Runs until the connection is lost or does not answer a heartbeat."""
-        link = await connect(endpoint)
-        try:
-            self._opened(link)
-            while True:
-                await asyncio.sleep(HEARTBEAT_S)
-                async with asyncio.timeout(SILENCE_S):
-                    await link.call(pack(b"PING"), 1)
-        finally:
-            self._link = None
-            link.close()  # what still waits is answered without the store
-
-    def _opened(self, link: RedisLink) -> None:
-        if self._open.is_set():
-            log.warning("the feature store answers again")
-        self._link = link
-        self.problem = None
-        self._open.set()
-
-    def _note(self, problem: str) -> None:
-        if self._link is None:
-            if self.problem is None:
-                log.warning("answering without the feature store: %s", problem)
-            self.problem = problem
 
 
 async def scan_ids(link: RedisLink, layout: HashLayout) -> AsyncIterator[list[str]]:

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
 from serving.body import DEADLINE, LONGEST_DEADLINE_MS
+from serving.event_form import events_schema
 from serving.form import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"
@@ -19,7 +20,7 @@ def _body(model: str) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": {"$ref": _REF.format(model=model)}}}}
 
 
-SCORE_BODY, EXPLAIN_BODY = _body("ScoreRequest"), _body("ExplainRequest")
+SCORE_BODY, EXPLAIN_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("ExplainRequest"), _body("EventsBody")
 DEADLINE_HEADER = {
     "name": DEADLINE,
     "in": "header",
@@ -39,6 +40,8 @@ def document(app: FastAPI, declaration: Declaration | None) -> dict[str, Any]:
             _name_features(parts["Candidate"]["properties"]["features"], declaration)
             _name_context(body["properties"]["context"], declaration)
         found["components"]["schemas"] |= {**parts, form.__name__: body}
+    _, parts = events_schema(_REF.replace("{model}", "{name}"))
+    found["components"]["schemas"] |= parts
     return found
 
 

@@ -93,6 +93,22 @@ class ExplainAnswer:
     missing: Missing
 
 
+class RejectedEvent(TypedDict):
+    """``index``: its place in the body, from 0."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class EventsAnswer:
+    """What is accepted is on disk, and in its session for the next /score. ``duplicates``: accepted before."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[RejectedEvent]
+
+
 @dataclass(frozen=True)
 class Health:
     """The process answers."""

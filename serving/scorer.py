@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_repo.model_features import feature_matrix
-from feature_repo.schema import Declaration
+from feature_repo.schema import SESSION_STATE, Declaration
 from feature_repo.slate import Floats, Slate
 from infra.clock import Clock
 from infra.model_store import LoadedModel
@@ -74,10 +74,8 @@ class Scorer:
     async def inputs(self, request: ScoreRequest, deadline: float) -> Inputs:
         """Everything but the score. Raises InvalidRequest for names that the model does not know."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
-        now = self.clock.now()
-        keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now), request.places)
         with self.metrics.stage("read"):
-            reading, degraded = await self._read(keys, deadline)
+            now, keys, reading, degraded = await self._present(request, deadline)
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
@@ -96,6 +94,20 @@ class Scorer:
     @cached_property
     def _context_names(self) -> frozenset[str]:
         return frozenset(column.name for column in self.declaration.context)
+
+    async def _present(self, request: ScoreRequest, deadline: float) -> tuple[datetime, Keys, Reading, bool]:
+        """The request's moment and what was known then.
+
+        An event that is accepted between the moment and the reading makes the session's row one of the future, and the
+        store has no earlier one: then the moment is taken anew.
+        """
+        while True:
+            now = self.clock.now()
+            keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now), request.places)
+            reading, degraded = await self._read(keys, deadline)
+            row_us = reading.event_us.get(SESSION_STATE.name)
+            if row_us is None or not keys.scored_us < row_us[0] <= epoch_us(self.clock.now()):
+                return now, keys, reading, degraded
 
     async def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
         """The reading and whether it is only what is at hand without the store."""

@@ -40,7 +40,7 @@ def build(settings: Settings, until: datetime | None = None) -> None:
     """
     declaration = declaration_of(settings)
     connection = connect(settings)
-    open_log(connection, settings.log_dir)
+    open_log(connection, settings)
     end = end_of_log(connection)
     last = last_midnight(until or end)
     final = settings.features_dir

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import duckdb
 
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.live.files import event_files
+from infra.settings import Settings
 
 
-def open_log(connection: duckdb.DuckDBPyConnection, log_dir: Path) -> None:
+def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Create views items, events (with ``day`` = UTC day of receipt) and impressions.
 
+    The events are the imported ones and those that were accepted since (:mod:`feature_repo.live.files`).
     Raises DatasetError when a table is missing or unreadable.
     """
     for name in ("items", "events", "impressions"):
-        path = log_dir / f"{name}.parquet"
-        extra = ", date_trunc('day', received_ts) AS day" if name == "events" else ""
+        paths = [settings.log_dir / f"{name}.parquet"]
+        extra = ""
+        if name == "events":
+            paths += event_files(settings.live_dir)
+            extra = ", date_trunc('day', received_ts) AS day"
+        listed = ", ".join(f"'{path}'" for path in paths)
         try:
-            connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *{extra} FROM read_parquet('{path}')")
+            connection.execute(
+                f"CREATE OR REPLACE VIEW {name} AS SELECT *{extra} "
+                f"FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            )
         except duckdb.Error as error:
-            raise DatasetError(f"{path}: {str(error).splitlines()[0]}") from error
+            raise DatasetError(f"{name} of {settings.log_dir}: {str(error).splitlines()[0]}") from error
 
 
 def end_of_log(connection: duckdb.DuckDBPyConnection) -> datetime:

@@ -35,7 +35,7 @@ def write(settings: Settings, folder: Path) -> None:
     parts.mkdir(parents=True)
     try:
         connection = connect(settings)
-        open_log(connection, settings.log_dir)
+        open_log(connection, settings)
         events = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
         shares = 1 if events < SMALL_LOG else settings.threads
         job = partial(_write_share, settings, parts, shares)
@@ -72,7 +72,7 @@ def _replay(settings: Settings, shares: int, share: int) -> Iterator[tuple[str, 
     """(session_id, state) after each folded event of this share of the sessions."""
     connection = connect(settings)
     connection.execute("SET threads = 1")
-    open_log(connection, settings.log_dir)
+    open_log(connection, settings)
     batches = connection.sql(
         f"""
         SELECT session_id, epoch_us(event_ts), event_id, epoch_us(received_ts), action, item_id, category_id,

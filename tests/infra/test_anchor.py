@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from infra import anchor as anchor_module
 from infra import redis_keys, redis_server
 from infra.anchor import NoLog, anchor, log_end
 from infra.clock import open_clock
+from infra.redis_server import EVENTS, FEATURES, Role
 from infra.settings import Settings
 
 END = datetime(2018, 1, 1, 4, 1, 20, 7, tzinfo=UTC)
@@ -40,10 +41,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def client(settings: Settings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_server.start(settings).url) as made:
-        yield made
-    redis_server.stop(settings)
+def clients(settings: Settings) -> Iterator[dict[Role, redis.Redis]]:
+    yield {role: redis.Redis.from_url(redis_server.start(settings, role).url) for role in (FEATURES, EVENTS)}
+    for role in (FEATURES, EVENTS):
+        redis_server.stop(settings, role)
 
 
 def microseconds(instant: datetime) -> int:
@@ -59,24 +60,30 @@ def test_a_log_ends_with_its_last_slate_or_its_last_event(tmp_path: Path) -> Non
 
 def test_without_redis_the_anchor_is_the_end_of_the_log(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert anchor(settings) == END
-    assert "only the log's end is used" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the Redis of the events" in said
+    assert "the Redis of the features" in said
     assert open_clock(settings).now() >= END
 
 
-def test_redis_without_keys_leaves_the_end_of_the_log(settings: Settings, client: redis.Redis) -> None:
+def test_redis_without_keys_leaves_the_end_of_the_log(settings: Settings, clients: dict[Role, redis.Redis]) -> None:
     assert anchor(settings) == END
 
 
-@pytest.mark.parametrize("key", [redis_keys.newest_event_us, redis_keys.newest_score_us])
-def test_a_newer_event_or_score_is_the_anchor(settings: Settings, client: redis.Redis, key) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    ("role", "key"), [(EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)]
+)
+def test_a_newer_event_or_score_is_the_anchor(
+    settings: Settings, clients: dict[Role, redis.Redis], role: Role, key: Callable[[str], str]
+) -> None:
     newer = END + timedelta(hours=2, microseconds=3)
-    client.set(key("shop"), microseconds(newer))
-    client.set(key("another"), microseconds(newer + timedelta(days=9)))
+    clients[role].set(key("shop"), microseconds(newer))
+    clients[role].set(key("another"), microseconds(newer + timedelta(days=9)))
     assert anchor(settings) == newer
 
 
-def test_an_older_event_does_not_turn_the_clock_back(settings: Settings, client: redis.Redis) -> None:
-    client.set(redis_keys.newest_event_us("shop"), microseconds(END - timedelta(days=2)))
+def test_an_older_event_does_not_turn_the_clock_back(settings: Settings, clients: dict[Role, redis.Redis]) -> None:
+    clients[EVENTS].set(redis_keys.newest_event_us("shop"), microseconds(END - timedelta(days=2)))
     assert anchor(settings) == END
 
 

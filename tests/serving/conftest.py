@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from infra.clock import FixedClock
-from infra.redis_server import start, stop
+from infra.redis_server import EVENTS, start, stop
 from infra.settings import Settings
 from serving.app import create_app
 from tests.serving import world
@@ -16,15 +16,17 @@ from tests.serving import world
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A filled Redis and a registered champion."""
+    """A filled Redis, an empty one for events, and a registered champion."""
     made = world.settings_in(tmp_path_factory.mktemp("serving"))
     start(made)
+    start(made, EVENTS)
     try:
         world.fill_store(made)
         world.register(made, world.small_model())
         yield made
     finally:
         stop(made)
+        stop(made, EVENTS)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,104 @@
+"""The stream's consumer: accepted events -> the log's files, each exactly once, and its sessions' rows made sure of.
+
+A batch is read by a consumer group, written (:mod:`feature_repo.live.files`) and then acknowledged and deleted. What
+a consumer that was killed had read is still pending, and is what the next one begins with: the same entries make the
+same files. Only one consumer may run, which a lock sees to.
+
+The scorer writes a session's row before it answers. Where it was killed in between, or the feature store was away,
+this makes up for it: the newest row wins, so that writing one again is harmless.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import redis
+
+from feature_repo.live.acceptance import EventKeys
+from feature_repo.live.event import LiveEvent, unpacked
+from feature_repo.live.files import event_folder, write_batch
+from feature_repo.live.session_rows import replayed, session_rows
+from feature_repo.online.writer import NewestWinsWriter
+
+GROUP, CONSUMER = "log", "drain"
+BATCH = 10_000  # entries; what is pending is at most one batch
+NEW, PENDING = ">", "0"
+
+Entry = tuple[bytes, tuple[int, LiveEvent]]
+
+
+class AlreadyDraining(RuntimeError):
+    """Another consumer drains into the same folder."""
+
+
+class Drain:
+    """``events``: a client of the events' Redis; ``features``: of the feature store's."""
+
+    def __init__(self, dataset: str, live_dir: Path, events: redis.Redis, features: redis.Redis) -> None:
+        self._dataset = dataset
+        self._keys = EventKeys(dataset)
+        self._live_dir = live_dir
+        self._events = events
+        self._writer = NewestWinsWriter(features)
+        self._make_group()
+
+    def drain(self) -> int:
+        """Take all that is there, batch by batch. Returns the number of events. Raises redis.RedisError, OSError."""
+        drained = self._take(PENDING)
+        while found := self._take(NEW):
+            drained += found
+        return drained
+
+    def _take(self, which: str) -> int:
+        entries = self._read(which)
+        if not entries:
+            return 0
+        ids = [entry[0] for entry in entries]
+        events = [entry[1] for entry in entries]
+        write_batch(self._live_dir, ids[0].decode(), ids[-1].decode(), events)
+        self._write_sessions({event.session_id for _, event in events})
+        with self._events.pipeline(transaction=True) as pipeline:
+            pipeline.xack(self._keys.stream, GROUP, *ids)
+            pipeline.xdel(self._keys.stream, *ids)
+            pipeline.execute()
+        return len(entries)
+
+    def _read(self, which: str) -> list[Entry]:
+        found: Any = self._events.xreadgroup(GROUP, CONSUMER, {self._keys.stream: which}, count=BATCH)
+        entries = found[0][1] if found else []
+        # An entry that somebody deleted while it was pending has no fields.
+        return [(id, (int(entry[b"received"]), unpacked(entry[b"event"]))) for id, entry in entries if entry]
+
+    def _write_sessions(self, sessions: set[str]) -> None:
+        names = sorted(sessions)
+        with self._events.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.lrange(self._keys.session(name), 0, -1)
+            lists = cast("Sequence[Sequence[bytes]]", pipeline.execute())
+        states = {name: replayed(entries) for name, entries in zip(names, lists, strict=True) if entries}
+        if states:
+            self._writer.write(session_rows(states, self._dataset))
+
+    def _make_group(self) -> None:
+        try:
+            self._events.xgroup_create(self._keys.stream, GROUP, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+
+@contextmanager
+def sole_consumer(live_dir: Path) -> Iterator[None]:
+    """Held while draining. Raises AlreadyDraining."""
+    folder = event_folder(live_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".drain.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyDraining(f"another consumer drains into {folder}") from None
+        yield

@@ -1,0 +1,51 @@
+"""From a session's folded events to its row of the session_state view, as Feast's Redis store would hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from feature_repo.feast_objects import value_types
+from feature_repo.live.event import received, session_event
+from feature_repo.online.rows import Layout, Rows, rows_of_batch
+from feature_repo.schema import SESSION_STATE
+from feature_repo.sessions import Replay
+
+MICROSECONDS = 1_000_000
+_DELAY_US = round(SESSION_STATE.publish_delay.total_seconds() * MICROSECONDS)
+
+
+def replayed(entries: Sequence[bytes]) -> Replay:
+    """The fold of one session over its list: see :mod:`feature_repo.live.acceptance`."""
+    state = Replay()
+    for entry in entries:
+        state.fold(session_event(*received(entry)))
+    return state
+
+
+def session_rows(states: Mapping[str, Replay], project: str) -> Rows:
+    """One row per session id; a state has at least one event."""
+    columns: dict[str, list[Any]] = {name: [] for name in SESSION_STATE.arrow.names}
+    for session_id, state in states.items():
+        columns["session_id"].append(session_id)
+        columns["event_timestamp"].append(state.row_us)
+        columns["created_timestamp"].append(state.row_us + _DELAY_US)
+        for name, value in state.features().items():
+            columns[name].append(value)
+    schema = SESSION_STATE.arrow
+    arrays = [pa.array(columns[field.name], field.type) for field in schema]
+    return rows_of_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), _layout(project))
+
+
+def _layout(project: str) -> Layout:
+    types = value_types(SESSION_STATE)
+    return Layout(
+        view=SESSION_STATE.name,
+        project=project,
+        join_keys={SESSION_STATE.join_key: types.pop(SESSION_STATE.join_key)},
+        features=types,
+        event_column="event_timestamp",
+        created_column="created_timestamp",
+    )
