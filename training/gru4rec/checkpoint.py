@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,20 +16,34 @@ from training.gru4rec.errors import BadCheckpoint
 from training.gru4rec.network import Gru4Rec
 
 BEST, LAST = "best.ckpt", "last.ckpt"
-HYPERPARAMETERS, STATE = "gru4rec", "state_dict"
+HYPERPARAMETERS, SETTINGS, HISTORY, STATE = "gru4rec", "train", "history", "state_dict"
 PREFIX = "network."  # of the network's parameters inside the Lightning module
 
 
 def load_network(path: Path) -> Gru4Rec:
-    """The network of a checkpoint, in eval mode. Nothing in the file is executed. Raises BadCheckpoint."""
+    """The network of a checkpoint, in eval mode. Raises BadCheckpoint."""
+    found = read_checkpoint(path)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
         network = Gru4Rec(**found[HYPERPARAMETERS])
         state = {name.removeprefix(PREFIX): value for name, value in found[STATE].items() if name.startswith(PREFIX)}
         network.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise BadCheckpoint(f"{path} is not a checkpoint of this program: {_first_line(error)}") from error
+    return network.eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """All of it. Nothing in the file is executed. Raises BadCheckpoint."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BadCheckpoint(f"{path} cannot be read ({error.strerror}): run train first") from error
-    except (RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadCheckpoint(f"{path} is not a checkpoint of this program: {reason}") from error
-    return network.eval()
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise BadCheckpoint(f"{path} is not a checkpoint: {_first_line(error)}") from error
+    if not isinstance(found, dict) or HYPERPARAMETERS not in found:
+        raise BadCheckpoint(f"{path} is not a checkpoint of this program")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
