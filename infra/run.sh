@@ -1,6 +1,13 @@
 #!/usr/bin/env bash
-# The pipeline, then the scorer; Redis stops with it.
+# The pipeline, then the scorer and the consumer of accepted events; Redis stops with them.
 set -euo pipefail
-trap 'python -m infra.redis_server stop' EXIT
+consumer=
+stop() {
+    [ -z "$consumer" ] || { kill "$consumer" && wait "$consumer"; } || true # it drains a last time
+    python -m infra.redis_server stop
+}
+trap stop EXIT
 infra/pipeline.sh
+python -m feature_repo.live &
+consumer=$!
 python -m serving || [ $? -eq 130 ] # Ctrl-C is the way to stop it

@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
-# The scorer over what the pipeline left; Redis stops with it.
+# The scorer and the consumer of accepted events, over what the pipeline left; Redis stops with them.
 set -euo pipefail
-trap 'python -m infra.redis_server stop' EXIT
+consumer=
+stop() {
+    [ -z "$consumer" ] || { kill "$consumer" && wait "$consumer"; } || true # it drains a last time
+    python -m infra.redis_server stop
+}
+trap stop EXIT
 python -m infra.redis_server start
 python -m infra.anchor
+python -m feature_repo.live &
+consumer=$!
 python -m serving || [ $? -eq 130 ] # Ctrl-C is the way to stop it

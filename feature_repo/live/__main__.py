@@ -59,7 +59,10 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"drained {drain_once(settings)} events into {settings.live_dir}")
             else:
                 run(settings, stopping)
-    except (AlreadyDraining, RedisServerError, redis.RedisError, OSError, ValueError) as error:
+    except AlreadyDraining as error:
+        print(f"feature_repo.live: {error}", file=sys.stderr)
+        return 0 if arguments.once else 2  # once is what the other does anyway
+    except (RedisServerError, redis.RedisError, OSError, ValueError) as error:
         print(f"feature_repo.live: {error}", file=sys.stderr)
         return 2
     return 0

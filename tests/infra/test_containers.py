@@ -56,7 +56,7 @@ def test_the_image_does_not_run_as_root_and_leaves_its_build_stage_behind(docker
 
 def test_every_compose_service_is_built_from_a_dockerfile_that_exists_or_pulled():
     services = yaml.safe_load(COMPOSE.read_text())["services"]
-    assert set(services) == {"redis", "mlflow", "pipeline", "scorer"}
+    assert set(services) == {"redis", "events", "mlflow", "pipeline", "consumer", "scorer"}
     built = {s["image"] for s in services.values() if "build" in s}
     for service in services.values():
         if "build" in service:

@@ -1,0 +1,167 @@
+"""From the stream to the log's files, each event exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+import redis
+
+from feature_repo.live import drain as drain_module
+from feature_repo.live.__main__ import main
+from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
+from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
+from feature_repo.live.event import LiveEvent, fingerprint
+from feature_repo.live.files import event_files
+from feature_repo.schema import Declaration, events_table
+from infra.redis_server import EVENTS, FEATURES, endpoint, start, stop
+from infra.settings import Settings
+
+NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    folder = tmp_path_factory.mktemp("drain")
+    made = Settings(_env_file=None, state_dir=folder / "var", data_dir=folder / "data", dataset="shop")
+    for role in (FEATURES, EVENTS):
+        start(made, role)
+    yield made
+    for role in (FEATURES, EVENTS):
+        stop(made, role)
+
+
+@pytest.fixture
+def events(settings: Settings) -> Iterator[redis.Redis]:
+    with endpoint(settings, EVENTS).client(5) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def features(settings: Settings) -> Iterator[redis.Redis]:
+    with endpoint(settings).client(5) as client:
+        client.flushall()
+        yield client
+
+
+def us(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def event(number: int, **more: object) -> LiveEvent:
+    fields = {"user_id": "u", "session_id": f"s{number % 3}", "action": "view", "item_id": "a", "event_us": us(NOON)}
+    return LiveEvent(event_id=f"e{number:06d}", **(fields | more))  # type: ignore[arg-type]
+
+
+def accept(client: redis.Redis, now: datetime, *found: LiveEvent) -> None:
+    offered = [Offered(each, fingerprint(each)) for each in found]
+    for command in accept_commands(EventKeys("shop"), offered, us(now)):
+        connection = client.connection_pool.get_connection()
+        connection.send_packed_command([command])
+        assert all(isinstance(outcome, int) for outcome in outcomes([connection.read_response()]))
+        client.connection_pool.release(connection)
+
+
+def logged(live_dir: Path) -> list[str]:
+    return [id for path in event_files(live_dir) for id in pq.read_table(path)["event_id"].to_pylist()]
+
+
+def test_what_was_accepted_is_in_the_log_whole_and_leaves_the_stream(
+    tmp_path: Path, events: redis.Redis, features: redis.Redis
+) -> None:
+    whole = event(1, quantity=2, value=440, price=1999, category_id="fruit", request_id="r", shown_position=4)
+    accept(events, NOON, whole, event(2, item_id=None, action="visit"))
+    assert Drain("shop", tmp_path, events, features).drain() == 2
+    (path,) = event_files(tmp_path)
+    assert path.parent.name == "day=2024-03-01"
+    table = pq.read_table(path)
+    assert table.schema.equals(events_table(Declaration("x", "x")).arrow)
+    first, second = table.to_pylist()
+    assert first == {
+        "event_id": "e000001", "user_id": "u", "session_id": "s1", "item_id": "a", "event_ts": NOON,
+        "received_ts": NOON, "action": "view", "quantity": 2, "value": first["value"], "price": first["price"],
+        "category_id": "fruit", "request_id": "r", "shown_position": 4,
+    }  # fmt: skip
+    assert (str(first["value"]), str(first["price"]), second["price"]) == ("4.40", "19.99", None)
+    assert events.xlen(EventKeys("shop").stream) == 0
+    assert Drain("shop", tmp_path, events, features).drain() == 0
+
+
+def test_a_batch_that_crosses_midnight_makes_one_file_per_day(
+    tmp_path: Path, events: redis.Redis, features: redis.Redis
+) -> None:
+    accept(events, NOON, event(1))
+    accept(events, NOON + timedelta(hours=12), event(2), event(3))
+    Drain("shop", tmp_path, events, features).drain()
+    assert [path.parent.name for path in event_files(tmp_path)] == ["day=2024-03-01", "day=2024-03-02"]
+    assert logged(tmp_path) == ["e000001", "e000002", "e000003"]
+
+
+@pytest.mark.parametrize("dies_in", ["write_batch", "_write_sessions", "xack"])
+def test_a_consumer_that_dies_at_any_step_leaves_the_batch_to_the_next(
+    dies_in: str, tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    accept(events, NOON, *(event(i) for i in range(5)))
+    with monkeypatch.context() as patch:
+        if dies_in == "write_batch":
+            patch.setattr(drain_module, "write_batch", die)
+        elif dies_in == "_write_sessions":
+            patch.setattr(Drain, "_write_sessions", die)
+        else:
+            patch.setattr(redis.client.Pipeline, "xack", die)
+        with pytest.raises(KeyboardInterrupt):
+            Drain("shop", tmp_path, events, features).drain()
+    accept(events, NOON, *(event(i) for i in range(5, 8)))
+    assert Drain("shop", tmp_path, events, features).drain() == 8
+    assert logged(tmp_path) == [f"e{i:06d}" for i in range(8)]
+
+
+def test_many_events_are_drained_in_batches(
+    tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "BATCH", 40)
+    accept(events, NOON, *(event(i) for i in range(100)))
+    assert Drain("shop", tmp_path, events, features).drain() == 100
+    assert len(event_files(tmp_path)) == 3
+    assert logged(tmp_path) == [f"e{i:06d}" for i in range(100)]
+
+
+def test_files_that_are_not_complete_are_not_seen(tmp_path: Path, events: redis.Redis, features: redis.Redis) -> None:
+    accept(events, NOON, event(1))
+    Drain("shop", tmp_path, events, features).drain()
+    (path,) = event_files(tmp_path)
+    path.with_name(f".{path.name}.7.part").write_bytes(b"half")
+    assert event_files(tmp_path) == [path]
+
+
+def test_only_one_consumer_drains(tmp_path: Path) -> None:
+    with sole_consumer(tmp_path), pytest.raises(AlreadyDraining), sole_consumer(tmp_path):
+        pass
+    with sole_consumer(tmp_path):
+        pass
+
+
+def test_the_command_drains_what_is_there(
+    settings: Settings, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name in ("state_dir", "data_dir", "dataset"):
+        monkeypatch.setenv(f"RERANK_{name.upper()}", str(getattr(settings, name)))
+    accept(events, NOON, event(1), event(2))
+    assert main(["--once"]) == 0
+    assert "drained 2 events" in capsys.readouterr().out
+    connection = duckdb.connect()
+    assert connection.execute(f"SELECT count(*) FROM '{settings.live_dir}/events/*/*.parquet'").fetchone() == (2,)
+    with sole_consumer(settings.live_dir):
+        assert main(["--once"]) == 0
+        assert main([]) == 2
+    assert "another consumer" in capsys.readouterr().err
