@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     item_cache_mb: int = Field(256, ge=0, description="Item features kept by each scorer process, megabytes; 0: none.")
     self_check_share: float = Field(0.01, ge=0, le=1, description="Share of readings compared with Feast's own.")
     materialize_rows_per_s: int = Field(0, ge=0, description="Most rows written to Redis a second; 0: no limit.")
+    score_log_mb: int = Field(1024, ge=0, description="Most of the score log on disk, megabytes; 0: none is kept.")
+    score_log_matrix_share: float = Field(
+        0.01, ge=0, le=1, description="Share of the logged scores kept with their whole feature matrix."
+    )
     drain_s: float = Field(10.0, gt=0, description="How often accepted events are written to the log, seconds.")
     workers: int = Field(1, ge=1, description="Scorer processes that share the port; a core each.")
     reload_s: float = Field(10.0, gt=0, description="How often the registry is asked for a new champion, seconds.")

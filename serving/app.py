@@ -15,6 +15,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.requests import ClientDisconnect
 
+from feature_repo.live.score_records import ScoreRecord
+from feature_repo.slate import Floats
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
@@ -37,6 +39,7 @@ from serving.responses import (
     Readiness,
     ScoreAnswer,
 )
+from serving.score_log import ScoreLog
 from serving.scorer import Scorer
 from serving.service import Service
 
@@ -70,7 +73,13 @@ def create_app(
     metrics = metrics or Metrics()
     clock = clock or open_clock(settings)
     newest = NewestScore(settings)
-    service = Service(settings, clock, metrics, newest.note)
+    score_log = ScoreLog(settings, metrics)
+
+    def scored(record: ScoreRecord, matrix: Floats) -> None:
+        newest.note(record.scored_us)
+        score_log.append(record, matrix)
+
+    service = Service(settings, clock, metrics, scored)
     intake = EventIntake(settings, clock, metrics)
 
     @asynccontextmanager
@@ -78,12 +87,14 @@ def create_app(
         patience_s = REPLACEMENT_PATIENCE_S if replaces else START_PATIENCE_S
         await asyncio.gather(service.start(patience_s, until_served=replaces), intake.start(EVENTS_PATIENCE_S))
         newest.start()
+        score_log.start()
         started(service)
         try:
             yield
         finally:
             await intake.close()
             await run_sync(newest.close)
+            await run_sync(score_log.close)
             await service.close()
 
     app = FastAPI(

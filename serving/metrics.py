@@ -16,6 +16,7 @@ from infra.compiled_trees import EngineName
 from serving.reader import Missing
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
+RecordOutcome = Literal["written", "dropped", "failed", "removed"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
@@ -78,6 +79,14 @@ class Metrics:
         )
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
+        self._score_records = Counter(
+            "rerank_score_log",
+            "Scores by what became of their record: written, dropped (too many waited), failed (disk), removed (cap)",
+            ["outcome"],
+            registry=self._registry,
+        )
+        for outcome in get_args(RecordOutcome):
+            self._score_records.labels(outcome)
         self._model = self._gauge("rerank_model", "Workers that serve this model", "name", "version", "kind")
         self._served: tuple[str, str, str] | None = None
         self._engine = self._gauge(
@@ -110,6 +119,9 @@ class Metrics:
         for outcome, count in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
             if count:
                 self._events.labels(outcome).inc(count)
+
+    def score_records(self, outcome: RecordOutcome, count: int) -> None:
+        self._score_records.labels(outcome).inc(count)
 
     def compared(self, differences: int) -> None:
         self._compared.labels("different" if differences else "equal").inc()

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from feature_repo.live.score_records import ScoreRecord
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import SESSION_STATE, Declaration
 from feature_repo.slate import Floats, Slate
@@ -26,6 +27,9 @@ from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+Scored = Callable[[ScoreRecord, Floats], None]
+"""Is told every slate and the matrix (n, f) it was scored by; must not wait. Nobody changes either afterwards."""
+
 
 class TimedReader(Protocol):
     async def read(self, keys: Keys, timeout_s: float) -> Reading:
@@ -35,35 +39,41 @@ class TimedReader(Protocol):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What one request's candidates are scored by: (n, f) ``matrix``. ``degraded``: without the feature store."""
+    """What one request's candidates are scored by: (n, f) ``matrix``. ``degraded``: without the feature store.
+
+    ``read_us``: see :attr:`serving.reader.Reading.event_us`.
+    """
 
     now: datetime
     scored_us: int
     matrix: Floats
     missing: Missing
     degraded: bool
+    read_us: Mapping[str, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """One model in service. ``scored`` is told the moment (µs since the epoch) of every slate, and must not wait."""
+    """One model in service."""
 
     model: LoadedModel
     declaration: Declaration
     reader: TimedReader
     clock: Clock
     metrics: Metrics
-    scored: Callable[[int], None]
+    scored: Scored
 
     async def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
         """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
         found = await self.inputs(request, deadline)
         with self.metrics.stage("score"):
-            items = ranked(request.item_ids, self.model.ranker.score(found.matrix))
+            scores = self.model.ranker.score(found.matrix)
+            items = ranked(request.item_ids, scores)
         self.metrics.slate(len(items), found.missing, found.degraded)
-        self.scored(found.scored_us)
+        request_id = uuid.uuid4().hex
+        self.scored(self._record(request_id, request, found, scores), found.matrix)
         return ScoreAnswer(
-            request_id=uuid.uuid4().hex,
+            request_id=request_id,
             scored_at=instant_text(found.now),
             model=self.model_name,
             items=items,
@@ -81,11 +91,35 @@ class Scorer:
             matrix = feature_matrix(slate, self.declaration)
             if request.sent:
                 override(matrix, request.sent, self.model.contract.feature_names)
-        return Inputs(now, keys.scored_us, matrix, reading.missing, degraded)
+        return Inputs(now, keys.scored_us, matrix, reading.missing, degraded, reading.event_us)
 
     @cached_property
     def model_name(self) -> ModelName:
         return ModelName(self.model.name, self.model.version, self.model.kind)
+
+    def _record(
+        self, request_id: str, request: ScoreRequest, found: Inputs, scores: npt.NDArray[np.float64]
+    ) -> ScoreRecord:
+        return ScoreRecord(
+            request_id=request_id,
+            scored_us=found.scored_us,
+            clock=self.clock.mode,
+            item_ids=request.item_ids,
+            scores=scores,
+            model_name=self.model.name,
+            model_version=self.model.version,
+            contract_hash=self._contract_hash,
+            degraded=found.degraded,
+            user_id=request.user_id,
+            session_id=request.session_id,
+            context=request.context,
+            read_us=found.read_us,
+            sent=request.sent,
+        )
+
+    @cached_property
+    def _contract_hash(self) -> str:
+        return self.model.contract.contract_hash
 
     @cached_property
     def _feature_names(self) -> frozenset[str]:

@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 from feature_repo.contract import current_contract
@@ -29,7 +28,7 @@ from serving.metrics import Metrics
 from serving.online_features import OnlineFeatures
 from serving.reader import Keys
 from serving.roads import Roads
-from serving.scorer import Scorer, epoch_us
+from serving.scorer import Scored, Scorer, epoch_us
 
 RETRY_S = 5.0
 CLOSE_PATIENCE_S = 5.0
@@ -45,7 +44,7 @@ class Service:
     present champion is not the model in service.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, scored: Callable[[int], None]) -> None:
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, scored: Scored) -> None:
         self._scored = scored
         self._settings = settings
         self._clock = clock

@@ -49,7 +49,7 @@ class NoStore:
         return unread(keys, DECLARATION)
 
 
-def scorer(ranker=None, reader=None, scored=lambda _: None):
+def scorer(ranker=None, reader=None, scored=lambda *_: None):
     model = LoadedModel("ranker-x", "3", "lightgbm", contract(), ranker or KeepingRanker(), "run", {})
     return Scorer(model, DECLARATION, reader or NoStore(), FixedClock(NOW), Metrics(), scored)
 
@@ -121,10 +121,27 @@ def test_the_keys_carry_the_clocks_moment_which_is_read_once():
     clock, reader = Counting(), NoStore()
     model = LoadedModel("r", "1", "lightgbm", contract(), KeepingRanker(), "run", {})
     moments = []
-    answer = score_with(Scorer(model, DECLARATION, reader, clock, Metrics(), moments.append), request("a"), soon())
+    one = Scorer(model, DECLARATION, reader, clock, Metrics(), lambda record, _: moments.append(record.scored_us))
+    answer = score_with(one, request("a"), soon())
     assert clock.read == 1
     assert reader.asked[0][0].scored_us == us(NOW) == moments[0]
     assert answer.scored_at == "2024-03-01T12:01:00.123464Z"
+
+
+def test_what_is_scored_is_told_whole():
+    told = []
+    one = scorer(scored=lambda record, matrix: told.append((record, matrix)))
+    sent = {"item_id": "b", "features": {"price": 3}}
+    answer = score_with(one, request("a", sent, user_id="u", session_id="s", context={"store_id": "7"}), soon())
+    ((record, matrix),) = told
+    assert record.request_id == answer.request_id
+    assert (record.scored_us, record.clock, record.degraded) == (us(NOW), "fixed", False)
+    assert (record.user_id, record.session_id, record.context) == ("u", "s", {"store_id": "7"})
+    assert (record.item_ids, record.scores.tolist()) == (["a", "b"], [0.0, 1.0])  # in input order
+    assert record.sent == [(1, {"price": 3})]
+    assert (record.model_name, record.model_version) == ("ranker-x", "3")
+    assert record.contract_hash == contract().contract_hash
+    assert matrix[1, FEATURES.index("price")] == 3
 
 
 def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing():

@@ -1,0 +1,165 @@
+"""What the score log keeps of a ``/score``, and its files.
+
+    <live_dir>/scores/day=2026-11-21/<worker>-<number>.parquet     the UTC day is that of ``scored_at``
+
+Each file is complete or absent, and its rows are the requests of one worker process, in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_repo.schema import TIMESTAMP
+from feature_repo.slate import Floats
+
+DAY_US = 24 * 3600 * 1_000_000
+_TEXT, _TIMES, _VALUES = pa.string(), pa.list_(pa.int64()), pa.list_(pa.float32())
+_SENT = pa.struct(
+    [pa.field("place", pa.int32(), False), pa.field("feature", _TEXT, False), pa.field("value", pa.float64())]
+)
+SCHEMA = pa.schema(
+    [
+        pa.field("request_id", _TEXT, False),
+        pa.field("scored_at", TIMESTAMP, False),
+        pa.field("clock", _TEXT, False),
+        pa.field("worker", _TEXT, False),
+        pa.field("user_id", _TEXT),
+        pa.field("session_id", _TEXT),
+        pa.field("context", pa.map_(_TEXT, _TEXT), False),
+        pa.field("item_ids", pa.list_(_TEXT), False),
+        pa.field("scores", pa.list_(pa.float64()), False),
+        pa.field("read_us", pa.map_(_TEXT, _TIMES), False),
+        pa.field("sent", pa.list_(_SENT), False),
+        pa.field("model_name", _TEXT, False),
+        pa.field("model_version", _TEXT, False),
+        pa.field("contract_hash", _TEXT, False),
+        pa.field("degraded", pa.bool_(), False),
+        pa.field("matrix", _VALUES),
+    ]
+)
+_PLAIN = ("request_id", "clock", "user_id", "session_id", "model_name", "model_version", "contract_hash", "degraded")
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """One slate as it was scored.
+
+    scored_us: the request's moment by the service's clock, µs since the epoch
+    item_ids:  (n,) in the caller's order; scores: (n,) float64, of each
+    read_us:   view -> event timestamp of each row that was read, valid or not, 0 where there was none: (n,) for item
+               views, in the order of the candidates; (1,) for user and session views; one per distinct item of the
+               cart for companions
+    sent:      (place, what the caller said of that item by name), which wins over the store
+    matrix:    (n, f) float32 in the order of the model's features; None where it was not kept
+    """
+
+    request_id: str
+    scored_us: int
+    clock: str
+    item_ids: Sequence[str]
+    scores: npt.NDArray[np.float64]
+    model_name: str
+    model_version: str
+    contract_hash: str
+    degraded: bool
+    user_id: str | None = None
+    session_id: str | None = None
+    context: Mapping[str, str | None] = field(default_factory=dict)
+    read_us: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    sent: Sequence[tuple[int, Mapping[str, float | None]]] = ()
+    matrix: Floats | None = None
+
+    @property
+    def day(self) -> int:
+        """UTC days since the epoch."""
+        return self.scored_us // DAY_US
+
+
+def score_folder(live_dir: Path) -> Path:
+    return live_dir / "scores"
+
+
+def score_files(live_dir: Path) -> list[Path]:
+    """All complete files, oldest day first."""
+    return sorted(score_folder(live_dir).glob("day=*/*.parquet"))
+
+
+def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
+    """Record by record, so that other threads of the interpreter get their turn."""
+    columns: dict[str, pa.Array] = {
+        name: pa.array([getattr(record, name) for record in records], SCHEMA.field(name).type) for name in _PLAIN
+    }
+    columns["scored_at"] = pa.array([record.scored_us for record in records], pa.int64()).cast(TIMESTAMP)
+    columns["worker"] = pa.array([worker] * len(records), _TEXT)
+    columns["context"] = pa.array([list(record.context.items()) for record in records], SCHEMA.field("context").type)
+    columns["sent"] = pa.array([_sent(record) for record in records], SCHEMA.field("sent").type)
+    columns["item_ids"] = _lists([pa.array(record.item_ids, _TEXT) for record in records], _TEXT)
+    columns["scores"] = _lists([pa.array(record.scores, pa.float64()) for record in records], pa.float64())
+    columns["read_us"] = _read_us(records)
+    columns["matrix"] = _matrices([record.matrix for record in records])
+    return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def read_records(path: Path, since_us: int | None = None, *, only_matrices: bool = False) -> Iterator[ScoreRecord]:
+    """The records of one file, scored at or after ``since_us``. Raises OSError, pa.ArrowException."""
+    bounds = [("scored_at", ">=", pa.scalar(since_us, pa.int64()).cast(TIMESTAMP))] if since_us is not None else []
+    table = pq.read_table(path, schema=SCHEMA, filters=bounds or None)
+    for batch in table.to_batches(200):
+        for row in batch.to_pylist() if not only_matrices else batch.filter(batch["matrix"].is_valid()).to_pylist():
+            yield _record(row)
+
+
+def _record(row: dict[str, Any]) -> ScoreRecord:
+    ids, matrix = row["item_ids"], row["matrix"]
+    return ScoreRecord(
+        **{name: row[name] for name in _PLAIN},
+        scored_us=int(row["scored_at"].timestamp()) * 1_000_000 + row["scored_at"].microsecond,
+        item_ids=ids,
+        scores=np.array(row["scores"], np.float64),
+        context=dict(row["context"]),
+        read_us={view: np.array(times, np.int64) for view, times in row["read_us"]},
+        sent=[(each["place"], {each["feature"]: each["value"]}) for each in row["sent"]],
+        matrix=None if matrix is None else np.array(matrix, np.float32).reshape(-1, len(ids)).T,
+    )
+
+
+def _sent(record: ScoreRecord) -> list[dict[str, Any]]:
+    return [
+        {"place": place, "feature": name, "value": value}
+        for place, features in record.sent
+        for name, value in features.items()
+    ]
+
+
+def _lists(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ListArray:
+    values = pa.concat_arrays(parts) if parts else pa.array([], kind)
+    return pa.ListArray.from_arrays(_offsets(parts), values)
+
+
+def _read_us(records: Sequence[ScoreRecord]) -> pa.MapArray:
+    views = [view for record in records for view in record.read_us]
+    times = [pa.array(np.ascontiguousarray(each)) for record in records for each in record.read_us.values()]
+    return pa.MapArray.from_arrays(
+        _offsets([record.read_us for record in records]), pa.array(views, _TEXT), _lists(times, pa.int64())
+    )
+
+
+def _matrices(matrices: Sequence[Floats | None]) -> pa.ListArray:
+    """Feature after feature, as it lies in memory and compresses best."""
+    parts = [pa.array([], pa.float32()) if m is None else pa.array(m.ravel(order="F")) for m in matrices]
+    lists = _lists(parts, pa.float32())
+    absent = pa.array([matrix is None for matrix in matrices], pa.bool_())
+    return pa.ListArray.from_arrays(lists.offsets, lists.values, mask=absent)
+
+
+def _offsets(parts: Sequence[Any]) -> pa.Array:
+    return pa.array(np.fromiter(accumulate(map(len, parts), initial=0), np.int32, len(parts) + 1))

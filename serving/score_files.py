@@ -1,0 +1,88 @@
+"""The files of the score log: each complete or absent, and all of them together below a cap.
+
+When the cap is reached the oldest files go, whichever worker wrote them: what is audited and learnt from next is the
+newest. A disk that is full or a folder that cannot be written costs the records of that file, never a request.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_repo.live.score_records import SCHEMA
+from serving.metrics import Metrics
+
+ABANDONED_S = 600.0  # after which a partial file is that of a process that ended
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+log = logging.getLogger(__name__)
+
+
+class ScoreFiles:
+    """One worker's files below ``folder``, where other workers write theirs. ``most_bytes``: of all together."""
+
+    def __init__(self, folder: Path, worker: str, most_bytes: int, metrics: Metrics) -> None:
+        self._folder = folder
+        self._worker = worker
+        self._most_bytes = most_bytes
+        self._metrics = metrics
+        self._written = 0
+
+    def write(self, day: int, batches: Sequence[pa.RecordBatch]) -> None:
+        """One file of the UTC day ``day`` (days since the epoch). What cannot be written is counted and given up."""
+        records = sum(batch.num_rows for batch in batches)
+        date = (EPOCH + timedelta(days=day)).date()
+        path = self._folder / f"day={date.isoformat()}" / f"{self._worker}-{self._written:06d}.parquet"
+        partial = path.with_name(f".{path.name}.part")
+        self._written += 1
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_batches(batches, SCHEMA), partial, compression="zstd")
+            self._make_room(partial.stat().st_size)
+            partial.replace(path)
+        except (OSError, pa.ArrowException) as error:
+            log.error("%d scores are not logged: %s", records, error)
+            self._metrics.score_records("failed", records)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            return
+        self._metrics.score_records("written", records)
+
+    def _make_room(self, size: int) -> None:
+        """Remove the oldest files until ``size`` bytes more stay below the cap."""
+        files = sorted(self._present())
+        excess = sum(each[2] for each in files) + size - self._most_bytes
+        for _, path, its in files:
+            if excess <= 0:
+                return
+            self._remove(path)
+            excess -= its
+
+    def _present(self) -> list[tuple[tuple[str, float], Path, int]]:
+        """((day, when it was written), path, bytes) of each complete file."""
+        found = []
+        for folder in self._folder.glob("day=*"):
+            for entry in os.scandir(folder):
+                with suppress(FileNotFoundError):  # another worker has made room
+                    stat = entry.stat()
+                    if entry.name.endswith(".parquet"):
+                        found.append(((folder.name, stat.st_mtime), Path(entry.path), stat.st_size))
+                    elif time.time() - stat.st_mtime > ABANDONED_S:
+                        os.unlink(entry.path)
+        return found
+
+    def _remove(self, path: Path) -> None:
+        with suppress(FileNotFoundError):
+            records = pq.read_metadata(path).num_rows
+            path.unlink()
+            self._metrics.score_records("removed", records)
+        with suppress(OSError):  # it is not empty
+            path.parent.rmdir()
