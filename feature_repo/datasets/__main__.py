@@ -30,6 +30,9 @@ ADAPTERS = {
     "sessions_venues": Adapter(
         "feature_repo.datasets.sessions_venues", "sessions.csv and venues.csv of a food delivery", "sessions"
     ),
+    "retailrocket": Adapter(
+        "feature_repo.datasets.retailrocket", "events.csv and item properties of a shop's visitors", "visitors"
+    ),
     "parquet": Adapter("feature_repo.datasets.parquet", "your own canonical log", "slates"),
     "simulated": Adapter("feature_repo.datasets.simulated", "a shop with known utilities", "slates", seeded=True),
 }

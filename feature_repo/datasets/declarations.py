@@ -52,7 +52,16 @@ SIMULATED = Declaration(
     facts=(_flag("is_recommended", "1 if the shop promotes the candidate"),),
 )
 
-BUILT_IN = {d.name: d for d in (COMPLETE_JOURNEY, SESSIONS_VENUES, SIMULATED)}
+RETAILROCKET = Declaration(
+    name="retailrocket",
+    title="RetailRocket: views, carts and purchases of a shop's visitors",
+    item_extras=(
+        _flag("is_available", "1 if the shop can deliver the item"),
+        Column("root_category_id", DType.STRING, "top of the category's branch of the tree", nullable=True),
+    ),
+)
+
+BUILT_IN = {d.name: d for d in (COMPLETE_JOURNEY, SESSIONS_VENUES, SIMULATED, RETAILROCKET)}
 
 
 def declaration_of(settings: Settings) -> Declaration:

@@ -42,13 +42,16 @@ def read_csv(
     table: str,
     columns: tuple[SourceColumn, ...],
     alias: tuple[str, str],
+    where: str = "true",
+    delimiter: str = ",",
 ) -> None:
     """Create ``table`` with the parsed columns and ``row``, the data row from 1.
 
     ``alias`` = (theirs, ours): a part of a column name that the file may spell otherwise. Columns that are not
-    asked for are not looked at. Raises BadSource.
+    asked for are not looked at, nor are rows that ``where`` (SQL over the columns as text) leaves out, none of which
+    are ever held. Raises BadSource.
     """
-    header = _header(path)
+    header = _header(path, delimiter)
     spelled = _spellings(path, header, columns, alias)
     chosen = ", ".join(f"c{header.index(spelled[c.name])} AS {c.name}" for c in columns)
     types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(header)))
@@ -56,15 +59,17 @@ def read_csv(
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE {table}_text AS
-            SELECT row_number() OVER () AS row, {chosen}
-            FROM read_csv(?, header = true, columns = {{{types}}}, auto_detect = false, delim = ',',
-                quote = '"', escape = '"', null_padding = false)
+            SELECT * FROM (
+                SELECT row_number() OVER () AS row, {chosen}
+                FROM read_csv(?, header = true, columns = {{{types}}}, auto_detect = false, delim = '{delimiter}',
+                    quote = '"', escape = '"', null_padding = false)
+            ) WHERE {where}
             """,
             [str(path)],
         )
     except duckdb.Error as error:
         raise _unreadable(path, str(error)) from error
-    if connection.execute(f"SELECT count(*) FROM {table}_text").fetchall()[0][0] == 0:
+    if where == "true" and connection.execute(f"SELECT count(*) FROM {table}_text").fetchall()[0][0] == 0:
         raise BadSource(path, "the file holds no rows")
     for column in columns:
         _refuse_bad_value(connection, path, table, column, spelled[column.name])
@@ -73,10 +78,10 @@ def read_csv(
     connection.execute(f"DROP TABLE {table}_text")
 
 
-def _header(path: Path) -> list[str]:
+def _header(path: Path, delimiter: str) -> list[str]:
     try:
         with path.open("rb") as file:
-            header = next(csv.reader([file.readline().decode("utf-8-sig")]), [])
+            header = next(csv.reader([file.readline().decode("utf-8-sig")], delimiter=delimiter), [])
     except (OSError, UnicodeDecodeError) as error:
         raise BadSource(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not header:
