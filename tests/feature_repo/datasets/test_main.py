@@ -30,7 +30,8 @@ def test_out_and_seed_are_taken(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["netflix"], "unknown data set 'netflix'; known are complete_journey, sessions_venues, parquet, simulated"),
+        (["netflix"], "unknown data set 'netflix'; known are complete_journey, sessions_venues, retailrocket, parquet"),
+        (["retailrocket"], "retailrocket needs --input"),
         (["parquet"], "parquet needs --input"),
         (["sessions_venues"], "sessions_venues needs --input"),
         (["simulated", "--input", "."], "simulated reads no input"),
