@@ -13,12 +13,12 @@ import pytest
 
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.model_features import feature_matrix
+from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.store import open_store
 from infra.clock import open_clock
 from infra.compiled_trees import compiled
 from infra.model_store import ModelStore
 from infra.settings import PROJECT_ROOT
-from training.point_in_time import PointInTimeReader
 
 
 @pytest.fixture(scope="module")

@@ -28,13 +28,13 @@ from feature_repo.datasets.errors import DatasetError
 from feature_repo.duck import connect
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.offline.errors import OfflineError
+from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
 from feature_repo.store import open_store
 from infra.anchor import NoLog, log_end
 from infra.redis_server import RedisServerError
 from infra.settings import Settings
 from training.content_hash import ContentHash
-from training.point_in_time import PointInTimeReader
 from training.recipe import Recipe, feature_service_hash, parse_moment
 from training.time_split import BadSplit, TimeSplit, time_split
 

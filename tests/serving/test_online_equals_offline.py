@@ -8,13 +8,13 @@ from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
 from feature_repo.materialize import materialize
 from feature_repo.model_features import feature_matrix
+from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.store import open_store
 from infra.clock import FixedClock
 from infra.redis_server import start, stop
 from infra.settings import Settings
 from serving.reader import FeastReader, Keys
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
-from training.point_in_time import PointInTimeReader
 
 END = at(20, 100)
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from feature_repo.model_features import feature_matrix
+from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import SESSION_EXPIRY, Column, DType
 from feature_repo.store import open_store
 from infra.redis_server import endpoint
@@ -17,7 +18,6 @@ from serving.reader import FeastReader, Keys, WrongStore, unread
 from tests.serving import world
 from tests.serving.blocking_reader import BlockingOnlineReader
 from tests.serving.world import DECLARATION, NOW, ROW_AT, us
-from training.point_in_time import PointInTimeReader
 
 MICROSECOND = timedelta(microseconds=1)
 
