@@ -14,6 +14,7 @@ from training.gru4rec.errors import BadConfig
 from training.gru4rec.folders import Folders
 
 SECTION = "gru4rec"
+MAX_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,12 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _require(bool(self.actions), "data.actions", "at least one action")
-        _require(self.session_gap_minutes > 0, "data.session_gap_minutes", "more than 0")
+        longest = MAX_DAYS * 24 * 60
+        _require(0 < self.session_gap_minutes <= longest, "data.session_gap_minutes", f"more than 0, at most {longest}")
         _require(self.min_session >= 2, "data.min_session", "at least 2: a shorter session has no next item")
         _require(self.min_item >= 1, "data.min_item", "at least 1")
-        _require(self.test_days > 0, "data.test_days", "more than 0")
-        _require(self.validation_days >= 0, "data.validation_days", "at least 0")
+        _require(0 < self.test_days <= MAX_DAYS, "data.test_days", f"more than 0 and at most {MAX_DAYS}")
+        _require(0 <= self.validation_days <= MAX_DAYS, "data.validation_days", f"from 0 to {MAX_DAYS}")
         _require(not self.validation or bool(self.test), "data.validation", "given together with data.test")
 
 
