@@ -16,7 +16,7 @@ from training.gru4rec.errors import BadCheckpoint
 from training.gru4rec.network import Gru4Rec
 
 BEST, LAST = "best.ckpt", "last.ckpt"
-HYPERPARAMETERS, SETTINGS, HISTORY, STATE = "gru4rec", "train", "history", "state_dict"
+HYPERPARAMETERS, SETTINGS, DATA, HISTORY, STATE = "gru4rec", "train", "data", "history", "state_dict"
 PREFIX = "network."  # of the network's parameters inside the Lightning module
 
 

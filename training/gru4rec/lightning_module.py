@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from training.gru4rec.adagrad import AdagradMomentum
-from training.gru4rec.checkpoint import HISTORY, HYPERPARAMETERS, SETTINGS
+from training.gru4rec.checkpoint import DATA, HISTORY, HYPERPARAMETERS, SETTINGS
 from training.gru4rec.config import TrainConfig
 from training.gru4rec.errors import SequenceError
 from training.gru4rec.evaluation import evaluate
@@ -50,12 +50,19 @@ class StepRuns:
 class Gru4RecModule(lightning.LightningModule):
     """``counts``: (n_items,) support in train. Epoch n is the same whether or not training was interrupted before it:
     its random numbers depend on the seed and n alone. ``history``: a row per finished epoch.
+    ``fingerprint``: what is trained on.
     """
 
     def __init__(
-        self, network: Gru4Rec, counts: Longs, config: TrainConfig, validation: Sessions | None = None
+        self,
+        network: Gru4Rec,
+        counts: Longs,
+        config: TrainConfig,
+        validation: Sessions | None = None,
+        fingerprint: str = "",
     ) -> None:
         super().__init__()
+        self._fingerprint = fingerprint
         self.validation = validation
         self.history: list[dict[str, float]] = []
         self.automatic_optimization = False
@@ -127,7 +134,7 @@ class Gru4RecModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint |= {HYPERPARAMETERS: self.network.hyperparameters, SETTINGS: asdict(self.config)}
-        checkpoint[HISTORY] = self.history
+        checkpoint |= {HISTORY: self.history, DATA: self._fingerprint}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint[HISTORY])

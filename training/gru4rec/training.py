@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import sys
@@ -16,7 +17,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
 from infra.settings import Settings
 from training.gru4rec.best_and_last import BestAndLast, EpochDone
-from training.gru4rec.checkpoint import HISTORY, HYPERPARAMETERS, LAST, SETTINGS, read_checkpoint
+from training.gru4rec.checkpoint import DATA, HISTORY, HYPERPARAMETERS, LAST, SETTINGS, read_checkpoint
 from training.gru4rec.config import Gru4RecConfig, ModelConfig, TrainConfig
 from training.gru4rec.errors import BadCheckpoint, SplitError
 from training.gru4rec.folders import Folders
@@ -55,15 +56,17 @@ def fit(
     ``counts``: (n_items,) support. ``epoch_done`` gets the history after each epoch.
     Sets torch's threads and random seed. Raises SequenceError.
     """
-    resumed = _resumable(folder / LAST, model, config, len(counts)) if config.resume else None
+    resumed = resumable(folder / LAST, model, config, train, len(counts)) if config.resume else None
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     network = Gru4Rec(len(counts), model.hidden_size, model.dropout_embedding, model.dropout_hidden)
-    module = Gru4RecModule(network, counts, config, validation)
+    module = Gru4RecModule(network, counts, config, validation, fingerprint(train))
     minibatches = session_parallel(train, config.batch_size)
     if not minibatches.events:
         raise SplitError("train holds no session of two items")
     folder.mkdir(parents=True, exist_ok=True)
+    if resumed is None:
+        (folder / LAST).unlink(missing_ok=True)  # else an interruption before the first epoch's end would resume it
     checkpoints = BestAndLast(folder, epoch_done)
     _trainer(folder, config, checkpoints, validation is not None, progress).fit(
         module, StepRuns(minibatches), ckpt_path=resumed, weights_only=True
@@ -97,19 +100,26 @@ def _trainer(
     )
 
 
-def _resumable(path: Path, model: ModelConfig, config: TrainConfig, n_items: int) -> Path:
-    """Raises BadCheckpoint where the run in ``path`` was another one, or has nothing left to do."""
+def resumable(path: Path, model: ModelConfig, config: TrainConfig, train: Sessions, n_items: int) -> Path:
+    """``path``. Raises BadCheckpoint where its run was another one, or has nothing left to do."""
     found = read_checkpoint(path)
     wanted = {**asdict(model), "n_items": n_items, **asdict(config)}
     for name, value in {**found[HYPERPARAMETERS], **found[SETTINGS]}.items():
         if name not in MAY_CHANGE and wanted.get(name) != value:
             raise BadCheckpoint(f"{path} was trained with {name} {value}, not {wanted.get(name)}: it cannot be resumed")
+    if found[DATA] != fingerprint(train):
+        raise BadCheckpoint(f"{path} was trained on other sessions: it cannot be resumed after another preprocess")
     done = len(found[HISTORY])
     if done >= config.epochs:
         raise BadCheckpoint(
             f"{path} holds epoch {done} of {config.epochs}: nothing is left to resume; raise train.epochs"
         )
     return path
+
+
+def fingerprint(sessions: Sessions) -> str:
+    """The same for the same sessions of the same item numbers."""
+    return hashlib.sha256(sessions.starts.tobytes() + sessions.items.tobytes()).hexdigest()
 
 
 # ------------------------------------------------------------------------------------- the command
@@ -120,7 +130,9 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
     folders = config.folders(settings)
     vocabulary = Vocabulary.load(folders.processed)
     train, validation = load_split(folders.processed, "train"), load_split(folders.processed, "val")
-    validated = validation.lengths.max(initial=0) > 1
+    validated = bool(validation.lengths.max(initial=0) > 1)
+    if config.train.resume:  # before anything is written or tracked
+        resumable(folders.checkpoints / LAST, config.model, config.train, train, len(vocabulary))
     report: dict[str, Any] = {
         "dataset": settings.dataset,
         "events": len(train.items),
