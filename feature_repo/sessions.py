@@ -2,7 +2,7 @@
 
 ``fold`` and ``features`` are pure: events count in (event_ts, event_id) order among those received so far. An event
 that arrives more than SESSION_EXPIRY after the session's latest is not folded: that session is over. :class:`Replay`
-is the same fold for millions of events: it keeps what it has counted, and counts anew only for an event that is late.
+is the same fold for millions of events: it keeps what it has counted, and counts anew only after an event was late.
 """
 
 from __future__ import annotations
@@ -71,13 +71,18 @@ def features(state: Session) -> dict[str, Any]:
 class Replay:
     """The fold of one session, event by event, without copying: ``Session`` and its features, step by step."""
 
-    __slots__ = ("_events", "_tally", "row_us", "seen_us")
+    __slots__ = ("_events", "_is_tallied", "_tally", "row_us", "seen_us")
 
     def __init__(self) -> None:
         self._events: list[SessionEvent] = []
         self._tally = _Tally()
+        self._is_tallied = True
         self.row_us = 0
         self.seen_us = 0
+
+    def __len__(self) -> int:
+        """Events folded so far."""
+        return len(self._events)
 
     def fold(self, event: SessionEvent) -> bool:
         """Take one received event. Returns whether it is folded."""
@@ -87,15 +92,19 @@ class Replay:
         self.row_us = max(self.row_us, event.received_us) + 1
         if self._events and event < self._events[-1]:
             insort(self._events, event)
-            self._tally = _Tally()
-            for each in self._events:
-                self._tally.add(each)
+            self._is_tallied = False
         else:
             self._events.append(event)
-            self._tally.add(event)
+            if self._is_tallied:
+                self._tally.add(event)
         return True
 
     def features(self) -> dict[str, Any]:
+        if not self._is_tallied:
+            self._tally = _Tally()
+            for each in self._events:
+                self._tally.add(each)
+            self._is_tallied = True
         return self._tally.features(self._events[0], self._events[-1])
 
 

@@ -11,11 +11,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from feature_repo.live.acceptance import EventKeys, Offered, Outcome, accept_commands, list_command, outcomes
+from feature_repo.live.acceptance import EventKeys, Offered, Outcome, accept_commands, outcomes
 from feature_repo.live.event import LiveEvent, fingerprint
-from feature_repo.live.session_rows import replayed, session_rows
+from feature_repo.live.session_rows import session_rows
 from feature_repo.online.call_packing import calls
 from feature_repo.online.newest_wins import script
+from feature_repo.sessions import Replay
 from infra.clock import Clock
 from infra.redis_server import EVENTS, FEATURES, endpoint
 from infra.settings import Settings
@@ -27,6 +28,7 @@ from serving.metrics import Metrics
 from serving.redis_link import LinkDown, pack
 from serving.responses import EventsAnswer, RejectedEvent
 from serving.scorer import epoch_us
+from serving.session_states import SessionStates
 
 FUTURE = timedelta(seconds=5)
 CONFLICT = "event_id is known with another body"
@@ -44,7 +46,8 @@ class EventIntake:
         self._clock = clock
         self._metrics = metrics
         self._items = ItemFactsReader(settings.dataset)
-        self._events = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS))
+        self._states = SessionStates(self._keys)
+        self._events = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget)
         self._features = KeptLink("the feature store", lambda: endpoint(settings, FEATURES))
 
     async def start(self, patience_s: float) -> None:
@@ -78,9 +81,9 @@ class EventIntake:
             Offered(_live(each, facts, now_us, first_us + place), fingerprint(each))
             for place, each in enumerate(good.values())
         ]
-        found, lists = await self._accept(offered, now_us)
+        found, states = await self._accept(offered, now_us)
         rejected |= {i: CONFLICT for i, outcome in zip(good, found, strict=True) if outcome == "conflict"}
-        await self._write_sessions(lists)
+        await self._write_sessions(states)
         accepted = sum(isinstance(outcome, int) for outcome in found)
         duplicates = found.count("duplicate")
         self._metrics.events(accepted, duplicates, len(rejected))
@@ -97,20 +100,24 @@ class EventIntake:
             return {}
         return dict(zip(names, self._items.facts(replies, now_us), strict=True))
 
-    async def _accept(self, offered: Sequence[Offered], now_us: int) -> tuple[list[Outcome], Mapping[str, list[bytes]]]:
-        """What became of each, and the folded events of each session. Raises LinkDown."""
+    async def _accept(self, offered: Sequence[Offered], now_us: int) -> tuple[list[Outcome], Mapping[str, Replay]]:
+        """What became of each, and the sessions after it. Raises LinkDown."""
         if not offered:
             return [], {}
-        commands = accept_commands(self._keys, offered, now_us)
-        sessions = list(dict.fromkeys(each.event.session_id for each in offered))
-        commands += [list_command(self._keys, session) for session in sessions]
+        accepting = accept_commands(self._keys, offered, now_us)
+        question = self._states.question(each.event.session_id for each in offered)
+        commands = [*accepting, *question.commands]
         replies = await self._events.call(b"".join(commands), len(commands))
-        accepting = len(commands) - len(sessions)
-        return outcomes(replies[:accepting]), dict(zip(sessions, replies[accepting:], strict=True))
+        found = outcomes(replies[: len(accepting)])
+        states, again = self._states.answer(question, replies[len(accepting) :])
+        if again:
+            question = self._states.question(again)
+            replies = await self._events.call(b"".join(question.commands), len(question.commands))
+            states |= self._states.answer(question, replies)[0]
+        return found, states
 
-    async def _write_sessions(self, lists: Mapping[str, Sequence[bytes]]) -> None:
+    async def _write_sessions(self, states: Mapping[str, Replay]) -> None:
         """Written, and not of the future: the next request of each session sees its row."""
-        states = {session: replayed(entries) for session, entries in lists.items() if entries}
         if not states:
             return
         rows = session_rows(states, self._dataset)

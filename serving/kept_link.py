@@ -19,11 +19,15 @@ log = logging.getLogger(__name__)
 class KeptLink:
     """``find_endpoint`` is asked before each attempt, since a Redis that was started again may have another port.
 
-    ``what`` names it in the log. Not for threads: all calls come from the loop that called ``start``.
+    ``what`` names it in the log; ``opened`` is called for each new connection. Not for threads: all calls come from
+    the loop that called ``start``.
     """
 
-    def __init__(self, what: str, find_endpoint: Callable[[], Endpoint]) -> None:
+    def __init__(
+        self, what: str, find_endpoint: Callable[[], Endpoint], opened: Callable[[], None] = lambda: None
+    ) -> None:
         self._what = what
+        self._on_opened = opened
         self._find_endpoint = find_endpoint
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
@@ -74,6 +78,7 @@ class KeptLink:
     def _open(self, link: RedisLink) -> None:
         if self._opened.is_set():
             log.warning("%s answers again", self._what)
+        self._on_opened()
         self.link, self.problem = link, None
         self._opened.set()
 

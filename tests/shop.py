@@ -94,13 +94,16 @@ class Shop:
         self.python("infra.redis_server stop", check=False)
 
     @contextmanager
-    def scorer(self, **environment: str) -> Iterator[httpx.Client]:
-        """``python -m serving`` on a free port, ready to answer."""
-        with self.scorer_process([sys.executable, "-m", "serving"], cwd=PROJECT_ROOT, **environment) as client:
+    def scorer(self, *, ready: str = "/readyz", **environment: str) -> Iterator[httpx.Client]:
+        """``python -m serving`` on a free port, once it answers GET ``ready``."""
+        command = [sys.executable, "-m", "serving"]
+        with self.scorer_process(command, cwd=PROJECT_ROOT, ready=ready, **environment) as client:
             yield client
 
     @contextmanager
-    def scorer_process(self, command: list[str], *, cwd: Path, **environment: str) -> Iterator[httpx.Client]:
+    def scorer_process(
+        self, command: list[str], *, cwd: Path, ready: str = "/readyz", **environment: str
+    ) -> Iterator[httpx.Client]:
         port = free_port()
         log = self.folder / f"scorer-{port}.log"
         with log.open("w") as output:
@@ -113,7 +116,7 @@ class Shop:
             )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                _wait_until_ready(client, process, log)
+                _wait_until_ready(client, process, log, ready)
                 yield client
         finally:
             process.terminate()
@@ -194,11 +197,13 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -
     raise AssertionError(f"{url} did not answer")
 
 
-def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+def _wait_until_ready(
+    client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str, seconds: float = 60
+) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if client.get("/readyz").status_code == 200:
+            if client.get(path).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -117,11 +117,6 @@ def outcomes(replies: Iterable[Sequence[bytes]]) -> list[Outcome]:
     return [_outcome(each) for reply in replies for each in reply]
 
 
-def list_command(keys: EventKeys, session_id: str) -> bytes:
-    """For a session's folded events so far."""
-    return words(b"LRANGE", keys.session(session_id), b"0", b"-1")
-
-
 def words(*parts: bytes) -> bytes:
     """One command in Redis' protocol."""
     return b"*%d\r\n" % len(parts) + b"".join(map(bulk_string, parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -20,9 +20,14 @@ _DELAY_US = round(SESSION_STATE.publish_delay.total_seconds() * MICROSECONDS)
 def replayed(entries: Sequence[bytes]) -> Replay:
     """The fold of one session over its list: see :mod:`feature_repo.live.acceptance`."""
     state = Replay()
+    fold_entries(state, entries)
+    return state
+
+
+def fold_entries(state: Replay, entries: Iterable[bytes]) -> None:
+    """Fold what a session's list holds beyond what ``state`` has."""
     for entry in entries:
         state.fold(session_event(*received(entry)))
-    return state
 
 
 def session_rows(states: Mapping[str, Replay], project: str) -> Rows:

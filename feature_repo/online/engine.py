@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast import FeatureView
 from feast.infra.common.materialization_job import MaterializationJobStatus, MaterializationTask
 from feast.infra.compute_engines.backends.pandas_backend import PandasBackend
@@ -32,9 +33,10 @@ from pydantic import Field, StrictStr
 from tqdm import tqdm
 
 from feature_repo.online.record import Ledger
-from feature_repo.online.rows import layout_of, rows_of_batch
+from feature_repo.online.rows import Rows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.online.support import why_not
+from feature_repo.schema import TIMESTAMP
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.settings import Settings
 
@@ -95,8 +97,10 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         ledger.finish(run, *self._write(registry, task, first))
         return _job(task, MaterializationJobStatus.SUCCEEDED)
 
-    def _write(self, registry: BaseRegistry, task: MaterializationTask, first: datetime) -> tuple[int, int]:
-        """Rows read and rows written."""
+    def _write(
+        self, registry: BaseRegistry, task: MaterializationTask, first: datetime
+    ) -> tuple[int, int, datetime | None]:
+        """Rows read, rows written, and the newest event timestamp among them."""
         view: FeatureView = task.feature_view
         layout = layout_of(view, task.project, self.online_store.stored_name(view, self.repo_config))
         batches = self._batches(registry, task, first)
@@ -104,13 +108,14 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         if limit is None:
             limit = Settings().materialize_rows_per_s
         pieces = paced(batches, limit) if limit else chunks_of(batches)
-        chunks = (rows_of_batch(chunk, layout) for chunk in pieces)
+        moments = _Newest(layout.event_column)
+        chunks = (moments.noted(chunk, rows_of_batch(chunk, layout)) for chunk in pieces)
         rows = written = 0
         with tqdm(desc=view.name, unit=" rows", file=sys.stderr) as progress:
             for count, won in self.online_store.writer(self.repo_config).write_all(chunks):
                 rows, written = rows + count, written + won
                 progress.update(count)
-        return rows, written
+        return rows, written, moments.newest
 
     def _batches(self, registry: BaseRegistry, task: MaterializationTask, first: datetime) -> Iterator[pa.RecordBatch]:
         """The newest row per key, its columns named as the view names them."""
@@ -130,6 +135,21 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         streams = hasattr(job, "to_arrow_reader")
         for batch in job.to_arrow_reader(CHUNK_ROWS) if streams else job.to_arrow().to_batches():
             yield batch.rename_columns([renamed.get(name, name) for name in batch.schema.names])
+
+
+class _Newest:
+    """The newest event timestamp of the rows that have passed."""
+
+    def __init__(self, event_column: str) -> None:
+        self._event_column = event_column
+        self.newest: datetime | None = None
+
+    def noted(self, chunk: pa.RecordBatch, rows: Rows) -> Rows:
+        """``rows``, which are those of ``chunk``."""
+        found = pc.max(chunk.column(self._event_column).cast(TIMESTAMP, safe=False)).as_py()
+        if found is not None and (self.newest is None or found > self.newest):
+            self.newest = found
+        return rows
 
 
 def paced(batches: Iterator[pa.RecordBatch], rows_per_second: int) -> Iterator[pa.RecordBatch]:

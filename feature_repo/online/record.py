@@ -23,7 +23,8 @@ class Run:
 
     ``first``, ``last``: the range of event timestamps that was read, both inclusive; ``started``, ``finished``: by
     the service's clock, ``finished`` None until all rows are in Redis. All are ISO 8601 in UTC. ``rows``: one per
-    entity key; ``written``: those that were not older than what was stored; None where Feast's own engine ran.
+    entity key; ``written``: those that were not older than what was stored; ``newest``: the newest event timestamp of
+    all rows that were there to read, None without any. All three are None where Feast's own engine ran.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Run:
     finished: str | None = None
     rows: int | None = None
     written: int | None = None
+    newest: str | None = None
 
 
 class Ledger:
@@ -50,9 +52,10 @@ class Ledger:
         self._put(run)
         return run
 
-    def finish(self, run: Run, rows: int | None, written: int | None) -> Run:
-        """Record that all of the run's rows are in Redis now."""
-        done = replace(run, finished=self._clock.now().isoformat(), rows=rows, written=written)
+    def finish(self, run: Run, rows: int | None, written: int | None, newest: datetime | None = None) -> Run:
+        """Record that all of the run's rows are in Redis now. ``newest``: aware."""
+        last = None if newest is None else newest.isoformat()
+        done = replace(run, finished=self._clock.now().isoformat(), rows=rows, written=written, newest=last)
         self._put(done)
         return done
 
