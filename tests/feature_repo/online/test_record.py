@@ -27,8 +27,9 @@ def test_a_run_is_there_from_its_start_and_finishes_later(client: redis.Redis) -
     run = ledger.start("prices", START - timedelta(days=1), START)
     started = Run(run.id, "prices", "2017-12-31T04:00:00+00:00", "2018-01-01T04:00:00+00:00", START.isoformat())
     assert ledger.runs() == [started]
-    done = ledger.finish(run, rows=5, written=3)
-    assert done == Run(**{**vars(started), "finished": "2018-01-01T04:00:01+00:00", "rows": 5, "written": 3})
+    done = ledger.finish(run, rows=5, written=3, newest=START)
+    counted = {"rows": 5, "written": 3, "newest": START.isoformat()}
+    assert done == Run(**{**vars(started), "finished": "2018-01-01T04:00:01+00:00", **counted})
     assert ledger.runs() == [done]
 
 
