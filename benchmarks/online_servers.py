@@ -103,14 +103,14 @@ def floor_app(settings: Settings) -> FastAPI:
 
 
 def naive() -> FastAPI:
-    return _with_health(naive_app(Settings()))
+    return with_health(naive_app(Settings()))
 
 
 def floor() -> FastAPI:
-    return _with_health(floor_app(Settings()))
+    return with_health(floor_app(Settings()))
 
 
-def _with_health(app: FastAPI) -> FastAPI:
+def with_health(app: FastAPI) -> FastAPI:
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}

@@ -13,9 +13,10 @@ from datetime import timedelta
 
 from feature_repo.live.acceptance import EventKeys, Offered, Outcome, accept_commands, outcomes
 from feature_repo.live.event import LiveEvent, fingerprint
-from feature_repo.live.session_rows import session_rows
-from feature_repo.online.call_packing import calls
+from feature_repo.live.session_rows import session_command
 from feature_repo.online.newest_wins import script
+from feature_repo.online.one_row import OneRow
+from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
 from infra.clock import Clock
 from infra.redis_server import EVENTS, FEATURES, endpoint
@@ -46,6 +47,7 @@ class EventIntake:
         self._clock = clock
         self._metrics = metrics
         self._items = ItemFactsReader(settings.dataset)
+        self._rows = OneRow(SESSION_STATE, settings.dataset)
         self._states = SessionStates(self._keys)
         self._events = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget)
         self._features = KeptLink("the feature store", lambda: endpoint(settings, FEATURES))
@@ -120,10 +122,9 @@ class EventIntake:
         """Written, and not of the future: the next request of each session sees its row."""
         if not states:
             return
-        rows = session_rows(states, self._dataset)
-        commands = list(calls(rows, len(rows), 0))
+        commands = [session_command(self._rows, name, state) for name, state in states.items()]
         try:
-            await self._write(b"".join(commands), len(commands), len(rows.values))
+            await self._write(b"".join(commands), len(commands))
         except LinkDown as error:
             log.warning("%d sessions are not written, the consumer of the stream will: %s", len(states), error)
             return
@@ -131,13 +132,13 @@ class EventIntake:
         if ahead_us > 0:
             await asyncio.sleep(ahead_us / MICROSECONDS)
 
-    async def _write(self, packed: bytes, replies: int, features: int) -> None:
+    async def _write(self, packed: bytes, replies: int) -> None:
         try:
             await self._features.call(packed, replies)
         except LinkDown as error:
             if "NOSCRIPT" not in str(error):
                 raise
-            await self._features.call(pack(b"SCRIPT", b"LOAD", script(features).encode()), 1)
+            await self._features.call(pack(b"SCRIPT", b"LOAD", script(len(SESSION_STATE.columns)).encode()), 1)
             await self._features.call(packed, replies)
 
 

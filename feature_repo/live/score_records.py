@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from feature_repo.schema import TIMESTAMP
 from feature_repo.slate import Floats
 
 DAY_US = 24 * 3600 * 1_000_000
+ROWS_AT_ONCE = 100
 _TEXT, _TIMES, _VALUES = pa.string(), pa.list_(pa.int64()), pa.list_(pa.float32())
 _SENT = pa.struct(
     [pa.field("place", pa.int32(), False), pa.field("feature", _TEXT, False), pa.field("value", pa.float64())]
@@ -47,6 +49,8 @@ SCHEMA = pa.schema(
     ]
 )
 _PLAIN = ("request_id", "clock", "user_id", "session_id", "model_name", "model_version", "contract_hash", "degraded")
+
+_LONG = ["scores", "matrix"]
 
 
 @dataclass(frozen=True)
@@ -109,26 +113,35 @@ def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def read_records(path: Path, since_us: int | None = None, *, only_matrices: bool = False) -> Iterator[ScoreRecord]:
+def read_records(
+    path: Path, since_us: int | None = None, *, only_matrices: bool = False, request_id: str | None = None
+) -> Iterator[ScoreRecord]:
     """The records of one file, scored at or after ``since_us``. Raises OSError, pa.ArrowException."""
-    bounds = [("scored_at", ">=", pa.scalar(since_us, pa.int64()).cast(TIMESTAMP))] if since_us is not None else []
-    table = pq.read_table(path, schema=SCHEMA, filters=bounds or None)
-    for batch in table.to_batches(200):
-        for row in batch.to_pylist() if not only_matrices else batch.filter(batch["matrix"].is_valid()).to_pylist():
-            yield _record(row)
+    wanted = pc.scalar(True)
+    if since_us is not None:
+        wanted &= pc.field("scored_at") >= pa.scalar(since_us, pa.int64()).cast(TIMESTAMP)
+    if only_matrices:
+        wanted &= pc.field("matrix").is_valid()
+    if request_id is not None:
+        wanted &= pc.field("request_id") == request_id
+    for batch in pq.read_table(path, schema=SCHEMA, filters=wanted, partitioning=None).to_batches(ROWS_AT_ONCE):
+        long = {name: batch.column(name) for name in _LONG}
+        for i, row in enumerate(batch.drop_columns(_LONG).to_pylist()):
+            yield _record(row, {name: column[i].values for name, column in long.items()})
 
 
-def _record(row: dict[str, Any]) -> ScoreRecord:
-    ids, matrix = row["item_ids"], row["matrix"]
+def _record(row: dict[str, Any], long: dict[str, pa.Array | None]) -> ScoreRecord:
+    """``long``: the values of the columns _LONG, which would take long as Python's numbers; None for null."""
+    ids, matrix = row["item_ids"], long["matrix"]
     return ScoreRecord(
         **{name: row[name] for name in _PLAIN},
         scored_us=int(row["scored_at"].timestamp()) * 1_000_000 + row["scored_at"].microsecond,
         item_ids=ids,
-        scores=np.array(row["scores"], np.float64),
+        scores=long["scores"].to_numpy(),
         context=dict(row["context"]),
         read_us={view: np.array(times, np.int64) for view, times in row["read_us"]},
         sent=[(each["place"], {each["feature"]: each["value"]}) for each in row["sent"]],
-        matrix=None if matrix is None else np.array(matrix, np.float32).reshape(-1, len(ids)).T,
+        matrix=None if matrix is None else matrix.to_numpy().reshape(-1, len(ids)).T,
     )
 
 
