@@ -72,7 +72,7 @@ def _split(config: DataConfig, clicks: Clicks) -> Prepared:
     if config.drop_repeats:
         log = without_repeats(log)
     boundaries = Boundaries.before(int(clicks.ts_us.max()), config.test_days, config.validation_days)
-    train, val, test = split_by_time(log, boundaries)
+    train, val, test = split_by_time(in_time_order(log), boundaries)
     events = {"train": len(train), "val": len(val), "test": len(test)}
     train, rounds = supported(train, config.min_session, config.min_item, config.drop_repeats)
     parts = {name: Part(log, clicks) for name, log in (("train", train), ("val", val), ("test", test))}
@@ -91,6 +91,7 @@ def _split(config: DataConfig, clicks: Clicks) -> Prepared:
 
 
 def _already_split(config: DataConfig, train: Clicks, settings: Settings) -> Prepared:
+    """The files' own split, and their order of sessions."""
     files = {"val": config.validation, "test": config.test}
     clicks = {"train": train}
     for name, file in files.items():
@@ -114,7 +115,7 @@ def _already_split(config: DataConfig, train: Clicks, settings: Settings) -> Pre
 def _numbered(
     config: DataConfig, parts: dict[str, Part], events: dict[str, int], statistics: dict[str, Any]
 ) -> Prepared:
-    """val and test cut down to what train knows; sessions in time order. ``events``: of each split before filters."""
+    """val and test cut down to what train knows. ``events``: of each split before filters."""
     train = parts["train"]
     if not len(train.log):
         raise SplitError(
@@ -125,7 +126,6 @@ def _numbered(
     finished, splits = {}, {}
     for name, part in parts.items():
         log = part.log if name == "train" else known_part(part.log, numbers, config.min_session, config.drop_repeats)
-        log = in_time_order(log)
         finished[name] = Part(log, part.clicks)
         splits[name] = _statistics(events[name], log)
     if not len(finished["test"].log):

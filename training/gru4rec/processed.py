@@ -37,7 +37,7 @@ SPLIT_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions one after the other, in the order of their first events.
+    """Sessions one after the other, in the order they are trained: that of their first events, or of a split file.
 
     ``items``: (n,) vocabulary indices. ``starts``: (sessions + 1,), session i is items[starts[i]:starts[i + 1]].
     ``ts_us``: (n,) µs since the epoch, not falling inside a session. Raises SplitError.

@@ -33,7 +33,7 @@ SAME_SPELLING = ("", "")
 
 @dataclass(frozen=True)
 class Clicks:
-    """Item events in the order (owner, ts, order of the source).
+    """Item events in the order (owner, ts, order of the source), owners of a TSV as they first appear in it.
 
     ``owner``: (n,) place in ``owners``; whose events these are: a user's, whose sessions are to be found, or with
     ``are_sessions`` a session's. ``item``: (n,) place in ``items``, which are ids. ``ts_us``: (n,) µs since the epoch.
@@ -68,7 +68,8 @@ def read_clicks(source: Path, actions: tuple[str, ...], settings: Settings) -> C
             query, are_sessions = _query(connection, source)
             chosen = "" if are_sessions else f"AND action IN ({', '.join(repr(action) for action in actions)})"
             table = connection.sql(
-                f"SELECT owner, item, ts_us FROM ({query}) WHERE item IS NOT NULL {chosen} ORDER BY owner, ts_us, place"
+                f"SELECT owner, item, ts_us FROM ({query}) WHERE item IS NOT NULL {chosen} "
+                "ORDER BY owner_place, owner, ts_us, place"
             ).to_arrow_table()
         except BadSource as error:
             raise BadLog(str(error)) from error
@@ -89,26 +90,28 @@ def read_clicks(source: Path, actions: tuple[str, ...], settings: Settings) -> C
 
 
 def _query(connection: duckdb.DuckDBPyConnection, source: Path) -> tuple[str, bool]:
-    """SQL of (owner, item, ts_us, place, action), and whether an owner is a session."""
+    """SQL of (owner, item, ts_us, place, owner_place, action), and whether an owner is a session."""
     if source.is_dir() or source.suffix == ".parquet":
         path = source / EVENTS_FILE if source.is_dir() else source
         if not path.is_file():
             raise BadLog(f"{path} is missing: no canonical log there")
         return (
-            "SELECT user_id AS owner, item_id AS item, epoch_us(event_ts) AS ts_us, event_id AS place, action "
+            "SELECT user_id AS owner, item_id AS item, epoch_us(event_ts) AS ts_us, event_id AS place, "
+            "0 AS owner_place, action "
             f"FROM read_parquet('{_quoted(path)}')",
             False,
         )
     if "\t" in _first_line(source):
         read_csv(connection, source, "clicks", TSV_COLUMNS, SAME_SPELLING, delimiter="\t")
         return (
-            "SELECT SessionId AS owner, ItemId AS item, round(Time * 1e6)::BIGINT AS ts_us, row AS place FROM clicks",
+            "SELECT SessionId AS owner, ItemId AS item, round(Time * 1e6)::BIGINT AS ts_us, row AS place, "
+            "min(row) OVER (PARTITION BY SessionId) AS owner_place FROM clicks",
             True,
         )
     read_csv(connection, source, "clicks", CSV_COLUMNS, SAME_SPELLING)
     return (
         "SELECT visitorid::VARCHAR AS owner, itemid::VARCHAR AS item, timestamp * 1000 AS ts_us, row AS place, "
-        "event AS action FROM clicks",
+        "0 AS owner_place, event AS action FROM clicks",
         False,
     )
 
