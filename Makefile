@@ -43,4 +43,4 @@ types: .venv/installed-test
 
 clean:
 	-$(BIN)/python -m infra.redis_server stop
-	rm -rf .venv data var dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv data var dvc.lock training/gru4rec/dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
