@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
 from infra.progress import step
@@ -36,8 +34,6 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
     """Writes artifacts/onnx, artifacts/mlflow_model and reports/export.json, and registers ``gru4rec-<dataset>`` unless
     ``train.mlflow`` is off. Raises SequenceError."""
     torch.set_num_threads(config.train.threads)
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     folders = config.folders(settings)
     vocabulary = Vocabulary.load(folders.processed)
     network = load_network(folders.checkpoints / BEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.models import ModelSignature
 from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
@@ -27,6 +29,8 @@ def save_model(
 
     ``processed`` holds the vocabulary of ``items``.
     """
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     integers = are_integers(items)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
