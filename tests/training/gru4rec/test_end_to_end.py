@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
+from feature_repo.datasets.retailrocket_sample import write_sample
 from infra.settings import PROJECT_ROOT
 from tests.shop import Shop
 from training.gru4rec.__main__ import main
@@ -30,11 +31,14 @@ def shop(tmp_path_factory):
     shop = Shop(tmp_path_factory.mktemp("sequence"), "clicks")
     shop.write_params()
     source = shop.folder / "source"
-    shop.python(f"feature_repo.datasets.retailrocket_sample --out {source} --events 20000 --items 250")
+    write_sample(source, events=20_000, items=250, seed=7, other_properties=0)
     shop.python(f"{COMMAND} preprocess data.source={source / 'events.csv'}")
     shop.python(f"{COMMAND} train train.epochs=3 model.hidden_size=32")
-    shop.python(f"{COMMAND} evaluate")
-    shop.python(f"{COMMAND} export_mlflow export.int8=true export.top_k=30")
+    with pytest.MonkeyPatch.context() as patch:  # the rest in this process, which has paid for importing torch
+        for name, value in shop.environment.items():
+            patch.setenv(name, value)
+        assert main(["evaluate"]) == 0
+        assert main(["export_mlflow", "export.int8=true", "export.top_k=30"]) == 0
     return shop
 
 
