@@ -6,7 +6,7 @@ script takes the row apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import pack
 from typing import Any
 
@@ -79,7 +79,7 @@ def _int64s(value: list[int]) -> bytes:
     return encoded
 
 
-_ENCODERS = {
+_ENCODERS: dict[DType, Callable[[Any], bytes]] = {
     DType.FLOAT32: _float,
     DType.INT64: _int64,
     DType.STRING_LIST: _strings,
