@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -216,14 +218,14 @@ def _convert(key: str, value: Any, kind: Any) -> Any:
         entries = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else [value]
         return tuple(_convert(key, _plain(entry), get_args(kind)[0]) for entry in entries)
     if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
-        try:
-            return float(value)  # YAML reads 1e-3 as text
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            value = float(value)  # YAML reads 1e-3 as text
     if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if type(value) is not kind:
         raise BadConfig(f"{key}: {value!r} is not {_spoken(kind)}")
+    if kind is float and not math.isfinite(value):
+        raise BadConfig(f"{key}: {value!r} is not a finite number")
     return value
 
 
