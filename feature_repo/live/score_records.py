@@ -130,7 +130,7 @@ def read_records(
             yield _record(row, {name: column[i].values for name, column in long.items()})
 
 
-def _record(row: dict[str, Any], long: dict[str, pa.Array | None]) -> ScoreRecord:
+def _record(row: dict[str, Any], long: dict[str, Any]) -> ScoreRecord:
     """``long``: the values of the columns _LONG, which would take long as Python's numbers; None for null."""
     ids, matrix = row["item_ids"], long["matrix"]
     return ScoreRecord(

@@ -1,0 +1,222 @@
+"""A small shop that serves for some days: real Redis servers, the real app, events, drains, builds, materializations.
+
+Time is a clock that runs on by itself and is moved forward in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from feature_repo.apply import apply
+from feature_repo.build.__main__ import build
+from feature_repo.contract import current_contract
+from feature_repo.live.__main__ import drain_once
+from feature_repo.materialize import materialize
+from feature_repo.model_features import model_features
+from feature_repo.schema import Column, Declaration, DType
+from infra.model_store import ModelStore
+from infra.ranker import LightGbmRanker
+from infra.redis_server import EVENTS, FEATURES, start, stop
+from infra.settings import Settings
+from serving.app import create_app
+from tests.small_log import at, event, impression, item, write_log
+
+FLAG = Column("is_recommended", DType.FLOAT32, "1 if recommended", "flag", True, 0, 1)
+DECLARATION = Declaration(
+    name="tiny",
+    title="A shop made by hand",
+    facts=(FLAG,),
+    context=(Column("store_id", DType.STRING, "store", nullable=True),),
+)
+FEATURES_OF_MODEL = tuple(feature.name for feature in model_features(DECLARATION))
+ITEMS = [f"i{number:02d}" for number in range(40)]
+USERS = [f"u{number}" for number in range(8)]
+LOG_DAYS = 20
+OPENING = at(LOG_DAYS, 12 * 3600)  # the end of the imported log
+ACTIONS = ("view", "add_to_cart", "add_to_cart", "remove_from_cart", "like", "order")
+
+
+@dataclass
+class MovedClock:
+    """Runs on from ``base``, which may be moved forward."""
+
+    base: datetime
+    mode: str = "replay"
+    since: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        return self.base + timedelta(seconds=time.monotonic() - self.since)
+
+    def move_to(self, moment: datetime) -> None:
+        """Not back."""
+        self.base, self.since = max(moment, self.now()), time.monotonic()
+
+    def move_on(self, seconds: float) -> None:
+        self.move_to(self.now() + timedelta(seconds=seconds))
+
+
+@dataclass
+class LiveShop:
+    """``client`` asks the app; ``rng`` decides what is asked."""
+
+    settings: Settings
+    clock: MovedClock
+    rng: np.random.Generator
+    client: TestClient = field(init=False)
+    requests: list[str] = field(default_factory=list)
+    events: int = 0
+
+    def serve(self, requests: int, seconds: float = 300) -> None:
+        """Events and requests in random order, ``seconds`` apart on average."""
+        for _ in range(requests):
+            self.clock.move_on(float(self.rng.exponential(seconds)))
+            if self.rng.random() < 0.5:
+                self.send_events(int(self.rng.integers(1, 5)))
+            self.score()
+
+    def send_events(self, many: int) -> None:
+        visit = self._visit()
+        sent = [{**visit, "event_id": f"live{self.events + i}", **self._deed()} for i in range(many)]
+        self.events += many
+        answer = self.client.post("/events", json={"events": sent})
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["accepted"] == many, answer.text
+
+    def score(self, **changes: Any) -> dict[str, Any]:
+        candidates = [*self.rng.permutation([*ITEMS, "unknown"])[: self.rng.integers(2, 25)]]
+        body = {
+            **self._visit(),
+            "context": {"store_id": str(self.rng.integers(3))},
+            "items": [self._candidate(str(each)) for each in candidates],
+            **changes,
+        }
+        answer = self.client.post("/score", json=body)
+        assert answer.status_code == 200, answer.text
+        self.requests.append(answer.json()["request_id"])
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def build(self) -> None:
+        """Everything that was accepted is in the log, and in the feature tables."""
+        drain_once(self.settings)
+        build(self.settings)
+
+    def materialize(self, meanwhile: int = 0) -> None:
+        """``meanwhile``: requests that are served while it is under way, which then takes a second or two."""
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+            if meanwhile:
+                patch.setenv("RERANK_MATERIALIZE_ROWS_PER_S", "100")
+            run = pool.submit(materialize, self.settings, self.clock)
+            for _ in range(meanwhile):
+                time.sleep(0.03)
+                self.score()
+            run.result()
+
+    def open(self) -> None:
+        """Start the app."""
+        self.client = TestClient(create_app(self.settings, self.clock))
+        self.client.__enter__()
+
+    def close(self) -> None:
+        """End the app, so that all it has logged is on disk; the events are drained."""
+        self.client.__exit__(None, None, None)
+        drain_once(self.settings)
+
+    def _visit(self) -> dict[str, Any]:
+        user = str(self.rng.choice([*USERS, "nobody"]))
+        return {"user_id": user, "session_id": f"{user}-{self.clock.now():%d%H}"}
+
+    def _deed(self) -> dict[str, Any]:
+        if self.rng.random() < 0.1:
+            return {"action": str(self.rng.choice(("search", "visit", "clear_cart", "order")))}
+        item_id, quantity = str(self.rng.choice(ITEMS[:12])), int(self.rng.integers(1, 4))
+        return {"action": str(self.rng.choice(ACTIONS)), "item_id": item_id, "quantity": quantity}
+
+    def _candidate(self, item_id: str) -> dict[str, Any]:
+        sent: dict[str, float | None] = {}
+        if self.rng.random() < 0.3:
+            sent["is_recommended"] = float(self.rng.integers(2))
+        if self.rng.random() < 0.1:
+            sent[str(self.rng.choice(FEATURES_OF_MODEL))] = [None, 0.1, 7.0][self.rng.integers(3)]
+        return {"item_id": item_id, "features": sent} if sent else {"item_id": item_id}
+
+
+@contextmanager
+def live_shop(folder: Any, seed: int = 1, **changes: Any) -> Iterator[LiveShop]:
+    """At OPENING: its log imported, built and materialized, its model promoted. Every matrix will be logged."""
+    settings = Settings(
+        _env_file=None,
+        data_dir=folder / "data",
+        state_dir=folder / "var",
+        dataset="tiny",
+        threads=1,
+        redis_timeout_s=2,
+        score_log_matrix_share=1.0,
+        self_check_share=0.0,
+        **changes,
+    )
+    rng = np.random.default_rng(seed)
+    clock = MovedClock(OPENING)
+    _write_log(settings, rng)
+    try:
+        for role in (FEATURES, EVENTS):
+            start(settings, role)
+        build(settings)
+        apply(settings)
+        materialize(settings, clock)
+        _promote(settings)
+        clock.move_on(1)
+        yield LiveShop(settings, clock, rng)
+    finally:
+        for role in (FEATURES, EVENTS):
+            stop(settings, role)
+
+
+def _write_log(settings: Settings, rng: np.random.Generator) -> None:
+    items = [
+        item(each, price=round(float(rng.uniform(1, 9)), 2), category_id=f"c{i % 5}") for i, each in enumerate(ITEMS)
+    ]
+    items[3] |= {"price": None, "category_id": None}
+    visits = [_visit(number, rng) for number in range(400)]
+    events = [event(i, **each) for i, each in enumerate(each for visit in visits for each in visit)]
+    shown = [impression("1", i, OPENING, each, store_id="0") for i, each in enumerate(ITEMS[:3])]
+    write_log(settings.log_dir, items=items, events=events, impressions=shown, declaration=DECLARATION)
+
+
+def _visit(number: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """One session of the log: some views, then a basket that is ordered at once."""
+    start = at(0, int(rng.integers(3600, LOG_DAYS * 86400 + 11 * 3600)))
+    about = {"user_id": str(rng.choice(USERS)), "session_id": f"old{number}", "category_id": "c1"}
+    basket = [str(each) for each in rng.choice(ITEMS[:12], 3, replace=False)]
+    steps = [("view", str(rng.choice(ITEMS))), ("add_to_cart", basket[0]), *(("order", each) for each in basket)]
+    return [
+        {"when": start + timedelta(seconds=i), "action": action, "item_id": item_id, "value": 2.0, **about}
+        for i, (action, item_id) in enumerate(steps)
+    ]
+
+
+def _promote(settings: Settings) -> None:
+    matrix = np.random.default_rng(5).normal(size=(300, len(FEATURES_OF_MODEL))).astype(np.float32) * 10
+    parameters = {"objective": "lambdarank", "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": 1}
+    gains = np.clip(np.round(matrix.sum(axis=1) / 60), 0, 4)
+    ranker = LightGbmRanker(
+        lightgbm.train(parameters, lightgbm.Dataset(matrix, gains, group=[60] * 5), 20), FEATURES_OF_MODEL
+    )
+    store = ModelStore(settings)
+    run = store.client.create_run(store.experiment_id()).info.run_id
+    store.promote(store.register(run, ranker, current_contract("tiny", DECLARATION), {}))
+
+
+def days(number: float) -> datetime:
+    return at(LOG_DAYS + number)

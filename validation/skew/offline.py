@@ -1,0 +1,66 @@
+"""The slates as the log gives them: Feast's point-in-time join, over features that hold all of the log.
+
+The audit has a registry and folders of its own, so that it changes nothing of what serves and trains. The feature
+tables are those that were built last, unless log or accepted events have changed since: then they are built anew.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from feature_repo.apply import apply
+from feature_repo.build.__main__ import BUILD_FILE, build
+from feature_repo.live.files import event_files
+from feature_repo.live.score_records import ScoreRecord
+from feature_repo.offline.slates import PointInTimeReader
+from feature_repo.schema import Declaration
+from feature_repo.slate import Slate
+from feature_repo.store import open_store
+from infra.progress import step
+from infra.redis_server import endpoint
+from infra.settings import Settings
+from validation.skew.records import entity_rows
+
+
+@contextmanager
+def offline_settings(settings: Settings) -> Iterator[Settings]:
+    """Settings of a private repository over the same log. Raises DatasetError, RedisServerError, OSError."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="skew-", dir=settings.state_dir) as name:
+        folder = Path(name)
+        own = folder / settings.dataset
+        own.mkdir()
+        for shared in (settings.log_dir, settings.live_dir):
+            (own / shared.name).symlink_to(shared.resolve())
+        private = settings.model_copy(
+            update={"data_dir": folder, "state_dir": folder / "var", "redis_url": endpoint(settings).url}
+        )
+        if is_fresh(settings):
+            private.features_dir.symlink_to(settings.features_dir.resolve())
+        else:
+            with step("the features are older than the log: building them for the audit"):
+                build(private)
+        apply(private)
+        yield private
+
+
+def is_fresh(settings: Settings) -> bool:
+    """Whether the feature tables were built after anything was written to the log."""
+    built = settings.features_dir / BUILD_FILE
+    sources = [*settings.log_dir.glob("*"), *event_files(settings.live_dir)]
+    return built.exists() and all(path.stat().st_mtime <= built.stat().st_mtime for path in sources)
+
+
+class OfflineSlates:
+    """Rebuilds slates as of the moments at which they were scored. ``settings``: see :func:`offline_settings`."""
+
+    def __init__(self, settings: Settings, declaration: Declaration) -> None:
+        self._declaration = declaration
+        self._reader = PointInTimeReader(open_store(settings), declaration)
+
+    def read(self, records: Sequence[ScoreRecord]) -> list[Slate]:
+        """One each, in their order. Raises OfflineError."""
+        return list(self._reader.read(entity_rows(records, self._declaration)))

@@ -1,0 +1,125 @@
+"""An audit's findings as Markdown and as one self-contained page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from html import escape
+from pathlib import Path
+
+from validation.skew.comparison import NAMES, UNEXPLAINED
+from validation.skew.findings import Example, FeatureFindings, Findings
+
+MARKDOWN, PAGE = "skew.md", "index.html"
+HEADER = ("feature", "source", "compared", "equal", "different", "unexplained", "causes")
+EXAMPLE_HEADER = ("feature", "cause", "request", "item", "online", "offline")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #24292f; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.4rem }
+table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto }
+th, td { padding: .35rem .7rem; border-bottom: 1px solid #e3e6ea; text-align: left; white-space: nowrap }
+.note { color: #57606a; font-size: .9rem } .verdict { border-left: 4px solid #0b62a4; padding: .5rem 1rem }
+.verdict.skewed { border-color: #c2410c }
+"""
+NOTE = (
+    "A difference is explained only if its cause, applied to what the log says, gives the online value bit for bit. "
+    f"Of the causes, {', '.join(sorted(UNEXPLAINED))} count as unexplained: serving and training disagree there."
+)
+
+
+def write_report(findings: Findings, folder: Path) -> Path:
+    """Each file is complete or as it was; the Markdown, whose path is returned, comes last. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ((PAGE, page(findings)), (MARKDOWN, markdown(findings))):
+        partial = folder / f".{name}.{os.getpid()}.part"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / name)
+    return folder / MARKDOWN
+
+
+def headline(findings: Findings) -> str:
+    return (
+        f"{findings.requests:,} requests, {findings.compared:,} values: {findings.different:,} differ, "
+        f"{findings.unexplained:,} of them unexplained"
+    )
+
+
+def markdown(findings: Findings) -> str:
+    lines = [
+        f"# Skew audit of {findings.dataset}",
+        "",
+        f"**{headline(findings)}.**",
+        "",
+        _scope(findings),
+        "",
+        NOTE,
+        "",
+    ]
+    for title, header, rows in _tables(findings):
+        lines += [f"## {title}", "", _line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
+    return "\n".join(lines)
+
+
+def page(findings: Findings) -> str:
+    title = escape(f"Skew audit of {findings.dataset}")
+    tables = "".join(
+        f"<h2>{escape(name)}</h2>\n<table><tr>{_cells('th', header)}</tr>"
+        + "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
+        + "</table>\n"
+        for name, header, rows in _tables(findings)
+    )
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n"
+        f'<p class="verdict{" skewed" if findings.unexplained else ""}"><strong>{escape(headline(findings))}.</strong>'
+        f"<br><span class=note>{escape(_scope(findings))}</span></p>\n<p class=note>{escape(NOTE)}</p>\n"
+        f"{tables}</body></html>\n"
+    )
+
+
+def _tables(findings: Findings) -> list[tuple[str, Sequence[str], list[Sequence[str]]]]:
+    causes = findings.causes
+    return [
+        ("By cause", ("cause", "values"), [(name, f"{causes[name]:,}") for name in NAMES if causes[name]]),
+        ("By feature", HEADER, [_row(each) for each in _worst_first(findings)]),
+        ("Examples", EXAMPLE_HEADER, [_example(*each) for each in _examples(findings)]),
+    ]
+
+
+def _worst_first(findings: Findings) -> list[FeatureFindings]:
+    return sorted(findings.features, key=lambda each: (-each.unexplained, -each.different))
+
+
+def _row(found: FeatureFindings) -> Sequence[str]:
+    causes = ", ".join(f"{name} {found.causes[name]:,}" for name in NAMES if found.causes[name])
+    counts = (found.compared, found.equal, found.different, found.unexplained)
+    return (found.feature.name, found.feature.source, *(f"{count:,}" for count in counts), causes)
+
+
+def _examples(findings: Findings) -> Iterable[tuple[FeatureFindings, str, Example]]:
+    for name in sorted(NAMES, key=lambda name: name not in UNEXPLAINED):
+        for found in findings.features:
+            if name in found.examples:
+                yield found, name, found.examples[name]
+
+
+def _example(found: FeatureFindings, cause: str, each: Example) -> Sequence[str]:
+    return (found.feature.name, cause, each.request_id, each.item_id, repr(each.online), repr(each.offline))
+
+
+def _scope(findings: Findings) -> str:
+    first, last = (
+        (EPOCH + timedelta(microseconds=moment or 0)).isoformat() for moment in (findings.first_us, findings.last_us)
+    )
+    skipped = f" {findings.skipped:,} requests of another contract were left out." if findings.skipped else ""
+    return f"Scored from {first} to {last}.{skipped}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _cells(tag: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
