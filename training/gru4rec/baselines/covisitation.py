@@ -5,7 +5,8 @@
     score(j) = sum over the session's items i of DECAY ** (steps since i) * s(i, j)
 
 The relatedness of Davidson et al. 2010 ("The YouTube video recommendation system") with the cosine normalisation of
-Linden et al. 2003, nearer pairs counting more. Equal scores, mostly 0, are ordered by popularity.
+Linden et al. 2003, nearer pairs counting more. Equal scores, mostly 0, are ordered by popularity. Where no train
+session repeats an item at once, the last item stands last.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.gru4rec.baselines.item_pairs import Integers, ItemPairs, Weights, pairs_at_distance
+from training.gru4rec.baselines.item_pairs import (
+    Integers,
+    ItemPairs,
+    Weights,
+    has_repeats,
+    pairs_at_distance,
+)
 from training.gru4rec.baselines.popularity import tie_breaker
 from training.gru4rec.next_item import Items
 from training.gru4rec.processed import Sessions
@@ -33,6 +40,7 @@ class Covisitation:
     related: ItemPairs
     ties: npt.NDArray[np.float64]
     decay: float = DECAY
+    repeats: bool = True
     name: str = "covisitation"
 
     @staticmethod
@@ -42,7 +50,10 @@ class Covisitation:
         item = np.repeat(np.arange(n_items), np.diff(pairs.starts))
         cosine = pairs.weights / np.sqrt(occurrences[item] * occurrences[pairs.others])
         return Covisitation(
-            ItemPairs(pairs.starts, pairs.others, cosine), SMALLEST * tie_breaker(train, n_items), decay
+            ItemPairs(pairs.starts, pairs.others, cosine),
+            SMALLEST * tie_breaker(train, n_items),
+            decay,
+            has_repeats(train),
         )
 
     def scores(self, session: Items) -> npt.NDArray[np.float64]:
@@ -54,6 +65,8 @@ class Covisitation:
             so_far *= self.decay
             so_far[others] += related
             np.add(so_far, self.ties, out=row)
+            if not self.repeats:
+                row[item] = -1.0
         return scores
 
 

@@ -46,6 +46,13 @@ def session_of_each(sessions: Sessions) -> Integers:
     return np.repeat(np.arange(len(sessions.starts) - 1), np.diff(sessions.starts))
 
 
+def has_repeats(sessions: Sessions) -> bool:
+    """Whether an item ever comes right after itself. Where it never does, a model that ranks what was seen last
+    among the next would give away the first place."""
+    owner = session_of_each(sessions)
+    return bool(np.any((owner[:-1] == owner[1:]) & (sessions.items[:-1] == sessions.items[1:])))
+
+
 def pairs_at_distance(sessions: Sessions, distance: int) -> tuple[Integers, Integers]:
     """(earlier item, later item) of the same session, ``distance`` steps apart."""
     owner, items = session_of_each(sessions), sessions.items.astype(np.int64)

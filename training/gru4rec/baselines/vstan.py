@@ -13,7 +13,8 @@ A session is asked about after its items, the latest last. Of the train sessions
 The first, second and fourth factor are STAN's (Garg et al. 2019, "Sequence and time aware neighborhood for
 session-based recommendations"); the weight of the latest shared item and idf are what Ludewig et al. 2020 ("Empirical
 analysis of session-based recommendation algorithms") took over from V-SKNN. An age is counted from the newest train
-session: any other moment would multiply all scores alike. Equal scores are ordered by popularity.
+session: any other moment would multiply all scores alike. Equal scores are ordered by popularity. Where
+no train session repeats an item at once, the last item stands last.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.gru4rec.baselines.item_pairs import Integers, session_of_each
+from training.gru4rec.baselines.item_pairs import Integers, has_repeats, session_of_each
 from training.gru4rec.baselines.popularity import tie_breaker
 from training.gru4rec.next_item import Items
 from training.gru4rec.processed import Sessions
@@ -35,11 +36,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class VStanSettings:
-    """``recency_days``: the decay of whole sessions; the steps: decays along a session; ``idf`` 0 is none."""
+    """``recency_days``: the decay of whole sessions, None for as many as train spans; the steps: decays along a
+    session; ``idf`` 0 is none."""
 
     neighbours: int = 500
     sample: int = 5000
-    recency_days: float = 5.0
+    recency_days: float | None = None
     recency_steps: float = 1.02
     match_steps: float = 2.0
     distance_steps: float = 2.05
@@ -60,6 +62,7 @@ class VStan:
     weight: Floats  # (n_items,) of an item as a candidate: 1 + idf
     ties: Floats  # (n_items,)
     settings: VStanSettings
+    repeats: bool
     name: str = "vstan"
 
     @staticmethod
@@ -76,13 +79,14 @@ class VStan:
         return VStan(
             items=train.items,
             starts=train.starts,
-            freshness=np.exp(-age_days / settings.recency_days),
+            freshness=np.exp(-age_days / (settings.recency_days or max(1.0, float(age_days.max(initial=0))))),
             holders=holder,
             places=place[::-1][back],
             holder_starts=np.concatenate([[0], np.cumsum(held_by)]),
             weight=1.0 + settings.idf * idf,
             ties=SMALLEST * tie_breaker(train, n_items),
             settings=settings,
+            repeats=has_repeats(train),
         )
 
     def scores(self, session: Items) -> Floats:
@@ -100,6 +104,8 @@ class VStan:
         nearness = np.exp(-np.abs(place - np.repeat(matched, lengths)) / self.settings.distance_steps)
         votes = np.repeat(voice, lengths) * nearness
         found: Floats = np.bincount(items, weights=votes, minlength=len(self.weight)) * self.weight + self.ties
+        if not self.repeats:
+            found[seen[-1]] = -1.0
         return found
 
     def _neighbours(self, seen: Items) -> tuple[Integers, Floats, Integers, Integers]:

@@ -1,9 +1,10 @@
 """Pairs are counted inside sessions only, and merged."""
 
 import numpy as np
+import pytest
 
 from tests.training.gru4rec.sessions import sessions_of
-from training.gru4rec.baselines.item_pairs import ItemPairs, pairs_at_distance
+from training.gru4rec.baselines.item_pairs import ItemPairs, has_repeats, pairs_at_distance
 
 
 def test_pairs_do_not_reach_into_the_next_session():
@@ -21,3 +22,10 @@ def test_the_weights_of_equal_pairs_are_added_up_across_parts():
     pairs = ItemPairs.sum_of(iter(parts), 4)
     found = {item: [a.tolist() for a in pairs.of(item)] for item in range(4)}
     assert found == {0: [[], []], 1: [[0, 2], [1.0, 2.5]], 2: [[], []], 3: [[0], [4.0]]}
+
+
+@pytest.mark.parametrize(
+    ("sessions", "repeats"), [(([0, 1, 0], [0, 2]), False), (([0, 1], [1, 0]), False), (([0, 1], [2, 1, 1]), True)]
+)
+def test_a_repeat_is_an_item_right_after_itself_in_one_session(sessions, repeats):
+    assert has_repeats(sessions_of(*sessions)) is repeats

@@ -14,7 +14,9 @@ TRAIN = sessions_of([0, 1], [0, 2])
 
 
 def scores_of(train, *session, **settings):
-    return VStan.fit(train, 4, replace(UNIT, **settings)).scores(np.array(session, dtype=np.int32))
+    """As if items could come right after themselves, which they do not in ``train``."""
+    model = replace(VStan.fit(train, 4, replace(UNIT, **settings)), repeats=True)
+    return model.scores(np.array(session, dtype=np.int32))
 
 
 def test_scores_after_one_item_weigh_neighbours_by_age_and_items_by_distance():
@@ -56,3 +58,16 @@ def test_an_item_seen_again_stands_at_its_last_place():
 def test_an_item_that_no_train_session_holds_is_answered_by_popularity():
     found = scores_of(TRAIN, 3)[0]
     assert found[0] > found[1] == found[2] > found[3] == 0
+
+
+def test_the_last_item_stands_last_where_train_never_repeats_one():
+    plain = scores_of(TRAIN, 0, 1)
+    never = VStan.fit(TRAIN, 4, UNIT).scores(np.array([0, 1], dtype=np.int32))
+    assert never[0] == pytest.approx([-1, *plain[0][1:]])
+    assert never[1] == pytest.approx([plain[1][0], -1, *plain[1][2:]])
+    assert VStan.fit(sessions_of([0, 1], [2, 2]), 4, UNIT).scores(np.array([0], dtype=np.int32)).min() == 0
+
+
+def test_by_default_the_oldest_session_counts_1_over_e_of_the_newest():
+    [first] = scores_of(sessions_of([0, 1], [0, 2], ended_days=[0, 40]), 0, recency_days=None)
+    assert first[1] / first[2] == pytest.approx(exp(-1))
