@@ -84,7 +84,7 @@ def _graphs(network: Gru4Rec, config: Gru4RecConfig, folders: Folders) -> tuple[
         report["int8_bytes"] = small.stat().st_size
         report["int8_overlap"] = {"k": k, "sessions": len(some), "mean": None}
         if some:
-            report["int8_overlap"]["mean"] = overlap(open_graph(graph), open_graph(small), some, k)
+            report["int8_overlap"]["mean"] = round(overlap(open_graph(graph), open_graph(small), some, k), 4)
     return small, report
 
 
