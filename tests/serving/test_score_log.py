@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 
+import httpx
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from serving.metrics import Metrics
 from serving.score_log import ScoreLog
 from tests.serving import world
 from tests.serving.test_api import ASKED
+from tests.serving.test_workers import scorer
 from tests.serving.world import FEATURES, NOW, us
 
 DAY = 19_783  # 2024-03-01
@@ -236,6 +238,18 @@ def test_readers_never_see_half_a_file(tmp_path):
     reader.join()
     assert not broken
     assert seen
+
+
+def test_worker_processes_that_are_told_to_stop_leave_all_scores_on_disk(settings, tmp_path):
+    mine = settings.model_copy(update={"data_dir": tmp_path})
+    with scorer(mine, RERANK_WORKERS="2", RERANK_REDIS_TIMEOUT_S="5") as (_, url, _):
+        answers = set()
+        for _ in range(40):  # each on a connection of its own, so that both workers are asked
+            answers.add(httpx.post(f"{url}/score", json=ASKED, timeout=30).json()["request_id"])
+    assert {each.request_id for each in logged(mine)} == answers
+    assert len(answers) == 40
+    workers = {each for path in score_files(mine.live_dir) for each in pq.read_table(path)["worker"].to_pylist()}
+    assert len(workers) == len({path.name.rsplit("-", 1)[0] for path in score_files(mine.live_dir)}) == 2
 
 
 @pytest.mark.parametrize("field", ["score_log_mb", "score_log_matrix_share"])

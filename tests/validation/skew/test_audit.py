@@ -30,7 +30,7 @@ from validation.skew.knowledge import read_knowledge
 from validation.skew.offline import offline_settings
 from validation.skew.report import MARKDOWN, PAGE
 
-PHASES = 6
+PHASES = 5
 
 
 @pytest.fixture(scope="module")
