@@ -1,19 +1,28 @@
 """Each other data set through build, validate, apply, train, materialize and score, by the documented commands."""
 
 import shutil
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
+from feature_repo.contract import current_contract
+from feature_repo.datasets.declarations import declaration_of
 from infra.model_store import ModelStore
+from infra.ranker import LightGbmRanker
 from tests.shop import Shop
+from training.lambdamart import fit
 from training.metrics import ScoredSlates, slate_metrics
+from training.ranking_data import load_splits
 
 
-@pytest.fixture
-def new_shop(tmp_path):
+@pytest.fixture(scope="module")
+def new_shop(tmp_path_factory):
     opened = []
+    tmp_path = tmp_path_factory.mktemp("shops")
 
     def make(dataset: str, log_arguments: str) -> Shop:
         shop = Shop(tmp_path / dataset, dataset)
@@ -54,28 +63,65 @@ def test_a_log_of_a_users_own_goes_the_whole_way(new_shop, tmp_path):
     assert score_last_slate(shop)["model"]["name"] == "ranker-my_shop"
 
 
-def test_a_simulated_shop_goes_the_whole_way_and_the_model_comes_near_the_truth(new_shop):
-    shop = new_shop("simulated", "simulated")
-    score_last_slate(shop)
-    settings = shop.settings
-    test = duckdb.sql(
-        f"""
-        SELECT *
-        FROM read_parquet('{settings.training_dir}/training_set.parquet') AS rows
-            JOIN read_parquet('{settings.log_dir}/truth.parquet') AS truth USING (slate_id, item_id)
-        WHERE split = 'test' ORDER BY event_timestamp, slate_id, position
-        """
-    ).df()
-    starts = np.flatnonzero(~test["slate_id"].duplicated().to_numpy())
-    sizes = np.diff(np.append(starts, len(test)))
-    assert len(sizes) >= 2000
-    model = ModelStore(settings).load()
-    matrix = test[list(model.ranker.feature_names)].to_numpy(dtype=np.float32)
+@pytest.fixture(scope="module")
+def simulated(new_shop) -> Shop:
+    return new_shop("simulated", "simulated")
 
-    def ndcg(scores: np.ndarray) -> float:
-        slates = ScoredSlates(scores, test["label"].to_numpy(), sizes, test["relevant_total"].to_numpy()[starts])
+
+@dataclass(frozen=True)
+class Truth:
+    """The test slates: what users wanted, whatever they saw of it."""
+
+    rows: pd.DataFrame
+    sizes: np.ndarray
+
+    @staticmethod
+    def of(shop: Shop) -> "Truth":
+        rows = duckdb.sql(
+            f"""
+            SELECT *
+            FROM read_parquet('{shop.settings.training_dir}/training_set.parquet') AS rows
+                JOIN read_parquet('{shop.settings.log_dir}/truth.parquet') AS truth USING (slate_id, item_id)
+            WHERE split = 'test' ORDER BY event_timestamp, slate_id, position
+            """
+        ).df()
+        starts = np.flatnonzero(~rows["slate_id"].duplicated().to_numpy())
+        return Truth(rows, np.diff(np.append(starts, len(rows))))
+
+    def ndcg(self, scores: np.ndarray) -> float:
+        total = self.rows["relevant_total"].to_numpy()[np.cumsum(self.sizes) - self.sizes]
+        slates = ScoredSlates(scores, self.rows["label"].to_numpy(), self.sizes, total)
         return float(np.nanmean(slate_metrics(slates).values["ndcg@10"]))
 
-    random = ndcg(np.random.default_rng(1).random(len(test)))
-    oracle = ndcg(test["utility"].to_numpy())
-    assert (ndcg(model.ranker.score(matrix)) - random) / (oracle - random) >= 0.8
+    def ndcg_of(self, ranker) -> float:
+        return self.ndcg(ranker.score(self.rows[list(ranker.feature_names)].to_numpy(dtype=np.float32)))
+
+
+def test_a_simulated_shop_goes_the_whole_way_and_the_model_comes_near_the_truth(simulated):
+    score_last_slate(simulated)
+    truth = Truth.of(simulated)
+    assert len(truth.sizes) >= 2000
+    random = truth.ndcg(np.random.default_rng(1).random(len(truth.rows)))
+    oracle = truth.ndcg(truth.rows["utility"].to_numpy())
+    assert (truth.ndcg_of(ModelStore(simulated.settings).load().ranker) - random) / (oracle - random) >= 0.8
+
+
+def test_learning_from_what_was_served_recovers_what_the_place_on_the_screen_hides(simulated):
+    truth, settings = Truth.of(simulated), simulated.settings
+    store = ModelStore(settings)
+    wanted = truth.ndcg_of(store.load().ranker)  # learned from what users wanted
+    simulated.python("training.train --from-log")
+    newest = max(
+        store.client.search_model_versions(f"name='{settings.model_name}'"), key=lambda each: int(each.version)
+    )
+    corrected = truth.ndcg_of(store.load_version(newest).ranker)
+    names = current_contract(settings.dataset, declaration_of(settings)).feature_names
+    served = load_splits(settings.training_dir / "from_log" / "training_set.parquet", names)
+    assert served["train"].labels.mean() < 0.5 * truth.rows["label"].mean()  # most of what is wanted is not seen
+    plain = {name: replace(data, shown_at=None) for name, data in served.items()}
+    params = yaml.safe_load(settings.params_file.read_text())["train"]
+    fitted = fit(plain["train"], plain["validation"], params, settings.threads)
+    uncorrected = truth.ndcg_of(LightGbmRanker(fitted.booster, names))
+    print(f"NDCG@10 {wanted:.4f} from the truth, {uncorrected:.4f} from clicks, {corrected:.4f} corrected")
+    assert wanted - uncorrected >= 0.02
+    assert (corrected - uncorrected) / (wanted - uncorrected) >= 0.7

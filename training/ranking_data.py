@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,17 @@ class BadTrainingSet(ValueError):
 
 @dataclass(frozen=True)
 class RankingData:
-    """Whole slates: (n, f) matrix, (n,) labels, (g,) sizes, totals and users' orders so far."""
+    """Whole slates: (n, f) matrix, (n,) labels, (g,) sizes and totals.
+
+    ``shown_at``: (n,) places on the screen, from 0, where the labels are clicks on a list that was shown.
+    """
 
     matrix: Floats
     labels: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
     relevant_total: npt.NDArray[np.int64]
     feature_names: tuple[str, ...]
+    shown_at: npt.NDArray[np.int64] | None = None
 
     def scored(self, scores: Doubles) -> ScoredSlates:
         """These slates with one ranker's scores."""
@@ -43,12 +47,12 @@ class RankingData:
     def shuffled(self, seed: int) -> RankingData:
         """Rows in a seeded order inside each slate: LightGBM breaks ties by row order, which is the caller's."""
         order = self._order_inside(seed)
-        return RankingData(self.matrix[order], self.labels[order], self.sizes, self.relevant_total, self.feature_names)
+        shown_at = None if self.shown_at is None else self.shown_at[order]
+        return replace(self, matrix=self.matrix[order], labels=self.labels[order], shown_at=shown_at)
 
     def with_shuffled_labels(self, seed: int) -> RankingData:
         """The same candidates with labels dealt anew inside each slate: nothing is left to predict."""
-        labels = self.labels[self._order_inside(seed)]
-        return RankingData(self.matrix, labels, self.sizes, self.relevant_total, self.feature_names)
+        return replace(self, labels=self.labels[self._order_inside(seed)])
 
     def _order_inside(self, seed: int) -> npt.NDArray[np.int64]:
         group = np.repeat(np.arange(len(self.sizes)), self.sizes)
@@ -72,6 +76,7 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
     split = np.array(table["split"].to_pylist(), dtype=object)
     columns: dict[str, Any] = {n: table[n].to_numpy().astype(np.int64) for n in ("label", "relevant_total")}
     sizes = np.diff(np.append(starts, len(slate)))
+    shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
     for name in ("train", "validation", "test"):
         rows, groups = split == name, split[starts] == name
@@ -83,5 +88,6 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
             sizes[groups],
             columns["relevant_total"][starts][groups],
             feature_names,
+            None if shown_at is None else shown_at[rows],
         )
     return found

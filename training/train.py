@@ -1,11 +1,17 @@
-"""``python -m training.train``: fit, judge, register, and promote if it has earned it."""
+"""``python -m training.train``: fit, judge, register, and promote if it has earned it.
+
+``--from-log``: on the slates that were served and shown and the feedback that followed, corrected for the place on
+the screen (:mod:`training.served_slates`), in a folder of their own, instead of on the log's labels.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +21,13 @@ import yaml
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.offline.errors import OfflineError
 from infra.agreement import sample
 from infra.model_contract import ModelContract
 from infra.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.progress import step
 from infra.ranker import Floats, LightGbmRanker, Ranker, score_groups
+from infra.redis_server import RedisServerError
 from infra.settings import Settings
 from training import plots
 from training.baselines import baselines
@@ -38,22 +46,27 @@ from training.promotion import Decision, decide
 from training.ranking_data import BadTrainingSet, RankingData, load_splits
 from training.recipe import Recipe, read_recipe
 from training.run_files import read_csv, write_csv, write_json
-from training.training_set import RECIPE_FILE, TRAINING_SET_FILE
+from training.served_slates import write_served_slates
+from training.time_split import BadSplit
+from training.training_set import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
 
-RUN_FOLDER = "run"
+RUN_FOLDER, FROM_LOG = "run", "from_log"
+LABEL_HOURS = 24.0
 MODEL, CHAMPION = "lambdamart", "champion"
 
 
-def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
+def train(settings: Settings, params: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
     """The whole run; returns what metrics.json holds. ``params`` is the ``train`` part of params.yaml.
+
+    ``folder``: of the training set, where the run's files go too; by default the one of the settings.
 
     Raises DatasetError or BadTrainingSet.
     """
     contract = current_contract(settings.dataset, declaration_of(settings))
-    path = settings.training_dir / TRAINING_SET_FILE
+    folder = folder or settings.training_dir
     with step("reading the training set"):
-        data = load_splits(path, contract.feature_names)
-        recipe = read_recipe(settings.training_dir / RECIPE_FILE)
+        data = load_splits(folder / TRAINING_SET_FILE, contract.feature_names)
+        recipe = read_recipe(folder / RECIPE_FILE)
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params, settings.threads)
     ranker = LightGbmRanker(fitted.booster, contract.feature_names)
@@ -71,10 +84,10 @@ def train(settings: Settings, params: dict[str, Any]) -> dict[str, Any]:
     metrics = _metrics(settings, data, judgement, best, decision, fitted)
     print("  the same on shuffled labels ...", file=sys.stderr)
     metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, judgement)
-    folder = _write_run(settings, metrics, fitted, ranker, data, judgement)
+    written = _write_run(folder / RUN_FOLDER, metrics, fitted, ranker, data, judgement, settings.threads)
     with step("registering"):
         _register(
-            store, champion, rankers, contract, best, decision, metrics, folder, params, recipe, data["test"].matrix
+            store, champion, rankers, contract, best, decision, metrics, written, params, recipe, data["test"].matrix
         )
     return metrics
 
@@ -146,21 +159,20 @@ def _shuffled_label(
 
 
 def _write_run(
-    settings: Settings,
+    final: Path,
     metrics: dict[str, Any],
     fitted: Fitted,
     ranker: LightGbmRanker,
     data: dict[str, RankingData],
     judgement: Judgement,
+    threads: int,
 ) -> Path:
-    """All files of the run, complete or not at all. Returns the folder."""
-    final = settings.training_dir / RUN_FOLDER
+    """All files of the run in the folder ``final``, complete or not at all. Returns it."""
     folder = final.with_name(f".{RUN_FOLDER}.{os.getpid()}.part")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     scores = {
-        name: score_groups(ranker, data[name].matrix, data[name].sizes, settings.threads)
-        for name in ("validation", "test")
+        name: score_groups(ranker, data[name].matrix, data[name].sizes, threads) for name in ("validation", "test")
     }
     slices = coldness_slices(scores["test"], data["test"], seed=judgement.seed, resamples=judgement.resamples)
     gain, splits = (ranker.booster.feature_importance(kind) for kind in ("gain", "split"))
@@ -238,12 +250,28 @@ def _register(
     write_json(folder / "metrics.json", metrics)
 
 
-def main() -> int:
+def from_log(settings: Settings, params: dict[str, Any], window: timedelta) -> Path:
+    """Make the training set of what was served. Returns its folder. Raises as :func:`write_training_set` does."""
+    folder = settings.training_dir / FROM_LOG
+    with step("joining what was served with what followed"):
+        served = write_served_slates(settings, declaration_of(settings), folder, window)
+    print(f"  {served.slates} slates, {served.shown} items shown, {served.positives} with feedback", file=sys.stderr)
+    write_training_set(settings, (params.get("split") or {}).get(FROM_LOG), served=served)
+    return folder
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n")[0])
+    parser.add_argument("--from-log", action="store_true", help="train on what was served and the feedback on it")
+    parser.add_argument("--label-hours", type=float, help="how long after a slate feedback counts; see params.yaml")
+    arguments = parser.parse_args(argv)
     settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())["train"]
+    params = yaml.safe_load(settings.params_file.read_text())
+    hours = params["train"].get("label_hours", LABEL_HOURS) if arguments.label_hours is None else arguments.label_hours
     try:
-        metrics = train(settings, params)
-    except (DatasetError, BadTrainingSet) as error:
+        folder = from_log(settings, params, timedelta(hours=hours)) if arguments.from_log else settings.training_dir
+        metrics = train(settings, params["train"], folder)
+    except (DatasetError, BadTrainingSet, OfflineError, BadSplit, RedisServerError) as error:
         print(f"training.train: {error}", file=sys.stderr)
         return 2
     print(metrics_table(metrics["rankers"]))

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -36,6 +37,7 @@ from infra.redis_server import RedisServerError
 from infra.settings import Settings
 from training.content_hash import ContentHash
 from training.recipe import Recipe, feature_service_hash, parse_moment
+from training.served_slates import NOT_SHOWN, Served
 from training.time_split import BadSplit, TimeSplit, time_split
 
 SLATES_PER_CHUNK = 2000
@@ -43,8 +45,8 @@ TRAINING_SET_FILE = "training_set.parquet"
 RECIPE_FILE = "recipe.json"
 
 
-def training_schema(declaration: Declaration) -> pa.Schema:
-    """Keys, label and split, then every model feature in order."""
+def training_schema(declaration: Declaration, *, served: bool = False) -> pa.Schema:
+    """Keys, label and split, then every model feature in order; of ``served`` slates also where each item stood."""
     keys = [
         pa.field("slate_id", pa.string(), False),
         pa.field("user_id", pa.string(), False),
@@ -56,31 +58,39 @@ def training_schema(declaration: Declaration) -> pa.Schema:
         pa.field("relevant_total", pa.int32(), False),
         pa.field("split", pa.string(), False),
     ]
+    keys += [pa.field("shown_position", pa.int32(), False)] if served else []
     return pa.schema(keys + [pa.field(f.name, pa.float32()) for f in model_features(declaration)])
 
 
 def write_training_set(
-    settings: Settings, split_params: dict[str, Any] | None, known_at: datetime | None = None
+    settings: Settings,
+    split_params: dict[str, Any] | None,
+    known_at: datetime | None = None,
+    served: Served | None = None,
 ) -> Recipe:
     """Both files appear complete or not at all. ``known_at`` is by default the newest moment of log and features.
+
+    Of ``served`` slates, instead of the log's, the set lies beside them and has the rows that were shown.
 
     Raises DatasetError, OfflineError, BadSplit or RedisServerError.
     """
     declaration = declaration_of(settings)
-    known_at = known_at or newest_known(settings, declaration)
+    known_at = known_at or newest_known(settings, declaration, served)
     reader = PointInTimeReader(open_store(settings, known_at=known_at), declaration)
-    slates = _slates(settings, known_at)
+    source = settings.log_dir / "impressions.parquet" if served is None else served.path
+    slates = _slates(settings, source, known_at)
     split = time_split(split_params, slates["shown_us"].to_numpy())
-    settings.training_dir.mkdir(parents=True, exist_ok=True)
-    path = settings.training_dir / TRAINING_SET_FILE
+    folder = settings.training_dir if served is None else served.path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / TRAINING_SET_FILE
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    content, entity_rows = ContentHash(training_schema(declaration)), None
+    content, entity_rows = ContentHash(training_schema(declaration, served=served is not None)), None
     try:
         with (
             pq.ParquetWriter(partial, content.schema, compression="zstd") as writer,
             tqdm(total=len(slates), unit="slate", desc="training set", mininterval=2) as progress,
         ):
-            for impressions in _chunks(settings, slates):
+            for impressions in _chunks(settings, source, slates):
                 entity_rows = entity_rows or ContentHash(impressions.schema)
                 entity_rows.update(impressions)
                 table = _chunk_table(impressions.to_pandas(), reader, declaration, split, content.schema)
@@ -102,15 +112,15 @@ def write_training_set(
         rows=content.rows,
         content_hash=content.hexdigest(),
     )
-    recipe.write(settings.training_dir / RECIPE_FILE)
+    recipe.write(folder / RECIPE_FILE)
     return recipe
 
 
-def newest_known(settings: Settings, declaration: Declaration) -> datetime:
+def newest_known(settings: Settings, declaration: Declaration, served: Served | None = None) -> datetime:
     """The newest moment at which anything in log and features became known. Raises DatasetError."""
     connection = connect(settings)
     try:
-        moments = [log_end(settings.log_dir)]
+        moments = [log_end(settings.log_dir), *([served.until] if served is not None else [])]
         for view in views(declaration):
             path = settings.features_dir / f"{view.name}.parquet"
             moments += connection.execute(f"SELECT max(created_timestamp) FROM read_parquet('{path}')").fetchall()[0]
@@ -119,31 +129,31 @@ def newest_known(settings: Settings, declaration: Declaration) -> datetime:
     return max(moment for moment in moments if moment is not None)
 
 
-def _slates(settings: Settings, known_at: datetime) -> pd.DataFrame:
+def _slates(settings: Settings, source: Path, known_at: datetime) -> pd.DataFrame:
     """(slate_id, shown_us, chunk), in the order of the training set."""
     connection = connect(settings)
     frame: pd.DataFrame = connection.execute(
         f"""
         SELECT slate_id, any_value(epoch_us(shown_ts)) AS shown_us
-        FROM read_parquet('{settings.log_dir / "impressions.parquet"}')
+        FROM read_parquet('{source}')
         WHERE shown_ts <= ? GROUP BY slate_id ORDER BY shown_us, slate_id
         """,
         [known_at],
     ).df()
     if frame.empty:
-        raise DatasetError(f"{settings.log_dir / 'impressions.parquet'} holds no slate up to {known_at.isoformat()}")
+        raise DatasetError(f"{source} holds no slate up to {known_at.isoformat()}")
     frame["chunk"] = np.arange(len(frame)) // SLATES_PER_CHUNK
     return frame
 
 
-def _chunks(settings: Settings, slates: pd.DataFrame) -> Iterator[pa.Table]:
+def _chunks(settings: Settings, source: Path, slates: pd.DataFrame) -> Iterator[pa.Table]:
     """Impressions of whole slates, chunk by chunk."""
     connection = connect(settings)
     connection.register("slates", slates)
     connection.execute(
         f"""
         CREATE TEMP TABLE ordered AS
-        SELECT i.*, chunk FROM read_parquet('{settings.log_dir / "impressions.parquet"}') i JOIN slates USING (slate_id)
+        SELECT i.*, chunk FROM read_parquet('{source}') i JOIN slates USING (slate_id)
         """
     )
     for chunk in range(int(slates["chunk"].max()) + 1):
@@ -171,10 +181,13 @@ def _chunk_table(
         "position": impressions["input_position"],
         **{name: impressions[name] for name in ("label", "relevant_total")},
         "split": split.of(shown_us),
+        "shown_position": impressions["shown_position"],
     }
     names = [f.name for f in model_features(declaration)]
     columns = {**keys, **{name: matrix[:, j] for j, name in enumerate(names)}}
-    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in schema}, schema=schema)
+    is_labelled = (impressions["label"] != NOT_SHOWN).to_numpy()
+    arrays = {field.name: pa.array(np.asarray(columns[field.name])[is_labelled], field.type) for field in schema}
+    return pa.table(arrays, schema=schema)
 
 
 def main(argv: list[str] | None = None) -> int:
