@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import redis
 from mlflow.exceptions import MlflowException
 
@@ -84,8 +86,13 @@ def replay(settings: Settings, request_id: str) -> Replayed:
 def find_record(settings: Settings, request_id: str) -> ScoreRecord:
     """Raises NoRecords, BrokenRecords."""
     for path in reversed(score_files(settings.live_dir)):
-        for record in read_records(path, request_id=request_id):
-            return record
+        try:
+            if request_id in pq.read_table(path, columns=["request_id"], partitioning=None)["request_id"].to_pylist():
+                return next(read_records(path, request_id=request_id))
+        except FileNotFoundError:  # the scorer has made room for newer files
+            continue
+        except (OSError, pa.ArrowException) as error:
+            raise BrokenRecords(f"{path}: {str(error).splitlines()[0]}") from error
     raise NoRecords(f"{score_folder(settings.live_dir)} holds no request {request_id}")
 
 
