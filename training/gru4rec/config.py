@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import yaml
 
 from infra.settings import Settings
+from training.gru4rec.config_values import convert
 from training.gru4rec.errors import BadConfig
 from training.gru4rec.folders import Folders
 
@@ -194,7 +193,7 @@ def _build(values: dict[str, Any]) -> Gru4RecConfig:
                 raise BadConfig(f"unknown setting {key!r}; known are {', '.join(known)}")
         kinds = _types(sections[section]) if section else _types(Gru4RecConfig)
         converted = {
-            name: _convert(f"{section}.{name}" if section else name, value, kinds[name])
+            name: convert(f"{section}.{name}" if section else name, value, kinds[name])
             for name, value in entries.items()
         }
         if section:
@@ -206,35 +205,6 @@ def _build(values: dict[str, Any]) -> Gru4RecConfig:
 
 def _types(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
-
-
-def _convert(key: str, value: Any, kind: Any) -> Any:
-    """``value`` as ``kind``, where nothing is lost by it. Raises BadConfig."""
-    if get_origin(kind) is Literal:
-        if value in get_args(kind):
-            return value
-        raise BadConfig(f"{key}: {value!r} is not one of {', '.join(map(str, get_args(kind)))}")
-    if get_origin(kind) is tuple:
-        entries = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else [value]
-        return tuple(_convert(key, _plain(entry), get_args(kind)[0]) for entry in entries)
-    if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
-        with suppress(ValueError):
-            value = float(value)  # YAML reads 1e-3 as text
-    if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    if type(value) is not kind:
-        raise BadConfig(f"{key}: {value!r} is not {_spoken(kind)}")
-    if kind is float and not math.isfinite(value):
-        raise BadConfig(f"{key}: {value!r} is not a finite number")
-    return value
-
-
-def _plain(entry: Any) -> Any:
-    return yaml.safe_load(entry.strip()) if isinstance(entry, str) and entry.strip() else entry
-
-
-def _spoken(kind: type) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[kind]
 
 
 def _require(holds: bool, key: str, wanted: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sys
@@ -17,18 +16,18 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
 from infra.settings import Settings
 from training.gru4rec.best_and_last import BestAndLast, EpochDone
-from training.gru4rec.checkpoint import DATA, HISTORY, HYPERPARAMETERS, LAST, SETTINGS, read_checkpoint
+from training.gru4rec.checkpoint import LAST
 from training.gru4rec.config import Gru4RecConfig, ModelConfig, TrainConfig
-from training.gru4rec.errors import BadCheckpoint, SplitError
+from training.gru4rec.errors import SplitError
 from training.gru4rec.folders import Folders
 from training.gru4rec.lightning_module import MONITORED, Gru4RecModule, StepRuns
 from training.gru4rec.minibatches import session_parallel
 from training.gru4rec.network import Gru4Rec
 from training.gru4rec.processed import Longs, Sessions, Vocabulary, load_split
+from training.gru4rec.resuming import fingerprint, resumable
 from training.gru4rec.tracking import Run
 
 REPORT_FILE = "training.json"
-MAY_CHANGE = {"epochs", "patience", "threads", "resume", "mlflow"}  # between a run and its continuation
 
 
 @dataclass(frozen=True)
@@ -100,28 +99,6 @@ def _trainer(
     )
 
 
-def resumable(path: Path, model: ModelConfig, config: TrainConfig, train: Sessions, n_items: int) -> Path:
-    """``path``. Raises BadCheckpoint where its run was another one, or has nothing left to do."""
-    found = read_checkpoint(path)
-    wanted = {**asdict(model), "n_items": n_items, **asdict(config)}
-    for name, value in {**found[HYPERPARAMETERS], **found[SETTINGS]}.items():
-        if name not in MAY_CHANGE and wanted.get(name) != value:
-            raise BadCheckpoint(f"{path} was trained with {name} {value}, not {wanted.get(name)}: it cannot be resumed")
-    if found[DATA] != fingerprint(train):
-        raise BadCheckpoint(f"{path} was trained on other sessions: it cannot be resumed after another preprocess")
-    done = len(found[HISTORY])
-    if done >= config.epochs:
-        raise BadCheckpoint(
-            f"{path} holds epoch {done} of {config.epochs}: nothing is left to resume; raise train.epochs"
-        )
-    return path
-
-
-def fingerprint(sessions: Sessions) -> str:
-    """The same for the same sessions of the same item numbers."""
-    return hashlib.sha256(sessions.starts.tobytes() + sessions.items.tobytes()).hexdigest()
-
-
 # ------------------------------------------------------------------------------------- the command
 
 
@@ -164,8 +141,11 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
             epoch_done=epoch_done,
         )
     except BaseException as error:
+        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)  # Lightning makes the former the latter
         if tracked is not None:
-            tracked.finish("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
+            tracked.finish("KILLED" if interrupted else "FAILED")
+        if interrupted:
+            print("interrupted: train.resume=true goes on after the last whole epoch", file=sys.stderr)
         raise
     _write(folders, {**report, "epochs": trained.history, "best_epoch": trained.best_epoch})
     if tracked is not None:
