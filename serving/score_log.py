@@ -32,7 +32,7 @@ FILE_AGE_S = 10.0
 FILE_BYTES = 16 * MEGABYTE  # of Arrow data, and no more than a quarter of the cap
 WAITING_BYTES = 64 * MEGABYTE
 RECORD_BYTES, CANDIDATE_BYTES = 4_000, 150  # of what a waiting record keeps alive, about
-PIECE_BYTES = MEGABYTE // 4  # of records that are turned into Arrow at once
+PIECE_BYTES = MEGABYTE  # of records that are turned into Arrow at once
 CLOSE_PATIENCE_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class ScoreLog:
             records.append(record if matrix is None else replace(record, matrix=matrix))
             self._taken_bytes += size
             piece_bytes += size
-            if piece_bytes >= PIECE_BYTES:
+            if piece_bytes >= min(PIECE_BYTES, self._file_bytes):
                 yield from self._batches(records)
                 records, piece_bytes = [], 0
         yield from self._batches(records)

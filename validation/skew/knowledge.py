@@ -47,8 +47,8 @@ class KnownRun:
 class Knowledge:
     """``runs`` by view; ``pushed``: (session, event timestamp) of the rows that the live path writes itself.
 
-    patience_us: how long after its moment a request may still be reading, and how long after its acceptance an event
-    may still be on its way into the store
+    patience_us: how long after its moment a request may still be reading, how long after its acceptance an event may
+    be on its way into the store, and how long after a run the news of it may be on its way into the scorers' caches
     """
 
     runs: Mapping[str, Sequence[KnownRun]] = field(default_factory=dict)

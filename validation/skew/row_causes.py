@@ -35,7 +35,10 @@ class NotYetMaterialized:
 
 
 class UnderWay:
-    """A run that writes the row had begun and not finished, or the live event was just being written."""
+    """A run that writes the row had begun and not finished, or the live event was just being written.
+
+    A run counts as finished a little later than it was: its news is still on its way to the scorers' item caches.
+    """
 
     name = "materialization under way"
 
@@ -48,7 +51,7 @@ class UnderWay:
         if known.is_pushed(row.view.name, row.key, event_us):
             return row.scored_us - event_us <= known.patience_us
         return any(
-            run.started_us <= row.scored_us and not run.had_finished(row.scored_us)
+            run.started_us <= row.scored_us and not run.had_finished(row.scored_us - known.patience_us)
             for run in known.covering(row.view.name, event_us)
         )
 

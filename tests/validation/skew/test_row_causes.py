@@ -12,6 +12,7 @@ DAY = 24 * HOUR
 OLD, NEW = 100 * DAY, 101 * DAY  # event timestamps of two rows
 AT = NEW + 10 * HOUR  # the request
 PATIENCE = 1_500_000
+DONE = AT - PATIENCE  # when a run must have finished for all scorers to know of it
 
 
 def version(event_us, created_us=None, value=0.0):
@@ -50,27 +51,27 @@ def test_a_run_that_began_after_the_request_changes_nothing():
     assert holding(row(), known) == {"not yet materialized": OLDER}
 
 
-@pytest.mark.parametrize("finished_us", [None, AT + 1])
+@pytest.mark.parametrize("finished_us", [None, AT + 1, DONE + 1])
 def test_a_run_that_has_begun_and_not_finished_may_not_have_come_to_the_row(finished_us):
-    assert holding(row(), knowing(run(AT - 1, finished_us))) == {"materialization under way": OLDER}
+    assert holding(row(), knowing(run(AT - HOUR, finished_us))) == {"materialization under way": OLDER}
 
 
 def test_a_row_that_was_not_in_the_files_of_a_finished_run_is_late():
-    assert holding(row(), knowing(run(AT - HOUR, AT - 1, newest_us=OLD))) == {"late data": OLDER}
+    assert holding(row(), knowing(run(AT - HOUR, DONE, newest_us=OLD))) == {"late data": OLDER}
 
 
 def test_a_row_that_was_created_after_a_finished_run_had_begun_is_late():
     late = row(missed=((NEW, AT - HOUR + 1),))
-    assert holding(late, knowing(run(AT - HOUR, AT - 1, newest_us=NEW))) == {"late data": OLDER}
+    assert holding(late, knowing(run(AT - HOUR, DONE, newest_us=NEW))) == {"late data": OLDER}
 
 
 @pytest.mark.parametrize("newest_us", [NEW, None])
 def test_a_row_that_a_finished_run_must_have_written_is_not_excused(newest_us):
-    assert holding(row(), knowing(run(AT - HOUR, AT - 1, newest_us=newest_us))) == {}
+    assert holding(row(), knowing(run(AT - HOUR, DONE, newest_us=newest_us))) == {}
 
 
 def test_one_run_that_must_have_written_it_is_enough():
-    known = knowing(run(AT - HOUR, AT - 1, newest_us=NEW), run(AT - 1, None), run(AT - 2 * HOUR, AT - 1, newest_us=OLD))
+    known = knowing(run(AT - HOUR, DONE, newest_us=NEW), run(AT - 1, None), run(AT - 2 * HOUR, DONE, newest_us=OLD))
     assert "late data" not in holding(row(), known)
 
 
@@ -105,7 +106,7 @@ def test_a_live_event_may_be_on_its_way_for_as_long_as_a_request_may_take():
 def test_a_live_event_that_is_long_over_is_not_excused_by_any_run():
     lost_us = AT - PATIENCE - 1
     lost = row(read_us=AT - HOUR, missed=((lost_us, 0),), versions=(version(AT - HOUR, value=1.0),), view=SESSION_STATE)
-    for runs in ((), (run(AT - 1),), (run(AT - 2, AT - 1, newest_us=OLD),)):
+    for runs in ((), (run(AT - 1),), (run(DONE - 2, DONE - 1, newest_us=OLD),)):
         assert holding(lost, knowing(*runs, pushed=[("k", lost_us)], view=SESSION_STATE)) == {}
 
 
