@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import duckdb
 import numpy as np
@@ -16,7 +17,8 @@ from infra.ranker import LightGbmRanker
 from tests.shop import Shop
 from training.lambdamart import fit
 from training.metrics import ScoredSlates, slate_metrics
-from training.ranking_data import load_splits
+from training.ranking_data import RankingData, load_splits
+from training.train import from_log
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,9 @@ def test_a_log_of_a_users_own_goes_the_whole_way(new_shop, tmp_path):
     shutil.copytree(simulated.settings.log_dir, own)
     shop = new_shop("my_shop", f"parquet --input {own}")
     assert score_last_slate(shop)["model"]["name"] == "ranker-my_shop"
+    said = shop.python("training.train --from-log").stdout
+    assert "served as champion" in said
+    assert (shop.settings.training_dir / "from_log" / "run" / "metrics.json").exists()
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +113,18 @@ def test_a_simulated_shop_goes_the_whole_way_and_the_model_comes_near_the_truth(
 
 def test_learning_from_what_was_served_recovers_what_the_place_on_the_screen_hides(simulated):
     truth, settings = Truth.of(simulated), simulated.settings
-    store = ModelStore(settings)
-    wanted = truth.ndcg_of(store.load().ranker)  # learned from what users wanted
-    simulated.python("training.train --from-log")
-    newest = max(
-        store.client.search_model_versions(f"name='{settings.model_name}'"), key=lambda each: int(each.version)
-    )
-    corrected = truth.ndcg_of(store.load_version(newest).ranker)
+    params = yaml.safe_load(settings.params_file.read_text())
     names = current_contract(settings.dataset, declaration_of(settings)).feature_names
-    served = load_splits(settings.training_dir / "from_log" / "training_set.parquet", names)
+    served = load_splits(from_log(settings, params, timedelta(hours=24)) / "training_set.parquet", names)
     assert served["train"].labels.mean() < 0.5 * truth.rows["label"].mean()  # most of what is wanted is not seen
-    plain = {name: replace(data, shown_at=None) for name, data in served.items()}
-    params = yaml.safe_load(settings.params_file.read_text())["train"]
-    fitted = fit(plain["train"], plain["validation"], params, settings.threads)
-    uncorrected = truth.ndcg_of(LightGbmRanker(fitted.booster, names))
+
+    def learned(data: dict[str, RankingData]) -> float:
+        fitted = fit(data["train"], data["validation"], params["train"], settings.threads)
+        return truth.ndcg_of(LightGbmRanker(fitted.booster, names))
+
+    wanted = truth.ndcg_of(ModelStore(settings).load().ranker)  # learned from what users wanted
+    corrected = learned(served)
+    uncorrected = learned({name: replace(data, shown_at=None) for name, data in served.items()})
     print(f"NDCG@10 {wanted:.4f} from the truth, {uncorrected:.4f} from clicks, {corrected:.4f} corrected")
     assert wanted - uncorrected >= 0.02
     assert (corrected - uncorrected) / (wanted - uncorrected) >= 0.7
