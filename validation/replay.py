@@ -31,7 +31,8 @@ from infra.model_store import LoadedModel, ModelStore, ModelStoreError
 from infra.ranker import Doubles, NotAdditive
 from infra.redis_server import RedisServerError
 from infra.settings import Settings
-from validation.skew.causes import Case, Overridden
+from validation.skew.case import Case
+from validation.skew.causes import Overridden
 from validation.skew.comparison import EQUAL, NAMES, Verdict, judged
 from validation.skew.errors import BrokenRecords, NoRecords, UnusableInput
 from validation.skew.knowledge import read_knowledge

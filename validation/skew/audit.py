@@ -13,7 +13,7 @@ from feature_repo.live.score_records import ScoreRecord, score_folder
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Declaration
 from infra.settings import Settings
-from validation.skew.causes import Case
+from validation.skew.case import Case
 from validation.skew.comparison import Verdict, differs, equal, judged
 from validation.skew.errors import NoRecords
 from validation.skew.findings import Findings

@@ -9,73 +9,22 @@ could not know, or was told by the caller.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
-from feature_repo.live.score_records import ScoreRecord
-from feature_repo.model_features import feature_matrix, model_features
-from feature_repo.schema import Declaration
+from feature_repo.model_features import model_features
 from feature_repo.slate import Floats, Slate
-from validation.skew.evidence import MISSING, Evidence, ReadRow, Values
-from validation.skew.knowledge import Knowledge
+from validation.skew.case import Case
+from validation.skew.evidence import MISSING, ReadRow, Values
 from validation.skew.row_causes import ROW_CAUSES, RowCause
-from validation.skew.slate_edits import Changes, with_instants, with_rows, with_stored_default, without_store
+from validation.skew.slate_edits import with_instants, with_stored_default, without_store
 
 MINUTE_US = 60_000_000
 LARGEST_SHIFT_US = 14 * 60 * MINUTE_US  # time zones
 DEFAULTS = (0.0, -1.0)
 AGES = ("item", "user", "session")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One served slate that differs. ``offline``: (n, f) of ``slate``, which is what the log gives."""
-
-    record: ScoreRecord
-    slate: Slate
-    offline: Floats
-    declaration: Declaration
-    evidence: Evidence
-    known: Knowledge
-
-    @property
-    def online(self) -> Floats:
-        assert self.record.matrix is not None  # only such records are compared
-        return self.record.matrix
-
-    def matrix(self, slate: Slate) -> Floats:
-        return feature_matrix(slate, self.declaration)
-
-    def with_rows(self, slate: Slate, changes: Changes) -> Slate:
-        return with_rows(slate, changes, self.evidence)
-
-    @cached_property
-    def replaced(self) -> list[tuple[RowCause, ReadRow, list[Values]]]:
-        """Each row that online is known to have read otherwise, with the first cause that holds."""
-        found = []
-        for row in (*self.evidence.rows, *(row for row in self.evidence.cart if row.matters)):
-            for cause in ROW_CAUSES:
-                values = list(cause.replacements(row, self.known))
-                if values:
-                    found.append((cause, row, values))
-                    break
-        return found
-
-    @cached_property
-    def seen(self) -> Slate:
-        """The slate with all rows as online read them, as far as that is excused."""
-        return self.with_rows(self.slate, [(row, values[0]) for _, row, values in self.replaced])
-
-    @property
-    def as_read(self) -> Slate:
-        """The slate with all rows as online read them, whatever the reason."""
-        if self.record.degraded:
-            return without_store(self.slate, self.declaration)
-        rows = [row for row in (*self.evidence.rows, *self.evidence.cart) if row.matters]
-        return self.with_rows(self.slate, [(row, values) for row in rows if (values := row.seen) is not None])
 
 
 class Cause(Protocol):

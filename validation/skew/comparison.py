@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
-from validation.skew.causes import CAUSES, UNKNOWN, Case
+from validation.skew.case import Case
+from validation.skew.causes import CAUSES, UNKNOWN
 
 EQUAL = -1
 NAMES = (*(cause.name for cause in CAUSES), UNKNOWN)

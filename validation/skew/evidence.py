@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from feature_repo.schema import View
+from feature_repo.live.score_records import ScoreRecord
+from feature_repo.schema import ITEM_COMPANIONS, SESSION_STATE, View
+from feature_repo.slate import Slate, view_row
 
 Values = Mapping[str, Any]  # column -> value of one row; empty where there is no valid row
 MISSING: Values = {}
@@ -79,3 +81,15 @@ class Evidence:
 
     rows: tuple[ReadRow, ...] = ()
     cart: tuple[ReadRow, ...] = ()
+
+
+def cart_of(record: ScoreRecord, rows: Sequence[ReadRow], slate: Slate) -> list[str]:
+    """The cart whose companions online read: that of the session's row as it was read, if need be as if it had not
+    expired; the number of companions says which."""
+    many = len(record.read_us.get(ITEM_COMPANIONS.name, ()))
+    session = next((row for row in rows if row.view.name == SESSION_STATE.name), None)
+    possible = [slate.session.get("cart_items", ())] if session is None else []
+    if session is not None:
+        possible += [view_row(SESSION_STATE, each.values).get("cart_items", ()) for each in session.versions]
+    carts = [list(dict.fromkeys(cart)) for cart in possible]
+    return next((cart for cart in carts if len(cart) == many), [])

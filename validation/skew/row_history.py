@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from feature_repo.duck import connect
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import ITEM_COMPANIONS, SESSION_STATE, Declaration, View, views
-from feature_repo.slate import Slate, view_row
+from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.slate import Slate
 from infra.settings import Settings
-from validation.skew.evidence import Evidence, ReadRow, Values, Version
+from validation.skew.evidence import Evidence, ReadRow, Values, Version, cart_of
 
 
 @dataclass(frozen=True)
@@ -177,18 +177,6 @@ def _asked(view: View, slate: int, record: ScoreRecord) -> list[_Wanted]:
         for place, (key, us) in enumerate(zip(keys, read_us, strict=True))
         if key is not None
     ]
-
-
-def cart_of(record: ScoreRecord, rows: Sequence[ReadRow], slate: Slate) -> list[str]:
-    """The cart whose companions online read: that of the session's row as it was read, if need be as if it had not
-    expired; the number of companions says which."""
-    many = len(record.read_us.get(ITEM_COMPANIONS.name, ()))
-    session = next((row for row in rows if row.view.name == SESSION_STATE.name), None)
-    possible = [slate.session.get("cart_items", ())] if session is None else []
-    if session is not None:
-        possible += [view_row(SESSION_STATE, each.values).get("cart_items", ()) for each in session.versions]
-    carts = [list(dict.fromkeys(cart)) for cart in possible]
-    return next((cart for cart in carts if len(cart) == many), [])
 
 
 def _all_versions(row: ReadRow) -> list[Version]:

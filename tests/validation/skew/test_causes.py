@@ -10,7 +10,8 @@ from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, item_attributes_view, views
 from feature_repo.slate import Row, Slate, column_array
 from tests.small_log import DECLARATION
-from validation.skew.causes import CAUSES, Case, Default, Degraded, Dtype, Overridden, ShiftedTimestamp, Ttl
+from validation.skew.case import Case
+from validation.skew.causes import CAUSES, Default, Degraded, Dtype, Overridden, ShiftedTimestamp, Ttl
 from validation.skew.comparison import EQUAL, NAMES, differs, judged
 from validation.skew.evidence import Evidence, ReadRow, Version
 from validation.skew.knowledge import Knowledge, KnownRun
