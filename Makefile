@@ -31,7 +31,7 @@ serve: .venv/installed
 	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/serve.sh
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=85
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
 
 check: lint types test
 

@@ -25,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("examples")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (pytest -n): a file's tests share its fixtures, and so do those of the whole shop."""
+    for item in items:
+        uses_journey = "journey" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("journey" if uses_journey else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A sample of the default data set, from its source to a filled Redis and a registered champion."""
