@@ -26,7 +26,7 @@ def test_arguments_win_over_the_file_and_the_file_over_the_defaults(params):
 
 
 def test_the_projects_own_file_is_read_and_holds_only_known_names():
-    assert read_config(PARAMS, []).train.loss == "cross_entropy"
+    assert read_config(PARAMS, []).train.loss == "bpr_max"
 
 
 @pytest.mark.parametrize(
