@@ -34,6 +34,7 @@ from serving.session_states import SessionStates
 FUTURE = timedelta(seconds=5)
 CONFLICT = "event_id is known with another body"
 MICROSECONDS = 1_000_000
+LONGEST_WAIT_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -129,8 +130,8 @@ class EventIntake:
             log.warning("%d sessions are not written, the consumer of the stream will: %s", len(states), error)
             return
         ahead_us = max(state.row_us for state in states.values()) - epoch_us(self._clock.now())
-        if ahead_us > 0:
-            await asyncio.sleep(ahead_us / MICROSECONDS)
+        if ahead_us > 0:  # a thousand events of one session, or a clock that was set back
+            await asyncio.sleep(min(ahead_us / MICROSECONDS, LONGEST_WAIT_S))
 
     async def _write(self, packed: bytes, replies: int) -> None:
         try:

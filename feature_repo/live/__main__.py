@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import threading
+from typing import Any
 
 import redis
 
@@ -28,6 +29,19 @@ def drain_once(settings: Settings) -> int:
     events, features = endpoint(settings, EVENTS), endpoint(settings, FEATURES)
     with events.client(PATIENCE_S) as source, features.client(PATIENCE_S) as store:
         return Drain(settings.dataset, settings.live_dir, source, store).drain()
+
+
+def warn_of_loss(settings: Settings) -> None:
+    """Say so where the events' Redis may lose what was accepted. A Redis that is away or does not tell is not named."""
+    try:
+        with endpoint(settings, EVENTS).client(PATIENCE_S) as client:
+            found: Any = client.config_get("append*")
+    except (RedisServerError, redis.RedisError, OSError):
+        return
+    wanted = {"appendonly": "yes", "appendfsync": "always"}
+    lacking = [f"{name} {value}" for name, value in wanted.items() if found.get(name) != value]
+    if lacking:
+        log.warning("the events' Redis may lose accepted events when its machine goes down: set %s", ", ".join(lacking))
 
 
 def run(settings: Settings, stopping: threading.Event) -> None:
@@ -58,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             if arguments.once:
                 print(f"drained {drain_once(settings)} events into {settings.live_dir}")
             else:
+                warn_of_loss(settings)
                 run(settings, stopping)
     except AlreadyDraining as error:
         print(f"feature_repo.live: {error}", file=sys.stderr)

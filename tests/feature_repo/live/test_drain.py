@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from feature_repo.live import drain as drain_module
-from feature_repo.live.__main__ import main
+from feature_repo.live.__main__ import main, warn_of_loss
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
 from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
 from feature_repo.live.event import LiveEvent, fingerprint
@@ -148,6 +148,14 @@ def test_only_one_consumer_drains(tmp_path: Path) -> None:
         pass
     with sole_consumer(tmp_path):
         pass
+
+
+def test_a_redis_that_may_lose_events_is_named(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_loss(settings)
+    assert caplog.text == ""
+    lax = settings.model_copy(update={"events_redis_url": endpoint(settings, FEATURES).url})
+    warn_of_loss(lax)
+    assert "set appendfsync always" in caplog.text
 
 
 def test_the_command_drains_what_is_there(
