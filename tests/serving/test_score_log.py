@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -21,7 +22,7 @@ from serving.metrics import Metrics
 from serving.score_log import ScoreLog
 from tests.serving import world
 from tests.serving.test_api import ASKED
-from tests.serving.test_workers import scorer
+from tests.serving.test_workers import scorer, until
 from tests.serving.world import FEATURES, NOW, us
 
 DAY = 19_783  # 2024-03-01
@@ -240,12 +241,17 @@ def test_readers_never_see_half_a_file(tmp_path):
     assert seen
 
 
+def _workers_serving(metrics: str) -> float:
+    return sum(float(line.split()[-1]) for line in metrics.splitlines() if line.startswith("rerank_model{"))
+
+
 def test_worker_processes_that_are_told_to_stop_leave_all_scores_on_disk(settings, tmp_path):
     mine = settings.model_copy(update={"data_dir": tmp_path})
     with scorer(mine, RERANK_WORKERS="2", RERANK_REDIS_TIMEOUT_S="5") as (_, url, _):
-        answers = set()
-        for _ in range(40):  # each on a connection of its own, so that both workers are asked
-            answers.add(httpx.post(f"{url}/score", json=ASKED, timeout=30).json()["request_id"])
+        until(lambda: _workers_serving(httpx.get(f"{url}/metrics").text) == 2)
+        with ThreadPoolExecutor(8) as pool:  # each on a connection of its own, so that both workers are asked
+            asked = [pool.submit(httpx.post, f"{url}/score", json=ASKED, timeout=30) for _ in range(40)]
+        answers = {each.result().json()["request_id"] for each in asked}
     assert {each.request_id for each in logged(mine)} == answers
     assert len(answers) == 40
     workers = {each for path in score_files(mine.live_dir) for each in pq.read_table(path)["worker"].to_pylist()}
