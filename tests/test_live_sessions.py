@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -46,10 +46,18 @@ def settings(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     store.apply(list(feast_objects(made, declaration_of(made))))
     end = anchor(made)
     view = item_attributes_view(declaration_of(made))
-    store.materialize(end - view.ttl, end, feature_views=[view.name])
+    store.materialize(end - view.ttl, priced(made)[1], feature_views=[view.name])
     yield made
     for role in (FEATURES, EVENTS):
         stop(made, role)
+
+
+def priced(settings: Settings) -> tuple[datetime, datetime]:
+    """The log's last whole week: prices stay from Monday's midnight until an hour before the next."""
+    (newest,) = duckdb.sql(f"SELECT epoch_us(max(event_ts)) FROM '{settings.log_dir}/events.parquet'").fetchall()[0]
+    day = datetime.fromtimestamp(newest / 1e6, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = day - timedelta(days=(day - timedelta(days=1)).weekday() + 1)
+    return monday, monday + timedelta(days=6, hours=22)
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +113,12 @@ def test_the_fold_over_the_log_equals_the_live_path_fed_the_same_events(
     connection = duckdb.connect()
     connection.execute("SET timezone = 'UTC'")
     log = f"'{settings.log_dir}/events.parquet'"
-    # Whole sessions of the log's last days, whose prices Redis has.
+    first, last = priced(settings)  # whole sessions of these days, whose prices Redis has
     rows = connection.sql(
         f"""
         SELECT *, sum(n) OVER (ORDER BY last DESC, session_id) AS so_far FROM (
             SELECT session_id, count(*) AS n, max(event_ts) AS last FROM {log} GROUP BY session_id
-            HAVING min(event_ts) >= (SELECT time_bucket(INTERVAL 7 DAY, max(event_ts)) FROM {log})
+            HAVING min(event_ts) >= '{first.isoformat()}' AND max(event_ts) < '{last.isoformat()}'
         ) QUALIFY so_far - n < {pytestconfig.getoption("--live-events")}
         """
     ).fetchall()
@@ -127,7 +135,10 @@ def test_the_fold_over_the_log_equals_the_live_path_fed_the_same_events(
     expected = {row["session_id"]: {name: row[name] for name in COLUMNS} for row in newest.to_pylist()}
     found = online(settings, sessions)
     different = {name for name in sessions if found[name] != expected[name]}
-    print(f"{len(events)} events of {len(sessions)} sessions sent")
+    print(
+        f"{len(events)} events of {len(sessions)} sessions sent, of a log of {connection.sql(f'FROM {log}').shape[0]}"
+    )
+    assert len(events) >= pytestconfig.getoption("--live-events")
     assert different == set()
 
 
