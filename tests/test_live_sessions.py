@@ -1,6 +1,6 @@
 """The live path against the build: the same events, over HTTP and from the log, make the same session features.
 
-In full, with 2 M events in the log: ``--log-slates 160000 --live-events 50000 --writer-events 10000``.
+In full, with 2 M events in the log: ``--log-slates 170000 --live-events 50000 --writer-events 10000``.
 """
 
 from __future__ import annotations
