@@ -27,12 +27,13 @@ from serving.metrics import Metrics
 from serving.score_files import ScoreFiles
 
 MEGABYTE = 1 << 20
-PERIOD_S = 0.25
+PERIOD_S = 0.05
+PAUSE_S = 0.002  # after each piece: requests do not wait for a row of them
 FILE_AGE_S = 10.0
-FILE_BYTES = 16 * MEGABYTE  # of Arrow data, and no more than a quarter of the cap
+FILE_BYTES = 4 * MEGABYTE  # of Arrow data, and no more than a quarter of the cap
 WAITING_BYTES = 64 * MEGABYTE
 RECORD_BYTES, CANDIDATE_BYTES = 4_000, 150  # of what a waiting record keeps alive, about
-PIECE_BYTES = MEGABYTE  # of records that are turned into Arrow at once
+PIECE_BYTES = MEGABYTE // 3  # of records that are turned into Arrow at once
 CLOSE_PATIENCE_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class ScoreLog:
             if piece_bytes >= min(PIECE_BYTES, self._file_bytes):
                 yield from self._batches(records)
                 records, piece_bytes = [], 0
+                self._closing.wait(PAUSE_S)
         yield from self._batches(records)
 
     def _batches(self, records: Sequence[ScoreRecord]) -> Iterator[tuple[int, pa.RecordBatch]]:

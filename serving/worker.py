@@ -7,8 +7,10 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 
 from fastapi import FastAPI
+from uvicorn.server import Server
 from uvicorn.supervisors.multiprocess import Process
 
 from infra.clock import Clock, ReplayClock, open_clock
@@ -67,6 +69,10 @@ class Worker(Process):
     def start(self) -> None:
         super().start()
         self.child_conn.close()  # the worker has its own; while this one is open, the worker's end is not seen
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        self._server = Server(self.config)  # else the thread that tells of it may make another, which never starts
+        super().target(sockets)
 
 
 def announcement(settings: Settings, service: Service, url: str) -> str:

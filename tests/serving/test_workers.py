@@ -40,6 +40,7 @@ def scorer_process(settings, **environment):
         env=inherited | variables,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
     )
     try:
         yield process

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import redis
 
+from feature_repo.live import __main__ as live_main
 from feature_repo.live import drain as drain_module
 from feature_repo.live.__main__ import main, warn_of_loss
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
@@ -162,6 +163,7 @@ def test_the_command_drains_what_is_there(
     settings: Settings, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(live_main.signal, "signal", lambda *_: None)  # those of the tests stay
     for name in ("state_dir", "data_dir", "dataset"):
         monkeypatch.setenv(f"RERANK_{name.upper()}", str(getattr(settings, name)))
     accept(events, NOON, event(1), event(2))
