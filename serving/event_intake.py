@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from feature_repo.live.acceptance import EventKeys, Offered, Outcome, accept_commands, outcomes
+from feature_repo.live.acceptance import MEMORY_S, EventKeys, Offered, Outcome, accept_commands, outcomes
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
 from feature_repo.online.newest_wins import script
@@ -48,7 +48,7 @@ class EventIntake:
         self._clock = clock
         self._metrics = metrics
         self._items = ItemFactsReader(settings.dataset)
-        self._rows = OneRow(SESSION_STATE, settings.dataset)
+        self._rows = OneRow(SESSION_STATE, settings.dataset, MEMORY_S)
         self._states = SessionStates(self._keys)
         self._events = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget)
         self._features = KeptLink("the feature store", lambda: endpoint(settings, FEATURES))

@@ -33,7 +33,7 @@ from tests.serving import world
 from tests.serving.test_workers import children
 from tests.shop import Shop
 
-SESSIONS = 40
+SESSIONS, PER_GENERATION = 40, 4_000  # a hundred events a session: none is full
 PATIENCE_S = 60.0
 
 
@@ -44,6 +44,7 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.accepted: dict[str, str] = {}
         self.again = 0
+        self.refused: list[str] = []
         self._client = httpx.Client(base_url=address, timeout=5)
         self._stopping = threading.Event()
 
@@ -57,9 +58,19 @@ class Writer(threading.Thread):
     def stop(self) -> None:
         self._stopping.set()
         self.join(PATIENCE_S)
+        assert not self.is_alive(), "events are not accepted any more"
+        assert self.refused == []
+
+    def wait_for_more(self) -> None:
+        """Events are accepted again."""
+        before, deadline = len(self.accepted), time.monotonic() + PATIENCE_S
+        while len(self.accepted) == before:
+            assert self.is_alive(), "the writer has failed"
+            assert time.monotonic() < deadline, "events are not accepted any more"
+            time.sleep(0.02)
 
     def _event(self, draw: random.Random, number: int) -> dict[str, Any]:
-        session = f"k{draw.randrange(SESSIONS)}"
+        session = f"k{number // PER_GENERATION}-{draw.randrange(SESSIONS)}"
         action = draw.choice(("view", "like", "add_to_cart"))
         return {
             "event_id": f"k{number:07d}",
@@ -76,7 +87,7 @@ class Writer(threading.Thread):
             except httpx.HTTPError:
                 answer = None
             if answer is not None and answer.status_code == 202:
-                assert answer.json()["rejected"] == []
+                self.refused += [each["reason"] for each in answer.json()["rejected"]]
                 self.accepted |= {each["event_id"]: each["session_id"] for each in batch}
                 return
             self.again += 1
@@ -162,13 +173,13 @@ def test_every_accepted_event_is_logged_once_whatever_is_killed(
                     replace_consumer()
                 else:
                     os.kill(draw.choice(sorted(workers(shop))), signal.SIGKILL)
+                writer.wait_for_more()
             time.sleep(1)
             writer.stop()
     print(f"killed {dict(victims)}; {len(writer.accepted)} events accepted, {writer.again} calls sent again")
     drain_once(settings)
     rows = logged(settings)
     times = Counter(row["event_id"] for row in rows)
-    assert len(writer.accepted) > 0
     assert [event for event in writer.accepted if not times[event]] == []
     assert [event for event, count in times.items() if count > 1] == []
     assert_online_is_the_fold_of_the_log(settings, rows)

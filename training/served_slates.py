@@ -2,7 +2,8 @@
 
 A slate is an answer of ``POST /score`` (:mod:`feature_repo.live.score_records`), or an imported slate whose positions
 on the screen are known. Feedback joins it by ``request_id`` alone. A candidate that was scored and not shown has no
-label (-1): nobody knows what would have followed; it stays in the slate, since features compare it with the others.
+label (-1): nobody knows what would have followed; it stays in the slate, since features compare it with the others. A
+slate whose window is not over yet is labelled by what has followed so far.
 """
 
 from __future__ import annotations

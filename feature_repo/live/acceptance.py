@@ -10,7 +10,8 @@ Keys of the events' Redis, all of one data set (one server, no Redis Cluster: a 
 
 What is stamped is later than all that its session has, so that the order of acceptance is one for the live fold and
 for the build. The rule of what is folded is that of :mod:`feature_repo.sessions`, applied here so that a list never
-holds more; a session that has expired stays closed, since its tail outlives its list.
+holds more; a session that has expired stays closed. All but the stream is kept for MEMORY_S after it was last
+touched: by then neither a session goes on nor is an event sent again, or it counts as a new one.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from feature_repo.sessions import EXPIRY_US, MOST_EVENTS
 from infra import redis_keys
 
 EVENTS_PER_CALL = 50  # other clients wait for a call: about a millisecond
-MEMORY_S = 30 * 24 * 3600  # how long an event_id, and that a session is over, are remembered
-LIST_S = 2 * EXPIRY_US // 1_000_000
+MEMORY_S = 7 * 24 * 3600  # in real time, also where the clock is replayed and stands still overnight
 
 _SCRIPT = rb"""
 -- KEYS: the stream, the newest acceptance, then of each event: its id's key, its session's list, its session's tail.
@@ -47,7 +47,7 @@ for i = 1, (#KEYS - 2) / 3 do
     local stamp = string.format('%.0f', received)
     if length == 0 or (length < <most> and received <= tonumber(state[2]) + <expiry>) then
       call('RPUSH', list, stamp .. '|' .. event)
-      call('EXPIRE', list, <list_s>)
+      call('EXPIRE', list, <memory_s>)
       call('HSET', tail, 'received', stamp, 'folded', stamp, 'length', length + 1)
     else
       call('HSET', tail, 'received', stamp)
@@ -65,7 +65,6 @@ return found
 SCRIPT = (
     _SCRIPT.replace(b"<most>", b"%d" % MOST_EVENTS)
     .replace(b"<expiry>", b"%d" % EXPIRY_US)
-    .replace(b"<list_s>", b"%d" % LIST_S)
     .replace(b"<memory_s>", b"%d" % MEMORY_S)
 )
 

@@ -5,7 +5,8 @@ a consumer that was killed had read is still pending, and is what the next one b
 same files. Only one consumer may run, which a lock sees to.
 
 The scorer writes a session's row before it answers. Where it was killed in between, or the feature store was away,
-this makes up for it: the newest row wins, so that writing one again is harmless.
+this makes up for it: the newest row wins, so that writing one again is harmless. While the feature store is away a
+batch stays pending, and what follows it in the stream.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, cast
 
 import redis
 
-from feature_repo.live.acceptance import EventKeys
+from feature_repo.live.acceptance import MEMORY_S, EventKeys
 from feature_repo.live.event import LiveEvent, unpacked
 from feature_repo.live.files import event_folder, write_batch
 from feature_repo.live.session_rows import replayed, session_rows
@@ -26,6 +27,7 @@ from feature_repo.online.writer import NewestWinsWriter
 
 GROUP, CONSUMER = "log", "drain"
 BATCH = 10_000  # entries; what is pending is at most one batch
+SESSIONS = 100  # that are folded at once
 NEW, PENDING = ">", "0"
 
 Entry = tuple[bytes, tuple[int, LiveEvent]]
@@ -43,7 +45,7 @@ class Drain:
         self._keys = EventKeys(dataset)
         self._live_dir = live_dir
         self._events = events
-        self._writer = NewestWinsWriter(features)
+        self._writer = NewestWinsWriter(features, MEMORY_S)
         self._make_group()
 
     def drain(self) -> int:
@@ -74,7 +76,12 @@ class Drain:
         return [(id, (int(entry[b"received"]), unpacked(entry[b"event"]))) for id, entry in entries if entry]
 
     def _write_sessions(self, sessions: set[str]) -> None:
+        """In pieces: a session may have a thousand events."""
         names = sorted(sessions)
+        for first in range(0, len(names), SESSIONS):
+            self._write_some(names[first : first + SESSIONS])
+
+    def _write_some(self, names: Sequence[str]) -> None:
         with self._events.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.lrange(self._keys.session(name), 0, -1)

@@ -53,7 +53,8 @@ def _write(live_dir: Path, day: int, name: str, events: Sequence[tuple[int, Live
         file.flush()
         os.fsync(file.fileno())  # Redis forgets the events once the file is there
     partial.replace(path)
-    _sync(path.parent)
+    for folder in (path.parent, path.parent.parent, live_dir):
+        _sync(folder)
     return path
 
 

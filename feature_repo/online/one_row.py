@@ -29,10 +29,11 @@ _TEXT = "I4c0"  # of Lua's struct: a length, and so many bytes
 class OneRow:
     """Writes rows of ``view``, whose only join key is a string and whose values are floats, whole numbers and lists.
 
-    Raises KeyError when made for a view with columns of other types.
+    ``key_ttl_seconds``: when a written key expires, 0 for never. Raises KeyError when made for a view with columns of
+    other types.
     """
 
-    def __init__(self, view: View, project: str) -> None:
+    def __init__(self, view: View, project: str, key_ttl_seconds: int = 0) -> None:
         self._encoders = {column.name: _ENCODERS[column.dtype] for column in view.columns}
         self._key_before = serialize_entity_key_prefix([view.join_key], SERIALIZATION_VERSION) + pack(
             "<I", ValueType.STRING.value
@@ -41,7 +42,13 @@ class OneRow:
         features = len(view.columns)
         formats = [_TEXT * len(run) for run in runs(features)]
         fields = [feature_field(view.name, column.name) for column in view.columns]
-        shared = [event_field(view.name), created_field(view.name), b"0", *fields, f"<{_TEXT}c8".encode()]
+        shared = [
+            event_field(view.name),
+            created_field(view.name),
+            b"%d" % key_ttl_seconds,
+            *fields,
+            f"<{_TEXT}c8".encode(),
+        ]
         shared += [f"<{each}".encode() for each in formats]
         self._head = b"*%d\r\n" % (3 + 1 + len(shared) + 1) + b"".join(
             map(bulk_string, (b"EVALSHA", digest(features).encode(), b"1"))

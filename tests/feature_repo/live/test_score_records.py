@@ -46,7 +46,8 @@ def test_a_matrix_comes_back_bit_for_bit_whatever_its_order_in_memory(tmp_path, 
 def test_everything_else_comes_back_equal(tmp_path):
     found = there_and_back(tmp_path, WHOLE, BARE)
     for mine, theirs in zip((WHOLE, BARE), found, strict=True):
-        for name in ("request_id", "scored_us", "clock", "user_id", "session_id", "degraded", "item_ids", "context"):
+        for name in ("request_id", "scored_us", "clock", "user_id", "session_id", "degraded", "item_ids", "context",
+                     "model_name", "model_version", "contract_hash"):  # fmt: skip
             assert getattr(mine, name) == getattr(theirs, name)
         np.testing.assert_array_equal(mine.scores, theirs.scores)
         assert {view: times.tolist() for view, times in mine.read_us.items()} == {

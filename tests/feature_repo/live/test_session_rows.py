@@ -76,6 +76,17 @@ def test_an_older_row_does_not_win(client: redis.Redis) -> None:
     assert _send(client, session_command(rows, "s", replayed(entries[:2]))) == 0
 
 
+def test_a_row_can_expire_by_either_road(client: redis.Redis) -> None:
+    event = LiveEvent(event_id="e", user_id="u", session_id="s", action="view", event_us=NOON_US)
+    state = replayed([b"%d|%s" % (NOON_US, packed(event))])
+    client.flushdb()
+    _send(client, session_command(OneRow(SESSION_STATE, "shop", 100), "s", state))
+    NewestWinsWriter(client, 100).write(session_rows({"t": state}, "shop"))
+    keys = client.keys()
+    assert len(keys) == 2
+    assert all(90 <= int(client.ttl(key)) <= 100 for key in keys)
+
+
 def test_a_view_with_columns_of_other_types_is_refused() -> None:
     OneRow(ITEM_WINDOWS, "shop")
     OneRow(USER_HISTORY, "shop")
