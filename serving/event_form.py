@@ -64,10 +64,9 @@ def parse_events(content: bytes) -> list[SentEvent | str]:
     return [_judged(raw) for raw in found.events]
 
 
-def events_schema(ref: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """JSON Schema of the body and, by name, of its parts, for OpenAPI. ``ref``: a template with {name}."""
-    (body,), parts = msgspec.json.schema_components([EventsBody], ref_template=ref)
-    return body, parts
+def events_schemas(ref: str) -> dict[str, Any]:
+    """JSON Schema of the body and its parts by name, for OpenAPI. ``ref``: a template with {name}."""
+    return msgspec.json.schema_components([EventsBody], ref_template=ref)[1]
 
 
 def _judged(raw: msgspec.Raw) -> SentEvent | str:

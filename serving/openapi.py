@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
 from serving.body import DEADLINE, LONGEST_DEADLINE_MS
-from serving.event_form import events_schema
+from serving.event_form import events_schemas
 from serving.form import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"
@@ -40,8 +40,7 @@ def document(app: FastAPI, declaration: Declaration | None) -> dict[str, Any]:
             _name_features(parts["Candidate"]["properties"]["features"], declaration)
             _name_context(body["properties"]["context"], declaration)
         found["components"]["schemas"] |= {**parts, form.__name__: body}
-    _, parts = events_schema(_REF.replace("{model}", "{name}"))
-    found["components"]["schemas"] |= parts
+    found["components"]["schemas"] |= events_schemas(_REF.replace("{model}", "{name}"))
     return found
 
 
