@@ -13,7 +13,6 @@ import orjson
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
-from starlette.requests import ClientDisconnect
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
@@ -138,10 +137,7 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
         Users, sessions and items that the store does not know are scored too, and counted in ``missing``.
         """
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-        try:
-            body = await json_body(request, MOST_BYTES)
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
+        body = await json_body(request, MOST_BYTES)
         return Response(await answer(service.scorer(), body, deadline), media_type=JSON)
 
 
@@ -161,10 +157,7 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
     async def explained(request: Request) -> Response:
         """What each feature adds to each score, and why one of a pair of items stands above the other."""
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-        try:
-            asked, pair = parse_explain(await json_body(request, MOST_BYTES))
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
+        asked, pair = parse_explain(await json_body(request, MOST_BYTES))
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 await one_at_a_time.acquire()
@@ -195,10 +188,7 @@ def _add_events(app: FastAPI, settings: Settings, intake: EventIntake) -> None:
         What is accepted is on disk, and the next /score of its session knows of it.
         """
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-        try:
-            sent = parse_events(await json_body(request, MOST_BYTES))
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
+        sent = parse_events(await json_body(request, MOST_BYTES))
         found = await intake.take(sent, deadline - time.monotonic())
         return Response(orjson.dumps(found), 202, media_type=JSON)
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from serving.responses import ErrorAnswer, ErrorBody, ErrorDetail
 
@@ -107,6 +108,10 @@ def install(app: FastAPI) -> None:
         answer = _answer(error.status_code, "http_error", str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody is there to read it
 
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -263,3 +264,19 @@ def test_what_was_accepted_without_the_feature_store_is_made_up_for_by_the_consu
         assert Drain(settings.dataset, tmp_path, events, features).drain() > 0
     with TestClient(create_app(settings, ReplayClock(world.NOW + timedelta(minutes=1), time.time()))) as client:
         assert values(client, session)["session_views"] == 1
+
+
+def test_a_caller_that_hangs_up_amid_its_body_is_no_failure(settings: Settings, caplog) -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    for path in ("/score", "/explain", "/events"):
+        sent: list[dict[str, object]] = []
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"content-type", b"application/json")],
+                 "query_string": b"", "http_version": "1.1", "scheme": "http", "server": ("x", 1)}  # fmt: skip
+        asyncio.run(create_app(settings, ReplayClock(world.NOW, time.time()))(scope, receive, send))
+        assert sent[0]["status"] == 400
+    assert "failed" not in caplog.text
