@@ -18,115 +18,31 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks.child import in_child
-from benchmarks.load import Expected, Load, closed_loop, is_ok, open_loop, requests_of, wait_until
-from benchmarks.online_data import IN_A_ROW, ITEMS, KNOWN, NOW, bodies, environment, fill, settings_in
-from benchmarks.server_process import ServerProcess, free_port
+from benchmarks.load import Load, closed_loop, is_ok, open_loop, wait_until
+from benchmarks.online_contenders import CONTENDERS, feast_command, redis_url, requests_for, servers
+from benchmarks.online_data import ITEMS, KNOWN, NOW, environment, fill, settings_in
+from benchmarks.server_process import ServerProcess, niced
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
 from infra import redis_server
 from infra.settings import Settings
 from serving.online_features import OnlineFeatures
 from serving.online_reader import OnlineReader
-from serving.reader import item_views
 
 CANDIDATES = (1, 100, 500)
-BODIES = 2_000  # of 500 users
 WARM_UP = 30
 MATERIALIZE_ROWS_PER_S = 2_000
-NICE = 19
 OPEN_LOOP_CONNECTIONS = 32
-CONTENDERS = ("ours", "new_users", "uncached", "naive", "floor", "feast_serve")
 PER_ROUND = {"ours": 48, "new_users": 24, "uncached": 24, "naive": 8, "floor": 48, "feast_serve": 8}
-
-
-# --------------------------------------------------------------------------------------- servers
-
-
-@contextlib.contextmanager
-def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProcess]]:
-    shared = environment(settings, RERANK_WORKERS=str(workers))
-    theirs = ["--workers", str(workers)]
-    commands: dict[str, tuple[list[str], dict[str, str], str]] = {  # and where it says that it is ready
-        "ours": (["-m", "serving"], shared, "/readyz"),
-        "uncached": (["-m", "serving"], shared | {"RERANK_ITEM_CACHE_MB": "0"}, "/readyz"),
-        "naive": (["-m", "benchmarks.online_servers", "naive", *theirs], shared, "/healthz"),
-        "floor": (["-m", "benchmarks.online_servers", "floor", *theirs], shared, "/healthz"),
-        "feast_serve": (
-            [*feast_command(settings), "serve", "--no-access-log", *theirs],
-            {"RERANK_REDIS_URL": redis_url(settings)},
-            "/health",
-        ),
-    }
-    running: dict[str, ServerProcess] = {}
-    try:
-        for name, (command, variables, ready) in commands.items():
-            port = free_port()
-            where = [] if "serving" in command else ["--port", str(port)]
-            running[name] = ServerProcess.start([*command, *where], variables | {"RERANK_PORT": str(port)}, port)
-            wait_until(running[name].url + ready, lambda status, _: status == 200, running[name].process)
-            print(f"  {name} is up", flush=True)
-        for name, items in (("ours", ITEMS), ("uncached", 0)):
-            wait_until(f"{running[name].url}/metrics", _is_warm(workers, items), running[name].process)
-        yield running
-    finally:
-        for server in running.values():
-            server.stop()
-
-
-def feast_command(settings: Settings) -> list[str]:
-    yaml = settings.data_dir / settings.dataset / "feature_store.yaml"
-    return [str(Path(sys.executable).with_name("feast")), "-f", str(yaml), "-c", "feature_repo"]
-
-
-def redis_url(settings: Settings) -> str:
-    found = redis_server.endpoint(settings)
-    return f"redis://{found.host}:{found.port}/{found.db}"
-
-
-def _is_warm(workers: int, items: int) -> Expected:
-    """Whether all workers score by compiled trees and keep so many items."""
-
-    def is_warm(_: int, metrics: bytes) -> bool:
-        compiled, cached = (
-            _sum(metrics, series) for series in (b'rerank_engine{name="llvm"} ', b"rerank_cached_items ")
-        )
-        return compiled == workers and cached >= workers * items
-
-    return is_warm
-
-
-def _sum(metrics: bytes, series: bytes) -> float:
-    return sum(float(line.removeprefix(series)) for line in metrics.splitlines() if line.startswith(series))
-
-
-def requests_for(name: str, running: dict[str, ServerProcess], candidates: int) -> tuple[str, list[bytes]]:
-    server = running["ours" if name == "new_users" else name]
-    found = bodies(BODIES, candidates, in_a_row=1 if name == "new_users" else IN_A_ROW)
-    if name != "feast_serve":
-        url = f"{server.url}/score"
-        return url, requests_of(url, found)
-    features = [f"{view.name}:{column.name}" for view in item_views(DECLARATION) for column in view.columns]
-    asked = [
-        {"features": features, "entities": {"item_id": [item["item_id"] for item in json.loads(body)["items"]]}}
-        for body in found
-    ]
-    url = f"{server.url}/get-online-features"
-    return url, requests_of(url, [json.dumps(each).encode() for each in asked])
-
-
-# ------------------------------------------------------------------------------------- measuring
 
 
 def one_connection(running: dict[str, ServerProcess], candidates: int, rounds: int) -> dict[str, Any]:
@@ -201,13 +117,11 @@ def beside_materialization(
         RERANK_MATERIALIZE_ROWS_PER_S=str(MATERIALIZE_ROWS_PER_S),
         RERANK_THREADS="1",
         RERANK_REDIS_URL=redis_url(settings),
-        PATH=os.defpath,
     )
-    command = ["nice", "-n", str(NICE), sys.executable, *feast_command(settings), "materialize"]
-    command += ["--views", "item_windows"]
+    command = [*feast_command(settings), "materialize", "--views", "item_windows"]
     command += [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (KNOWN - timedelta(days=1), NOW)]
     started = time.monotonic()
-    writer = subprocess.Popen(command, env=limited, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    writer = niced(command, limited)
     loads = []
     try:
         while writer.poll() is None:

@@ -20,6 +20,7 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
+from serving.direct_route import direct
 from serving.errors import Busy
 from serving.event_form import parse_events
 from serving.event_intake import EventIntake
@@ -125,10 +126,10 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
         with metrics.stage("write"):
             return orjson.dumps(found)
 
-    @app.post(
+    @direct(
+        app,
         "/score",
         responses={200: {"model": ScoreAnswer}, **_SCORE_ERRORS},
-        response_class=Response,
         openapi_extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
     )
     async def score(request: Request) -> Response:
@@ -171,7 +172,8 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
 
 
 def _add_events(app: FastAPI, settings: Settings, intake: EventIntake) -> None:
-    @app.post(
+    @direct(
+        app,
         "/events",
         status_code=202,
         responses={
@@ -179,7 +181,6 @@ def _add_events(app: FastAPI, settings: Settings, intake: EventIntake) -> None:
             **{status: _SCORE_ERRORS[status] for status in (413, 415, 422)},
             503: {"model": ErrorAnswer, "description": "Not kept for now: send them again"},
         },
-        response_class=Response,
         openapi_extra={"requestBody": openapi.EVENTS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
     )
     async def events(request: Request) -> Response:

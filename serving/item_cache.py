@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ class ItemCache:
         self._filling: dict[str, int] = {}  # ids that are being asked for -> by how many requests
         self._changed: set[str] = set()  # those of them that have changed since
         self._rows: dict[str, int] = {}
+        self._forgotten: dict[str, None] = {}  # in the order of their changes
         self._empty()
 
     def __len__(self) -> int:
@@ -96,8 +98,17 @@ class ItemCache:
                 self._index.remove(each)
                 self._ids[row] = None
                 self._free.append(row)
+                self._forgotten[each] = None
             if each in self._filling:
                 self._changed.add(each)
+
+    def forgotten(self, most: int) -> list[str]:
+        """Of the ids that were kept until they changed, up to ``most`` that have not been filled since; each is named
+        once."""
+        found = list(islice(self._forgotten, most))
+        for each in found:
+            del self._forgotten[each]
+        return found
 
     def clear(self) -> None:
         """Any row may have changed, also those that are being asked for."""
@@ -106,6 +117,7 @@ class ItemCache:
 
     def _empty(self) -> None:
         self._rows.clear()
+        self._forgotten.clear()
         self._index = IdIndex(0)
         self._block = self._columns.empty(0)
         self._used = np.zeros(0, bool)
@@ -126,6 +138,7 @@ class ItemCache:
                 self._index.add(each, row, self._id_of)
                 self._rows[each] = row
                 self._ids[row] = each
+                self._forgotten.pop(each, None)
             places.append(row)
             kept.append(i)
         if places:

@@ -36,6 +36,7 @@ class ItemTracker:
         self._layout = layout
         self._kept = kept
         self.coherent = asyncio.Event()
+        self.changed = asyncio.Event()  # cleared by whoever waits for it
         self.lost = asyncio.Event()
 
     async def follow(self, endpoint: Endpoint) -> None:
@@ -65,6 +66,7 @@ class ItemTracker:
         ids = [found for key in message[1] if (found := self._layout.id_of(key)) is not None]
         for each in self._kept:
             each.forget(ids)
+        self.changed.set()
 
     def _set_coherent(self, is_coherent: bool) -> None:
         for each in self._kept:

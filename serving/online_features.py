@@ -17,6 +17,7 @@ from serving.redis_link import LinkDown, RedisLink, pack
 
 WARM_ITEMS = 100  # read at once, so that no request waits long for them
 WARM_PAUSE_S = 0.002
+REFRESH_PAUSE_S = 0.005
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class OnlineFeatures:
         """Connect; after ``patience_s`` go on without, while the attempts continue."""
         if self._reader.cache.capacity:  # else there is nothing to keep coherent
             self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._stay_warm())]
+            self._tasks.append(asyncio.create_task(self._refresh()))
         await self._kept.start(patience_s)
 
     async def close(self) -> None:
@@ -103,6 +105,20 @@ class OnlineFeatures:
             except Exception:  # a row that cannot be decoded: requests go on without a warm cache
                 log.exception("the item cache is not filled")
             await asyncio.sleep(PAUSE_S)
+
+    async def _refresh(self) -> None:
+        """Ask for kept items soon after they changed, many at once: requests that miss one ask for it each alone."""
+        while True:
+            await self._tracker.changed.wait()
+            self._tracker.changed.clear()
+            try:
+                while self._kept.link is not None and (ids := self._reader.cache.forgotten(WARM_ITEMS)):
+                    await self._reader.fill(ids, self._kept.link)
+                    await asyncio.sleep(REFRESH_PAUSE_S)
+            except LinkDown as error:
+                log.info("items are not refreshed: %s", error)
+            except Exception:  # a row that cannot be decoded: requests that miss it ask for it
+                log.exception("items are not refreshed")
 
     async def _warm(self, link: RedisLink) -> None:
         cache = self._reader.cache

@@ -28,7 +28,7 @@ from serving.score_files import ScoreFiles
 
 MEGABYTE = 1 << 20
 PERIOD_S = 0.05
-PAUSE_S = 0.002  # after each piece: requests do not wait for a row of them
+PAUSE_S = 0.002  # after each piece, of which every step takes less
 FILE_AGE_S = 10.0
 FILE_BYTES = 4 * MEGABYTE  # of Arrow data, and no more than a quarter of the cap
 WAITING_BYTES = 64 * MEGABYTE
@@ -57,7 +57,7 @@ class ScoreLog:
         self._waiting_bytes = waiting_bytes
         self._worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # a process id comes again, in another container at once
         self._files = ScoreFiles(
-            score_folder(settings.live_dir), self._worker, settings.score_log_mb * MEGABYTE, metrics
+            score_folder(settings.live_dir), self._worker, settings.score_log_mb * MEGABYTE, metrics, self._rest
         )
         self._waiting: deque[tuple[ScoreRecord, Floats | None, int]] = deque()
         self._put_bytes = 0  # by the loop's thread alone, as the next is by the writer's, so that neither needs a lock
@@ -137,8 +137,11 @@ class ScoreLog:
             if piece_bytes >= min(PIECE_BYTES, self._file_bytes):
                 yield from self._batches(records)
                 records, piece_bytes = [], 0
-                self._closing.wait(PAUSE_S)
+                self._rest()
         yield from self._batches(records)
+
+    def _rest(self) -> None:
+        self._closing.wait(PAUSE_S)
 
     def _batches(self, records: Sequence[ScoreRecord]) -> Iterator[tuple[int, pa.RecordBatch]]:
         for day, group in groupby(records, key=lambda record: record.day):

@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("examples")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes (pytest -n): a file's tests share its fixtures, and so do those of the whole shop."""
     for item in items:

@@ -81,6 +81,21 @@ def test_what_changed_is_asked_for_anew():
     assert store.asked == ["a", "b", "a"]
 
 
+def test_what_was_kept_until_it_changed_is_named_once_unless_it_is_filled():
+    store = Store(a=1, b=2, c=3)
+    store.read("a", "b", "c")
+    for item in ("b", "a", "b", "z"):
+        store.write(item, 7)
+    assert store.cache.forgotten(1) == ["b"]
+    assert store.cache.forgotten(9) == ["a"]
+    store.write("c", 8)
+    store.read("c")
+    assert store.cache.forgotten(9) == []
+    store.write("c", 9)
+    store.cache.clear()
+    assert store.cache.forgotten(9) == []
+
+
 def test_a_fill_whose_item_changed_on_the_way_is_not_kept():
     store = Store(a=1, b=2)
     plan = store.cache.plan(["a", "b"])
