@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes (pytest -n): a file's tests share its fixtures, and so do those of the whole shop."""
     for item in items:
         uses_journey = "journey" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("journey" if uses_journey else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group("journey" if uses_journey else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(scope="session")
