@@ -78,7 +78,7 @@ def niced(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    with suppress(OSError):  # a kernel without it
+    with suppress(FileNotFoundError):  # a kernel without it
         Path(f"/proc/{process.pid}/autogroup").write_text(str(NICE))
     return process
 

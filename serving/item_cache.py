@@ -28,13 +28,15 @@ SWEEP = 4_096  # rows that the hand looks at together
 class Plan:
     """What one request knows of its items, and the ids it has to ask for, in their order.
 
-    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made.
+    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made; ``changes``: how many
+    had been heard of by then.
     """
 
     is_known: NDArray[np.bool_]
     known: ItemBlock
     missing: list[str]
     generation: int
+    changes: int
 
 
 class ItemCache:
@@ -47,7 +49,8 @@ class ItemCache:
         self.is_coherent = False
         self._generation = 0
         self._filling: dict[str, int] = {}  # ids that are being asked for -> by how many requests
-        self._changed: set[str] = set()  # those of them that have changed since
+        self._changes = 0
+        self._changed: dict[str, int] = {}  # those of them that have changed since -> the number of their last change
         self._rows: dict[str, int] = {}
         self._forgotten: dict[str, None] = {}  # in the order of their changes
         self._empty()
@@ -69,14 +72,14 @@ class ItemCache:
             self._filling[each] = self._filling.get(each, 0) + 1
         known = rows[is_known] if missing else rows
         self._used[known] = True
-        return Plan(is_known, self._block.take(known), missing, self._generation)
+        return Plan(is_known, self._block.take(known), missing, self._generation, self._changes)
 
     def complete(self, plan: Plan, fresh: ItemBlock | None) -> ItemBlock:
         """All rows of the plan, in the order of its ids. ``fresh``: those of the missing ids, None without any."""
         if fresh is None:
             return plan.known
         if self.is_coherent and plan.generation == self._generation:
-            self._keep(plan.missing, fresh)
+            self._keep(plan, fresh)
         self.abandon(plan)
         return plan.known.merged(fresh, plan.is_known)
 
@@ -88,23 +91,30 @@ class ItemCache:
                 self._filling[each] = left
             else:
                 del self._filling[each]
-                self._changed.discard(each)
+                self._changed.pop(each, None)
 
     def forget(self, ids: Iterable[str]) -> None:
         """The rows of ``ids`` have changed in Redis."""
+        self._changes += 1
         for each in ids:
             row = self._rows.pop(each, None)
             if row is not None:
                 self._index.remove(each)
                 self._ids[row] = None
+                self._used[row] = False
                 self._free.append(row)
                 self._forgotten[each] = None
             if each in self._filling:
-                self._changed.add(each)
+                self._changed[each] = self._changes
 
-    def forgotten(self, most: int) -> list[str]:
-        """Of the ids that were kept until they changed, up to ``most`` that have not been filled since; each is named
-        once."""
+    def take_forgotten(self, most: int) -> list[str]:
+        """Up to ``most`` ids that were kept until they changed and have not been filled since, to be asked for anew.
+
+        Where there is no room for all of them, the first are given up: others have taken their places.
+        """
+        excess = len(self._forgotten) - (self.capacity - len(self._rows))
+        for each in list(islice(self._forgotten, max(0, excess))):
+            del self._forgotten[each]
         found = list(islice(self._forgotten, most))
         for each in found:
             del self._forgotten[each]
@@ -125,10 +135,12 @@ class ItemCache:
         self._free: list[int] = []
         self._hand = 0
 
-    def _keep(self, ids: Sequence[str], fresh: ItemBlock) -> None:
+    def _keep(self, plan: Plan, fresh: ItemBlock) -> None:
         places, kept = [], []
-        for i, each in enumerate(ids):
-            if each in self._changed:
+        for i, each in enumerate(plan.missing):
+            if self._changed.get(each, 0) > plan.changes:
+                if each not in self._rows:
+                    self._forgotten[each] = None
                 continue
             row = self._rows.get(each)  # another request may have been first
             if row is None:

@@ -50,9 +50,13 @@ class KeptLink:
 
     def call(self, packed: bytes, replies: int) -> asyncio.Future[list[Any]]:
         """See :meth:`RedisLink.call`. Raises LinkDown at once while there is no connection."""
+        return self.open_link().call(packed, replies)
+
+    def open_link(self) -> RedisLink:
+        """Raises LinkDown at once while there is no connection."""
         if self.link is None:
             raise LinkDown(str(self.problem))
-        return self.link.call(packed, replies)
+        return self.link
 
     async def _keep(self) -> None:
         while True:

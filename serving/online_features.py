@@ -107,18 +107,20 @@ class OnlineFeatures:
             await asyncio.sleep(PAUSE_S)
 
     async def _refresh(self) -> None:
-        """Ask for kept items soon after they changed, many at once: requests that miss one ask for it each alone."""
+        """Ask for kept items soon after they changed, many at once: else each request that misses one asks for it."""
+        changed = self._tracker.changed
         while True:
-            await self._tracker.changed.wait()
-            self._tracker.changed.clear()
+            await changed.wait()
+            changed.clear()
             try:
-                while self._kept.link is not None and (ids := self._reader.cache.forgotten(WARM_ITEMS)):
-                    await self._reader.fill(ids, self._kept.link)
+                while ids := self._reader.cache.take_forgotten(WARM_ITEMS):
+                    await self._reader.fill(ids, self._kept.open_link())
                     await asyncio.sleep(REFRESH_PAUSE_S)
-            except LinkDown as error:
-                log.info("items are not refreshed: %s", error)
-            except Exception:  # a row that cannot be decoded: requests that miss it ask for it
-                log.exception("items are not refreshed")
+            except Exception as error:
+                if not isinstance(error, LinkDown):  # a row that cannot be decoded: requests that miss it ask for it
+                    log.exception("some items are not refreshed")
+                changed.set()  # for those that are left
+                await asyncio.sleep(PAUSE_S)
 
     async def _warm(self, link: RedisLink) -> None:
         cache = self._reader.cache

@@ -86,14 +86,47 @@ def test_what_was_kept_until_it_changed_is_named_once_unless_it_is_filled():
     store.read("a", "b", "c")
     for item in ("b", "a", "b", "z"):
         store.write(item, 7)
-    assert store.cache.forgotten(1) == ["b"]
-    assert store.cache.forgotten(9) == ["a"]
+    assert store.cache.take_forgotten(1) == ["b"]
+    assert store.cache.take_forgotten(9) == ["a"]
     store.write("c", 8)
     store.read("c")
-    assert store.cache.forgotten(9) == []
+    assert store.cache.take_forgotten(9) == []
     store.write("c", 9)
     store.cache.clear()
-    assert store.cache.forgotten(9) == []
+    assert store.cache.take_forgotten(9) == []
+
+
+def test_what_there_is_no_room_for_is_not_asked_for_anew():
+    store = Store(capacity=2, a=1, b=2, c=3)
+    store.read("a", "b")
+    store.write("a", 7)
+    store.write("b", 8)
+    store.read("c")
+    assert store.cache.take_forgotten(9) == ["b"]
+
+
+def test_what_changes_again_while_it_is_asked_for_is_asked_for_anew():
+    store = Store(a=1)
+    store.read("a")
+    store.write("a", 2)
+    plan = store.cache.plan(store.cache.take_forgotten(9))
+    old = decoded([store.rows["a"]])
+    store.write("a", 3)
+    store.cache.complete(plan, old)
+    assert store.cache.take_forgotten(9) == ["a"]
+    assert store.read("a") == [3]
+
+
+def test_a_fill_that_began_after_the_change_is_kept_although_an_older_one_is_under_way():
+    store = Store(a=1)
+    older = store.cache.plan(["a"])
+    old = decoded([store.rows["a"]])
+    store.write("a", 2)
+    store.read("a")
+    store.cache.complete(older, old)
+    assert store.read("a") == [2]
+    assert store.asked == ["a"]
+    assert store.cache.take_forgotten(9) == []
 
 
 def test_a_fill_whose_item_changed_on_the_way_is_not_kept():
