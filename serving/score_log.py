@@ -33,7 +33,7 @@ FILE_AGE_S = 10.0
 FILE_BYTES = 4 * MEGABYTE  # of Arrow data, and no more than a quarter of the cap
 WAITING_BYTES = 64 * MEGABYTE
 RECORD_BYTES, CANDIDATE_BYTES = 4_000, 150  # of what a waiting record keeps alive, about
-PIECE_BYTES = MEGABYTE  # of records that are turned into Arrow at once
+PIECE_BYTES = MEGABYTE // 3  # of records that are turned into Arrow at once
 CLOSE_PATIENCE_S = 10.0
 
 log = logging.getLogger(__name__)
