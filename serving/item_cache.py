@@ -112,13 +112,11 @@ class ItemCache:
 
         Where there is no room for all of them, the first are given up: others have taken their places.
         """
-        excess = len(self._forgotten) - (self.capacity - len(self._rows))
-        for each in list(islice(self._forgotten, max(0, excess))):
+        excess = max(0, len(self._forgotten) + len(self._rows) - self.capacity)
+        taken = list(islice(self._forgotten, excess + most))
+        for each in taken:
             del self._forgotten[each]
-        found = list(islice(self._forgotten, most))
-        for each in found:
-            del self._forgotten[each]
-        return found
+        return taken[excess:]
 
     def clear(self) -> None:
         """Any row may have changed, also those that are being asked for."""

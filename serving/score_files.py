@@ -52,7 +52,7 @@ class ScoreFiles:
         self._written += 1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Without dictionaries, with which it takes twice the time and the files are larger.
+            # Without dictionaries, with which it takes longer and the files are larger.
             with pq.ParquetWriter(partial, SCHEMA, compression="zstd", use_dictionary=False) as writer:
                 for start in range(0, records, group):
                     writer.write_table(table.slice(start, group))
