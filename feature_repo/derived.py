@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_repo.schema import Declaration, Feature
-from feature_repo.slate import Floats, Row, Slate
+from feature_repo.slate import Floats, ItemRows, Row, Slate, Texts
 
 Doubles = npt.NDArray[np.float64]
 Column = npt.NDArray[Any] | float
@@ -99,6 +99,29 @@ class _History:
     categories: dict[str | None, int]
     category_shares: Doubles
     category_last_us: Doubles
+    by_number: dict[Texts, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+    def places(self, items: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+        """(n,) of the candidates' categories: the last place where there is none, the last but one for those of
+        which the user has nothing."""
+        never = len(self.category_shares) - 2
+        if isinstance(items, ItemRows):
+            return self._places_by_number(items.texts, never)[items.numbered("category_id")]
+        categories = items["category_id"].tolist()
+        return np.fromiter(map(self.categories.get, categories, repeat(never)), np.int64, len(categories))
+
+    def _places_by_number(self, texts: Texts, never: int) -> npt.NDArray[np.int64]:
+        """(texts,), kept until there are more of them."""
+        kept = self.by_number.get(texts)
+        if kept is None or len(kept) < len(texts):
+            kept = np.full(len(texts), never)
+            for category, place in self.categories.items():
+                number = texts.known(category)
+                if number is not None:
+                    kept[number] = place
+            self.by_number.clear()
+            self.by_number[texts] = kept
+        return kept
 
 
 def _history(user: Row) -> _History:
@@ -132,10 +155,7 @@ def _history_facts(slate: Slate) -> dict[str, Column]:
     at = _first_places(slate, items)  # (n,), pointing at "never" where absent
     count, interval = history.counts[at], history.intervals_s[at]
     age = (slate.scored_us - history.last_us[at]) / 1e6
-    codes, never = history.categories, len(history.category_shares) - 2
-    # (n,), pointing at "never" where the user has nothing of the category, at the last where there is none
-    categories = slate.items["category_id"].tolist()
-    category = np.fromiter(map(codes.get, categories, repeat(never)), np.int64, len(categories))
+    category = history.places(slate.items)
     return {
         "bought_before": count > 0,
         "bought_count": count,

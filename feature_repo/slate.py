@@ -7,9 +7,9 @@ an array, ``None`` in a row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from feature_repo.schema import DType, View
 
 Floats = npt.NDArray[np.float32]
+Kind = Literal["floats", "instants", "numbers"]
 T = TypeVar("T")
 LISTS = (DType.STRING_LIST, DType.INT64_LIST, DType.FLOAT32_LIST)
 
@@ -74,13 +75,70 @@ class Slate:
         return [place for each in ids if (place := self.places.get(each)) is not None]
 
 
-class ItemRows(dict[str, npt.NDArray[Any]]):
-    """Column -> (n,), of which the float columns ``float_names`` stand side by side in ``floats`` (n, f)."""
+class Texts:
+    """Texts by number, for columns in which the same ones come again and again; 0 is null.
 
-    def __init__(self, float_names: Sequence[str], floats: Floats) -> None:
-        super().__init__()
-        self.float_names = float_names
-        self.floats = floats
+    A number never gets another text. Not for threads.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str | None, int] = {None: 0}
+        self._texts: list[str | None] = [None]
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def number(self, text: str | None) -> int:
+        """A new one for a new text."""
+        found = self._numbers.setdefault(text, len(self._texts))
+        if found == len(self._texts):
+            self._texts.append(text)
+        return found
+
+    def numbers(self, texts: Iterable[str | None]) -> npt.NDArray[np.int32]:
+        """(n,) of (n,)"""
+        return np.fromiter(map(self.number, texts), np.int32)
+
+    def known(self, text: str | None) -> int | None:
+        """Its number, if it has one."""
+        return self._numbers.get(text)
+
+    def of(self, numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.object_]:
+        """(n,) of (n,)"""
+        found = np.empty(len(numbers), object)
+        found[:] = [self._texts[number] for number in numbers.tolist()]
+        return found
+
+
+@dataclass(frozen=True)
+class ItemRows(Mapping[str, npt.NDArray[Any]]):
+    """Item columns as they are kept: floats (n, f) float32, instants (n, i) float64, numbers (n, t) of ``texts``.
+
+    ``places``: column -> (which of the three, its place there); ``float_names``: those of the floats, in their order.
+    A text column is (n,) objects once it is asked for.
+    """
+
+    floats: Floats
+    instants: npt.NDArray[np.float64]
+    numbers: npt.NDArray[np.int32]
+    texts: Texts
+    places: Mapping[str, tuple[Kind, int]]
+    float_names: Sequence[str]
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        kind, place = self.places[name]
+        column: npt.NDArray[Any] = getattr(self, kind)[:, place]
+        return self.texts.of(column) if kind == "numbers" else column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def numbered(self, name: str) -> npt.NDArray[np.int32]:
+        """(n,) of a text column."""
+        return self.numbers[:, self.places[name][1]]
 
 
 def places(item_ids: Sequence[str]) -> dict[str, int]:

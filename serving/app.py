@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import msgspec
 import orjson
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
@@ -47,6 +48,7 @@ START_PATIENCE_S = 15.0
 EVENTS_PATIENCE_S = 1.0
 REPLACEMENT_PATIENCE_S = 75.0  # longer than the supervisor waits: see serving.__main__
 PROBES = 4  # threads that a hanging Redis may hold up
+write = msgspec.json.Encoder().encode
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
@@ -124,7 +126,7 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
             request = parse(body)
         found = await scorer.score(request, deadline)
         with metrics.stage("write"):
-            return orjson.dumps(found)
+            return write(found)
 
     @direct(
         app,

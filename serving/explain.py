@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from infra.ranker import Doubles, NotAdditive
 from serving.errors import NotExplainable
 from serving.requests import ScoreRequest
 from serving.responses import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, instant_text
-from serving.scorer import Scorer, best_first
+from serving.scorer import Scorer, best_first, new_request_id
 
 REASONS_IN_WORDS = 5
 
@@ -40,7 +39,7 @@ async def explain(
     items = [_item(ids[i], float(scores[i]), shares[i], found.matrix[i], features) for i in order]
     places = None if pair is None else sorted((request.places[each] for each in pair), key=order.index)
     return ExplainAnswer(
-        request_id=uuid.uuid4().hex,
+        request_id=new_request_id(),
         scored_at=instant_text(found.now),
         model=scorer.model_name,
         base_score=float(shares[0, -1]),

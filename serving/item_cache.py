@@ -16,10 +16,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_repo.slate import Texts
 from serving.id_index import IdIndex
 from serving.item_block import ItemBlock, ItemColumns
 
 ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, the strings of its row
+TEXTS, TEXTS_OF_A_ROW = 100_000, 4  # that may be kept: in all, and besides for each row there is room for
 FIRST_ROWS = 1_024
 SWEEP = 4_096  # rows that the hand looks at together
 
@@ -28,8 +30,8 @@ SWEEP = 4_096  # rows that the hand looks at together
 class Plan:
     """What one request knows of its items, and the ids it has to ask for, in their order.
 
-    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made; ``changes``: how many
-    had been heard of by then.
+    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made, with the texts that the
+    missing ones' are to be numbered by; ``changes``: how many had been heard of by then.
     """
 
     is_known: NDArray[np.bool_]
@@ -44,7 +46,7 @@ class ItemCache:
 
     def __init__(self, columns: ItemColumns, most_bytes: int) -> None:
         self._columns = columns
-        self._row_bytes = columns.row_bytes + ENTRY_BYTES
+        self._row_bytes = columns.row.itemsize + ENTRY_BYTES
         self.capacity = most_bytes // self._row_bytes
         self.is_coherent = False
         self._generation = 0
@@ -81,6 +83,8 @@ class ItemCache:
         if self.is_coherent and plan.generation == self._generation:
             self._keep(plan, fresh)
         self.abandon(plan)
+        if len(self._block.texts) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
+            self.clear()  # most of them are of rows that went long ago
         return plan.known.merged(fresh, plan.is_known)
 
     def abandon(self, plan: Plan) -> None:
@@ -127,7 +131,7 @@ class ItemCache:
         self._rows.clear()
         self._forgotten.clear()
         self._index = IdIndex(0)
-        self._block = self._columns.empty(0)
+        self._block = self._columns.empty(0, Texts())
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
         self._free: list[int] = []

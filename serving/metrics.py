@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.compiled_trees import EngineName
 from serving.reader import Missing
+from serving.score_files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
-RecordOutcome = Literal["written", "dropped", "failed", "removed"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from feature_repo.online import decoding
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, views
-from feature_repo.slate import Row, Slate
+from feature_repo.slate import Row, Slate, Texts
 from serving.companion_cache import CompanionCache, CompanionRow
 from serving.entity_rows import EntityRows, is_valid, stored_row
 from serving.hash_layout import hash_layout
@@ -71,18 +71,18 @@ class OnlineReader:
     async def _read_items(self, ids: Sequence[str], link: RedisLink) -> ItemBlock:
         plan = self.cache.plan(ids)
         try:
-            fresh = await self._decoded(plan.missing, link) if plan.missing else None
+            fresh = await self._decoded(plan.missing, plan.known.texts, link) if plan.missing else None
         except BaseException:
             self.cache.abandon(plan)
             raise
         return self.cache.complete(plan, fresh)
 
-    async def _decoded(self, ids: Sequence[str], link: RedisLink) -> ItemBlock:
+    async def _decoded(self, ids: Sequence[str], texts: Texts, link: RedisLink) -> ItemBlock:
         """In pieces: while one is decoded, Redis works on the next."""
         pieces = [ids[start : start + PIECE] for start in range(0, len(ids), PIECE)]
         calls = [link.call(self.item_layout.commands(piece), len(piece)) for piece in pieces]
         try:
-            return ItemBlock.joined([decode_items(await call, self.columns) for call in calls])
+            return ItemBlock.joined([decode_items(await call, self.columns, texts) for call in calls])
         except BaseException:
             for call in calls:
                 call.add_done_callback(seen)

@@ -13,14 +13,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_repo.live.score_records import SCHEMA
-from serving.metrics import Metrics
 
-GROUP_BYTES = 1 << 19  # of Arrow data in a row group
+RecordOutcome = Literal["written", "dropped", "failed", "removed"]
+Tell = Callable[[RecordOutcome, int], None]
+"""Is told what became of so many records."""
+
+MEGABYTE = 1 << 20
+GROUP_BYTES = MEGABYTE // 4  # of Arrow data in a row group
 ABANDONED_S = 600.0  # after which a partial file is that of a process that ended
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,13 +36,11 @@ class ScoreFiles:
     """One worker's files below ``folder``, where other workers write theirs. ``most_bytes``: of all together;
     ``rest``: leaves the core to others for a moment."""
 
-    def __init__(
-        self, folder: Path, worker: str, most_bytes: int, metrics: Metrics, rest: Callable[[], object]
-    ) -> None:
+    def __init__(self, folder: Path, worker: str, most_bytes: int, tell: Tell, rest: Callable[[], object]) -> None:
+        self.worker = worker
+        self.tell = tell
         self._folder = folder
-        self._worker = worker
         self._most_bytes = most_bytes
-        self._metrics = metrics
         self._rest = rest
         self._written = 0
 
@@ -47,7 +50,7 @@ class ScoreFiles:
         records = len(table)
         group = max(1, records * GROUP_BYTES // table.nbytes)
         date = (EPOCH + timedelta(days=day)).date()
-        path = self._folder / f"day={date.isoformat()}" / f"{self._worker}-{self._written:06d}.parquet"
+        path = self._folder / f"day={date.isoformat()}" / f"{self.worker}-{self._written:06d}.parquet"
         partial = path.with_name(f".{path.name}.part")
         self._written += 1
         try:
@@ -61,11 +64,11 @@ class ScoreFiles:
             partial.replace(path)
         except (OSError, pa.ArrowException) as error:
             log.error("%d scores are not logged: %s", records, error)
-            self._metrics.score_records("failed", records)
+            self.tell("failed", records)
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             return
-        self._metrics.score_records("written", records)
+        self.tell("written", records)
 
     def _make_room(self, size: int) -> None:
         """Remove the oldest files until ``size`` bytes more stay below the cap."""
@@ -94,6 +97,6 @@ class ScoreFiles:
         with suppress(FileNotFoundError):
             records = pq.read_metadata(path).num_rows
             path.unlink()
-            self._metrics.score_records("removed", records)
+            self.tell("removed", records)
         with suppress(OSError):  # it is not empty
             path.parent.rmdir()

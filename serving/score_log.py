@@ -1,40 +1,41 @@
-"""Every ``/score`` on disk, off its path: the request leaves references in a queue, one thread does the rest.
+"""Every ``/score`` on disk, off its path: the request leaves its record in a queue, and another process does the rest.
 
-The queue is bounded by an estimate of the memory it keeps alive; what does not fit is dropped and counted. The thread
-turns records into Arrow soon, and Arrow into a file when that is large or old enough, and when the scorer ends
-(:mod:`serving.score_files` writes them).
+The queue is bounded; what does not fit is dropped and counted. A thread sends the records to
+:mod:`serving.score_writer`, a process of the scorer's own: turning them into files takes a third of the time that
+scoring takes, and the interpreter would do one or the other. A record is packed while its parts are still in the
+processor's caches, and nothing of the request is kept, so that the next one finds the same memory.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import random
+import subprocess
+import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import groupby
-from time import monotonic
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
-import pyarrow as pa
-
-from feature_repo.live.score_records import ScoreRecord, batch_of, score_folder
+from feature_repo.live.score_records import ScoreRecord, score_folder
 from feature_repo.slate import Floats
 from infra.settings import Settings
+from serving import score_writer
 from serving.metrics import Metrics
-from serving.score_files import ScoreFiles
+from serving.score_files import MEGABYTE, RecordOutcome
+from serving.score_wire import frame
 
-MEGABYTE = 1 << 20
-PERIOD_S = 0.05
-PAUSE_S = 0.002  # after each piece and each row group, for the requests that wait for the core
+PERIOD_S = 0.02
 FILE_AGE_S = 10.0
-FILE_BYTES = 4 * MEGABYTE  # of Arrow data, and no more than a quarter of the cap
 WAITING_BYTES = 64 * MEGABYTE
-RECORD_BYTES, CANDIDATE_BYTES = 4_000, 150  # of what a waiting record keeps alive, about
-PIECE_BYTES = MEGABYTE // 3  # of records that are turned into Arrow at once
+RESTART_S = 1.0  # after the writer died
 CLOSE_PATIENCE_S = 10.0
+
+_ROOT = Path(__file__).resolve().parents[1]
 
 log = logging.getLogger(__name__)
 
@@ -53,101 +54,130 @@ class ScoreLog:
         self._is_on = settings.score_log_mb > 0
         self._share = settings.score_log_matrix_share
         self._metrics = metrics
-        self._file_age_s = file_age_s
         self._waiting_bytes = waiting_bytes
-        self._worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # a process id comes again, in another container at once
-        self._files = ScoreFiles(
-            score_folder(settings.live_dir), self._worker, settings.score_log_mb * MEGABYTE, metrics, self._rest
-        )
-        self._waiting: deque[tuple[ScoreRecord, Floats | None, int]] = deque()
-        self._put_bytes = 0  # by the loop's thread alone, as the next is by the writer's, so that neither needs a lock
+        worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # a process id comes again, in another container at once
+        bounds = (settings.score_log_mb * MEGABYTE, file_age_s)
+        self._arguments = [str(each) for each in (score_folder(settings.live_dir).absolute(), worker, *bounds)]
+        self._waiting: deque[bytes] = deque()
+        self._put_bytes = 0  # by the loop's thread alone, as the next is by the sender's, so that neither needs a lock
         self._taken_bytes = 0
-        self._file_bytes = min(FILE_BYTES, settings.score_log_mb * MEGABYTE // 4)
-        self._pieces: list[tuple[int, pa.RecordBatch]] = []  # of the file to come, each with its day
-        self._pieces_bytes = 0
-        self._began = 0.0
+        self._writer: _Writer | None = None
         self._closing = threading.Event()
-        self._writer: threading.Thread | None = None
+        self._sender: threading.Thread | None = None
 
     def start(self) -> None:
         if self._is_on:
             self._closing.clear()
-            self._writer = threading.Thread(target=self._run, name="score-log", daemon=True)
-            self._writer.start()
+            self._sender = threading.Thread(target=self._run, name="score-log", daemon=True)
+            self._sender.start()
 
     def append(self, record: ScoreRecord, matrix: Floats) -> None:
-        """Take references to what nobody changes any more. Never waits, never raises.
+        """Never waits, never raises.
 
         ``matrix`` (n, f), what was scored, is kept for the share of the settings.
         """
         if not self._is_on:
             return
-        kept = matrix if random.random() < self._share else None
-        size = RECORD_BYTES + CANDIDATE_BYTES * len(record.item_ids) + (0 if kept is None else kept.nbytes)
-        if self._put_bytes - self._taken_bytes + size > self._waiting_bytes:
+        try:
+            message = frame(record, matrix if random.random() < self._share else None)
+        except ValueError:
+            log.exception("a score is not logged")
+            self._metrics.score_records("failed", 1)
+            return
+        if self._put_bytes - self._taken_bytes + len(message) > self._waiting_bytes:
             self._metrics.score_records("dropped", 1)
             return
-        self._put_bytes += size
-        self._waiting.append((record, kept, size))
+        self._put_bytes += len(message)
+        self._waiting.append(message)
 
     def close(self) -> None:
-        """Write what is left and end; give up after a few seconds."""
+        """Have what is left written and end; give up after a few seconds."""
         self._closing.set()
-        if self._writer is not None:
-            self._writer.join(CLOSE_PATIENCE_S)
-            self._writer = None
+        if self._sender is not None:
+            self._sender.join(2 * CLOSE_PATIENCE_S)
+            self._sender = None
 
-    # ---------------------------------------------------------------------- on the writer's thread
+    # ---------------------------------------------------------------------- on the sender's thread
 
     def _run(self) -> None:
         while True:
             is_last = self._closing.wait(PERIOD_S)
             try:
-                self._look(is_last)
+                self._send()
+            except OSError as error:
+                log.error("the writer of the score log ended: %s", error)
+                self._end_writer()
+                self._closing.wait(RESTART_S)
             except Exception:  # whatever it is, requests go on, and so does the log
                 log.exception("scores are not logged")
             if is_last:
+                self._end_writer()
                 return
 
-    def _look(self, is_last: bool) -> None:
-        for day, batch in self._taken():
-            self._began = self._began if self._pieces else monotonic()
-            self._pieces.append((day, batch))
-            self._pieces_bytes += batch.nbytes
-            if self._pieces_bytes >= self._file_bytes:
-                self._write()
-        if self._pieces and (is_last or monotonic() - self._began >= self._file_age_s):
-            self._write()
-
-    def _write(self) -> None:
-        """One file per day."""
-        pieces, self._pieces, self._pieces_bytes = self._pieces, [], 0
-        for day in sorted({day for day, _ in pieces}):
-            self._files.write(day, [batch for its, batch in pieces if its == day])
-
-    def _taken(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """(day, records) of what waits now; never of more than may wait at once."""
-        records: list[ScoreRecord] = []
-        piece_bytes = 0
+    def _send(self) -> None:
+        """What waits now. Raises OSError when the writer died."""
         for _ in range(len(self._waiting)):
-            record, matrix, size = self._waiting.popleft()
-            records.append(record if matrix is None else replace(record, matrix=matrix))
-            self._taken_bytes += size
-            piece_bytes += size
-            if piece_bytes >= min(PIECE_BYTES, self._file_bytes):
-                yield from self._batches(records)
-                records, piece_bytes = [], 0
-                self._rest()
-        yield from self._batches(records)
+            message = self._waiting.popleft()
+            self._taken_bytes += len(message)
+            if self._writer is None:
+                self._writer = _Writer(self._arguments, self._metrics)
+            self._writer.send(message)
 
-    def _rest(self) -> None:
-        self._closing.wait(PAUSE_S)
+    def _end_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.end()
 
-    def _batches(self, records: Sequence[ScoreRecord]) -> Iterator[tuple[int, pa.RecordBatch]]:
-        for day, group in groupby(records, key=lambda record: record.day):
-            of_day = list(group)
-            try:
-                yield day, batch_of(of_day, self._worker)
-            except (pa.ArrowException, ValueError, TypeError):
-                log.exception("scores are not logged")
-                self._metrics.score_records("failed", len(of_day))
+
+class _Writer:
+    """The process, and what it says. Raises OSError when it cannot be started."""
+
+    def __init__(self, arguments: list[str], metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", score_writer.__name__, *arguments],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            process_group=0,  # a terminal's signals are not for it
+        )
+        assert self._process.stdin is not None
+        with suppress(OSError, AttributeError):  # it may be more than is allowed, and there may be no such thing
+            fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, score_writer.PIPE_BYTES)
+        self._sent = 0
+        self._settled = 0  # by the listener's thread alone
+        self._listener = threading.Thread(target=self._listen, name="score-log-outcomes", daemon=True)
+        self._listener.start()
+
+    def send(self, message: bytes) -> None:
+        """Waits while the pipe is full. Raises OSError when the process has ended."""
+        assert self._process.stdin is not None
+        self._sent += 1
+        rest = memoryview(message)
+        while rest:
+            rest = rest[self._process.stdin.write(rest) :]
+
+    def end(self) -> None:
+        """Let it write what it has; what it does not in time is counted as failed."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(CLOSE_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._listener.join(CLOSE_PATIENCE_S)
+        if self._sent > self._settled:
+            log.error("%d scores are not logged", self._sent - self._settled)
+            self._metrics.score_records("failed", self._sent - self._settled)
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                outcome, count = line.decode().split()
+                self._metrics.score_records(cast(RecordOutcome, outcome), int(count))
+                if outcome != "removed":
+                    self._settled += int(count)

@@ -17,7 +17,7 @@ VIEW = View(
     columns=(Column("price", DType.FLOAT32, ""), Column("seen_us", DType.INT64, ""), Column("brand", DType.STRING, "")),
 )  # fmt: skip
 COLUMNS = ItemColumns.of((VIEW,))
-ROW_BYTES = COLUMNS.row_bytes + ENTRY_BYTES
+ROW_BYTES = COLUMNS.row.itemsize + ENTRY_BYTES
 DAY_US = 86_400_000_000
 
 
@@ -30,10 +30,10 @@ def row(price: float, event_us: int = 5 * DAY_US) -> list[bytes | None]:
 NO_ROW = [None] * 4
 
 
-def decoded(replies):
+def decoded(plan, replies):
     """As the reader hands them to the cache: None for no replies at all."""
     found = list(replies)
-    return decode_items(found, COLUMNS) if found else None
+    return decode_items(found, COLUMNS, plan.known.texts) if found else None
 
 
 class Store:
@@ -48,7 +48,7 @@ class Store:
     def read(self, *ids: str) -> list[float]:
         plan = self.cache.plan(ids)
         self.asked += plan.missing
-        block = self.cache.complete(plan, decoded(self.rows.get(each, NO_ROW) for each in plan.missing))
+        block = self.cache.complete(plan, decoded(plan, [self.rows.get(each, NO_ROW) for each in plan.missing]))
         columns, _ = columns_at(block, COLUMNS, 5 * DAY_US)
         assert columns["brand"].tolist() == [None if np.isnan(p) else f"b{p:g}" for p in columns["price"].tolist()]
         np.testing.assert_array_equal(columns["price"], columns["seen_us"])
@@ -110,7 +110,7 @@ def test_what_changes_again_while_it_is_asked_for_is_asked_for_anew():
     store.read("a")
     store.write("a", 2)
     plan = store.cache.plan(store.cache.take_forgotten(9))
-    old = decoded([store.rows["a"]])
+    old = decoded(plan, [store.rows["a"]])
     store.write("a", 3)
     store.cache.complete(plan, old)
     assert store.cache.take_forgotten(9) == ["a"]
@@ -120,7 +120,7 @@ def test_what_changes_again_while_it_is_asked_for_is_asked_for_anew():
 def test_a_fill_that_began_after_the_change_is_kept_although_an_older_one_is_under_way():
     store = Store(a=1)
     older = store.cache.plan(["a"])
-    old = decoded([store.rows["a"]])
+    old = decoded(older, [store.rows["a"]])
     store.write("a", 2)
     store.read("a")
     store.cache.complete(older, old)
@@ -134,7 +134,7 @@ def test_a_fill_whose_item_changed_on_the_way_is_not_kept():
     plan = store.cache.plan(["a", "b"])
     old = [store.rows["a"], store.rows["b"]]
     store.write("a", 9)
-    store.cache.complete(plan, decoded(old))
+    store.cache.complete(plan, decoded(plan, old))
     assert store.read("a", "b") == [9, 2]
     assert store.asked == ["a"]
 
@@ -143,7 +143,7 @@ def test_a_fill_on_the_way_when_everything_was_dropped_is_not_kept():
     store = Store(a=1)
     plan = store.cache.plan(["a"])
     store.cache.clear()
-    store.cache.complete(plan, decoded([store.rows["a"]]))
+    store.cache.complete(plan, decoded(plan, [store.rows["a"]]))
     assert len(store.cache) == 0
 
 
@@ -186,7 +186,8 @@ def test_what_is_used_stays_and_what_is_not_goes():
 
 def test_a_row_is_valid_from_its_timestamp_to_its_ttl_both_inclusive():
     store = Store(a=1)
-    block = store.cache.complete(store.cache.plan(["a"]), decoded([row(1, 5 * DAY_US)]))
+    plan = store.cache.plan(["a"])
+    block = store.cache.complete(plan, decoded(plan, [row(1, 5 * DAY_US)]))
     found = [columns_at(block, COLUMNS, 5 * DAY_US + shift)[1] for shift in (-1, 0, DAY_US, DAY_US + 1)]
     assert found == [1, 0, 0, 1]
 
@@ -209,7 +210,7 @@ def test_whatever_happens_a_read_gives_what_redis_holds(data, capacity):
             open_plans.append((plan, [store.rows.get(each, NO_ROW) for each in plan.missing]))
         elif open_plans and step == "answer":
             plan, replies = open_plans.pop(data.draw(st.integers(0, len(open_plans) - 1)))
-            store.cache.complete(plan, decoded(replies))
+            store.cache.complete(plan, decoded(plan, replies))
         elif open_plans and step == "abandon":
             store.cache.abandon(open_plans.pop()[0])
         expected = [
@@ -243,3 +244,13 @@ def test_the_hand_comes_to_every_row(monkeypatch):
         store.cache._used[:] = True
         taken.add(store.cache._unused())
     assert taken == set(range(9))
+
+
+def test_texts_that_no_row_has_any_longer_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr("serving.item_cache.TEXTS", 20)
+    monkeypatch.setattr("serving.item_cache.TEXTS_OF_A_ROW", 0)
+    store = Store(capacity=5, a=1)
+    for price in range(100):
+        store.write("a", price)
+        assert store.read("a") == [price]
+        assert len(store.cache._block.texts) <= 21

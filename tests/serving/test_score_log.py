@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from infra.model_store import ModelStore
 from serving.app import create_app
 from serving.metrics import Metrics
 from serving.score_log import ScoreLog
+from serving.score_wire import frame
 from tests.serving import world
 from tests.serving.test_api import ASKED
 from tests.serving.test_workers import scorer, until
@@ -136,7 +138,7 @@ def test_workers_write_files_of_different_names(tmp_path):
 
 def test_what_does_not_fit_into_memory_is_dropped_and_counted(tmp_path):
     settings, metrics = settings_in(tmp_path), Metrics()
-    log = ScoreLog(settings, metrics, waiting_bytes=20_000)  # of about 4,500 + 800 each; the writer does not run yet
+    log = ScoreLog(settings, metrics, waiting_bytes=3 * len(frame(record(), matrix())))  # nothing is sent yet
     for number in range(10):
         log.append(record(number), matrix())
     assert counted(metrics)["dropped"] == 7
@@ -202,6 +204,45 @@ def test_a_record_that_cannot_be_encoded_does_not_end_the_log(tmp_path):
     log.close()
     assert [each.request_id for each in logged(settings)] == ["r1"]
     assert (counted(metrics)["failed"], counted(metrics)["written"]) == (1, 1)
+
+
+def _writer_of(log):
+    until(lambda: log._writer is not None)
+    return log._writer._process
+
+
+def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path):
+    settings, metrics = settings_in(tmp_path), Metrics()
+    log = ScoreLog(settings, metrics)
+    log.start()
+    log.append(record(0), matrix())
+    first = _writer_of(log)
+    first.kill()
+    first.wait()
+    log.append(record(1), matrix())  # is sent in vain
+    until(lambda: counted(metrics)["failed"] == 2)
+    log.append(record(2), matrix())
+    assert _writer_of(log) is not first
+    log.close()
+    assert [each.request_id for each in logged(settings)] == ["r2"]
+    assert counted(metrics) == {"written": 1, "removed": 0, "dropped": 0, "failed": 2}
+
+
+def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
+    settings, metrics = settings_in(tmp_path), Metrics()
+    log = ScoreLog(settings, metrics, file_age_s=0.0)
+    log.start()
+    log.append(record(0), matrix())
+    process = _writer_of(log)
+    assert os.getpgid(process.pid) != os.getpgid(0)  # a terminal's signals are not for it
+    until(lambda: counted(metrics)["written"] == 1)
+    process.send_signal(signal.SIGTERM)  # nor those for all processes of a container
+    log.append(record(1), matrix())
+    until(lambda: not log._waiting)
+    process.stdin.close()  # as the kernel does when the scorer dies
+    process.wait(10)
+    assert [each.request_id for each in logged(settings)] == ["r0", "r1"]
+    log.close()
 
 
 def test_what_a_process_that_died_left_half_written_is_removed_in_time(tmp_path):
