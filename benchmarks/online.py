@@ -10,8 +10,10 @@ run at once and are asked in turns, a few requests each, so that a busy moment o
 - *naive*, *floor*: see :mod:`benchmarks.online_servers`.
 - *feast serve*: Feast's HTTP server, the item features of the candidates alone: nothing is scored.
 
-Then 8 connections at once; requests at fixed rates, timed from when they were due, alone and while a niced `feast
-materialize` of all items, limited to a rate, runs on the same cores; stages, CPU and memory.
+Then 8 connections at once; requests at a fixed rate, timed from when they were due, alone and while a niced `feast
+materialize` of all items, limited to a rate, runs on the same cores; stages, CPU and memory. The rate is half the
+capacity, which is measured anew before every few seconds of it: a virtual machine is not as fast all the time, and
+half of its best moment may be all of its next.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,9 @@ CANDIDATES = (1, 100, 500)
 WARM_UP = 30
 MATERIALIZE_ROWS_PER_S = 2_000
 OPEN_LOOP_CONNECTIONS = 32
+CAPACITY_REQUESTS = 1_500
+SLICE_S = 5.0
+REST_S = 0.3  # until what the full load left in queues is done
 PER_ROUND = {"ours": 48, "new_users": 24, "uncached": 24, "naive": 8, "floor": 48, "feast_serve": 8}
 
 
@@ -96,11 +102,26 @@ def throughput(running: dict[str, ServerProcess], candidates: int, seconds: floa
     return found
 
 
-def steady(running: dict[str, ServerProcess], candidates: int, rate: float, seconds: float) -> Load:
+@dataclass(frozen=True)
+class Slice:
+    """A few seconds at a fixed rate. ``capacity``: requests/s of 8 connections just before."""
+
+    capacity: float
+    load: Load
+
+    def figures(self) -> dict[str, Any]:
+        return {"capacity": round(self.capacity, 1), **figures(self.load)}
+
+
+def steady(running: dict[str, ServerProcess], candidates: int) -> Slice:
+    """At half the capacity."""
     url, requests = requests_for("ours", running, candidates)
-    load = open_loop(url, requests, rate, seconds, OPEN_LOOP_CONNECTIONS)
-    _must_be_right("ours", load)
-    return load
+    full = closed_loop(url, requests, CAPACITY_REQUESTS, 8)
+    time.sleep(REST_S)
+    load = open_loop(url, requests, full.rate / 2, SLICE_S, OPEN_LOOP_CONNECTIONS)
+    for each in (full, load):
+        _must_be_right("ours", each)
+    return Slice(full.rate, load)
 
 
 def figures(load: Load) -> dict[str, Any]:
@@ -109,9 +130,20 @@ def figures(load: Load) -> dict[str, Any]:
     return found
 
 
+def told(slices: Sequence[Slice]) -> dict[str, Any]:
+    """All requests together, and each slice."""
+    each = [one.figures() for one in slices]
+    for line in each:
+        print(f"    {line}")
+    together = figures(Load.together([one.load for one in slices]))
+    print(f"  all: {together}", flush=True)
+    return {**together, "slices": each}
+
+
 def beside_materialization(
-    running: dict[str, ServerProcess], settings: Settings, candidates: int, rate: float, seconds: float
-) -> dict[str, Any]:
+    running: dict[str, ServerProcess], settings: Settings, candidates: int
+) -> tuple[list[Slice], float]:
+    """The slices, and how many seconds it took."""
     limited = environment(
         settings,
         RERANK_MATERIALIZE_ROWS_PER_S=str(MATERIALIZE_ROWS_PER_S),
@@ -122,18 +154,16 @@ def beside_materialization(
     command += [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (KNOWN - timedelta(days=1), NOW)]
     started = time.monotonic()
     writer = niced(command, limited)
-    loads = []
+    slices = []
     try:
         while writer.poll() is None:
-            loads.append(steady(running, candidates, rate, seconds))
+            slices.append(steady(running, candidates))
     finally:
         writer.terminate()
         writer.wait()
     if writer.returncode != 0:
         raise RuntimeError(f"the materialization ended with status {writer.returncode}")
-    slices = [figures(load) for load in loads]
-    print(f"  slices: {[(each['p50_ms'], each['p99_ms']) for each in slices]}")
-    return {**figures(Load.together(loads)), "materialized_s": round(time.monotonic() - started, 1), "slices": slices}
+    return slices, time.monotonic() - started
 
 
 def fill_cache(settings: Settings) -> Callable[[], Any]:
@@ -179,7 +209,7 @@ def _stages(server: ServerProcess) -> dict[str, tuple[float, int]]:
 
 
 def measure(workers: int, quick: bool) -> dict[str, Any]:
-    rounds, seconds = (3, 2.0) if quick else (30, 10.0)
+    rounds, seconds, slices = (3, 2.0, 2) if quick else (30, 10.0, 8)
     with tempfile.TemporaryDirectory(prefix="online-") as name:
         settings = settings_in(Path(name))
         redis_server.start(settings)
@@ -192,12 +222,11 @@ def measure(workers: int, quick: bool) -> dict[str, Any]:
                     found[f"n{candidates}"] = one_connection(running, candidates, rounds)
                 found["rps"] = throughput(running, 500, seconds)
                 found["rps"]["n100"] = throughput(running, 100, seconds)
-                half = found["rps"]["ours"] / 2
-                found["open_loop"] = figures(steady(running, 500, half, 2 * seconds))
-                print(f"\nopen loop, 500 candidates, half the capacity: {found['open_loop']}", flush=True)
-                found["materializing"] = beside_materialization(running, settings, 500, half, seconds)
-                told = {key: value for key, value in found["materializing"].items() if key != "slices"}
-                print(f"beside a materialization: {told}", flush=True)
+                print("\nopen loop at half the capacity, 500 candidates", flush=True)
+                found["open_loop"] = told([steady(running, 500) for _ in range(slices)])
+                print("\nthe same beside a materialization", flush=True)
+                beside, took_s = beside_materialization(running, settings, 500)
+                found["materializing"] = {**told(beside), "materialized_s": round(took_s, 1)}
                 found["memory_mb"] = {name: round(server.memory_mb()) for name, server in running.items()}
             found["memory_mb"]["million_cached_items"] = round(cache_memory(settings))
             print(f"memory, MB (PSS of all processes of each server): {found['memory_mb']}")

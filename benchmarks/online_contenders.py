@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.load import Expected, requests_of, wait_until
-from benchmarks.online_data import IN_A_ROW, ITEMS, bodies, environment
+from benchmarks.load import Expected, closed_loop, is_ok, requests_of, wait_until
+from benchmarks.online_data import IN_A_ROW, ITEMS, bodies, environment, unknown
 from benchmarks.server_process import ServerProcess, free_port
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
 from infra import redis_server
@@ -45,10 +45,20 @@ def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProces
             print(f"  {name} is up", flush=True)
         for name, items in (("ours", ITEMS), ("uncached", 0)):
             wait_until(f"{running[name].url}/metrics", _is_warm(workers, items), running[name].process)
+        _ask_for_unknown_items(running["ours"], workers)
         yield running
     finally:
         for server in running.values():
             server.stop()
+
+
+def _ask_for_unknown_items(server: ServerProcess, workers: int) -> None:
+    """A scorer keeps those, too, once it has been asked for them, as one that has run for a while has been."""
+    numbers = range(ITEMS, ITEMS + unknown(ITEMS))
+    body = json.dumps({"items": [{"item_id": f"item{i}"} for i in numbers]}).encode()
+    url, is_warm = f"{server.url}/score", _is_warm(workers, ITEMS + len(numbers))
+    while not is_warm(200, wait_until(f"{server.url}/metrics", is_ok, server.process)):
+        closed_loop(url, requests_of(url, [body]), 8 * workers, 8 * workers)
 
 
 def feast_command(settings: Settings) -> list[str]:

@@ -90,6 +90,11 @@ def training_matrix(features: int) -> Floats:
     return matrix
 
 
+def unknown(items: int) -> int:
+    """How many ids are asked for that no item has; their numbers follow those of the items."""
+    return items // 50
+
+
 def bodies(count: int, candidates: int, items: int = ITEMS, in_a_row: int = IN_A_ROW) -> list[bytes]:
     """Requests of known users and sessions, each user's so many one after the other; one candidate in fifty is
     unknown."""
@@ -98,7 +103,7 @@ def bodies(count: int, candidates: int, items: int = ITEMS, in_a_row: int = IN_A
     for k in range(count):
         if k % in_a_row == 0:
             user, session = rng.integers(USERS), rng.integers(SESSIONS)
-        ids = rng.choice(items + items // 50, candidates, replace=False)
+        ids = rng.choice(items + unknown(items), candidates, replace=False)
         body: dict[str, Any] = {
             "user_id": f"user{user}",
             "session_id": f"session{session}",
