@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -222,7 +223,7 @@ def _ages(slate: Slate) -> dict[str, Column]:
 
 def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Column]:
     n = len(slate)
-    local = datetime.fromtimestamp(slate.scored_us // 1_000_000, UTC).astimezone(ZoneInfo(declaration.timezone))
+    local = _local(slate.scored_us // 1_000_000, declaration.timezone)
     price = slate.items["price"].astype(np.float64)
     known = price[~np.isnan(price)]
     mean = known.mean() if known.size else math.nan
@@ -234,6 +235,11 @@ def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Column]:
         "price_vs_slate": price / mean if mean > 0 else math.nan,
         **{f"context_{column.name}": _bucket(slate.context.get(column.name)) for column in declaration.context},
     }
+
+
+@lru_cache(maxsize=16)  # requests of one second
+def _local(epoch_s: int, timezone: str) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC).astimezone(ZoneInfo(timezone))
 
 
 def _first_places(slate: Slate, values: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from feature_repo.derived import derived_columns, derived_features
 from feature_repo.schema import Declaration, DType, Feature, views
-from feature_repo.slate import Floats, ItemRows, Slate
+from feature_repo.slate import Floats, ItemRows, Row, Slate
 
 
 @cache  # asked for at every slate
@@ -25,13 +25,27 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
     return (*stored, *derived_features(declaration), *sent)
 
 
+class _RowColumns:
+    """The features of a user's or a session's row, which all candidates share."""
+
+    def __init__(self, features: list[tuple[int, str]]) -> None:
+        self._names = [name for _, name in features]
+        self.places = [j for j, _ in features]  # columns of the matrix
+
+    def __call__(self, row: Row) -> Floats:
+        """(features, 1)"""
+        values = [row.get(name) for name in self._names]
+        return np.array([np.nan if value is None else value for value in values], np.float32)[:, None]
+
+
 @dataclass(frozen=True)
 class _Columns:
     """Where the features of each kind stand: (column of the matrix, name)."""
 
     items: list[tuple[int, str]]
     first_items: list[str]  # their names, if they come before all others
-    rows: list[tuple[int, str, bool]]  # and whether it is the user's: else the session's
+    user: _RowColumns
+    session: _RowColumns
     derived: int  # column of the first
     facts: list[tuple[int, str]]
     width: int
@@ -46,7 +60,8 @@ def _columns(declaration: Declaration) -> _Columns:
     return _Columns(
         items=items,
         first_items=[name for _, name in items] if [j for j, _ in items] == list(range(len(items))) else [],
-        rows=[(j, name, entity == "user") for j, name, entity in stored if entity != "item"],
+        user=_RowColumns([(j, name) for j, name, entity in stored if entity == "user"]),
+        session=_RowColumns([(j, name) for j, name, entity in stored if entity == "session"]),
         derived=len(stored),
         facts=[(j, each.name) for j, each in features if each.source == "request"],
         width=len(features),
@@ -66,9 +81,8 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     else:
         for j, name in columns.items:
             by_column[j] = items[name]
-    for j, name, is_users in columns.rows:
-        value = (slate.user if is_users else slate.session).get(name)
-        by_column[j] = np.nan if value is None else value
+    for row, its in ((slate.user, columns.user), (slate.session, columns.session)):
+        by_column[its.places] = row.once(its)
     for j, values in enumerate(derived_columns(slate, declaration).values(), columns.derived):
         by_column[j] = values
     for j, name in columns.facts:

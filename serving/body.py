@@ -13,11 +13,13 @@ LONGEST_DEADLINE_MS = 60_000
 
 async def json_body(request: Request, most_bytes: int) -> bytes:
     """Raises WrongContentType or BodyTooLarge; a body of unknown length is cut off where it exceeds the limit."""
-    content_type = request.headers.get("content-type", "")
-    if content_type.split(";")[0].strip().lower() != JSON:
+    headers = dict(
+        request.scope["headers"]
+    )  # names in lower case: https://asgi.readthedocs.io/en/latest/specs/www.html
+    if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > most_bytes:
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > most_bytes:
         raise _too_large(most_bytes)
     body = bytearray()
     async for chunk in request.stream():

@@ -30,6 +30,7 @@ def direct(app: FastAPI, path: str, **documented: Any) -> Callable[[Endpoint], E
         app.router.add_api_route(
             path, endpoint, methods=["POST"], response_class=Response, route_class_override=DirectRoute, **documented
         )
+        app.router.routes.insert(0, app.router.routes.pop())  # a request is compared with one route after the other
         return endpoint
 
     return add

@@ -74,6 +74,7 @@ class Metrics:
         self._requests = Counter(
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
+        self._request: dict[tuple[str, int], Counter] = {}
         self._events = Counter(
             "rerank_events", "Events sent, by what became of them", ["outcome"], registry=self._registry
         )
@@ -133,7 +134,10 @@ class Metrics:
         self._cached.set(count)
 
     def request(self, path: str, status: int) -> None:
-        self._requests.labels(path, str(status)).inc()
+        counter = self._request.get((path, status))
+        if counter is None:
+            counter = self._request[path, status] = self._requests.labels(path, str(status))
+        counter.inc()
 
     def model(self, name: str, version: str, kind: str) -> None:
         if self._served is not None:
