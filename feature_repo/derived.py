@@ -24,6 +24,7 @@ from feature_repo.schema import Declaration, Feature
 from feature_repo.slate import Floats, ItemRows, Row, Slate, Texts
 
 Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 Column = npt.NDArray[Any] | float
 
 ACTION_CODES = {"view": 1.0, "like": 2.0, "remove_from_cart": 3.0, "add_to_cart": 4.0, "order": 5.0}
@@ -100,29 +101,30 @@ class _History:
     categories: dict[str | None, int]
     category_shares: Doubles
     category_last_us: Doubles
-    by_number: dict[Texts, npt.NDArray[np.int64]] = field(default_factory=dict)
+    numbers: dict[tuple[int, int], tuple[Integers, Integers]] = field(default_factory=dict)
 
     def places(self, items: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
         """(n,) of the candidates' categories: the last place where there is none, the last but one for those of
         which the user has nothing."""
         never = len(self.category_shares) - 2
         if isinstance(items, ItemRows):
-            return self._places_by_number(items.texts, never)[items.numbered("category_id")]
+            wanted, texts = items.numbered("category_id")
+            place_of = np.full(len(texts), never)
+            numbers, places = self._numbered(texts)
+            place_of[numbers] = places
+            return place_of[wanted]
         categories = items["category_id"].tolist()
         return np.fromiter(map(self.categories.get, categories, repeat(never)), np.int64, len(categories))
 
-    def _places_by_number(self, texts: Texts, never: int) -> npt.NDArray[np.int64]:
-        """(texts,), kept until there are more of them."""
-        kept = self.by_number.get(texts)
-        if kept is None or len(kept) < len(texts):
-            kept = np.full(len(texts), never)
-            for category, place in self.categories.items():
-                number = texts.known(category)
-                if number is not None:
-                    kept[number] = place
-            self.by_number.clear()
-            self.by_number[texts] = kept
-        return kept
+    def _numbered(self, texts: Texts) -> tuple[Integers, Integers]:
+        """Numbers and places of those categories that have a number, kept until there are more texts."""
+        key = (texts.serial, len(texts))
+        if key not in self.numbers:
+            pairs = [(texts.known(category), place) for category, place in self.categories.items()]
+            found = [(number, place) for number, place in pairs if number is not None]
+            self.numbers.clear()
+            self.numbers[key] = (np.array([n for n, _ in found]), np.array([place for _, place in found]))
+        return self.numbers[key]
 
 
 def _history(user: Row) -> _History:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -76,12 +77,15 @@ class Slate:
 
 
 class Texts:
-    """Texts by number, for columns in which the same ones come again and again; 0 is null.
+    """Texts by number, for a column in which the same ones come again and again; 0 is null.
 
-    A number never gets another text. Not for threads.
+    A number never gets another text. ``serial`` tells one such numbering from another. Not for threads.
     """
 
+    _serials = count()
+
     def __init__(self) -> None:
+        self.serial = next(self._serials)
         self._numbers: dict[str | None, int] = {None: 0}
         self._texts: list[str | None] = [None]
 
@@ -112,7 +116,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class ItemRows(Mapping[str, npt.NDArray[Any]]):
-    """Item columns as they are kept: floats (n, f) float32, instants (n, i) float64, numbers (n, t) of ``texts``.
+    """Item columns as they are kept: floats (n, f) float32, instants (n, i) float64, numbers (n, t) of (t,) ``texts``.
 
     ``places``: column -> (which of the three, its place there); ``float_names``: those of the floats, in their order.
     A text column is (n,) objects once it is asked for.
@@ -121,14 +125,14 @@ class ItemRows(Mapping[str, npt.NDArray[Any]]):
     floats: Floats
     instants: npt.NDArray[np.float64]
     numbers: npt.NDArray[np.int32]
-    texts: Texts
+    texts: Sequence[Texts]
     places: Mapping[str, tuple[Kind, int]]
     float_names: Sequence[str]
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         kind, place = self.places[name]
         column: npt.NDArray[Any] = getattr(self, kind)[:, place]
-        return self.texts.of(column) if kind == "numbers" else column
+        return self.texts[place].of(column) if kind == "numbers" else column
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
@@ -136,9 +140,10 @@ class ItemRows(Mapping[str, npt.NDArray[Any]]):
     def __len__(self) -> int:
         return len(self.places)
 
-    def numbered(self, name: str) -> npt.NDArray[np.int32]:
-        """(n,) of a text column."""
-        return self.numbers[:, self.places[name][1]]
+    def numbered(self, name: str) -> tuple[npt.NDArray[np.int32], Texts]:
+        """A text column: (n,), and what its numbers mean."""
+        place = self.places[name][1]
+        return self.numbers[:, place], self.texts[place]
 
 
 def places(item_ids: Sequence[str]) -> dict[str, int]:

@@ -15,7 +15,6 @@ from feature_repo.slate import ItemRows, Kind, Texts
 
 MICROSECOND = timedelta(microseconds=1)
 Reply = Sequence[bytes | None]
-LINE = 64  # bytes of a cache line
 KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "instants", DType.STRING: "numbers"}
 
 
@@ -48,18 +47,20 @@ class ItemColumns:
             ("floats", np.float32, taken["floats"]),
             ("numbers", np.int32, taken["numbers"]),
         ]
-        used = sum(np.dtype(dtype).itemsize * width for _, dtype, width in fields)
-        fields.append(("padding", np.uint8, -used % LINE))
         return ItemColumns(
             views,
             places,
             tuple(spans),
             [name for name, (kind, _) in places.items() if kind == "floats"],
             np.array([view.ttl // MICROSECOND for view in views]),
-            np.dtype([(name, dtype, (width,)) for name, dtype, width in fields]),
+            np.dtype([(name, dtype, (width,)) for name, dtype, width in fields], align=True),
         )
 
-    def empty(self, n: int, texts: Texts) -> ItemBlock:
+    def no_texts(self) -> tuple[Texts, ...]:
+        """For each column of texts."""
+        return tuple(Texts() for kind, _ in self.places.values() if kind == "numbers")
+
+    def empty(self, n: int, texts: tuple[Texts, ...]) -> ItemBlock:
         """n rows to be filled, without any view's."""
         return ItemBlock(np.zeros(n, self.row), texts)
 
@@ -67,10 +68,10 @@ class ItemColumns:
 @dataclass(frozen=True)
 class ItemBlock:
     """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; instants (i,) float64;
-    floats (f,) float32; numbers (t,) int32, of ``texts``. NaN or 0 is null."""
+    floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null."""
 
     rows: NDArray[np.void]
-    texts: Texts
+    texts: tuple[Texts, ...]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -104,10 +105,10 @@ class ItemBlock:
         return ItemBlock(np.concatenate([self.rows, np.zeros(n - len(self), self.rows.dtype)]), self.texts)
 
 
-def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: Texts) -> ItemBlock:
+def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Texts, ...]) -> ItemBlock:
     """``replies``: (n, views + columns), as :class:`serving.hash_layout.HashLayout` asks for them.
 
-    Where a view has no row, its columns are null, whatever a half-written hash may hold. ``texts`` learns new ones.
+    Where a view has no row, its columns are null, whatever a half-written hash may hold. ``texts`` learn new ones.
     """
     block, stamps = columns.empty(len(replies), texts), len(columns.views)
     by_field = list(zip(*replies, strict=True))
@@ -116,7 +117,7 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: Texts) -
     dtypes = {column.name: column.dtype for view in columns.views for column in view.columns}
     for stored, (name, (kind, place)) in zip(by_field[stamps:], columns.places.items(), strict=True):
         values = decoding.array(stored, dtypes[name])
-        block.rows[kind][:, place] = texts.numbers(values.tolist()) if kind == "numbers" else values
+        block.rows[kind][:, place] = texts[place].numbers(values.tolist()) if kind == "numbers" else values
     _erase(block, columns, block.event_us <= 0)
     return block
 

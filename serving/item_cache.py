@@ -1,4 +1,4 @@
-"""Item rows kept in the process: columns in matrices, a row per id, bounded in bytes.
+"""Item rows kept in the process: in one array, a row per id, bounded in bytes.
 
 What is kept is what Redis holds, because Redis says which keys change (:mod:`serving.item_tracker`): a changed id is
 forgotten and asked for anew. A fill during which its id changed is used for its request and not kept. While nobody
@@ -16,11 +16,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_repo.slate import Texts
 from serving.id_index import IdIndex
 from serving.item_block import ItemBlock, ItemColumns
 
-ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, the strings of its row
+ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, what it adds to the texts
 TEXTS, TEXTS_OF_A_ROW = 100_000, 4  # that may be kept: in all, and besides for each row there is room for
 FIRST_ROWS = 1_024
 SWEEP = 4_096  # rows that the hand looks at together
@@ -83,7 +82,7 @@ class ItemCache:
         if self.is_coherent and plan.generation == self._generation:
             self._keep(plan, fresh)
         self.abandon(plan)
-        if len(self._block.texts) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
+        if sum(map(len, self._block.texts)) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
             self.clear()  # most of them are of rows that went long ago
         return plan.known.merged(fresh, plan.is_known)
 
@@ -131,7 +130,7 @@ class ItemCache:
         self._rows.clear()
         self._forgotten.clear()
         self._index = IdIndex(0)
-        self._block = self._columns.empty(0, Texts())
+        self._block = self._columns.empty(0, self._columns.no_texts())
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
         self._free: list[int] = []

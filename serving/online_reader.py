@@ -77,7 +77,7 @@ class OnlineReader:
             raise
         return self.cache.complete(plan, fresh)
 
-    async def _decoded(self, ids: Sequence[str], texts: Texts, link: RedisLink) -> ItemBlock:
+    async def _decoded(self, ids: Sequence[str], texts: tuple[Texts, ...], link: RedisLink) -> ItemBlock:
         """In pieces: while one is decoded, Redis works on the next."""
         pieces = [ids[start : start + PIECE] for start in range(0, len(ids), PIECE)]
         calls = [link.call(self.item_layout.commands(piece), len(piece)) for piece in pieces]

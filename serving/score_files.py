@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_repo.live.score_records import SCHEMA
+from feature_repo.live.score_records import SCHEMA, ScoreRecord, batch_of
 
 RecordOutcome = Literal["written", "dropped", "failed", "removed"]
 Tell = Callable[[RecordOutcome, int], None]
@@ -100,3 +101,43 @@ class ScoreFiles:
             self.tell("removed", records)
         with suppress(OSError):  # it is not empty
             path.parent.rmdir()
+
+
+class ScoreWriter:
+    """Collects records until they make a file: one that is large, or old enough."""
+
+    def __init__(self, files: ScoreFiles, file_bytes: int, file_age_s: float) -> None:
+        self._files = files
+        self._file_bytes = file_bytes
+        self._file_age_s = file_age_s
+        self._pieces: list[tuple[int, pa.RecordBatch]] = []  # of the file to come, each with its day
+        self._pieces_bytes = 0
+        self._began = 0.0
+
+    def add(self, records: Iterable[ScoreRecord]) -> None:
+        for day, group in groupby(records, key=lambda record: record.day):
+            batch = self._batch(list(group))
+            if batch is not None:
+                self._began = self._began if self._pieces else time.monotonic()
+                self._pieces.append((day, batch))
+                self._pieces_bytes += batch.nbytes
+                if self._pieces_bytes >= self._file_bytes:
+                    self.write()
+
+    def write_if_old(self) -> None:
+        if self._pieces and time.monotonic() - self._began >= self._file_age_s:
+            self.write()
+
+    def write(self) -> None:
+        """One file per day."""
+        pieces, self._pieces, self._pieces_bytes = self._pieces, [], 0
+        for day in sorted({day for day, _ in pieces}):
+            self._files.write(day, [batch for its, batch in pieces if its == day])
+
+    def _batch(self, records: Sequence[ScoreRecord]) -> pa.RecordBatch | None:
+        try:
+            return batch_of(records, self._files.worker)
+        except Exception:  # whatever it is, the log goes on
+            log.exception("scores are not logged")
+            self._files.tell("failed", len(records))
+            return None

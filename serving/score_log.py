@@ -55,9 +55,8 @@ class ScoreLog:
         self._share = settings.score_log_matrix_share
         self._metrics = metrics
         self._waiting_bytes = waiting_bytes
-        worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # a process id comes again, in another container at once
-        bounds = (settings.score_log_mb * MEGABYTE, file_age_s)
-        self._arguments = [str(each) for each in (score_folder(settings.live_dir).absolute(), worker, *bounds)]
+        self._folder = score_folder(settings.live_dir).absolute()
+        self._bounds = (settings.score_log_mb * MEGABYTE, file_age_s)
         self._waiting: deque[bytes] = deque()
         self._put_bytes = 0  # by the loop's thread alone, as the next is by the sender's, so that neither needs a lock
         self._taken_bytes = 0
@@ -80,7 +79,7 @@ class ScoreLog:
             return
         try:
             message = frame(record, matrix if random.random() < self._share else None)
-        except ValueError:
+        except Exception:  # whatever it is, the request goes on
             log.exception("a score is not logged")
             self._metrics.score_records("failed", 1)
             return
@@ -94,39 +93,52 @@ class ScoreLog:
         """Have what is left written and end; give up after a few seconds."""
         self._closing.set()
         if self._sender is not None:
-            self._sender.join(2 * CLOSE_PATIENCE_S)
+            self._sender.join(CLOSE_PATIENCE_S)
+            if (writer := self._writer) is not None:
+                writer.kill()  # it does not take what is sent
+                self._sender.join(CLOSE_PATIENCE_S)
             self._sender = None
 
     # ---------------------------------------------------------------------- on the sender's thread
 
     def _run(self) -> None:
-        while True:
-            is_last = self._closing.wait(PERIOD_S)
-            try:
-                self._send()
-            except OSError as error:
-                log.error("the writer of the score log ended: %s", error)
-                self._end_writer()
+        while not self._closing.wait(PERIOD_S):
+            if not self._send():
                 self._closing.wait(RESTART_S)
-            except Exception:  # whatever it is, requests go on, and so does the log
-                log.exception("scores are not logged")
-            if is_last:
-                self._end_writer()
-                return
+        if self._send() or self._send():  # the second time to another writer
+            self._end_writer()
+        left = len(self._waiting)
+        if left:
+            log.error("%d scores are not logged", left)
+            self._metrics.score_records("failed", left)
+            self._waiting.clear()
 
-    def _send(self) -> None:
-        """What waits now. Raises OSError when the writer died."""
-        for _ in range(len(self._waiting)):
-            message = self._waiting.popleft()
-            self._taken_bytes += len(message)
-            if self._writer is None:
-                self._writer = _Writer(self._arguments, self._metrics)
-            self._writer.send(message)
+    def _send(self) -> bool:
+        """What waits now. False when there is no writer to send it to."""
+        try:
+            if self._writer is not None:
+                self._writer.check()
+            for _ in range(len(self._waiting)):
+                if self._writer is None:
+                    self._writer = self._new_writer()
+                message = self._waiting.popleft()
+                self._taken_bytes += len(message)
+                self._writer.send(message)
+        except OSError as error:
+            log.error("the writer of the score log ended, or does not start: %s", error)
+            self._end_writer()
+            return False
+        return True
+
+    def _new_writer(self) -> _Writer:
+        """Raises OSError."""
+        worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # a process id comes again, in another container at once
+        return _Writer([str(each) for each in (self._folder, worker, *self._bounds)], self._metrics)
 
     def _end_writer(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.end()
+        if self._writer is not None:
+            self._writer.end()
+            self._writer = None
 
 
 class _Writer:
@@ -150,6 +162,11 @@ class _Writer:
         self._listener = threading.Thread(target=self._listen, name="score-log-outcomes", daemon=True)
         self._listener.start()
 
+    def check(self) -> None:
+        """Raises OSError when the process has ended."""
+        if self._process.poll() is not None:
+            raise ChildProcessError(f"status {self._process.returncode}")
+
     def send(self, message: bytes) -> None:
         """Waits while the pipe is full. Raises OSError when the process has ended."""
         assert self._process.stdin is not None
@@ -157,6 +174,9 @@ class _Writer:
         rest = memoryview(message)
         while rest:
             rest = rest[self._process.stdin.write(rest) :]
+
+    def kill(self) -> None:
+        self._process.kill()
 
     def end(self) -> None:
         """Let it write what it has; what it does not in time is counted as failed."""

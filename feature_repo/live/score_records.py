@@ -98,7 +98,7 @@ def score_files(live_dir: Path) -> list[Path]:
 
 
 def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
-    """Record by record, so that other threads of the interpreter get their turn."""
+    """``worker``: whose they are."""
     columns: dict[str, pa.Array] = {
         name: pa.array([getattr(record, name) for record in records], SCHEMA.field(name).type) for name in _PLAIN
     }

@@ -211,21 +211,43 @@ def _writer_of(log):
     return log._writer._process
 
 
-def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path):
+def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.score_log.RESTART_S", 0.1)
+    settings, metrics = settings_in(tmp_path), Metrics()
+    log = ScoreLog(settings, metrics, file_age_s=0.5)
+    log.start()
+    log.append(record(0), matrix())
+    first = _writer_of(log)
+    until(lambda: counted(metrics)["written"] == 1)
+    log.append(record(1), matrix())
+    until(lambda: not log._waiting)
+    first.kill()  # with the second in its memory
+    until(lambda: counted(metrics)["failed"] == 1)
+    log.append(record(2), matrix())
+    log.close()
+    assert [each.request_id for each in logged(settings)] in (["r0", "r2"], ["r2", "r0"])
+    assert counted(metrics) == {"written": 2, "removed": 0, "dropped": 0, "failed": 1}
+
+
+def test_a_writer_that_cannot_be_started_loses_what_waited_and_counts_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
+    assert log_of(settings_in(tmp_path), [record(i) for i in range(3)])["failed"] == 3
+
+
+def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.score_log.CLOSE_PATIENCE_S", 0.5)
     settings, metrics = settings_in(tmp_path), Metrics()
     log = ScoreLog(settings, metrics)
     log.start()
     log.append(record(0), matrix())
-    first = _writer_of(log)
-    first.kill()
-    first.wait()
-    log.append(record(1), matrix())  # is sent in vain
-    until(lambda: counted(metrics)["failed"] == 2)
-    log.append(record(2), matrix())
-    assert _writer_of(log) is not first
+    _writer_of(log).send_signal(signal.SIGSTOP)
+    for number in range(20):
+        log.append(record(number, items=2000), matrix(2000))  # more than the pipe takes
+    started = time.monotonic()
     log.close()
-    assert [each.request_id for each in logged(settings)] == ["r2"]
-    assert counted(metrics) == {"written": 1, "removed": 0, "dropped": 0, "failed": 2}
+    assert time.monotonic() - started < 10
+    until(lambda: counted(metrics)["failed"] + counted(metrics)["written"] == 21)  # the rest goes to another
+    assert counted(metrics)["failed"] > 0
 
 
 def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
