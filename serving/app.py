@@ -48,9 +48,9 @@ START_PATIENCE_S = 15.0
 EVENTS_PATIENCE_S = 1.0
 REPLACEMENT_PATIENCE_S = 75.0  # longer than the supervisor waits: see serving.__main__
 PROBES = 4  # threads that a hanging Redis may hold up
-write = msgspec.json.Encoder().encode
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_write = msgspec.json.Encoder().encode
 _NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
 _SCORE_ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorAnswer, "description": f"More than {MOST_BYTES} bytes"},
@@ -126,7 +126,7 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
             request = parse(body)
         found = await scorer.score(request, deadline)
         with metrics.stage("write"):
-            return write(found)
+            return _write(found)
 
     @direct(
         app,

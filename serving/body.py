@@ -13,9 +13,7 @@ LONGEST_DEADLINE_MS = 60_000
 
 async def json_body(request: Request, most_bytes: int) -> bytes:
     """Raises WrongContentType or BodyTooLarge; a body of unknown length is cut off where it exceeds the limit."""
-    headers = dict(
-        request.scope["headers"]
-    )  # names in lower case: https://asgi.readthedocs.io/en/latest/specs/www.html
+    headers = dict(request.scope["headers"][::-1])  # ASGI has their names in lower case; of two the first counts
     if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
     announced = headers.get(b"content-length", b"")
