@@ -82,7 +82,7 @@ def kept_price(reader, item):
     """None for an item that a request would ask for."""
     plan = reader.cache.plan([item])
     reader.cache.abandon(plan)
-    return None if plan.missing else float(plan.known.floats[0, reader.columns.kinds["price"][1]])
+    return None if plan.missing else float(plan.known.rows["floats"][0, reader.columns.places["price"][1]])
 
 
 def test_a_kept_row_that_changed_is_refreshed_before_anyone_asks_for_it(settings):
