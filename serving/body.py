@@ -13,11 +13,10 @@ LONGEST_DEADLINE_MS = 60_000
 
 async def json_body(request: Request, most_bytes: int) -> bytes:
     """Raises WrongContentType or BodyTooLarge; a body of unknown length is cut off where it exceeds the limit."""
-    headers = dict(request.scope["headers"][::-1])  # ASGI has their names in lower case; of two the first counts
-    if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
+    if (_header(request, "content-type") or "").split(";")[0].strip().lower() != JSON:
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
-    announced = headers.get(b"content-length", b"")
-    if announced.isdigit() and int(announced) > most_bytes:
+    announced = _header(request, "content-length") or ""
+    if announced.isdecimal() and int(announced) > most_bytes:
         raise _too_large(most_bytes)
     body = bytearray()
     async for chunk in request.stream():
@@ -29,7 +28,7 @@ async def json_body(request: Request, most_bytes: int) -> bytes:
 
 def deadline_ms(request: Request, default: int) -> int:
     """Of the header, where there is one. Raises InvalidRequest."""
-    sent = request.headers.get(DEADLINE)
+    sent = _header(request, DEADLINE)
     if sent is None:
         return default
     is_number = sent.isascii() and sent.isdecimal() and len(sent) <= len(str(LONGEST_DEADLINE_MS))
@@ -37,6 +36,12 @@ def deadline_ms(request: Request, default: int) -> int:
         message = f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
         raise InvalidRequest([Problem(("header", DEADLINE), message)])
     return int(sent)
+
+
+def _header(request: Request, name: str) -> str | None:
+    """The first of this name, which is in lower case as ASGI has it."""
+    wanted = name.encode()
+    return next((value.decode("latin-1") for key, value in request.scope["headers"] if key == wanted), None)
 
 
 def _too_large(most_bytes: int) -> BodyTooLarge:

@@ -1,8 +1,8 @@
 """Every ``/score`` on disk, off its path: the request leaves its record in a queue, and another process does the rest.
 
 The queue is bounded; what does not fit is dropped and counted. A thread sends the records to
-:mod:`serving.score_writer`, a process of the scorer's own: turning them into files takes a third of the time that
-scoring takes, and the interpreter would do one or the other. A record is packed while its parts are still in the
+:mod:`serving.score_writer`, a process of the scorer's own: turning them into files takes long, and the
+interpreter would either do that or score. A record is packed while its parts are still in the
 processor's caches, and nothing of the request is kept, so that the next one finds the same memory.
 """
 
@@ -17,6 +17,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -78,7 +79,7 @@ class ScoreLog:
         if not self._is_on:
             return
         try:
-            message = frame(record, matrix if random.random() < self._share else None)
+            message = frame(replace(record, matrix=matrix) if random.random() < self._share else record)
         except Exception:  # whatever it is, the request goes on
             log.exception("a score is not logged")
             self._metrics.score_records("failed", 1)

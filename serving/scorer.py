@@ -25,8 +25,8 @@ from serving.requests import ScoreRequest, refuse_unknown_names
 from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
-_ids = random.Random()  # seeded by the kernel, in each process anew
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ids = random.Random()  # seeded by the kernel, in each process anew
 
 Scored = Callable[[ScoreRecord, Floats], None]
 """Is told every slate and the matrix (n, f) it was scored by; must not wait. Nobody changes either afterwards."""

@@ -138,8 +138,8 @@ def test_workers_write_files_of_different_names(tmp_path):
 
 def test_what_does_not_fit_into_memory_is_dropped_and_counted(tmp_path):
     settings, metrics = settings_in(tmp_path), Metrics()
-    log = ScoreLog(settings, metrics, waiting_bytes=3 * len(frame(record(), matrix())))  # nothing is sent yet
-    for number in range(10):
+    log = ScoreLog(settings, metrics, waiting_bytes=3 * len(frame(replace(record(), matrix=matrix()))))
+    for number in range(10):  # nothing is sent yet
         log.append(record(number), matrix())
     assert counted(metrics)["dropped"] == 7
     log.start()

@@ -53,7 +53,7 @@ def plain(record):
 
 @given(st.lists(records(), max_size=4), st.integers(1, 400))
 def test_every_record_comes_out_as_it_went_in(sent, piece):
-    stream = b"".join(frame(each, each.matrix) for each in sent)
+    stream = b"".join(frame(each) for each in sent)
     frames = Frames()
     pieces = [stream[start : start + piece] for start in range(0, len(stream), piece)]
     found = [record for data in pieces for record in frames.feed(data)]
@@ -63,4 +63,4 @@ def test_every_record_comes_out_as_it_went_in(sent, piece):
 def test_a_text_that_is_none_is_refused():
     record = ScoreRecord("r", 0, "wall", ["a"], np.zeros(1), "m", "1", "hash", False, user_id="\ud800")
     with pytest.raises(ValueError, match="surrogates"):
-        frame(record, None)
+        frame(record)
