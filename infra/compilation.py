@@ -7,7 +7,6 @@ Requests keep the interpreter and the first call on the processor meanwhile, and
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 
 from infra.agreement import ScoredRows, around_thresholds, on_test_rows
+from infra.background import give_way
 from infra.forest import Unsupported, read_forest
 from infra.native_forest import NativeForest
 from infra.ranker import BadModel, LightGbmRanker, load_ranker
@@ -72,7 +72,7 @@ def code_from_child(ranker: LightGbmRanker, rows: ScoredRows, stop: threading.Ev
 
 
 def main() -> int:
-    os.nice(10)  # requests go first
+    give_way(10)  # requests go first
     folder = Path(sys.argv[1])
     try:
         ranker, rows = load_ranker(folder), ScoredRows.load(folder)

@@ -21,7 +21,7 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
-from serving.direct_route import direct
+from serving.direct_route import DirectRoutes, Endpoint, direct
 from serving.errors import Busy
 from serving.event_form import parse_events
 from serving.event_intake import EventIntake
@@ -106,11 +106,13 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
+    endpoints: dict[str, Endpoint] = {}
     app.add_middleware(CountRequests, metrics=metrics)
+    app.add_middleware(DirectRoutes, endpoints=endpoints, count=metrics.request)  # comes first
     errors.install(app)
-    _add_score(app, settings, service, metrics)
+    _add_score(app, endpoints, settings, service, metrics)
     _add_explain(app, settings, service)
-    _add_events(app, settings, intake)
+    _add_events(app, endpoints, settings, intake)
     _add_state(app, settings, service, metrics)
 
     def document() -> dict[str, Any]:
@@ -120,7 +122,9 @@ def create_app(
     return app
 
 
-def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metrics) -> None:
+def _add_score(
+    app: FastAPI, endpoints: dict[str, Endpoint], settings: Settings, service: Service, metrics: Metrics
+) -> None:
     async def answer(scorer: Scorer, body: bytes, deadline: float) -> bytes:
         with metrics.stage("parse"):
             request = parse(body)
@@ -130,6 +134,7 @@ def _add_score(app: FastAPI, settings: Settings, service: Service, metrics: Metr
 
     @direct(
         app,
+        endpoints,
         "/score",
         responses={200: {"model": ScoreAnswer}, **_SCORE_ERRORS},
         openapi_extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
@@ -173,9 +178,10 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
         return Response(orjson.dumps(found), media_type=JSON)
 
 
-def _add_events(app: FastAPI, settings: Settings, intake: EventIntake) -> None:
+def _add_events(app: FastAPI, endpoints: dict[str, Endpoint], settings: Settings, intake: EventIntake) -> None:
     @direct(
         app,
+        endpoints,
         "/events",
         status_code=202,
         responses={

@@ -95,23 +95,31 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
 }
 
 
+REFUSALS = (ServingError, ClientDisconnect)
+
+
+def answer_to(error: Exception) -> Response:
+    """``error``: one of REFUSALS."""
+    if not isinstance(error, ServingError):
+        return Response(status_code=400)  # nobody is there to read it
+    status, kind = STATUS[type(error)]
+    return _answer(status, kind, str(error), error.problems)
+
+
 def install(app: FastAPI) -> None:
     """Give every error of ``app`` its status and the body of :class:`ErrorAnswer`."""
 
-    @app.exception_handler(ServingError)
-    async def refused(_: Request, error: ServingError) -> Response:
-        status, kind = STATUS[type(error)]
-        return _answer(status, kind, str(error), error.problems)
+    for kind in REFUSALS:
+
+        @app.exception_handler(kind)
+        async def refused(_: Request, error: Exception) -> Response:
+            return answer_to(error)
 
     @app.exception_handler(HTTPException)
     async def no_such_route(_: Request, error: HTTPException) -> Response:
         answer = _answer(error.status_code, "http_error", str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
-
-    @app.exception_handler(ClientDisconnect)
-    async def gone(_: Request, __: ClientDisconnect) -> Response:
-        return Response(status_code=400)  # nobody is there to read it
 
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:

@@ -18,6 +18,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from infra.background import give_way
+
 NICE = 10  # requests go first
 PERIOD_S = 0.05
 PAUSE_S = 0.001  # after each piece: a scheduler lets even who goes last finish its turn of a few milliseconds
@@ -54,7 +56,7 @@ def main() -> int:
     parser.add_argument("file_age_s", type=float)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the scorer gets it, too, and ends the input when it is done
-    os.nice(NICE)
+    give_way(NICE)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run(sys.stdin.fileno(), arguments.folder, arguments.worker, arguments.most_bytes, arguments.file_age_s)
     return 0

@@ -1,0 +1,27 @@
+"""Work that gives way: whoever wakes up has the core at once.
+
+A nice process gets little of a busy core, but in turns as long as anyone's, and who wakes up meanwhile waits for the
+end of its turn: milliseconds. Linux lets a thread with a shorter turn interrupt one with a longer (since 6.12, see
+sched_setattr(2): ``sched_runtime`` of a thread that is not real-time), so here turns are as long as they can be.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+from struct import Struct
+
+LONGEST_TURN_NS = 100_000_000
+_SCHED_ATTR = Struct("=IIQiIQQQ")  # size, policy, flags, nice, priority, runtime, deadline, period
+_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}  # number of the system call; the C library may have no function for it
+
+
+def give_way(more_nice: int = 0) -> None:
+    """From now on, for this thread and those it starts. Where the system knows no such thing it is merely nicer."""
+    nice = os.nice(more_nice)
+    number = _SCHED_SETATTR.get(platform.machine())
+    if sys.platform == "linux" and number is not None:
+        attributes = _SCHED_ATTR.pack(_SCHED_ATTR.size, os.SCHED_BATCH, 0, nice, 0, LONGEST_TURN_NS, 0, 0)
+        ctypes.CDLL(None).syscall(number, 0, ctypes.c_char_p(attributes), 0)  # an older kernel ignores or refuses it
