@@ -27,7 +27,7 @@ class IdIndex:
         self._hash_of = hash_of
         self._mask = buckets - 1
         self._hashes = np.zeros(buckets * SLOTS, np.int64)  # 0: a free slot
-        self._rows = np.zeros(buckets * SLOTS, np.int32)
+        self._rows = np.zeros(buckets * SLOTS, np.int64)
         self._spilled: dict[str, int] = {}
         self._spilled_hashes: Counter[int] = Counter()
 
@@ -37,7 +37,7 @@ class IdIndex:
         index = IdIndex(capacity, hash_of)
         ids, count = list(rows), len(rows)
         hashes = np.fromiter(map(hash_of, ids), np.int64, count)
-        places = np.fromiter(rows.values(), np.int32, count)
+        places = np.fromiter(rows.values(), np.int64, count)
         buckets = hashes & index._mask
         order = np.lexsort((hashes, buckets))
         ordered, of_bucket = hashes[order], buckets[order]
@@ -57,12 +57,17 @@ class IdIndex:
         """(n,) rows, ABSENT for ids that are not kept."""
         hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
         buckets = hashes & self._mask
-        fits = self._hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS)
-        places = buckets * SLOTS + fits.argmax(axis=1)
-        is_known = (self._hashes.take(places) == hashes) & (hashes != 0)
-        rows = np.where(is_known, self._rows.take(places), ABSENT).astype(np.int64)
+        fits = self._hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS), one a row at most
+        if not hashes.all():
+            fits[hashes == 0] = False  # free slots
+        found = np.flatnonzero(fits)
+        if len(found) == len(ids):
+            return self._rows.take(buckets * SLOTS + found % SLOTS)
+        which = found // SLOTS
+        rows = np.full(len(ids), ABSENT)
+        rows[which] = self._rows.take(buckets.take(which) * SLOTS + found % SLOTS)
         if self._spilled:
-            for i in np.flatnonzero(~is_known).tolist():
+            for i in np.flatnonzero(rows == ABSENT).tolist():
                 rows[i] = self._spilled.get(ids[i], ABSENT)
         return rows
 

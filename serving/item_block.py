@@ -128,17 +128,19 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
     in ``block``, of which the columns are parts.
     """
-    age_us = scored_us - block.event_us  # (n, views)
-    present = block.event_us > 0
-    invalid = present & ((age_us < 0) | (age_us > columns.ttl_us))
-    if invalid.any():
-        _erase(block, columns, invalid)
-        present &= ~invalid
+    event_us = block.event_us
+    absent = event_us <= 0  # (n, views)
+    valid = (event_us <= scored_us) & (event_us >= scored_us - columns.ttl_us) & ~absent
+    if np.count_nonzero(valid) + np.count_nonzero(absent) < valid.size:
+        _erase(block, columns, ~(valid | absent))
+    known = valid[:, 0]
+    for j in range(1, valid.shape[1]):
+        known = known | valid[:, j]
     rows = block.rows
     found = ItemRows(
         rows["floats"], rows["instants"], rows["numbers"], block.texts, columns.places, columns.float_names
     )
-    return found, len(block) - int(np.count_nonzero(present.any(axis=1)))
+    return found, len(block) - int(np.count_nonzero(known))
 
 
 def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:

@@ -7,7 +7,6 @@ the slow road to the same reading.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,7 +49,7 @@ class OnlineReader:
             self._user.layout.commands(users) + self._session.layout.commands(sessions), len(users) + len(sessions)
         )
         try:
-            await asyncio.sleep(0)  # the commands are sent now; Redis works on them while the cache is looked up
+            # Redis works on them while the cache is looked up.
             block = await self._read_items(keys.item_ids, link)
             items, missing = columns_at(block, self.columns, keys.scored_us)
             replies = await entities
