@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,7 +25,29 @@ from feature_repo.slate import Floats, ItemRows, Row, Slate, Texts
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Column = npt.NDArray[Any] | float
+
+
+class Sparse(NamedTuple):
+    """A column in which few candidates have a value of their own: (k,) ``values`` at (k,) ``places``, else ``fill``."""
+
+    places: Sequence[int] | Integers
+    values: Sequence[float] | npt.NDArray[Any]
+    fill: float
+
+    def whole(self, n: int) -> Floats:
+        """(n,)"""
+        found = np.full(n, self.fill, np.float32)
+        found[self.places] = self.values
+        return found
+
+
+Column = npt.NDArray[Any] | Sparse | float  # (n,), or one number for all candidates
+_UNTOUCHED: dict[str, Column] = {
+    "touched_count": 0.0,
+    "touched_action": 0.0,
+    "touched_age_s": math.nan,
+    "touched_last": 0.0,
+}
 
 ACTION_CODES = {"view": 1.0, "like": 2.0, "remove_from_cart": 3.0, "add_to_cart": 4.0, "order": 5.0}
 CONTEXT_BUCKETS = 1009
@@ -70,15 +92,11 @@ def derived_features(declaration: Declaration) -> tuple[Feature, ...]:
 
 def derive(slate: Slate, declaration: Declaration) -> dict[str, Floats]:
     """All derived features of one slate, each (n,) float32."""
-    n = len(slate)
-    return {
-        name: np.full(n, values, np.float32) if np.ndim(values) == 0 else np.asarray(values, np.float32)
-        for name, values in derived_columns(slate, declaration).items()
-    }
+    return {name: _whole(values, len(slate)) for name, values in derived_columns(slate, declaration).items()}
 
 
 def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]:
-    """The same before it is rounded to float32: (n,), or one number for all candidates."""
+    """The same before it is laid out and rounded to float32."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             **_history_facts(slate),
@@ -89,11 +107,18 @@ def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]
         }
 
 
+def _whole(values: Column, n: int) -> Floats:
+    if isinstance(values, Sparse):
+        return values.whole(n)
+    return np.full(n, values, np.float32) if np.ndim(values) == 0 else np.asarray(values, np.float32)
+
+
 @dataclass(frozen=True)
 class _History:
     """What a user ordered, as far as neither moment nor candidates matter. Each array ends with what stands for
     "never": (items + 1,) or (categories + 1,)."""
 
+    first: dict[str, int]
     counts: Doubles
     shares: Doubles
     last_us: Doubles
@@ -139,6 +164,7 @@ def _history(user: Row) -> _History:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (last - first) / np.maximum(counts - 1, 1) / 1e6
         return _History(
+            first=_first_places(user["history_items"]),
             counts=counts,
             shares=counts / np.float64(_number(user.get("user_orders_all"))),
             last_us=last,
@@ -151,42 +177,67 @@ def _history(user: Row) -> _History:
 
 
 def _history_facts(slate: Slate) -> dict[str, Column]:
-    items = slate.user.get("history_items")
-    if items is None:
+    if slate.user.get("history_items") is None:
         return {name: math.nan for name, _, _ in _PAIR[:8]}
     history = slate.user.once(_history)
-    at = _first_places(slate, items)  # (n,), pointing at "never" where absent
-    count, interval = history.counts[at], history.intervals_s[at]
-    age = (slate.scored_us - history.last_us[at]) / 1e6
     category = history.places(slate.items)
     return {
-        "bought_before": count > 0,
-        "bought_count": count,
-        "bought_share": history.shares[at],
-        "bought_age_s": age,
-        "bought_interval_s": interval,
-        "bought_due": age / interval,
+        **_bought(slate, history),
         "category_share": history.category_shares[category],
         "category_age_s": (slate.scored_us - history.category_last_us[category]) / 1e6,
     }
 
 
+def _bought(slate: Slate, history: _History) -> dict[str, Column]:
+    never = {
+        "bought_before": 0.0,
+        "bought_count": 0.0,
+        "bought_share": float(history.shares[-1]),
+        "bought_age_s": math.nan,
+        "bought_interval_s": math.nan,
+        "bought_due": math.nan,
+    }
+    places, at = _candidates(slate, history.first)
+    if not len(places):
+        return {**never}
+    count, interval = history.counts[at], history.intervals_s[at]
+    age = (slate.scored_us - history.last_us[at]) / 1e6
+    found = (count > 0, count, history.shares[at], age, interval, age / interval)
+    return {name: Sparse(places, values, fill) for (name, fill), values in zip(never.items(), found, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Touches:
+    """What a session did to items, (m,), latest first."""
+
+    first: dict[str, int]  # of an item: its latest touch
+    codes: Doubles
+    instants: Doubles
+
+
+def _touches(session: Row) -> _Touches:
+    codes = [ACTION_CODES.get(action, 0.0) for action in session["recent_actions"]]
+    return _Touches(_first_places(session["recent_items"]), np.array(codes), np.array(session["recent_us"], np.float64))
+
+
 def _session_facts(slate: Slate) -> dict[str, Column]:
-    recent = slate.session.get("recent_items")
-    if recent is None:
-        return dict.fromkeys(("touched_count", "touched_action", "touched_age_s", "touched_last", "in_cart"), math.nan)
-    n = len(slate)
-    codes = _then([ACTION_CODES.get(action, 0.0) for action in slate.session["recent_actions"]], 0.0)
-    instant = _then(slate.session["recent_us"], math.nan)
-    at = _first_places(slate, recent)  # latest first, so the first place is the latest touch
-    cart = np.zeros(n)
-    cart[slate.places_of(slate.session.get("cart_items") or ())] = 1.0
+    if slate.session.get("recent_items") is None:
+        return dict.fromkeys((*_UNTOUCHED, "in_cart"), math.nan)
+    cart = slate.places_of(slate.session.get("cart_items") or ())
+    return {**_touched(slate), "in_cart": Sparse(cart, [1.0] * len(cart), 0.0) if cart else 0.0}
+
+
+def _touched(slate: Slate) -> dict[str, Column]:
+    touches = slate.session.once(_touches)
+    places, at = _candidates(slate, touches.first)
+    if not len(places):
+        return _UNTOUCHED
+    recent = slate.session["recent_items"]
     return {
-        "touched_count": np.bincount(slate.places_of(recent), minlength=n),
-        "touched_action": codes[at],
-        "touched_age_s": (slate.scored_us - instant[at]) / 1e6,
-        "touched_last": (at == 0) & bool(recent),
-        "in_cart": cart,
+        "touched_count": Sparse(places, [recent.count(recent[k]) for k in at.tolist()], 0.0),
+        "touched_action": Sparse(places, touches.codes[at], 0.0),
+        "touched_age_s": Sparse(places, (slate.scored_us - touches.instants[at]) / 1e6, math.nan),
+        "touched_last": Sparse(places, at == 0, 0.0),
     }
 
 
@@ -196,30 +247,31 @@ def _together_facts(slate: Slate) -> dict[str, Column]:
     sums: dict[int, float] = {}
     largest: dict[int, float] = {}
     for cart_item in sorted(slate.companions):  # a fixed order, so that sums are equal bit for bit
-        for companion, share in zip(*slate.companions[cart_item], strict=True):
+        companions, shares = slate.companions[cart_item]
+        if slate.places.keys().isdisjoint(companions):
+            continue
+        for companion, share in zip(companions, shares, strict=True):
             place = slate.places.get(companion)
             if place is not None:
                 sums[place] = sums.get(place, 0.0) + share
                 largest[place] = max(largest.get(place, 0.0), share)
-    total, most = np.zeros(len(slate)), np.zeros(len(slate))
-    if sums:
-        total[list(sums)] = list(sums.values())
-        most[list(largest)] = list(largest.values())
-    return {"together_sum": total, "together_max": most}
+    if not sums:
+        return {"together_sum": 0.0, "together_max": 0.0}
+    return {
+        "together_sum": Sparse(list(sums), list(sums.values()), 0.0),
+        "together_max": Sparse(list(largest), list(largest.values()), 0.0),
+    }
 
 
 def _ages(slate: Slate) -> dict[str, Column]:
-    def since(instant: Any) -> Column:
-        age: Column = (slate.scored_us - _number(instant)) / 1e6
-        return age
-
+    now_us = slate.scored_us
     return {
-        "item_age_s": since(slate.items["first_seen_us"]),
-        "item_last_order_age_s": since(slate.items["last_order_us"]),
-        "user_age_s": since(slate.user.get("user_first_seen_us")),
-        "user_last_order_age_s": since(slate.user.get("user_last_order_us")),
-        "session_age_s": since(slate.session.get("session_first_us")),
-        "session_idle_s": since(slate.session.get("session_last_us")),
+        "item_age_s": (now_us - slate.items["first_seen_us"]) / 1e6,
+        "item_last_order_age_s": (now_us - slate.items["last_order_us"]) / 1e6,
+        "user_age_s": (now_us - _number(slate.user.get("user_first_seen_us"))) / 1e6,
+        "user_last_order_age_s": (now_us - _number(slate.user.get("user_last_order_us"))) / 1e6,
+        "session_age_s": (now_us - _number(slate.session.get("session_first_us"))) / 1e6,
+        "session_idle_s": (now_us - _number(slate.session.get("session_last_us"))) / 1e6,
     }
 
 
@@ -227,8 +279,8 @@ def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Column]:
     n = len(slate)
     local = _local(slate.scored_us // 1_000_000, declaration.timezone)
     price = slate.items["price"].astype(np.float64)
-    known = price[~np.isnan(price)]
-    mean = known.mean() if known.size else math.nan
+    known = price[price == price]
+    mean = np.add.reduce(known) / known.size if known.size else math.nan
     return {
         "input_position": np.arange(n),
         "slate_size": float(n),
@@ -244,14 +296,17 @@ def _local(epoch_s: int, timezone: str) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC).astimezone(ZoneInfo(timezone))
 
 
-def _first_places(slate: Slate, values: Sequence[str]) -> npt.NDArray[np.int64]:
-    """(n,) where each candidate first stands in ``values``; ``len(values)`` where it does not."""
-    at, place_of = np.full(len(slate), len(values)), slate.places.get
-    for k in range(len(values) - 1, -1, -1):  # backwards, so that the first place is the one that stays
-        place = place_of(values[k])
-        if place is not None:
-            at[place] = k
-    return at
+def _candidates(slate: Slate, values: Mapping[str, int]) -> tuple[Integers, Integers]:
+    """Those of ``values`` that are candidates: their places in the slate, and what ``values`` says of each."""
+    found = slate.places.keys() & values.keys()
+    return np.array([slate.places[each] for each in found], int), np.array([values[each] for each in found], int)
+
+
+def _first_places(values: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for k, each in enumerate(values):
+        found.setdefault(each, k)
+    return found
 
 
 def _then(values: Sequence[float], absent: float) -> Doubles:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from feature_repo.derived import derived_columns, derived_features
+from feature_repo.derived import Column, Sparse, derived_columns, derived_features
 from feature_repo.schema import Declaration, DType, Feature, views
 from feature_repo.slate import Floats, ItemRows, Row, Slate
 
@@ -28,42 +29,40 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
 class _RowColumns:
     """The features of a user's or a session's row, which all candidates share."""
 
-    def __init__(self, features: list[tuple[int, str]]) -> None:
-        self._names = [name for _, name in features]
-        self.places = [j for j, _ in features]  # columns of the matrix
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
 
-    def __call__(self, row: Row) -> Floats:
-        """(features, 1)"""
-        values = [row.get(name) for name in self._names]
-        return np.array([np.nan if value is None else value for value in values], np.float32)[:, None]
+    def __call__(self, row: Row) -> list[float]:
+        values = [row.get(name) for name in self.names]
+        return [math.nan if value is None else value for value in values]
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the features of each kind stand: (column of the matrix, name)."""
+    """The features of each kind, in the order of the matrix; between the session's and the facts stand the derived."""
 
-    items: list[tuple[int, str]]
-    first_items: list[str]  # their names, if they come before all others
+    items: list[str]
     user: _RowColumns
     session: _RowColumns
-    derived: int  # column of the first
-    facts: list[tuple[int, str]]
+    facts: list[str]
     width: int
 
 
 @cache
 def _columns(declaration: Declaration) -> _Columns:
     entity_of = {view.name: view.entity for view in views(declaration)}
-    features = list(enumerate(model_features(declaration)))
-    stored = [(j, each.name, entity_of[each.source]) for j, each in features if each.source in entity_of]
-    items = [(j, name) for j, name, entity in stored if entity == "item"]
+    features = model_features(declaration)
+    of: dict[str, list[str]] = {"item": [], "user": [], "session": []}
+    for each in features:
+        if each.source in entity_of:
+            of[entity_of[each.source]].append(each.name)
+    if [*of["item"], *of["user"], *of["session"]] != [each.name for each in features if each.source in entity_of]:
+        raise ValueError("the views of an entity must stand together: items' first, then users', then sessions'")
     return _Columns(
-        items=items,
-        first_items=[name for _, name in items] if [j for j, _ in items] == list(range(len(items))) else [],
-        user=_RowColumns([(j, name) for j, name, entity in stored if entity == "user"]),
-        session=_RowColumns([(j, name) for j, name, entity in stored if entity == "session"]),
-        derived=len(stored),
-        facts=[(j, each.name) for j, each in features if each.source == "request"],
+        items=of["item"],
+        user=_RowColumns(of["user"]),
+        session=_RowColumns(of["session"]),
+        facts=[each.name for each in features if each.source == "request"],
         width=len(features),
     )
 
@@ -74,17 +73,31 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     Column by column in memory, which is how it is written here and read by the trees.
     """
     columns = _columns(declaration)
+    derived = derived_columns(slate, declaration).values()
+    shared = [*slate.user.once(columns.user), *slate.session.once(columns.session)]  # by all candidates
+    shared += [_shared(values) for values in derived]
+    shared += [math.nan] * len(columns.facts)
+    own = len(columns.items)
     by_column = np.empty((columns.width, len(slate)), dtype=np.float32)
+    by_column[own:] = np.array(shared, np.float32)[:, None]
     items = slate.items
-    if isinstance(items, ItemRows) and items.float_names == columns.first_items:
-        by_column[: len(columns.first_items)] = items.floats.T
+    if isinstance(items, ItemRows) and items.float_names == columns.items:
+        by_column[:own] = items.floats.T
     else:
-        for j, name in columns.items:
+        for j, name in enumerate(columns.items):
             by_column[j] = items[name]
-    for row, its in ((slate.user, columns.user), (slate.session, columns.session)):
-        by_column[its.places] = row.once(its)
-    for j, values in enumerate(derived_columns(slate, declaration).values(), columns.derived):
-        by_column[j] = values
-    for j, name in columns.facts:
+    for j, values in enumerate(derived, columns.width - len(columns.facts) - len(derived)):
+        if isinstance(values, np.ndarray):
+            by_column[j] = values
+        elif isinstance(values, Sparse):
+            by_column[j, values.places] = values.values
+    for j, name in enumerate(columns.facts if slate.facts else (), columns.width - len(columns.facts)):
         by_column[j] = slate.facts.get(name, np.nan)
     return by_column.T
+
+
+def _shared(values: Column) -> float:
+    """What all candidates have, or all but few."""
+    if isinstance(values, np.ndarray):
+        return math.nan
+    return values.fill if isinstance(values, Sparse) else values
