@@ -34,7 +34,7 @@ from benchmarks.child import in_child
 from benchmarks.load import Load, closed_loop, is_ok, open_loop, wait_until
 from benchmarks.online_contenders import CONTENDERS, feast_command, redis_url, requests_for, servers
 from benchmarks.online_data import ITEMS, KNOWN, NOW, environment, fill, settings_in
-from benchmarks.server_process import ServerProcess, niced
+from benchmarks.server_process import ServerProcess, in_background
 from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
 from infra import redis_server
 from infra.settings import Settings
@@ -153,7 +153,7 @@ def beside_materialization(
     command = [*feast_command(settings), "materialize", "--views", "item_windows"]
     command += [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (KNOWN - timedelta(days=1), NOW)]
     started = time.monotonic()
-    writer = niced(command, limited)
+    writer = in_background(command, limited)
     slices = []
     try:
         while writer.poll() is None:

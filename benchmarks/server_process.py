@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra import background
+
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 20
-NICE = 19
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,15 @@ class ServerProcess:
         return found
 
 
-def niced(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Has the CPU when nobody else wants it.
-
-    Where the kernel shares the CPU out among sessions first (sched(7), the autogroup feature), a nice value counts
-    within a session alone, so that the session is niced, too.
-    """
-    process = subprocess.Popen(
-        ["nice", "-n", str(NICE), sys.executable, *command],
+def in_background(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Has the CPU when nobody else wants it: see :mod:`infra.background`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", background.__name__, sys.executable, *command],
         env={"PATH": os.defpath, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    with suppress(FileNotFoundError):  # a kernel without it
-        Path(f"/proc/{process.pid}/autogroup").write_text(str(NICE))
-    return process
 
 
 def free_port() -> int:

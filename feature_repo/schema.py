@@ -145,6 +145,10 @@ class Declaration:
     context: tuple[Column, ...] = ()
     price_required: bool = True
 
+    def __hash__(self) -> int:
+        """Of the name, which tells them apart: what is kept per declaration is looked up in every request."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True)
 class Feature:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ABSENT = -1
-SLOTS = 8  # of a bucket, of 8 bytes each
+BITS = 3
+SLOTS = 1 << BITS  # of a bucket, of 8 bytes each
 LOAD = 4  # ids per bucket when the index is full, on average
 
 
@@ -62,10 +63,10 @@ class IdIndex:
             fits[hashes == 0] = False  # free slots
         found = np.flatnonzero(fits)
         if len(found) == len(ids):
-            return self._rows.take(buckets * SLOTS + found % SLOTS)
-        which = found // SLOTS
+            return self._rows.take((buckets << BITS) | (found & (SLOTS - 1)))
+        which = found >> BITS
         rows = np.full(len(ids), ABSENT)
-        rows[which] = self._rows.take(buckets.take(which) * SLOTS + found % SLOTS)
+        rows[which] = self._rows.take((buckets.take(which) << BITS) | (found & (SLOTS - 1)))
         if self._spilled:
             for i in np.flatnonzero(rows == ABSENT).tolist():
                 rows[i] = self._spilled.get(ids[i], ABSENT)
