@@ -1,0 +1,59 @@
+"""Requests that go past FastAPI, and those that do not."""
+
+import pytest
+from fastapi import FastAPI, Request, Response
+from fastapi.testclient import TestClient
+
+from serving import errors
+from serving.direct_route import DirectRoutes, Endpoint, direct
+
+
+@pytest.fixture
+def asked():
+    """A client of an app with one direct route, and what it has counted."""
+    app, counted = FastAPI(), []
+    endpoints: dict[str, Endpoint] = {}
+    app.add_middleware(DirectRoutes, endpoints=endpoints, count=lambda *each: counted.append(each))
+    errors.install(app)
+
+    @direct(app, endpoints, "/echo", summary="Says it again")
+    async def echo(request: Request) -> Response:
+        body = await request.body()
+        if body == b"refuse":
+            raise errors.Busy("not now")
+        if body == b"break":
+            raise LookupError("a fault of ours")
+        return Response(body, 202)
+
+    return TestClient(app, raise_server_exceptions=False), counted
+
+
+def test_a_post_is_answered_and_counted(asked):
+    client, counted = asked
+    found = client.post("/echo", content=b"hello")
+    assert (found.status_code, found.content) == (202, b"hello")
+    assert counted == [("/echo", 202)]
+
+
+def test_a_refusal_has_the_body_of_every_refusal(asked):
+    client, counted = asked
+    found = client.post("/echo", content=b"refuse")
+    assert found.status_code == 503
+    assert found.json()["error"] == {"type": "busy", "message": "not now", "details": []}
+    assert counted == [("/echo", 503)]
+
+
+def test_a_fault_is_answered_by_the_app_and_counted(asked):
+    client, counted = asked
+    found = client.post("/echo", content=b"break")
+    assert found.status_code == 500
+    assert found.json()["error"]["type"] == "internal_error"
+    assert counted == [("/echo", 500)]
+
+
+def test_all_else_takes_fastapis_way(asked):
+    client, counted = asked
+    assert client.get("/echo").status_code == 405
+    assert client.post("/other").status_code == 404
+    assert client.get("/openapi.json").json()["paths"]["/echo"]["post"]["summary"] == "Says it again"
+    assert counted == []
