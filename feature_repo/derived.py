@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -115,12 +115,13 @@ def _whole(values: Column, n: int) -> Floats:
 
 @dataclass(frozen=True)
 class _History:
-    """What a user ordered, as far as neither moment nor candidates matter. Each array ends with what stands for
-    "never": (items + 1,) or (categories + 1,)."""
+    """What a user ordered, as far as neither moment nor candidates matter: (items,), and (categories + 2,), where two
+    numbers stand for another category and for none."""
 
-    first: dict[str, int]
+    first: dict[str, int]  # of an item: its place
     counts: Doubles
     shares: Doubles
+    no_share: float
     last_us: Doubles
     intervals_s: Doubles
     categories: dict[str | None, int]
@@ -153,24 +154,25 @@ class _History:
 
 
 def _history(user: Row) -> _History:
-    counts = _then(user["history_counts"], 0.0)
-    first, last = _then(user["history_first_us"], math.nan), _then(user["history_last_us"], math.nan)
+    counts, first, last = (np.array(user[f"history_{name}"], np.float64) for name in ("counts", "first_us", "last_us"))
     codes: dict[str | None, int] = {}
     coded = np.array([codes.setdefault(category, len(codes)) for category in user["history_categories"]], int)
     categories = len(codes)
     latest = np.zeros(categories)
-    np.maximum.at(latest, coded, last[:-1])
+    np.maximum.at(latest, coded, last)
     codes |= {None: -1, "": -1}  # a candidate without a category has none of these facts
     with np.errstate(divide="ignore", invalid="ignore"):
+        orders = np.float64(_number(user.get("user_orders_all")))
         between = (last - first) / np.maximum(counts - 1, 1) / 1e6
         return _History(
             first=_first_places(user["history_items"]),
             counts=counts,
-            shares=counts / np.float64(_number(user.get("user_orders_all"))),
+            shares=counts / orders,
+            no_share=float(0.0 / orders),
             last_us=last,
             intervals_s=np.where(between > 0, between, np.nan),  # ordered once, or more than once in one moment
             categories=codes,
-            category_shares=np.append(np.bincount(coded, counts[:-1], categories), (0.0, math.nan))
+            category_shares=np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
             / (float(counts.sum()) or math.nan),
             category_last_us=np.append(latest, (math.nan, math.nan)),
         )
@@ -192,7 +194,7 @@ def _bought(slate: Slate, history: _History) -> dict[str, Column]:
     never = {
         "bought_before": 0.0,
         "bought_count": 0.0,
-        "bought_share": float(history.shares[-1]),
+        "bought_share": history.no_share,
         "bought_age_s": math.nan,
         "bought_interval_s": math.nan,
         "bought_due": math.nan,
@@ -307,11 +309,6 @@ def _first_places(values: Sequence[str]) -> dict[str, int]:
     for k, each in enumerate(values):
         found.setdefault(each, k)
     return found
-
-
-def _then(values: Sequence[float], absent: float) -> Doubles:
-    """(m + 1,): the values, then what stands for none of them."""
-    return np.fromiter(chain(values, (absent,)), np.float64, len(values) + 1)
 
 
 def _number(value: Any) -> Any:

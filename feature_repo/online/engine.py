@@ -37,7 +37,6 @@ from feature_repo.online.rows import Rows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.online.support import why_not
 from feature_repo.schema import TIMESTAMP
-from infra.background import give_way
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.settings import Settings
 
@@ -108,8 +107,6 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         limit = self._config.rows_per_second
         if limit is None:
             limit = Settings().materialize_rows_per_s
-        if limit:
-            give_way()
         pieces = paced(batches, limit) if limit else chunks_of(batches)
         moments = _Newest(layout.event_column)
         chunks = (moments.noted(chunk, rows_of_batch(chunk, layout)) for chunk in pieces)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -116,6 +117,19 @@ def test_the_matrix_has_every_feature_in_order_and_nan_for_what_was_not_read():
     assert matrix[:, names.index("user_orders_all")].tolist() == [4, 4, 4]
     assert matrix[:, names.index("price")][:2].tolist() == [1, 3]
     assert np.isnan(matrix[:, names.index("session_views")]).all()
+
+
+@pytest.mark.parametrize("candidates", [["a", "b", "c"], ["u", "v", "w"]], ids=["known", "unknown"])
+@pytest.mark.parametrize("user", [USER, {}])
+@pytest.mark.parametrize("session", [SESSION, {}])
+@pytest.mark.parametrize("companions", [{"q": (["a", "z"], [0.5, 0.1])}, {}])
+def test_the_matrix_holds_the_derived_features(candidates, user, session, companions):
+    asked = slate(item_ids=candidates, user=user, session=session, companions=companions)
+    names = [feature.name for feature in model_features(DECLARATION)]
+    unread = {name: floats([None] * 3) for name in names if name not in asked.items}
+    matrix = feature_matrix(replace(asked, items={**unread, **asked.items}), DECLARATION)
+    for name, values in derive(asked, DECLARATION).items():
+        np.testing.assert_array_equal(matrix[:, names.index(name)], values, name)
 
 
 def test_the_declared_derived_features_are_the_computed_ones():
