@@ -21,7 +21,7 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
-from serving.direct_route import DirectRoutes, Endpoint, direct
+from serving.direct_route import DirectRoutes, Endpoint, SentFirst, direct
 from serving.errors import Busy
 from serving.event_form import parse_events
 from serving.event_intake import EventIntake
@@ -41,7 +41,7 @@ from serving.responses import (
     ScoreAnswer,
 )
 from serving.score_log import ScoreLog
-from serving.scorer import Scorer
+from serving.scorer import Later, Scorer
 from serving.service import Service
 
 START_PATIENCE_S = 15.0
@@ -125,10 +125,10 @@ def create_app(
 def _add_score(
     app: FastAPI, endpoints: dict[str, Endpoint], settings: Settings, service: Service, metrics: Metrics
 ) -> None:
-    async def answer(scorer: Scorer, body: bytes, deadline: float) -> bytes:
+    async def answer(scorer: Scorer, body: bytes, deadline: float, later: Later) -> bytes:
         with metrics.stage("parse"):
             request = parse(body)
-        found = await scorer.score(request, deadline)
+        found = await scorer.score(request, deadline, later)
         with metrics.stage("write"):
             return _write(found)
 
@@ -146,7 +146,9 @@ def _add_score(
         """
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
         body = await json_body(request, MOST_BYTES)
-        return Response(await answer(service.scorer(), body, deadline), media_type=JSON)
+        afterwards: list[Callable[[], None]] = []
+        content = await answer(service.scorer(), body, deadline, afterwards.append)
+        return SentFirst(content, afterwards, media_type=JSON)
 
 
 def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:

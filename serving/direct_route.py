@@ -6,7 +6,7 @@ time in every request and finds nothing in one whose endpoint reads and writes b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -16,6 +16,21 @@ from serving import errors
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 Count = Callable[[str, int], None]  # (path, status)
+
+
+class SentFirst(Response):
+    """An answer, and what is done once it is on its way, or cannot be sent."""
+
+    def __init__(self, content: bytes, afterwards: Sequence[Callable[[], None]], media_type: str) -> None:
+        super().__init__(content, media_type=media_type)
+        self._afterwards = afterwards
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for work in self._afterwards:
+                work()
 
 
 class DirectRoutes:

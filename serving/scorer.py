@@ -30,6 +30,12 @@ _ids = random.Random()  # seeded by the kernel, in each process anew
 
 Scored = Callable[[ScoreRecord, Floats], None]
 """Is told every slate and the matrix (n, f) it was scored by; must not wait. Nobody changes either afterwards."""
+Later = Callable[[Callable[[], None]], None]
+"""Takes what the answer need not wait for, and has it done soon."""
+
+
+def at_once(work: Callable[[], None]) -> None:
+    work()
 
 
 class TimedReader(Protocol):
@@ -64,15 +70,14 @@ class Scorer:
     metrics: Metrics
     scored: Scored
 
-    async def score(self, request: ScoreRequest, deadline: float) -> ScoreAnswer:
+    async def score(self, request: ScoreRequest, deadline: float, later: Later = at_once) -> ScoreAnswer:
         """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
         found = await self.inputs(request, deadline)
         with self.metrics.stage("score"):
             scores = self.model.ranker.score(found.matrix)
             items = ranked(request.item_ids, scores)
-        self.metrics.slate(len(items), found.missing, found.degraded)
         request_id = new_request_id()
-        self.scored(self._record(request_id, request, found, scores), found.matrix)
+        later(lambda: self._note(request_id, request, found, scores))
         return ScoreAnswer(
             request_id=request_id,
             scored_at=instant_text(found.now),
@@ -97,6 +102,10 @@ class Scorer:
     @cached_property
     def model_name(self) -> ModelName:
         return ModelName(self.model.name, self.model.version, self.model.kind)
+
+    def _note(self, request_id: str, request: ScoreRequest, found: Inputs, scores: npt.NDArray[np.float64]) -> None:
+        self.metrics.slate(len(scores), found.missing, found.degraded)
+        self.scored(self._record(request_id, request, found, scores), found.matrix)
 
     def _record(
         self, request_id: str, request: ScoreRequest, found: Inputs, scores: npt.NDArray[np.float64]

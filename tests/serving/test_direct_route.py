@@ -1,11 +1,13 @@
 """Requests that go past FastAPI, and those that do not."""
 
+import asyncio
+
 import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 
 from serving import errors
-from serving.direct_route import DirectRoutes, Endpoint, direct
+from serving.direct_route import DirectRoutes, Endpoint, SentFirst, direct
 
 
 @pytest.fixture
@@ -57,3 +59,20 @@ def test_all_else_takes_fastapis_way(asked):
     assert client.post("/other").status_code == 404
     assert client.get("/openapi.json").json()["paths"]["/echo"]["post"]["summary"] == "Says it again"
     assert counted == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_what_an_answer_need_not_wait_for_is_done_after_it_is_sent_and_also_when_it_is_not(is_lost):
+    done = []
+
+    async def send(message):
+        if is_lost:
+            raise OSError("nobody is there")
+        done.append(message["type"])
+
+    answer = SentFirst(b"{}", [lambda: done.append("afterwards")], "application/json")
+    try:
+        asyncio.run(answer({"type": "http"}, None, send))
+    except OSError:
+        assert is_lost
+    assert done == ([] if is_lost else ["http.response.start", "http.response.body"]) + ["afterwards"]
