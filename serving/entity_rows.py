@@ -17,7 +17,7 @@ from serving.item_block import MICROSECOND, Reply
 
 MOST_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # of what is remembered of one entity, and of each of its fields
-DECODED = 6  # times the size of a reply: list elements are objects
+DECODED = 10  # times the size of a reply: list elements are objects, and what is computed from them is kept
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 import ctypes
 import os
 import platform
+import signal
 import subprocess
 import sys
 from struct import Struct
 
 import pytest
 
-from infra.background import LONGEST_TURN_NS, NICEST
+from infra.background import NICEST, TURN_NS
 
 SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 ATTRIBUTES = Struct("=IIQiIQQQ")
@@ -42,7 +43,7 @@ def test_a_process_that_gives_way_is_nicer_and_takes_long_turns():
         child.communicate("\n")
     assert (policy, nice) == (os.SCHED_BATCH, os.nice(0) + 3)
     release = tuple(map(int, platform.release().split(".")[:2]))
-    assert turn_ns == LONGEST_TURN_NS or release < (6, 12)
+    assert turn_ns == TURN_NS or release < (6, 12)
 
 
 @linux
@@ -52,6 +53,11 @@ def test_a_command_is_run_in_the_background_from_its_start():
     said, _ = child.communicate()
     assert said.split() == [str(os.SCHED_BATCH), str(NICEST)]
     assert child.returncode == 3
+
+
+def test_a_command_ends_when_nobody_reads_what_it_writes():
+    child = run("-m", "infra.background", "bash", "-c", "yes | head -1; echo ${PIPESTATUS[0]}")
+    assert child.communicate()[0].split() == ["y", str(128 + signal.SIGPIPE)]
 
 
 def test_a_command_that_does_not_exist_is_named():
