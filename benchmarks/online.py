@@ -11,9 +11,9 @@ run at once and are asked in turns, a few requests each, so that a busy moment o
 - *feast serve*: Feast's HTTP server, the item features of the candidates alone: nothing is scored.
 
 Then 8 connections at once; requests at a fixed rate, timed from when they were due, alone and while a `feast
-materialize` of all items, niced and limited to a rate, runs on the same cores; stages, CPU and memory. The rate is half the
-capacity, which is measured anew before every few seconds of it: a virtual machine is not as fast all the time, and
-half of its best moment may be all of its next.
+materialize` of all items, niced and limited to a rate, runs on the same cores; stages, CPU and memory. The rate is
+half the capacity, which is measured anew before every few seconds of it: a virtual machine is not as fast all the
+time, and half of its best moment may be all of its next.
 """
 
 from __future__ import annotations
