@@ -30,7 +30,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def client(settings: Settings) -> Iterator[TestClient]:
+def shared_client(settings: Settings) -> Iterator[TestClient]:
     """The app at world.NOW; an unexpected exception in it fails the test."""
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def client(shared_client: TestClient) -> TestClient:
+    """The same, where a module has no other of this name."""
+    return shared_client

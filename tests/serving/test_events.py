@@ -251,8 +251,15 @@ def test_without_the_events_redis_nothing_is_accepted_and_a_resend_counts_once(
         start(settings, EVENTS)
 
 
+def until_whole(client: TestClient) -> None:
+    deadline = time.monotonic() + 15
+    while client.post("/score", json={"items": [{"item_id": "a"}]}).json()["degraded"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_what_was_accepted_without_the_feature_store_is_made_up_for_by_the_consumer(
-    settings: Settings, session: str, tmp_path
+    settings: Settings, shared_client: TestClient, session: str, tmp_path
 ) -> None:
     stop(settings)
     try:
@@ -260,6 +267,7 @@ def test_what_was_accepted_without_the_feature_store_is_made_up_for_by_the_consu
             assert tell(client, event(session, "view")) == accepted(1)
     finally:
         start(settings)
+        until_whole(shared_client)  # other tests go on with it
     with endpoint(settings, EVENTS).client(5) as events, endpoint(settings).client(5) as features:
         assert Drain(settings.dataset, tmp_path, events, features).drain() > 0
     with TestClient(create_app(settings, ReplayClock(world.NOW + timedelta(minutes=1), time.time()))) as client:
