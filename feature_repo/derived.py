@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_repo.schema import Declaration, Feature
-from feature_repo.slate import Floats, ItemRows, Row, Slate, Texts
+from feature_repo.slate import ItemRows, Row, Slate, Texts
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -33,12 +33,6 @@ class Sparse(NamedTuple):
     places: Sequence[int] | Integers
     values: Sequence[float] | npt.NDArray[Any]
     fill: float
-
-    def whole(self, n: int) -> Floats:
-        """(n,)"""
-        found = np.full(n, self.fill, np.float32)
-        found[self.places] = self.values
-        return found
 
 
 Column = npt.NDArray[Any] | Sparse | float  # (n,), or one number for all candidates
@@ -85,18 +79,13 @@ _REQUEST = (
 
 
 def derived_features(declaration: Declaration) -> tuple[Feature, ...]:
-    """The features that :func:`derive` computes, in its order."""
+    """The features that :func:`derived_columns` computes, in its order."""
     context = tuple((f"context_{c.name}", f"bucket of the caller's {c.name}", "code") for c in declaration.context)
     return tuple(Feature(name, "derived", what, unit) for name, what, unit in (*_PAIR, *_REQUEST, *context))
 
 
-def derive(slate: Slate, declaration: Declaration) -> dict[str, Floats]:
-    """All derived features of one slate, each (n,) float32."""
-    return {name: _whole(values, len(slate)) for name, values in derived_columns(slate, declaration).items()}
-
-
 def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]:
-    """The same before it is laid out and rounded to float32."""
+    """All derived features of one slate, before they are rounded to float32."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             **_history_facts(slate),
@@ -105,12 +94,6 @@ def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]
             **_ages(slate),
             **_request_facts(slate, declaration),
         }
-
-
-def _whole(values: Column, n: int) -> Floats:
-    if isinstance(values, Sparse):
-        return values.whole(n)
-    return np.full(n, values, np.float32) if np.ndim(values) == 0 else np.asarray(values, np.float32)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import orjson
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
+from fastapi.routing import APIRoute
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
@@ -21,7 +22,7 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
-from serving.direct_route import DirectRoutes, Endpoint, SentFirst, direct
+from serving.direct_route import DirectRoutes, SentFirst, direct
 from serving.errors import Busy
 from serving.event_form import parse_events
 from serving.event_intake import EventIntake
@@ -106,13 +107,13 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
-    endpoints: dict[str, Endpoint] = {}
-    app.add_middleware(CountRequests, metrics=metrics)
-    app.add_middleware(DirectRoutes, endpoints=endpoints, count=metrics.request)  # comes first
+    routes: dict[str, APIRoute] = {}
+    app.add_middleware(DirectRoutes, routes=routes)
+    app.add_middleware(CountRequests, metrics=metrics)  # what is added last comes first
     errors.install(app)
-    _add_score(app, endpoints, settings, service, metrics)
+    _add_score(app, routes, settings, service, metrics)
     _add_explain(app, settings, service)
-    _add_events(app, endpoints, settings, intake)
+    _add_events(app, routes, settings, intake)
     _add_state(app, settings, service, metrics)
 
     def document() -> dict[str, Any]:
@@ -123,7 +124,7 @@ def create_app(
 
 
 def _add_score(
-    app: FastAPI, endpoints: dict[str, Endpoint], settings: Settings, service: Service, metrics: Metrics
+    app: FastAPI, routes: dict[str, APIRoute], settings: Settings, service: Service, metrics: Metrics
 ) -> None:
     async def answer(scorer: Scorer, body: bytes, deadline: float, later: Later) -> bytes:
         with metrics.stage("parse"):
@@ -134,7 +135,7 @@ def _add_score(
 
     @direct(
         app,
-        endpoints,
+        routes,
         "/score",
         responses={200: {"model": ScoreAnswer}, **_SCORE_ERRORS},
         openapi_extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
@@ -180,10 +181,10 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
         return Response(orjson.dumps(found), media_type=JSON)
 
 
-def _add_events(app: FastAPI, endpoints: dict[str, Endpoint], settings: Settings, intake: EventIntake) -> None:
+def _add_events(app: FastAPI, routes: dict[str, APIRoute], settings: Settings, intake: EventIntake) -> None:
     @direct(
         app,
-        endpoints,
+        routes,
         "/events",
         status_code=202,
         responses={

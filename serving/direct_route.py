@@ -7,15 +7,15 @@ time in every request and finds nothing in one whose endpoint reads and writes b
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import errors
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
-Count = Callable[[str, int], None]  # (path, status)
 
 
 class SentFirst(Response):
@@ -34,42 +34,35 @@ class SentFirst(Response):
 
 
 class DirectRoutes:
-    """ASGI middleware: a POST to a path of ``endpoints`` goes straight there, and nothing else does.
+    """ASGI middleware: a POST to the path of one of ``routes`` goes straight to its endpoint, and nothing else does.
 
     Refusals are answered as everywhere (:mod:`serving.errors`); any other exception is passed on to the app's.
     """
 
-    def __init__(self, app: ASGIApp, endpoints: dict[str, Endpoint], count: Count) -> None:
+    def __init__(self, app: ASGIApp, routes: dict[str, APIRoute]) -> None:
         self._app = app
-        self._endpoints = endpoints
-        self._count = count
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if endpoint is None:
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if route is None:
             await self._app(scope, receive, send)
             return
-        status = 500
+        scope["route"] = route  # as FastAPI tells who counts
         try:
-            try:
-                response = await endpoint(Request(scope, receive))
-            except errors.REFUSALS as error:
-                response = errors.answer_to(error)
-            status = response.status_code
-            await response(scope, receive, send)
-        finally:
-            self._count(scope["path"], status)
+            response: Response = await route.endpoint(Request(scope, receive))
+        except errors.REFUSALS as error:
+            response = errors.answer_to(error)
+        await response(scope, receive, send)
 
 
-def direct(
-    app: FastAPI, endpoints: dict[str, Endpoint], path: str, **documented: Any
-) -> Callable[[Endpoint], Endpoint]:
-    """Decorates the endpoint of POST ``path`` and adds it to ``endpoints``. ``documented``: what the OpenAPI document
-    says of it; nothing is enforced."""
+def direct(app: FastAPI, routes: dict[str, APIRoute], path: str, **documented: Any) -> Callable[[Endpoint], Endpoint]:
+    """Decorates the endpoint of POST ``path`` and adds its route to ``routes``. ``documented``: what the OpenAPI
+    document says of it; nothing is enforced."""
 
     def add(endpoint: Endpoint) -> Endpoint:
         app.post(path, response_class=Response, **documented)(endpoint)
-        endpoints[path] = endpoint
+        routes[path] = cast(APIRoute, app.routes[-1])
         return endpoint
 
     return add

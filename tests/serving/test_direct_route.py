@@ -4,21 +4,25 @@ import asyncio
 
 import pytest
 from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from serving import errors
-from serving.direct_route import DirectRoutes, Endpoint, SentFirst, direct
+from serving.direct_route import DirectRoutes, SentFirst, direct
+from serving.metrics import CountRequests, Metrics
 
 
 @pytest.fixture
 def asked():
-    """A client of an app with one direct route, and what it has counted."""
-    app, counted = FastAPI(), []
-    endpoints: dict[str, Endpoint] = {}
-    app.add_middleware(DirectRoutes, endpoints=endpoints, count=lambda *each: counted.append(each))
+    """A client of an app with one direct route, and what of each request is counted."""
+    app, metrics, counted = FastAPI(), Metrics(), []
+    metrics.request = lambda *each: counted.append(each)
+    routes: dict[str, APIRoute] = {}
+    app.add_middleware(DirectRoutes, routes=routes)
+    app.add_middleware(CountRequests, metrics=metrics)
     errors.install(app)
 
-    @direct(app, endpoints, "/echo", summary="Says it again")
+    @direct(app, routes, "/echo", summary="Says it again")
     async def echo(request: Request) -> Response:
         body = await request.body()
         if body == b"refuse":
@@ -58,7 +62,7 @@ def test_all_else_takes_fastapis_way(asked):
     assert client.get("/echo").status_code == 405
     assert client.post("/other").status_code == 404
     assert client.get("/openapi.json").json()["paths"]["/echo"]["post"]["summary"] == "Says it again"
-    assert counted == []
+    assert counted == [("/echo", 405), ("other", 404), ("other", 200)]
 
 
 @pytest.mark.parametrize("is_lost", [False, True])
