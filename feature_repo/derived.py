@@ -121,7 +121,7 @@ class _History:
             place_of = np.full(len(texts), never)
             numbers, places = self._numbered(texts)
             place_of[numbers] = places
-            return place_of[wanted]
+            return place_of.take(wanted)
         categories = items["category_id"].tolist()
         return np.fromiter(map(self.categories.get, categories, repeat(never)), np.int64, len(categories))
 
@@ -168,8 +168,8 @@ def _history_facts(slate: Slate) -> dict[str, Column]:
     category = history.places(slate.items)
     return {
         **_bought(slate, history),
-        "category_share": history.category_shares[category],
-        "category_age_s": (slate.scored_us - history.category_last_us[category]) / 1e6,
+        "category_share": history.category_shares.take(category),
+        "category_age_s": (slate.scored_us - history.category_last_us.take(category)) / 1e6,
     }
 
 
@@ -264,8 +264,11 @@ def _request_facts(slate: Slate, declaration: Declaration) -> dict[str, Column]:
     n = len(slate)
     local = _local(slate.scored_us // 1_000_000, declaration.timezone)
     price = slate.items["price"].astype(np.float64)
-    known = price[price == price]
-    mean = np.add.reduce(known) / known.size if known.size else math.nan
+    total, known = np.add.reduce(price), price
+    if total != total:
+        known = price[price == price]
+        total = np.add.reduce(known)
+    mean = total / known.size if known.size else math.nan
     return {
         "input_position": np.arange(n),
         "slate_size": float(n),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -115,6 +116,10 @@ class View:
     @property
     def join_key(self) -> str:
         return f"{self.entity}_id"
+
+    @cached_property
+    def ttl_us(self) -> int:
+        return self.ttl // timedelta(microseconds=1)
 
     @property
     def arrow(self) -> pa.Schema:

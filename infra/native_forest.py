@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from infra.forest import Forest
 from infra.ranker import Doubles, Floats
-from infra.tree_code import ENTRY, ROWS, bounds_of, target_machine
+from infra.tree_code import ENTRY, PACK, ROWS, bounds_of, target_machine
 
 LINE = 64  # bytes of a cache line, and of the widest vector
 
@@ -25,12 +25,9 @@ class NativeForest:
         self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())  # owns the code
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
-        pointer = ctypes.c_void_p
-        call = ctypes.CFUNCTYPE(None, pointer, pointer, ctypes.c_int64, pointer, pointer, pointer)
-        address = self._engine.get_function_address(ENTRY)
-        if not address:
-            raise RuntimeError(f"the compiled code has no {ENTRY!r}")
-        self._call = call(address)
+        pointer, size = ctypes.c_void_p, ctypes.c_int64
+        self._call = self._function(ENTRY, pointer, pointer, size, pointer, pointer, pointer)
+        self._pack = self._function(PACK, pointer, size, pointer, size)
         most = max((len(tree.leaves) for tree in forest.trees), default=0)
         self._tables: tuple[npt.NDArray[Any], ...] = (
             bounds_of(forest),
@@ -45,7 +42,10 @@ class NativeForest:
         whole, rest = divmod(rows, ROWS)
         blocks = whole + (rest > 0)
         packed = _aligned(blocks * features * ROWS, np.float32).reshape(blocks, features, ROWS)
-        packed[:whole] = matrix[: whole * ROWS].reshape(whole, ROWS, features).transpose(0, 2, 1)
+        if matrix.T.flags.c_contiguous and whole:  # column by column, as the matrix of a slate is
+            self._pack(matrix.ctypes.data, rows, packed.ctypes.data, whole)
+        else:
+            packed[:whole] = matrix[: whole * ROWS].reshape(whole, ROWS, features).transpose(0, 2, 1)
         if rest:
             packed[whole, :, :rest] = matrix[whole * ROWS :].T  # the lanes beyond hold anything, and nobody reads them
         scores = _aligned(blocks * ROWS, np.float64)
@@ -53,6 +53,12 @@ class NativeForest:
         if blocks:
             self._call(packed.ctypes.data, scores.ctypes.data, blocks, *self._pointers)
         return scores[:rows]
+
+    def _function(self, name: str, *arguments: type[Any]) -> Any:
+        address = self._engine.get_function_address(name)
+        if not address:
+            raise RuntimeError(f"the compiled code has no {name!r}")
+        return ctypes.CFUNCTYPE(None, *arguments)(address)
 
 
 def _aligned(size: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -20,6 +20,7 @@ from infra.ranker import Floats
 
 ROWS = 16  # side by side: one AVX-512 register of float32; LLVM cuts it up for smaller ones
 ENTRY = "forest"  # (rows, scores, blocks, bounds, leaf numbers, leaves)
+PACK = "pack"  # (columns, floats from one to the next, rows, blocks): from columns to the rows that ENTRY reads
 OPTIMIZATION = 1  # 2 takes longer and gives the same speed
 _FLOATS, _INTS, _DOUBLES = (f"<{ROWS} x {kind}>" for kind in ("float", "i32", "double"))
 _FLAGS = f"<{ROWS} x i1>"
@@ -37,7 +38,7 @@ def llvm_ir(forest: Forest) -> str:
     for k, tree in enumerate(forest.trees):
         lines += _tree(k, tree, split, leaf)
         split, leaf = split + len(tree.feature), leaf + len(tree.leaves)
-    lines += _forest(forest)
+    lines += [*_forest(forest), *_pack(forest.features)]
     lines.append('attributes #0 = { nounwind noinline "prefer-vector-width"="512" }')
     return "\n".join(lines)
 
@@ -56,6 +57,22 @@ def _forest(forest: Forest) -> Iterator[str]:
         yield f"  %j{k} = add i64 %i{k}, 1\n  %m{k} = icmp ult i64 %j{k}, %blocks"
         yield f"  br i1 %m{k}, label %tree{k}, label %tree{k + 1}"
     yield f"tree{len(forest.trees)}:\n  ret void\n}}"
+
+
+def _pack(features: int) -> Iterator[str]:
+    """Feature by feature, as the columns lie in memory."""
+    yield f"define void @{PACK}(ptr noalias readonly %columns, i64 %stride, ptr noalias %rows, i64 %blocks) #0 {{"
+    yield f"start:\n  %some = icmp ne i64 {features}, 0\n  br i1 %some, label %column, label %done"
+    yield "column:\n  %f = phi i64 [0, %start], [%f.next, %column.end]\n  %f.next = add i64 %f, 1"
+    yield "  %from.i = mul i64 %f, %stride\n  %from = getelementptr float, ptr %columns, i64 %from.i"
+    yield f"  %to.i = mul i64 %f, {ROWS}\n  %to = getelementptr float, ptr %rows, i64 %to.i\n  br label %block"
+    yield "block:\n  %b = phi i64 [0, %column], [%b.next, %block]\n  %b.next = add i64 %b, 1"
+    yield f"  %x.i = mul i64 %b, {ROWS}\n  %x.p = getelementptr float, ptr %from, i64 %x.i"
+    yield f"  %y.i = mul i64 %b, {features * ROWS}\n  %y.p = getelementptr float, ptr %to, i64 %y.i"
+    yield f"  %x = load {_FLOATS}, ptr %x.p, align 4\n  store {_FLOATS} %x, ptr %y.p, align 64"
+    yield "  %more = icmp ult i64 %b.next, %blocks\n  br i1 %more, label %block, label %column.end"
+    yield f"column.end:\n  %again = icmp ult i64 %f.next, {features}\n  br i1 %again, label %column, label %done"
+    yield "done:\n  ret void\n}"
 
 
 def _tree(k: int, tree: Tree, first_split: int, first_leaf: int) -> Iterator[str]:

@@ -22,11 +22,12 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
-from serving.direct_route import DirectRoutes, SentFirst, direct
+from serving.direct_route import DirectRoutes, afterwards, direct
 from serving.errors import Busy
 from serving.event_form import parse_events
 from serving.event_intake import EventIntake
 from serving.explain import explain
+from serving.later import Later
 from serving.metrics import CountRequests, Metrics
 from serving.newest_score import NewestScore
 from serving.readiness import PATIENCE_S, hanging, readiness
@@ -42,7 +43,7 @@ from serving.responses import (
     ScoreAnswer,
 )
 from serving.score_log import ScoreLog
-from serving.scorer import Later, Scorer
+from serving.scorer import Scorer
 from serving.service import Service
 
 START_PATIENCE_S = 15.0
@@ -127,10 +128,10 @@ def _add_score(
     app: FastAPI, routes: dict[str, APIRoute], settings: Settings, service: Service, metrics: Metrics
 ) -> None:
     async def answer(scorer: Scorer, body: bytes, deadline: float, later: Later) -> bytes:
-        with metrics.stage("parse"):
+        with metrics.stage("parse", later):
             request = parse(body)
         found = await scorer.score(request, deadline, later)
-        with metrics.stage("write"):
+        with metrics.stage("write", later):
             return _write(found)
 
     @direct(
@@ -147,9 +148,8 @@ def _add_score(
         """
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
         body = await json_body(request, MOST_BYTES)
-        afterwards: list[Callable[[], None]] = []
-        content = await answer(service.scorer(), body, deadline, afterwards.append)
-        return SentFirst(content, afterwards, media_type=JSON)
+        content = await answer(service.scorer(), body, deadline, afterwards(request))
+        return Response(content, media_type=JSON)
 
 
 def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:

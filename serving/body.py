@@ -13,24 +13,27 @@ LONGEST_DEADLINE_MS = 60_000
 
 async def json_body(request: Request, most_bytes: int) -> bytes:
     """Raises WrongContentType or BodyTooLarge; a body of unknown length is cut off where it exceeds the limit."""
-    if (_header(request, "content-type") or "").split(";")[0].strip().lower() != JSON:
+    headers = _headers(request)
+    if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
-    announced = _header(request, "content-length") or ""
+    announced = headers.get(b"content-length", b"").decode("latin-1")
     if announced.isdecimal() and int(announced) > most_bytes:
         raise _too_large(most_bytes)
-    body = bytearray()
+    chunks, size = [], 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most_bytes:
             raise _too_large(most_bytes)
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def deadline_ms(request: Request, default: int) -> int:
     """Of the header, where there is one. Raises InvalidRequest."""
-    sent = _header(request, DEADLINE)
-    if sent is None:
+    raw = _headers(request).get(DEADLINE.encode())
+    if raw is None:
         return default
+    sent = raw.decode("latin-1")
     is_number = sent.isascii() and sent.isdecimal() and len(sent) <= len(str(LONGEST_DEADLINE_MS))
     if not (is_number and 1 <= int(sent) <= LONGEST_DEADLINE_MS):
         message = f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
@@ -38,10 +41,9 @@ def deadline_ms(request: Request, default: int) -> int:
     return int(sent)
 
 
-def _header(request: Request, name: str) -> str | None:
-    """The first of this name, which is in lower case as ASGI has it."""
-    wanted = name.encode()
-    return next((value.decode("latin-1") for key, value in request.scope["headers"] if key == wanted), None)
+def _headers(request: Request) -> dict[bytes, bytes]:
+    """Name, in lower case as ASGI has it -> the first of this name."""
+    return dict(reversed(request.scope["headers"]))
 
 
 def _too_large(most_bytes: int) -> BodyTooLarge:

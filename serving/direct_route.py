@@ -6,7 +6,7 @@ time in every request and finds nothing in one whose endpoint reads and writes b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
@@ -14,23 +14,10 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving import errors
+from serving.later import Later, Work
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class SentFirst(Response):
-    """An answer, and what is done once it is on its way, or cannot be sent."""
-
-    def __init__(self, content: bytes, afterwards: Sequence[Callable[[], None]], media_type: str) -> None:
-        super().__init__(content, media_type=media_type)
-        self._afterwards = afterwards
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            for work in self._afterwards:
-                work()
+AFTERWARDS = "serving.afterwards"  # in the scope of a request
 
 
 class DirectRoutes:
@@ -49,11 +36,23 @@ class DirectRoutes:
             await self._app(scope, receive, send)
             return
         scope["route"] = route  # as FastAPI tells who counts
+        afterwards: list[Work] = []
+        scope[AFTERWARDS] = afterwards
         try:
-            response: Response = await route.endpoint(Request(scope, receive))
-        except errors.REFUSALS as error:
-            response = errors.answer_to(error)
-        await response(scope, receive, send)
+            try:
+                response: Response = await route.endpoint(Request(scope, receive))
+            except errors.REFUSALS as error:
+                response = errors.answer_to(error)
+            await response(scope, receive, send)
+        finally:
+            for work in afterwards:
+                work()
+
+
+def afterwards(request: Request) -> Later:
+    """What it takes is done when the answer to ``request``, which came by a direct route, is sent or cannot be."""
+    later: Later = request.scope[AFTERWARDS].append
+    return later
 
 
 def direct(app: FastAPI, routes: dict[str, APIRoute], path: str, **documented: Any) -> Callable[[Endpoint], Endpoint]:

@@ -13,7 +13,7 @@ from feature_repo.online import decoding
 from feature_repo.schema import View
 from feature_repo.slate import Row, view_row
 from serving.hash_layout import HashLayout
-from serving.item_block import MICROSECOND, Reply
+from serving.item_block import Reply
 
 MOST_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # of what is remembered of one entity, and of each of its fields
@@ -85,4 +85,4 @@ def stored_row(view: View, stored: Reply) -> dict[str, Any]:
 
 def is_valid(view: View, event_us: int, scored_us: int) -> bool:
     """``event_us``: the row's event timestamp, 0 where there is none."""
-    return 0 < event_us <= scored_us <= event_us + view.ttl // MICROSECOND
+    return 0 < event_us <= scored_us <= event_us + view.ttl_us

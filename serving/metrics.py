@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.compiled_trees import EngineName
+from serving.later import Later, at_once
 from serving.reader import Missing
 from serving.score_files import RecordOutcome
 
@@ -23,16 +25,17 @@ _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
 
 
 class _Timed:
-    __slots__ = ("_histogram", "_started")
+    __slots__ = ("_histogram", "_later", "_started")
 
-    def __init__(self, histogram: Histogram) -> None:
+    def __init__(self, histogram: Histogram, later: Later) -> None:
         self._histogram = histogram
+        self._later = later
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._histogram.observe(time.perf_counter() - self._started)
+        self._later(partial(self._histogram.observe, time.perf_counter() - self._started))
 
 
 class Metrics:
@@ -104,9 +107,9 @@ class Metrics:
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")
 
-    def stage(self, name: Stage) -> _Timed:
-        """Times one stage, also when it fails."""
-        return _Timed(self._stage[name])
+    def stage(self, name: Stage, later: Later = at_once) -> _Timed:
+        """Times one stage, also when it fails. ``later``: when to count it."""
+        return _Timed(self._stage[name], later)
 
     def slate(self, candidates: int, missing: Missing, degraded: bool) -> None:
         self._candidates.observe(candidates)

@@ -14,6 +14,7 @@ from serving.kept_link import PAUSE_S, KeptLink
 from serving.online_reader import OnlineReader
 from serving.reader import Keys, Reading, StoreAway
 from serving.redis_link import LinkDown, RedisLink, pack
+from serving.time_limits import TimeLimits
 
 WARM_ITEMS = 100  # read at once, so that no request waits long for them
 WARM_PAUSE_S = 0.002
@@ -34,6 +35,7 @@ class OnlineFeatures:
         self._tracker = ItemTracker(reader.item_layout, (reader.cache, reader.companion_cache))
         self._find_endpoint = find_endpoint
         self._kept = KeptLink("the feature store", find_endpoint)
+        self._limits = TimeLimits()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, patience_s: float) -> None:
@@ -48,6 +50,7 @@ class OnlineFeatures:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._kept.close()
+        self._limits.close()
 
     @property
     def problem(self) -> str | None:
@@ -60,8 +63,7 @@ class OnlineFeatures:
         if link is None:
             raise StoreAway(str(self.problem))
         try:
-            async with asyncio.timeout(max(timeout_s, 0.0)):
-                return await self._reader.read(keys, link)
+            return await self._limits.within(timeout_s, self._reader.read(keys, link))
         except TimeoutError:
             raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
         except Exception as error:  # whatever ails the store, the slate is to be answered

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,8 +19,6 @@ from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
 from feature_repo.slate import Row, Slate, column_array, view_row
-
-MICROSECOND = timedelta(microseconds=1)
 
 
 class StoreAway(RuntimeError):
@@ -154,7 +151,7 @@ class FeastReader:
             # One timestamp per view and entity, repeated for each of its columns.
             timestamps = stamps[_full_name(view, view.columns[0].name)].event_timestamps
             event_us = [t.seconds * 1_000_000 + t.nanos // 1_000 for t in timestamps]
-            valid = [_is_valid(us, view.ttl, scored_us) for us in event_us]
+            valid = [_is_valid(us, view.ttl_us, scored_us) for us in event_us]
             columns = {
                 column.name: [
                     value if ok else None
@@ -179,9 +176,9 @@ def unread(keys: Keys, declaration: Declaration) -> Reading:
     return Reading(slate, Missing(items=len(keys.item_ids), user=True, session=True))
 
 
-def _is_valid(row_us: int, ttl: timedelta, scored_us: int) -> bool:
+def _is_valid(row_us: int, ttl_us: int, scored_us: int) -> bool:
     """``row_us``: the row's event timestamp, 0 where there is no row."""
-    return row_us > 0 and row_us <= scored_us <= row_us + ttl // MICROSECOND
+    return row_us > 0 and row_us <= scored_us <= row_us + ttl_us
 
 
 def _full_name(view: View, column: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from feature_repo.schema import SESSION_STATE, Declaration
 from feature_repo.slate import Floats, Slate
 from infra.clock import Clock
 from infra.model_store import LoadedModel
+from serving.later import Later, at_once
 from serving.metrics import Metrics
 from serving.reader import Keys, Missing, Reading, StoreAway, unread
 from serving.requests import ScoreRequest, refuse_unknown_names
@@ -30,12 +31,6 @@ _ids = random.Random()  # seeded by the kernel, in each process anew
 
 Scored = Callable[[ScoreRecord, Floats], None]
 """Is told every slate and the matrix (n, f) it was scored by; must not wait. Nobody changes either afterwards."""
-Later = Callable[[Callable[[], None]], None]
-"""Takes what the answer need not wait for, and has it done soon."""
-
-
-def at_once(work: Callable[[], None]) -> None:
-    work()
 
 
 class TimedReader(Protocol):
@@ -72,12 +67,12 @@ class Scorer:
 
     async def score(self, request: ScoreRequest, deadline: float, later: Later = at_once) -> ScoreAnswer:
         """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
-        found = await self.inputs(request, deadline)
-        with self.metrics.stage("score"):
+        found = await self.inputs(request, deadline, later)
+        with self.metrics.stage("score", later):
             scores = self.model.ranker.score(found.matrix)
             items = ranked(request.item_ids, scores)
         request_id = new_request_id()
-        later(lambda: self._note(request_id, request, found, scores))
+        later(partial(self._note, request_id, request, found, scores))
         return ScoreAnswer(
             request_id=request_id,
             scored_at=instant_text(found.now),
@@ -87,12 +82,12 @@ class Scorer:
             missing=found.missing,
         )
 
-    async def inputs(self, request: ScoreRequest, deadline: float) -> Inputs:
+    async def inputs(self, request: ScoreRequest, deadline: float, later: Later = at_once) -> Inputs:
         """Everything but the score. Raises InvalidRequest for names that the model does not know."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
-        with self.metrics.stage("read"):
+        with self.metrics.stage("read", later):
             now, keys, reading, degraded = await self._present(request, deadline)
-        with self.metrics.stage("derive"):
+        with self.metrics.stage("derive", later):
             slate = with_request(reading.slate, request, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
             if request.sent:
@@ -186,7 +181,7 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
     """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
     order = best_first(scores)
-    return list(map(ScoredItem, map(item_ids.__getitem__, order.tolist()), scores[order].tolist()))
+    return list(map(ScoredItem, [item_ids[i] for i in order.tolist()], scores[order].tolist()))
 
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

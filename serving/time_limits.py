@@ -1,0 +1,65 @@
+"""How long tasks may take, watched by one timer for all of them.
+
+A timer of its own costs each request more than its user's row does, and next to none of them ever rings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+SOONEST_S = 0.001  # the grain of uvloop's timers
+
+T = TypeVar("T")
+
+
+class TimeLimits:
+    """Not for threads: all calls come from one loop."""
+
+    def __init__(self) -> None:
+        self._due: dict[asyncio.Task[Any], float] = {}
+        self._rings_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+        """The result of ``work``, which is cancelled when it takes longer. Raises TimeoutError.
+
+        One at a time of each task.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        due = time.monotonic() + seconds
+        self._due[task] = due
+        if due < self._rings_at:
+            self._ring_at(due)
+        others = task.cancelling()
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if task not in self._due and task.uncancel() <= others:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._due.pop(task, None)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = math.inf
+
+    def _ring_at(self, due: float) -> None:
+        self.close()
+        self._rings_at = due
+        self._timer = asyncio.get_running_loop().call_later(max(due - time.monotonic(), SOONEST_S), self._ring)
+
+    def _ring(self) -> None:
+        self._rings_at = math.inf
+        now = time.monotonic()
+        for task in [task for task, due in self._due.items() if due <= now]:
+            del self._due[task]
+            task.cancel()
+        if self._due:
+            self._ring_at(min(self._due.values()))
