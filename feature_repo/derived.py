@@ -129,17 +129,18 @@ class _History:
         """Numbers and places of those categories that have a number, kept until there are more texts."""
         key = (texts.serial, len(texts))
         if key not in self.numbers:
-            pairs = [(texts.known(category), place) for category, place in self.categories.items()]
-            found = [(number, place) for number, place in pairs if number is not None]
+            numbers = np.array(texts.known(self.categories))
+            places = np.array(list(self.categories.values()))
             self.numbers.clear()
-            self.numbers[key] = (np.array([n for n, _ in found]), np.array([place for _, place in found]))
+            self.numbers[key] = (numbers[numbers >= 0], places[numbers >= 0])
         return self.numbers[key]
 
 
 def _history(user: Row) -> _History:
     counts, first, last = (np.array(user[f"history_{name}"], np.float64) for name in ("counts", "first_us", "last_us"))
-    codes: dict[str | None, int] = {}
-    coded = np.array([codes.setdefault(category, len(codes)) for category in user["history_categories"]], int)
+    ordered = user["history_categories"]
+    codes: dict[str | None, int] = {category: place for place, category in enumerate(dict.fromkeys(ordered))}
+    coded = np.fromiter(map(codes.__getitem__, ordered), int, len(ordered))
     categories = len(codes)
     latest = np.zeros(categories)
     np.maximum.at(latest, coded, last)
@@ -291,10 +292,8 @@ def _candidates(slate: Slate, values: Mapping[str, int]) -> tuple[Integers, Inte
 
 
 def _first_places(values: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for k, each in enumerate(values):
-        found.setdefault(each, k)
-    return found
+    last_first = range(len(values) - 1, -1, -1)
+    return dict(zip(reversed(values), last_first, strict=True))
 
 
 def _number(value: Any) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from feature_repo.derived import Column, Sparse, derived_columns, derived_features
+from feature_repo.derived import Sparse, derived_columns, derived_features
 from feature_repo.schema import Declaration, DType, Feature, views
 from feature_repo.slate import Floats, ItemRows, Row, Slate
 
@@ -75,7 +77,13 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     columns = _columns(declaration)
     derived = derived_columns(slate, declaration).values()
     shared = [*slate.user.once(columns.user), *slate.session.once(columns.session)]  # by all candidates
-    shared += [_shared(values) for values in derived]
+    own_values: list[tuple[int, npt.NDArray[Any] | Sparse]] = []
+    for values in derived:
+        if isinstance(values, float):
+            shared.append(values)
+            continue
+        own_values.append((len(columns.items) + len(shared), values))
+        shared.append(values.fill if isinstance(values, Sparse) else math.nan)
     shared += [math.nan] * len(columns.facts)
     own = len(columns.items)
     by_column = np.empty((columns.width, len(slate)), dtype=np.float32)
@@ -86,18 +94,11 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     else:
         for j, name in enumerate(columns.items):
             by_column[j] = items[name]
-    for j, values in enumerate(derived, columns.width - len(columns.facts) - len(derived)):
-        if isinstance(values, np.ndarray):
-            by_column[j] = values
-        elif isinstance(values, Sparse):
-            by_column[j, values.places] = values.values
+    for j, column in own_values:
+        if isinstance(column, Sparse):
+            by_column[j, column.places] = column.values
+        else:
+            by_column[j] = column
     for j, name in enumerate(columns.facts if slate.facts else (), columns.width - len(columns.facts)):
         by_column[j] = slate.facts.get(name, np.nan)
     return by_column.T
-
-
-def _shared(values: Column) -> float:
-    """What all candidates have, or all but few."""
-    if isinstance(values, np.ndarray):
-        return math.nan
-    return values.fill if isinstance(values, Sparse) else values

@@ -53,6 +53,9 @@ class DType(Enum):
         return _ARROW[self]
 
 
+LISTS = (DType.STRING_LIST, DType.INT64_LIST, DType.FLOAT32_LIST)
+
+
 _ARROW = {
     DType.STRING: pa.string(),
     DType.TIMESTAMP: TIMESTAMP,
@@ -120,6 +123,15 @@ class View:
     @cached_property
     def ttl_us(self) -> int:
         return self.ttl // timedelta(microseconds=1)
+
+    @cached_property
+    def aligned_lists(self) -> list[list[str]]:
+        """The names of the lists that belong together, element by element: ``history_items``, ``history_counts``, …"""
+        found: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column.dtype in LISTS:
+                found.setdefault(column.name.split("_")[0], []).append(column.name)
+        return list(found.values())
 
     @property
     def arrow(self) -> pa.Schema:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -20,7 +20,6 @@ from feature_repo.schema import DType, View
 Floats = npt.NDArray[np.float32]
 Kind = Literal["floats", "instants", "numbers"]
 T = TypeVar("T")
-LISTS = (DType.STRING_LIST, DType.INT64_LIST, DType.FLOAT32_LIST)
 
 
 class Row(dict[str, Any]):
@@ -103,9 +102,9 @@ class Texts:
         """(n,) of (n,)"""
         return np.fromiter(map(self.number, texts), np.int32)
 
-    def known(self, text: str | None) -> int | None:
-        """Its number, if it has one."""
-        return self._numbers.get(text)
+    def known(self, texts: Iterable[str | None]) -> list[int]:
+        """Their numbers, -1 for one that has none."""
+        return list(map(self._numbers.get, texts, repeat(-1)))
 
     def of(self, numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.object_]:
         """(n,) of (n,)"""
@@ -174,17 +173,12 @@ def view_row(view: View, values: Mapping[str, Any]) -> dict[str, Any]:
     """One row of a view as the derived features read it, from an offline or an online read.
 
     ``values``: column -> value or None. A row of nothing but nulls is no row: {}. Elsewhere a null list is
-    [], and so are lists that should be aligned (``history_items``, ``history_counts``, …: equal first word)
-    and differ in length, as a half-written row leaves them.
+    [], and so are aligned lists that differ in length, as a half-written row leaves them.
     """
     row = {column.name: _value_or_none(values[column.name]) for column in view.columns}
     if all(value is None for value in row.values()):
         return {}
-    aligned: dict[str, list[str]] = {}
-    for column in view.columns:
-        if column.dtype in LISTS:
-            aligned.setdefault(column.name.split("_")[0], []).append(column.name)
-    for names in aligned.values():
+    for names in view.aligned_lists:
         whole = len({-1 if row[name] is None else len(row[name]) for name in names}) == 1
         row |= {name: (row[name] or []) if whole else [] for name in names}
     return row

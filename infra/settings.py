@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     drain_s: float = Field(10.0, gt=0, description="How often accepted events are written to the log, seconds.")
     workers: int = Field(1, ge=1, description="Scorer processes that share the port; a core each.")
     reload_s: float = Field(10.0, gt=0, description="How often the registry is asked for a new champion, seconds.")
+    opentelemetry: bool = Field(False, description="FastAPI's own traces and metrics, for a provider that is set up.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     duckdb_memory_limit: str = Field("3GB", description="Memory DuckDB may use before it spills to disk.")
     threads: int = Field(2, ge=1, description="Threads for DuckDB and for training.")

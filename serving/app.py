@@ -101,11 +101,13 @@ def create_app(
             await run_sync(score_log.close)
             await service.close()
 
+    traced = settings.opentelemetry
     app = FastAPI(
         title="feast-rerank",
         version="1",
         description="Puts a list in the best order for this user, in this session, now.",
         lifespan=lifespan,
+        telemetry={"tracing": traced, "metrics": traced, "logs": traced},
     )
     app.state.service = service
     routes: dict[str, APIRoute] = {}

@@ -126,12 +126,13 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
     in ``block``, of which the columns are parts.
     """
-    event_us = np.ascontiguousarray(block.event_us.T)  # view by view: the other way round all takes longer
-    absent = event_us <= 0  # (views, n)
-    valid = (event_us <= scored_us) & (event_us >= (scored_us - columns.ttl_us)[:, None]) & ~absent
-    if np.count_nonzero(valid) + np.count_nonzero(absent) < valid.size:
-        _erase(block, columns, ~(valid | absent).T)
-    known = valid.any(axis=0)
+    event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
+    valid = event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]
+    if np.maximum.reduce(event_us, axis=None) > scored_us:
+        valid &= event_us <= scored_us
+    if np.count_nonzero(valid) < np.count_nonzero(event_us):
+        _erase(block, columns, ~valid.T)  # what no view has is null already
+    known = np.logical_or.reduce(valid)
     rows = block.rows
     found = ItemRows(
         rows["floats"], rows["instants"], rows["numbers"], block.texts, columns.places, columns.float_names

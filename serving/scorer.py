@@ -26,6 +26,7 @@ from serving.requests import ScoreRequest, refuse_unknown_names
 from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
+FEW_TIES = 20  # more are left to the sort that keeps the order of equals, which takes longer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ids = random.Random()  # seeded by the kernel, in each process anew
 
@@ -181,15 +182,20 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
     """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
     order = best_first(scores)
-    return list(map(ScoredItem, [item_ids[i] for i in order.tolist()], scores[order].tolist()))
+    return list(map(ScoredItem, [item_ids[i] for i in order.tolist()], scores.take(order).tolist()))
 
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """(n,) places by score, highest first; equal scores keep their input order."""
-    order = np.argsort(-scores)
-    sorted_scores = scores[order]
-    if (sorted_scores[1:] == sorted_scores[:-1]).any():  # the sort that keeps the order of equals takes longer
+    order = (-scores).argsort()
+    sorted_scores = scores.take(order)
+    ties = (sorted_scores[1:] == sorted_scores[:-1]).nonzero()[0]
+    if len(ties) > FEW_TIES:
         return np.argsort(-scores, kind="stable")
+    start = 0
+    for k in ties.tolist():  # each: its place and the next are equal
+        start = start if k > 0 and sorted_scores[k - 1] == sorted_scores[k] else k
+        order[start : k + 2].sort()
     return order
 
 
