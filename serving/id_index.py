@@ -15,19 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 ABSENT = -1
+FREE = -1  # a slot: no hash of Python's is -1
 BITS = 3
 SLOTS = 1 << BITS  # of a bucket, of 8 bytes each
 LOAD = 4  # ids per bucket when the index is full, on average
 
 
 class IdIndex:
-    """Of about ``capacity`` ids at most, each once. Ids that find no slot, or share a hash, are in a dictionary."""
+    """Of about ``capacity`` ids at most, each once. Ids that find no slot, or share a hash, are in a dictionary.
+
+    ``hash_of``: 64 bits with sign, never -1.
+    """
 
     def __init__(self, capacity: int, hash_of: Callable[[str], int] = hash) -> None:
         buckets = 1 << max(0, (capacity // LOAD).bit_length())
         self._hash_of = hash_of
         self._mask = buckets - 1
-        self._hashes = np.zeros(buckets * SLOTS, np.int64)  # 0: a free slot
+        self._hashes = np.full(buckets * SLOTS, FREE, np.int64)
         self._rows = np.zeros(buckets * SLOTS, np.int64)
         self._spilled: dict[str, int] = {}
         self._spilled_hashes: Counter[int] = Counter()
@@ -47,7 +51,7 @@ class IdIndex:
         same = np.zeros(count, bool)
         same[1:] = ordered[1:] == ordered[:-1]
         same[:-1] |= same[1:]
-        fits = (slots < SLOTS) & ~same & (ordered != 0)
+        fits = (slots < SLOTS) & ~same
         at = of_bucket[fits] * SLOTS + slots[fits]
         index._hashes[at], index._rows[at] = ordered[fits], places[order[fits]]
         for i in order[~fits].tolist():
@@ -59,8 +63,6 @@ class IdIndex:
         hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
         buckets = hashes & self._mask
         fits = self._hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS), one a row at most
-        if not hashes.all():
-            fits[hashes == 0] = False  # free slots
         found = np.flatnonzero(fits)
         if len(found) == len(ids):
             return self._rows.take((buckets << BITS) | (found & (SLOTS - 1)))
@@ -77,13 +79,13 @@ class IdIndex:
         wanted = self._hash_of(each)
         start = (wanted & self._mask) * SLOTS
         bucket = self._hashes[start : start + SLOTS].tolist()
-        if wanted in bucket and wanted != 0:  # two ids of one hash: both must be told apart by their text
+        if wanted in bucket:  # two ids of one hash: both must be told apart by their text
             place = start + bucket.index(wanted)
             other = int(self._rows[place])
             self._spill(owner(other), other)
-            self._hashes[place] = 0
-        elif 0 in bucket and wanted != 0 and wanted not in self._spilled_hashes:
-            place = start + bucket.index(0)
+            self._hashes[place] = FREE
+        elif FREE in bucket and wanted not in self._spilled_hashes:
+            place = start + bucket.index(FREE)
             self._hashes[place], self._rows[place] = wanted, row
             return
         self._spill(each, row)
@@ -97,7 +99,7 @@ class IdIndex:
                 del self._spilled_hashes[wanted]
             return
         start = (wanted & self._mask) * SLOTS
-        self._hashes[start + self._hashes[start : start + SLOTS].tolist().index(wanted)] = 0
+        self._hashes[start + self._hashes[start : start + SLOTS].tolist().index(wanted)] = FREE
 
     def _spill(self, each: str, row: int) -> None:
         self._spilled[each] = row

@@ -72,8 +72,14 @@ class ItemCache:
         for each in missing:
             self._filling[each] = self._filling.get(each, 0) + 1
         known = rows[is_known] if missing else rows
-        self._used[known] = True
+        if self._is_full:
+            self._used[known] = True
         return Plan(is_known, self._block.take(known), missing, self._generation, self._changes)
+
+    @property
+    def _is_full(self) -> bool:
+        """Until then no row has to go, and none need be told from the others."""
+        return not self._free and len(self._ids) >= self.capacity
 
     def complete(self, plan: Plan, fresh: ItemBlock | None) -> ItemBlock:
         """All rows of the plan, in the order of its ids. ``fresh``: those of the missing ids, None without any."""

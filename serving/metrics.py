@@ -71,8 +71,7 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
-        for kind in ("item", "user", "session"):
-            self._missing.labels(kind)  # shown from the start
+        self._missing_of = [self._missing.labels(kind) for kind in ("item", "user", "session")]
         self._degraded = Counter("rerank_degraded", "Slates scored without the feature store", registry=self._registry)
         self._requests = Counter(
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
@@ -113,9 +112,9 @@ class Metrics:
 
     def slate(self, candidates: int, missing: Missing, degraded: bool) -> None:
         self._candidates.observe(candidates)
-        for kind, count in (("item", missing.items), ("user", missing.user), ("session", missing.session)):
+        for counter, count in zip(self._missing_of, (missing.items, missing.user, missing.session), strict=True):
             if count:
-                self._missing.labels(kind).inc(count)
+                counter.inc(count)
         if degraded:
             self._degraded.inc()
 

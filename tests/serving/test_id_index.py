@@ -13,7 +13,7 @@ HASHES = {
     "few bits, so that many ids share one": lambda each: int(each[2:]) % 7,
     "one bucket for all": lambda each: (int(each[2:]) + 1) << 40,
     "zero for some": lambda each: int(each[2:]) % 5 and hash(each),
-    "negative": lambda each: -int(each[2:]) - 1,
+    "negative": lambda each: -int(each[2:]) - 2,
 }
 
 
