@@ -106,6 +106,20 @@ def test_rows_that_tie_for_lightgbm_tie_here_and_keep_their_order() -> None:
     np.testing.assert_array_equal(np.argsort(-got, kind="stable"), np.argsort(-expected, kind="stable"))
 
 
+@pytest.mark.parametrize("rows", [0, 1, 15, 16, 17, 100, 500])
+def test_a_matrix_may_lie_in_memory_row_by_row_or_column_by_column(ranker: LightGbmRanker, rows: int) -> None:
+    by_row = np.ascontiguousarray(np.resize(BASE, (rows, BASE.shape[1])))
+    forms = {
+        "row by row": by_row,
+        "column by column": np.asfortranarray(by_row),
+        "a part of more rows": np.asfortranarray(np.vstack([by_row, by_row]))[rows:],
+        "every other row": np.repeat(by_row, 2, axis=0)[::2],
+    }
+    expected = ranker.score(by_row) if rows else np.empty(0)
+    for form, matrix in forms.items():
+        np.testing.assert_array_equal(native(ranker).score(matrix), expected, err_msg=form)
+
+
 def test_leaves_are_added_in_lightgbms_order() -> None:
     """(0.1 + 0.2) + 0.3 is not 0.1 + (0.2 + 0.3): a sum in another order would tie these two rows, or swap them."""
     ranker = ranker_of(rounds=3, features=3, num_leaves=2)

@@ -10,6 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from feature_repo.model_features import feature_matrix
 from feature_repo.store import open_store
@@ -309,3 +313,14 @@ def test_the_store_is_waited_for_within_the_requests_deadline(client, monkeypatc
     answer = client.post("/score", json=ASKED, headers={} if sent is None else {"X-Deadline-Ms": sent})
     assert answer.status_code == 200
     assert least_s < waited[0] <= most_s
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_requests_are_traced_where_that_is_wanted(settings, monkeypatch, is_wanted):
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    app = create_app(settings.model_copy(update={"opentelemetry": is_wanted}), FixedClock(NOW))
+    with TestClient(app) as client:
+        assert score(client).status_code == 200
+    assert [span.attributes["http.response.status_code"] for span in kept.get_finished_spans()] == [200] * is_wanted

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feature_repo.model_features import feature_matrix
 from feature_repo.slate import Floats
@@ -17,7 +20,7 @@ from serving.errors import InvalidRequest
 from serving.metrics import Metrics
 from serving.reader import StoreAway, unread
 from serving.requests import parse
-from serving.scorer import READ_SHARE, Scorer, ranked
+from serving.scorer import FEW_TIES, READ_SHARE, Scorer, best_first, ranked
 from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
 
 
@@ -74,6 +77,12 @@ def test_items_come_by_score_highest_first():
 
 def test_equal_scores_keep_their_input_order():
     assert [item.item_id for item in ranked(["d", "a", "c", "b"], np.array([1.0, 2.0, 1.0, 2.0]))] == list("abdc")
+
+
+@given(st.lists(st.integers(0, 40) | st.just(math.inf), min_size=1, max_size=3 * FEW_TIES))
+def test_few_equal_scores_and_many_keep_their_input_order(scores):
+    found = best_first(np.array(scores, float))
+    assert found.tolist() == sorted(range(len(scores)), key=lambda i: -scores[i])
 
 
 def test_a_sent_feature_wins_and_others_stay():
