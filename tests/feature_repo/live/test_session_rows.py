@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from feature_repo.live.session_rows import replayed, session_command, session_ro
 from feature_repo.online.newest_wins import script
 from feature_repo.online.one_row import OneRow
 from feature_repo.online.writer import NewestWinsWriter
-from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY
+from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY, Column, DType
 from infra.redis_server import start, stop
 from infra.settings import Settings
 
@@ -90,9 +91,7 @@ def test_a_row_can_expire_by_either_road(client: redis.Redis) -> None:
 def test_a_view_with_columns_of_other_types_is_refused() -> None:
     OneRow(ITEM_WINDOWS, "shop")
     OneRow(USER_HISTORY, "shop")
-    from feature_repo.schema import Column, DType, View
-
-    view = View(**{**vars(SESSION_STATE), "columns": (Column("name", DType.STRING, "text"),)})
+    view = replace(SESSION_STATE, columns=(Column("name", DType.STRING, "text"),))
     with pytest.raises(KeyError):
         OneRow(view, "shop")
 
