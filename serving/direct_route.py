@@ -45,6 +45,7 @@ class DirectRoutes:
                 response = errors.answer_to(error)
             await response(scope, receive, send)
         finally:
+            del scope[AFTERWARDS]  # an idle connection keeps the scope, and must not keep the slate
             for work in afterwards:
                 work()
 

@@ -128,7 +128,7 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     """
     event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
     valid = event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]
-    if np.maximum.reduce(event_us, axis=None) > scored_us:
+    if np.maximum.reduce(event_us, axis=None, initial=0) > scored_us:
         valid &= event_us <= scored_us
     if np.count_nonzero(valid) < np.count_nonzero(event_us):
         _erase(block, columns, ~valid.T)  # what no view has is null already

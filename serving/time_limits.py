@@ -31,6 +31,7 @@ class TimeLimits:
         """
         task = asyncio.current_task()
         assert task is not None
+        assert task not in self._due
         due = time.monotonic() + seconds
         self._due[task] = due
         if due < self._rings_at:
@@ -39,11 +40,12 @@ class TimeLimits:
         try:
             return await work
         except asyncio.CancelledError:
-            if task not in self._due and task.uncancel() <= others:
+            if task not in self._due and task.cancelling() == others + 1:
                 raise TimeoutError from None
             raise
         finally:
-            self._due.pop(task, None)
+            if self._due.pop(task, None) is None:
+                task.uncancel()
 
     def close(self) -> None:
         if self._timer is not None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra import compilation, compiled_trees
-from infra.agreement import MOST_ROWS, TEST_ROWS_FILE, ScoredRows, sample
+from infra.agreement import MOST_ROWS, TEST_ROWS_FILE, ScoredRows, on_test_rows, sample
 from infra.compilation import NotCompiled, accepted_code
 from infra.compiled_trees import CompiledRanker, Engine, compiled
 from infra.forest import Forest, read_forest
@@ -118,6 +118,13 @@ def test_a_matrix_may_lie_in_memory_row_by_row_or_column_by_column(ranker: Light
     expected = ranker.score(by_row) if rows else np.empty(0)
     for form, matrix in forms.items():
         np.testing.assert_array_equal(native(ranker).score(matrix), expected, err_msg=form)
+
+
+def test_code_that_is_wrong_for_one_form_of_a_matrix_is_refused(ranker: LightGbmRanker, rows: ScoredRows) -> None:
+    assert not on_test_rows(ranker.score, ranker, rows)
+    for is_right in (lambda m: m.flags.c_contiguous, lambda m: m.flags.f_contiguous):
+        found = on_test_rows(lambda m, right=is_right: ranker.score(m) + (not right(m)), ranker, rows)
+        assert "differ from LightGBM" in found
 
 
 def test_leaves_are_added_in_lightgbms_order() -> None:

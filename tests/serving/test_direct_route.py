@@ -92,7 +92,8 @@ def test_what_an_answer_need_not_wait_for_is_done_after_it_is_sent_and_also_when
             raise OSError("nobody is there")
         done.append(message["type"])
 
-    asked = DirectRoutes(app, routes)({"type": "http", "method": "POST", "path": "/echo"}, None, send)
+    scope = {"type": "http", "method": "POST", "path": "/echo"}
     with suppress(LookupError, OSError):
-        asyncio.run(asked)
+        asyncio.run(DirectRoutes(app, routes)(scope, None, send))
     assert done == [*sent, "afterwards"]
+    assert scope.keys() == {"type", "method", "path", "route"}, "uvicorn keeps the scope while the connection is idle"

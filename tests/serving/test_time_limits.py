@@ -89,6 +89,21 @@ def test_a_task_that_somebody_else_cancels_is_cancelled(run):
     assert run(from_outside())
 
 
+def test_a_task_that_is_late_and_does_something_else_is_not_left_half_cancelled(run):
+    async def stubborn() -> None:
+        try:
+            await forever()
+        except asyncio.CancelledError:
+            raise LookupError("a fault while ending") from None
+
+    async def left():
+        with pytest.raises(LookupError):
+            await TimeLimits().within(0.01, stubborn())
+        return asyncio.current_task().cancelling()
+
+    assert run(left()) == 0
+
+
 def test_an_error_passes(run):
     async def broken():
         raise LookupError("a fault")
