@@ -75,10 +75,7 @@ def on_test_rows(score: Score, ranker: LightGbmRanker, rows: ScoredRows) -> str:
     """What ``score`` does otherwise than LightGBM on ``rows``, as a sentence; empty where every double is equal."""
     if not np.array_equal(ranker.score(rows.matrix), rows.scores):
         return "LightGBM itself does not score the model's test rows as it did when the model was registered"
-    for matrix in (
-        rows.matrix,
-        np.asfortranarray(rows.matrix),
-    ):  # row by row and column by column: each has its own code
+    for matrix in (rows.matrix, np.asfortranarray(rows.matrix)):  # each form has code of its own
         if found := _differences(score(matrix), rows.scores):
             return f"the compiled trees differ from LightGBM on the model's test rows: {found}"
     return ""

@@ -36,8 +36,8 @@ class DirectRoutes:
             await self._app(scope, receive, send)
             return
         scope["route"] = route  # as FastAPI tells who counts
-        afterwards: list[Work] = []
-        scope[AFTERWARDS] = afterwards
+        waiting: list[Work] = []
+        scope[AFTERWARDS] = waiting
         try:
             try:
                 response: Response = await route.endpoint(Request(scope, receive))
@@ -46,7 +46,7 @@ class DirectRoutes:
             await response(scope, receive, send)
         finally:
             del scope[AFTERWARDS]  # an idle connection keeps the scope, and must not keep the slate
-            for work in afterwards:
+            for work in waiting:
                 work()
 
 
