@@ -1,6 +1,6 @@
 """How long tasks may take, watched by one timer for all of them.
 
-A timer of its own costs each request more than its user's row does, and next to none of them ever rings.
+Next to no limit is ever reached, so a request should not have to set up and take down a timer for it.
 """
 
 from __future__ import annotations
