@@ -102,11 +102,8 @@ class _History:
     numbers stand for another category and for none."""
 
     first: dict[str, int]  # of an item: its place
-    counts: Doubles
-    shares: Doubles
+    items: Doubles  # (4, items): times ordered, share of the orders, latest order in µs, mean interval in s
     no_share: float
-    last_us: Doubles
-    intervals_s: Doubles
     categories: dict[str | None, int]
     category_shares: Doubles
     category_last_us: Doubles
@@ -150,11 +147,9 @@ def _history(user: Row) -> _History:
         between = (last - first) / np.maximum(counts - 1, 1) / 1e6
         return _History(
             first=_first_places(user["history_items"]),
-            counts=counts,
-            shares=counts / orders,
+            # The interval is NaN for what was ordered once, or more than once in one moment.
+            items=np.array((counts, counts / orders, last, np.where(between > 0, between, np.nan))),
             no_share=float(0.0 / orders),
-            last_us=last,
-            intervals_s=np.where(between > 0, between, np.nan),  # ordered once, or more than once in one moment
             categories=codes,
             category_shares=np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
             / (float(counts.sum()) or math.nan),
@@ -186,9 +181,9 @@ def _bought(slate: Slate, history: _History) -> dict[str, Column]:
     places, at = _candidates(slate, history.first)
     if not len(places):
         return {**never}
-    count, interval = history.counts[at], history.intervals_s[at]
-    age = (slate.scored_us - history.last_us[at]) / 1e6
-    found = (count > 0, count, history.shares[at], age, interval, age / interval)
+    count, share, last_us, interval = history.items[:, at]
+    age = (slate.scored_us - last_us) / 1e6
+    found = (count > 0, count, share, age, interval, age / interval)
     return {name: Sparse(places, values, fill) for (name, fill), values in zip(never.items(), found, strict=True)}
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-CompanionRow = tuple[int, dict[str, Any]]  # event timestamp in µs (0: no row), the view's columns
+Companions = tuple[list[str], list[float]]  # items, and the share of each
+CompanionRow = tuple[int, Companions | None]  # event timestamp in µs (0: no row), what a row holds if it is valid
 
 
 class CompanionCache:

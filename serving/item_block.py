@@ -13,6 +13,7 @@ from feature_repo.schema import DType, View
 from feature_repo.slate import ItemRows, Kind, Texts
 
 Reply = Sequence[bytes | None]
+ALWAYS = np.iinfo(np.int64).max
 KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "instants", DType.STRING: "numbers"}
 
 
@@ -41,6 +42,7 @@ class ItemColumns:
             spans.append({kind: slice(before[kind], taken[kind]) for kind in taken if taken[kind] > before[kind]})
         fields: list[tuple[str, type[np.generic], int]] = [
             ("event_us", np.int64, len(views)),
+            ("valid_us", np.int64, 2),
             ("instants", np.float64, taken["instants"]),
             ("floats", np.float32, taken["floats"]),
             ("numbers", np.int32, taken["numbers"]),
@@ -65,7 +67,8 @@ class ItemColumns:
 
 @dataclass(frozen=True)
 class ItemBlock:
-    """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; instants (i,) float64;
+    """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64, the
+    first and the last moment at which all of its views' rows count, (0, ALWAYS) without any; instants (i,) float64;
     floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null."""
 
     rows: NDArray[np.void]
@@ -117,6 +120,9 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Te
         values = decoding.array(stored, dtypes[name])
         block.rows[kind][:, place] = texts[place].numbers(values.tolist()) if kind == "numbers" else values
     _erase(block, columns, block.event_us <= 0)
+    until_us = np.where(block.event_us > 0, block.event_us + columns.ttl_us, ALWAYS)
+    block.rows["valid_us"][:, 0] = block.event_us.max(axis=1, initial=0)
+    block.rows["valid_us"][:, 1] = until_us.min(axis=1, initial=ALWAYS)
     return block
 
 
@@ -126,14 +132,14 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
     in ``block``, of which the columns are parts.
     """
-    event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
-    valid = event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]
-    if np.maximum.reduce(event_us, axis=None, initial=0) > scored_us:
-        valid &= event_us <= scored_us
-    if np.count_nonzero(valid) < np.count_nonzero(event_us):
-        _erase(block, columns, ~valid.T)  # what no view has is null already
-    known = np.logical_or.reduce(valid)
     rows = block.rows
+    first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
+    known = first_us > 0
+    if first_us.max(initial=0) > scored_us or last_us.min(initial=ALWAYS) < scored_us:
+        event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
+        valid = (event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]) & (event_us <= scored_us)
+        _erase(block, columns, ~valid.T)
+        known = np.logical_or.reduce(valid)
     found = ItemRows(
         rows["floats"], rows["instants"], rows["numbers"], block.texts, columns.places, columns.float_names
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from feature_repo.online import decoding
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, views
 from feature_repo.slate import Row, Slate, Texts
-from serving.companion_cache import CompanionCache, CompanionRow
+from serving.companion_cache import CompanionCache, CompanionRow, Companions
 from serving.entity_rows import EntityRows, is_valid, stored_row
 from serving.hash_layout import hash_layout
 from serving.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
@@ -89,23 +89,27 @@ class OnlineReader:
 
     async def _read_companions(
         self, cart: Sequence[str], scored_us: int, link: RedisLink, event_us: EventTimes
-    ) -> dict[str, tuple[list[str], list[float]]]:
-        wanted = list(dict.fromkeys(cart))
-        if not wanted:
+    ) -> dict[str, Companions]:
+        if not cart:
             return {}
-        rows = {item: row for item in wanted if (row := self.companion_cache.get(item)) is not None}
-        missing = [item for item in wanted if item not in rows]
-        if missing:
+        rows = {item: self.companion_cache.get(item) for item in cart}  # each once, in the order of the cart
+        if missing := [item for item, row in rows.items() if row is None]:
             ticket = self.companion_cache.ticket()
             replies = await link.call(self._companions.commands(missing), len(missing))
             fresh = {item: companion_row(reply) for item, reply in zip(missing, replies, strict=True)}
             self.companion_cache.keep(fresh, ticket)
             rows |= fresh
-        event_us[ITEM_COMPANIONS.name] = np.array([rows[item][0] for item in wanted], np.int64)
-        valid = {item: rows[item][1] for item in wanted if is_valid(ITEM_COMPANIONS, rows[item][0], scored_us)}
-        return {item: (row["companion_items"], row["companion_shares"]) for item, row in valid.items() if row}
+        known = {item: row for item, row in rows.items() if row is not None}
+        event_us[ITEM_COMPANIONS.name] = np.array([stamp for stamp, _ in known.values()], np.int64)
+        return {
+            item: found
+            for item, (stamp, found) in known.items()
+            if found is not None and is_valid(ITEM_COMPANIONS, stamp, scored_us)
+        }
 
 
 def companion_row(reply: Reply) -> CompanionRow:
     """Whether it is valid depends on the request's moment, which is not known here."""
-    return int(decoding.event_us(reply[:1])[0]), stored_row(ITEM_COMPANIONS, reply[1:])
+    row = stored_row(ITEM_COMPANIONS, reply[1:])
+    found = (row["companion_items"], row["companion_shares"]) if row else None
+    return int(decoding.event_us(reply[:1])[0]), found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Protocol
@@ -26,7 +26,7 @@ from serving.requests import ScoreRequest, refuse_unknown_names
 from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
-FEW_TIES = 20  # more are left to the sort that keeps the order of equals, which takes longer
+FEW_TIES = 50  # more are left to the sort that keeps the order of equals, which takes longer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ids = random.Random()  # seeded by the kernel, in each process anew
 
@@ -165,7 +165,7 @@ def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) 
             if name in facts:
                 facts[name][i] = _number(value)
     context = {name: value for name, value in request.context.items() if value is not None}
-    return replace(slate, facts=facts, context=context)
+    return Slate(**{**vars(slate), "facts": facts, "context": context})
 
 
 def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None]]], names: Sequence[str]) -> None:
@@ -182,7 +182,7 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
     """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
     order = best_first(scores)
-    return list(map(ScoredItem, [item_ids[i] for i in order.tolist()], scores.take(order).tolist()))
+    return list(map(ScoredItem, map(item_ids.__getitem__, order.tolist()), scores.take(order).tolist()))
 
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -192,10 +192,12 @@ def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     ties = (sorted_scores[1:] == sorted_scores[:-1]).nonzero()[0]
     if len(ties) > FEW_TIES:
         return np.argsort(-scores, kind="stable")
-    start = 0
-    for k in ties.tolist():  # each: its place and the next are equal
-        start = start if k > 0 and sorted_scores[k - 1] == sorted_scores[k] else k
-        order[start : k + 2].sort()
+    first = last = 0  # of those that are equal
+    for k in (*ties.tolist(), len(scores)):  # each: its place and the next are equal
+        if k != last:
+            order[first : last + 1].sort()
+            first = k
+        last = k + 1
     return order
 
 
