@@ -105,14 +105,13 @@ class _History:
     items: Doubles  # (4, items): times ordered, share of the orders, latest order in µs, mean interval in s
     no_share: float
     categories: dict[str | None, int]
-    category_shares: Doubles
-    category_last_us: Doubles
+    by_category: Doubles  # (2, categories + 2): share of the ordered items, latest order in µs
     numbers: dict[tuple[int, int], tuple[Integers, Integers]] = field(default_factory=dict)
 
     def places(self, items: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
         """(n,) of the candidates' categories: the last place where there is none, the last but one for those of
         which the user has nothing."""
-        never = len(self.category_shares) - 2
+        never = self.by_category.shape[1] - 2
         if isinstance(items, ItemRows):
             wanted, texts = items.numbered("category_id")
             place_of = np.full(len(texts), never)
@@ -145,15 +144,16 @@ def _history(user: Row) -> _History:
     with np.errstate(divide="ignore", invalid="ignore"):
         orders = np.float64(_number(user.get("user_orders_all")))
         between = (last - first) / np.maximum(counts - 1, 1) / 1e6
+        of_category = np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
         return _History(
             first=_first_places(user["history_items"]),
             # The interval is NaN for what was ordered once, or more than once in one moment.
             items=np.array((counts, counts / orders, last, np.where(between > 0, between, np.nan))),
             no_share=float(0.0 / orders),
             categories=codes,
-            category_shares=np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
-            / (float(counts.sum()) or math.nan),
-            category_last_us=np.append(latest, (math.nan, math.nan)),
+            by_category=np.array(
+                (of_category / (float(counts.sum()) or math.nan), np.append(latest, (math.nan, math.nan)))
+            ),
         )
 
 
@@ -161,11 +161,11 @@ def _history_facts(slate: Slate) -> dict[str, Column]:
     if slate.user.get("history_items") is None:
         return {name: math.nan for name, _, _ in _PAIR[:8]}
     history = slate.user.once(_history)
-    category = history.places(slate.items)
+    share, last_us = history.by_category.take(history.places(slate.items), axis=1)
     return {
         **_bought(slate, history),
-        "category_share": history.category_shares.take(category),
-        "category_age_s": (slate.scored_us - history.category_last_us.take(category)) / 1e6,
+        "category_share": share,
+        "category_age_s": (slate.scored_us - last_us) / 1e6,
     }
 
 

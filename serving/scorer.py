@@ -26,7 +26,6 @@ from serving.requests import ScoreRequest, refuse_unknown_names
 from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
 
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
-FEW_TIES = 50  # more are left to the sort that keeps the order of equals, which takes longer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ids = random.Random()  # seeded by the kernel, in each process anew
 
@@ -187,18 +186,7 @@ def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[Sco
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """(n,) places by score, highest first; equal scores keep their input order."""
-    order = (-scores).argsort()
-    sorted_scores = scores.take(order)
-    ties = (sorted_scores[1:] == sorted_scores[:-1]).nonzero()[0]
-    if len(ties) > FEW_TIES:
-        return np.argsort(-scores, kind="stable")
-    first = last = 0  # of those that are equal
-    for k in (*ties.tolist(), len(scores)):  # each: its place and the next are equal
-        if k != last:
-            order[first : last + 1].sort()
-            first = k
-        last = k + 1
-    return order
+    return np.argsort(-scores, kind="stable")
 
 
 def new_request_id() -> str:
