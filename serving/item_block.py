@@ -61,15 +61,15 @@ class ItemColumns:
         return tuple(Texts() for kind, _ in self.places.values() if kind == "numbers")
 
     def empty(self, n: int, texts: tuple[Texts, ...]) -> ItemBlock:
-        """n rows to be filled, without any view's."""
+        """n rows to be filled."""
         return ItemBlock(np.zeros(n, self.row), texts)
 
 
 @dataclass(frozen=True)
 class ItemBlock:
-    """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64, the
-    first and the last moment at which all of its views' rows count, (0, ALWAYS) without any; instants (i,) float64;
-    floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null."""
+    """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64:
+    from when to when all of its views' rows count, which may be at no time, (0, ALWAYS) without any; instants (i,)
+    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null."""
 
     rows: NDArray[np.void]
     texts: tuple[Texts, ...]

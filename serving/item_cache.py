@@ -85,7 +85,7 @@ class ItemCache:
 
     def complete(self, plan: Plan, fresh: ItemBlock | None) -> ItemBlock:
         """All rows of the plan, in the order of its ids. ``fresh``: those of the missing ids, None without any."""
-        if fresh is None or plan.is_known is None:
+        if plan.is_known is None or fresh is None:  # the one where the other is
             return plan.known
         if self.is_coherent and plan.generation == self._generation:
             self._keep(plan, fresh)

@@ -8,6 +8,7 @@ the slow road to the same reading.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +100,7 @@ class OnlineReader:
             fresh = {item: companion_row(reply) for item, reply in zip(missing, replies, strict=True)}
             self.companion_cache.keep(fresh, ticket)
             rows |= fresh
-        known = {item: row for item, row in rows.items() if row is not None}
+        known = cast(dict[str, CompanionRow], rows)  # none is missing any longer
         event_us[ITEM_COMPANIONS.name] = np.array([stamp for stamp, _ in known.values()], np.int64)
         return {
             item: found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Protocol
@@ -164,7 +164,7 @@ def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) 
             if name in facts:
                 facts[name][i] = _number(value)
     context = {name: value for name, value in request.context.items() if value is not None}
-    return Slate(**{**vars(slate), "facts": facts, "context": context})
+    return replace(slate, facts=facts, context=context)
 
 
 def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None]]], names: Sequence[str]) -> None:

@@ -80,7 +80,7 @@ def test_equal_scores_keep_their_input_order():
 
 
 @given(st.lists(st.integers(0, 40) | st.just(math.inf), min_size=1, max_size=60))
-def test_few_equal_scores_and_many_keep_their_input_order(scores):
+def test_the_best_come_first_and_equals_in_their_input_order(scores):
     found = best_first(np.array(scores, float))
     assert found.tolist() == sorted(range(len(scores)), key=lambda i: -scores[i])
 
