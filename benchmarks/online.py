@@ -4,8 +4,7 @@
 
 300 trees x 63 leaves on all features of the default data set, 100,000 items; 1, 100 and 500 candidates. All servers
 run at once and are asked in turns, a few requests each, so that a busy moment of the machine meets every one. Beside
-the ratio of ours to the floor over all requests stands the median of the turns' ratios, which a machine that changes
-its speed from one minute to the next alters less.
+the ratio of ours to the floor over all requests stands the median of the turns' ratios.
 
 - *ours*: ``python -m serving``; *uncached*: the same without an item cache. Both decode a user's row once for as long
   as it stays the same, and each user asks four times in a row; *new users*: ours, each request another user's.

@@ -23,8 +23,7 @@ DECODED = 10  # times the size of a reply: list elements are objects, and what i
 @dataclass(frozen=True)
 class _Decoded:
     reply: Reply
-    stamps: list[int]  # of each view
-    event_us: dict[str, NDArray[np.int64]]  # view -> (1,)
+    event_us: NDArray[np.int64]  # (views,)
     bytes: int  # about, with the rows to come
     rows: dict[tuple[bool, ...], Row]  # by which of the views are valid
 
@@ -45,8 +44,10 @@ class EntityRows:
         """
         views = self.layout.views
         known = self._decoded(key, reply)
-        event_us.update(known.event_us)
-        valid = tuple([is_valid(view, stamp, scored_us) for view, stamp in zip(views, known.stamps, strict=True)])
+        for j, view in enumerate(views):
+            event_us[view.name] = known.event_us[j : j + 1]
+        stamps = known.event_us.tolist()
+        valid = tuple(is_valid(view, stamp, scored_us) for view, stamp in zip(views, stamps, strict=True))
         row = known.rows.get(valid)
         if row is None:
             row = known.rows[valid] = self._row(reply, valid)
@@ -58,9 +59,7 @@ class EntityRows:
             self._bytes -= known.bytes if known is not None else 0
             payload = sum(len(value) for value in reply if value)
             size = ENTRY_BYTES + VALUE_BYTES * len(reply) + DECODED * payload
-            event_us = decoding.event_us(reply[: len(self.layout.views)])
-            by_view = {view.name: event_us[j : j + 1] for j, view in enumerate(self.layout.views)}
-            known = _Decoded(reply, event_us.tolist(), by_view, size, {})
+            known = _Decoded(reply, decoding.event_us(reply[: len(self.layout.views)]), size, {})
             self._bytes += known.bytes
         self._known[key] = known  # the most recently used stands last
         while self._bytes > self._most_bytes:

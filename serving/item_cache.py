@@ -29,11 +29,11 @@ SWEEP = 4_096  # rows that the hand looks at together
 class Plan:
     """What one request knows of its items, and the ids it has to ask for, in their order.
 
-    ``is_known``: (n,), None if all are; ``known``: the rows of those, as they were when the plan was made, with the
-    texts that the missing ones' are to be numbered by; ``changes``: how many had been heard of by then.
+    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made, with the texts that the
+    missing ones' are to be numbered by; ``changes``: how many had been heard of by then.
     """
 
-    is_known: NDArray[np.bool_] | None
+    is_known: NDArray[np.bool_]
     known: ItemBlock
     missing: list[str]
     generation: int
@@ -67,16 +67,14 @@ class ItemCache:
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
         rows = self._index.find(ids)
-        is_known, missing = None, []
-        if rows.min(initial=0) < 0:
-            is_known = rows >= 0
-            missing = [ids[i] for i in np.flatnonzero(~is_known).tolist()]
-            rows = rows[is_known]
+        is_known = rows >= 0
+        missing = [] if is_known.all() else [ids[i] for i in np.flatnonzero(~is_known).tolist()]
         for each in missing:
             self._filling[each] = self._filling.get(each, 0) + 1
+        known = rows[is_known] if missing else rows
         if self._is_full:
-            self._used[rows] = True
-        return Plan(is_known, self._block.take(rows), missing, self._generation, self._changes)
+            self._used[known] = True
+        return Plan(is_known, self._block.take(known), missing, self._generation, self._changes)
 
     @property
     def _is_full(self) -> bool:
@@ -85,7 +83,7 @@ class ItemCache:
 
     def complete(self, plan: Plan, fresh: ItemBlock | None) -> ItemBlock:
         """All rows of the plan, in the order of its ids. ``fresh``: those of the missing ids, None without any."""
-        if plan.is_known is None or fresh is None:  # the one where the other is
+        if fresh is None:
             return plan.known
         if self.is_coherent and plan.generation == self._generation:
             self._keep(plan, fresh)
