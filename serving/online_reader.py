@@ -7,7 +7,9 @@ the slow road to the same reading.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -22,11 +24,24 @@ from serving.hash_layout import hash_layout
 from serving.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
 from serving.item_cache import ItemCache
 from serving.reader import Keys, Missing, Reading, item_views
-from serving.redis_link import RedisLink, seen
+from serving.redis_link import RedisLink
 
 EventTimes = dict[str, NDArray[np.int64]]
 COMPANION_ROWS = 20_000  # of about 4 kB
 PIECE = 100  # items
+
+
+@dataclass(frozen=True)
+class _Cart:
+    """The items in a cart, the rows of those that are kept, and the call for the ``missing`` ones', None without any.
+
+    ``ticket``: of the cache, from before the call.
+    """
+
+    rows: dict[str, CompanionRow | None]
+    missing: list[str]
+    replies: asyncio.Future[list[Reply]] | None
+    ticket: int
 
 
 class OnlineReader:
@@ -49,18 +64,16 @@ class OnlineReader:
         entities = link.call(
             self._user.layout.commands(users) + self._session.layout.commands(sessions), len(users) + len(sessions)
         )
-        try:
-            # Redis works on them while the cache is looked up.
-            block = await self._read_items(keys.item_ids, link)
-            items, missing = columns_at(block, self.columns, keys.scored_us)
-            replies = await entities
-        except BaseException:
-            entities.add_done_callback(seen)
-            raise
+        # Redis works on them while the cache is looked up.
+        block = await self._read_items(keys.item_ids, link)
+        items, missing = columns_at(block, self.columns, keys.scored_us)
+        replies = await entities
         event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
-        user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
         session = self._session.row(sessions[0], replies[-1], keys.scored_us, event_us) if sessions else Row()
-        companions = await self._read_companions(session.get("cart_items", ()), keys.scored_us, link, event_us)
+        cart = self._ask_companions(session.get("cart_items", ()), link)
+        # As it does on these while the user's row is decoded.
+        user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
+        companions = await self._read_companions(cart, keys.scored_us, event_us)
         slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions, places=keys.places)
         return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
 
@@ -81,26 +94,22 @@ class OnlineReader:
         """In pieces: while one is decoded, Redis works on the next."""
         pieces = [ids[start : start + PIECE] for start in range(0, len(ids), PIECE)]
         calls = [link.call(self.item_layout.commands(piece), len(piece)) for piece in pieces]
-        try:
-            return ItemBlock.joined([decode_items(await call, self.columns, texts) for call in calls])
-        except BaseException:
-            for call in calls:
-                call.add_done_callback(seen)
-            raise
+        return ItemBlock.joined([decode_items(await call, self.columns, texts) for call in calls])
 
-    async def _read_companions(
-        self, cart: Sequence[str], scored_us: int, link: RedisLink, event_us: EventTimes
-    ) -> dict[str, Companions]:
-        if not cart:
-            return {}
+    def _ask_companions(self, cart: Sequence[str], link: RedisLink) -> _Cart:
         rows = {item: self.companion_cache.get(item) for item in cart}  # each once, in the order of the cart
-        if missing := [item for item, row in rows.items() if row is None]:
-            ticket = self.companion_cache.ticket()
-            replies = await link.call(self._companions.commands(missing), len(missing))
-            fresh = {item: companion_row(reply) for item, reply in zip(missing, replies, strict=True)}
-            self.companion_cache.keep(fresh, ticket)
-            rows |= fresh
-        known = cast(dict[str, CompanionRow], rows)  # none is missing any longer
+        missing = [item for item, row in rows.items() if row is None]
+        replies = link.call(self._companions.commands(missing), len(missing)) if missing else None
+        return _Cart(rows, missing, replies, self.companion_cache.ticket())
+
+    async def _read_companions(self, cart: _Cart, scored_us: int, event_us: EventTimes) -> dict[str, Companions]:
+        if not cart.rows:
+            return {}
+        if cart.replies is not None:
+            fresh = {item: companion_row(reply) for item, reply in zip(cart.missing, await cart.replies, strict=True)}
+            self.companion_cache.keep(fresh, cart.ticket)
+            cart.rows.update(fresh)
+        known = cast(dict[str, CompanionRow], cart.rows)  # none is missing any longer
         event_us[ITEM_COMPANIONS.name] = np.array([stamp for stamp, _ in known.values()], np.int64)
         return {
             item: found

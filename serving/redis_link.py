@@ -41,13 +41,14 @@ class RedisLink(asyncio.Protocol):
     def call(self, packed: bytes, replies: int) -> asyncio.Future[list[Any]]:
         """``packed``: as many commands as there will be ``replies``. Fails with LinkDown.
 
-        A future that is cancelled leaves the connection usable: its replies are read and dropped.
+        A future that is cancelled leaves the connection usable: its replies are read and dropped. One that nobody
+        waits for any longer may fail unseen.
         """
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         if not replies:
             future.set_result([])
         elif self._transport is None:
-            future.set_exception(LinkDown(self._problem))
+            _fail(future, self._problem)
         else:
             self._waiting.append((replies, [], future))
             self._transport.write(packed)
@@ -79,14 +80,8 @@ class RedisLink(asyncio.Protocol):
         self._problem = f"Redis closed the connection{f': {error}' if error else ''}"
         for _, _, future in self._waiting:
             if not future.done():
-                future.set_exception(LinkDown(self._problem))
+                _fail(future, self._problem)
         self._waiting.clear()
-
-
-def seen(call: asyncio.Future[list[Any]]) -> None:
-    """Done callback of a call that nobody waits for any longer: its failure is no news."""
-    if not call.cancelled():
-        call.exception()
 
 
 def _settle(future: asyncio.Future[list[Any]], replies: list[Any]) -> None:
@@ -94,7 +89,12 @@ def _settle(future: asyncio.Future[list[Any]], replies: list[Any]) -> None:
     if refusal is None:
         future.set_result(replies)
     else:
-        future.set_exception(LinkDown(f"Redis answers {refusal}"))
+        _fail(future, f"Redis answers {refusal}")
+
+
+def _fail(future: asyncio.Future[list[Any]], problem: str) -> None:
+    future.set_exception(LinkDown(problem))
+    future.exception()  # else one that nobody waits for is reported when it is forgotten
 
 
 async def connect(endpoint: Endpoint, on_push: Callable[[list[Any]], None] | None = None) -> RedisLink:
