@@ -14,7 +14,6 @@ import orjson
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
-from fastapi.routing import APIRoute
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
@@ -22,7 +21,7 @@ from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving import errors, openapi
 from serving.body import JSON, deadline_ms, json_body
-from serving.direct_route import DirectRoutes, afterwards, direct
+from serving.direct_route import DirectApp, afterwards
 from serving.errors import Busy
 from serving.event_form import parse_events
 from serving.event_intake import EventIntake
@@ -101,22 +100,20 @@ def create_app(
             await run_sync(score_log.close)
             await service.close()
 
-    traced = settings.opentelemetry
-    app = FastAPI(
+    app = DirectApp(
+        metrics.request,
+        traced=settings.opentelemetry,
         title="feast-rerank",
         version="1",
         description="Puts a list in the best order for this user, in this session, now.",
         lifespan=lifespan,
-        telemetry={"tracing": traced, "metrics": traced, "logs": traced},
     )
     app.state.service = service
-    routes: dict[str, APIRoute] = {}
-    app.add_middleware(DirectRoutes, routes=routes)
-    app.add_middleware(CountRequests, metrics=metrics)  # what is added last comes first
+    app.add_middleware(CountRequests, metrics=metrics)
     errors.install(app)
-    _add_score(app, routes, settings, service, metrics)
+    _add_score(app, settings, service, metrics)
     _add_explain(app, settings, service)
-    _add_events(app, routes, settings, intake)
+    _add_events(app, settings, intake)
     _add_state(app, settings, service, metrics)
 
     def document() -> dict[str, Any]:
@@ -126,9 +123,7 @@ def create_app(
     return app
 
 
-def _add_score(
-    app: FastAPI, routes: dict[str, APIRoute], settings: Settings, service: Service, metrics: Metrics
-) -> None:
+def _add_score(app: DirectApp, settings: Settings, service: Service, metrics: Metrics) -> None:
     async def answer(scorer: Scorer, body: bytes, deadline: float, later: Later) -> bytes:
         with metrics.stage("parse", later):
             request = parse(body)
@@ -136,9 +131,7 @@ def _add_score(
         with metrics.stage("write", later):
             return _write(found)
 
-    @direct(
-        app,
-        routes,
+    @app.direct(
         "/score",
         responses={200: {"model": ScoreAnswer}, **_SCORE_ERRORS},
         openapi_extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
@@ -183,10 +176,8 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
         return Response(orjson.dumps(found), media_type=JSON)
 
 
-def _add_events(app: FastAPI, routes: dict[str, APIRoute], settings: Settings, intake: EventIntake) -> None:
-    @direct(
-        app,
-        routes,
+def _add_events(app: DirectApp, settings: Settings, intake: EventIntake) -> None:
+    @app.direct(
         "/events",
         status_code=202,
         responses={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
 
@@ -12,19 +13,26 @@ LONGEST_DEADLINE_MS = 60_000
 
 
 async def json_body(request: Request, most_bytes: int) -> bytes:
-    """Raises WrongContentType or BodyTooLarge; a body of unknown length is cut off where it exceeds the limit."""
+    """A body of unknown length is cut off where it exceeds the limit.
+
+    Raises WrongContentType, BodyTooLarge or ClientDisconnect.
+    """
     headers = _headers(request)
     if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
     announced = headers.get(b"content-length", b"").decode("latin-1")
     if announced.isdecimal() and int(announced) > most_bytes:
         raise _too_large(most_bytes)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
+    chunks, size, is_whole = [], 0, False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         if size > most_bytes:
             raise _too_large(most_bytes)
+        is_whole = not message.get("more_body", False)
     return b"".join(chunks)
 
 

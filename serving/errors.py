@@ -123,8 +123,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:
-        log.error("a request failed", exc_info=error)
-        return _answer(500, "internal_error", "the scorer failed; its log says more")
+        return fault(error)
+
+
+def fault(error: Exception) -> Response:
+    """What nobody foresaw; it is logged."""
+    log.error("a request failed", exc_info=error)
+    return _answer(500, "internal_error", "the scorer failed; its log says more")
 
 
 def _answer(status: int, kind: str, message: str, problems: Sequence[Problem] = ()) -> Response:

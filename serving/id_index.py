@@ -30,9 +30,9 @@ class IdIndex:
     def __init__(self, capacity: int, hash_of: Callable[[str], int] = hash) -> None:
         buckets = 1 << max(0, (capacity // LOAD).bit_length())
         self._hash_of = hash_of
-        self._mask = buckets - 1
-        self._hashes = np.full(buckets * SLOTS, FREE, np.int64)
-        self._rows = np.zeros(buckets * SLOTS, np.int64)
+        self.mask = buckets - 1
+        self.hashes = np.full(buckets * SLOTS, FREE, np.int64)
+        self.rows = np.zeros(buckets * SLOTS, np.int64)
         self._spilled: dict[str, int] = {}
         self._spilled_hashes: Counter[int] = Counter()
 
@@ -43,7 +43,7 @@ class IdIndex:
         ids, count = list(rows), len(rows)
         hashes = np.fromiter(map(hash_of, ids), np.int64, count)
         places = np.fromiter(rows.values(), np.int64, count)
-        buckets = hashes & index._mask
+        buckets = hashes & index.mask
         order = np.lexsort((hashes, buckets))
         ordered, of_bucket = hashes[order], buckets[order]
         starts = np.searchsorted(of_bucket, of_bucket)  # where the bucket of each begins
@@ -53,7 +53,7 @@ class IdIndex:
         same[:-1] |= same[1:]
         fits = (slots < SLOTS) & ~same
         at = of_bucket[fits] * SLOTS + slots[fits]
-        index._hashes[at], index._rows[at] = ordered[fits], places[order[fits]]
+        index.hashes[at], index.rows[at] = ordered[fits], places[order[fits]]
         for i in order[~fits].tolist():
             index._spill(ids[i], int(places[i]))
         return index
@@ -61,14 +61,14 @@ class IdIndex:
     def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """(n,) rows, ABSENT for ids that are not kept."""
         hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
-        buckets = hashes & self._mask
-        fits = self._hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS), one a row at most
+        buckets = hashes & self.mask
+        fits = self.hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS), one a row at most
         found = np.flatnonzero(fits)
         if len(found) == len(ids):
-            return self._rows.take((buckets << BITS) | (found & (SLOTS - 1)))
+            return self.rows.take((buckets << BITS) | (found & (SLOTS - 1)))
         which = found >> BITS
         rows = np.full(len(ids), ABSENT)
-        rows[which] = self._rows.take((buckets.take(which) << BITS) | (found & (SLOTS - 1)))
+        rows[which] = self.rows.take((buckets.take(which) << BITS) | (found & (SLOTS - 1)))
         if self._spilled:
             for i in np.flatnonzero(rows == ABSENT).tolist():
                 rows[i] = self._spilled.get(ids[i], ABSENT)
@@ -77,16 +77,16 @@ class IdIndex:
     def add(self, each: str, row: int, owner: Callable[[int], str]) -> None:
         """``each`` is not kept yet; ``owner`` gives the id of a row that is."""
         wanted = self._hash_of(each)
-        start = (wanted & self._mask) * SLOTS
-        bucket = self._hashes[start : start + SLOTS].tolist()
+        start = (wanted & self.mask) * SLOTS
+        bucket = self.hashes[start : start + SLOTS].tolist()
         if wanted in bucket:  # two ids of one hash: both must be told apart by their text
             place = start + bucket.index(wanted)
-            other = int(self._rows[place])
+            other = int(self.rows[place])
             self._spill(owner(other), other)
-            self._hashes[place] = FREE
+            self.hashes[place] = FREE
         elif FREE in bucket and wanted not in self._spilled_hashes:
             place = start + bucket.index(FREE)
-            self._hashes[place], self._rows[place] = wanted, row
+            self.hashes[place], self.rows[place] = wanted, row
             return
         self._spill(each, row)
 
@@ -98,8 +98,8 @@ class IdIndex:
             if not self._spilled_hashes[wanted]:
                 del self._spilled_hashes[wanted]
             return
-        start = (wanted & self._mask) * SLOTS
-        self._hashes[start + self._hashes[start : start + SLOTS].tolist().index(wanted)] = FREE
+        start = (wanted & self.mask) * SLOTS
+        self.hashes[start + self.hashes[start : start + SLOTS].tolist().index(wanted)] = FREE
 
     def _spill(self, each: str, row: int) -> None:
         self._spilled[each] = row

@@ -73,6 +73,7 @@ class ItemBlock:
 
     rows: NDArray[np.void]
     texts: tuple[Texts, ...]
+    bounds: tuple[int, int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -90,9 +91,11 @@ class ItemBlock:
         """Overwrite the rows at ``places`` by those of ``block``, in its order."""
         self.rows[places] = block.rows
 
-    def merged(self, others: ItemBlock, is_mine: NDArray[np.bool_]) -> ItemBlock:
-        """Mine where ``is_mine`` (n,), the others' elsewhere, each in its order."""
-        rows = np.empty(len(is_mine), self.rows.dtype)
+    def merged(self, others: ItemBlock, places: Sequence[int]) -> ItemBlock:
+        """The others at ``places``, mine elsewhere, each in its order."""
+        rows = np.empty(len(self) + len(others), self.rows.dtype)
+        is_mine = np.ones(len(rows), bool)
+        is_mine[places] = False
         rows[is_mine], rows[~is_mine] = self.rows, others.rows
         return ItemBlock(rows, self.texts)
 
@@ -133,17 +136,23 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     in ``block``, of which the columns are parts.
     """
     rows = block.rows
-    first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
-    known = first_us > 0
-    if first_us.max(initial=0) > scored_us or last_us.min(initial=ALWAYS) < scored_us:
+    since_us, until_us, missing = block.bounds or bounds_of(rows)
+    if not since_us <= scored_us <= until_us:
         event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
         valid = (event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]) & (event_us <= scored_us)
         _erase(block, columns, ~valid.T)
-        known = np.logical_or.reduce(valid)
+        missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid)))
     found = ItemRows(
         rows["floats"], rows["instants"], rows["numbers"], block.texts, columns.places, columns.float_names
     )
-    return found, len(block) - int(np.count_nonzero(known))
+    return found, missing
+
+
+def bounds_of(rows: NDArray[np.void]) -> tuple[int, int, int]:
+    """See :attr:`ItemBlock.bounds`."""
+    first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
+    known = int(np.count_nonzero(first_us > 0))
+    return int(first_us.max(initial=0)), int(last_us.min(initial=ALWAYS)), len(rows) - known
 
 
 def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:

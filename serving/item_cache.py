@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from serving.id_index import IdIndex
 from serving.item_block import ItemBlock, ItemColumns
+from serving.native_lookup import NativeLookup, lookup_code
 
 ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, what it adds to the texts
 TEXTS, TEXTS_OF_A_ROW = 100_000, 4  # that may be kept: in all, and besides for each row there is room for
@@ -29,13 +30,13 @@ SWEEP = 4_096  # rows that the hand looks at together
 class Plan:
     """What one request knows of its items, and the ids it has to ask for, in their order.
 
-    ``is_known``: (n,); ``known``: the rows of those, as they were when the plan was made, with the texts that the
-    missing ones' are to be numbered by; ``changes``: how many had been heard of by then.
+    ``known``: the rows of those that are kept, as they were when the plan was made, with the texts that the missing
+    ones' are to be numbered by; ``places``: of the missing among all; ``changes``: how many had been heard of by then.
     """
 
-    is_known: NDArray[np.bool_]
     known: ItemBlock
     missing: list[str]
+    places: list[int]
     generation: int
     changes: int
 
@@ -66,15 +67,22 @@ class ItemCache:
 
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
+        taken = self._lookup.take(ids) if self._lookup is not None else None
+        if taken is not None:
+            if self._is_full:
+                self._used[taken.rows] = True
+            known = ItemBlock(taken.copy, self._block.texts, taken.bounds)
+            return Plan(known, [], [], self._generation, self._changes)
         rows = self._index.find(ids)
         is_known = rows >= 0
-        missing = [] if is_known.all() else [ids[i] for i in np.flatnonzero(~is_known).tolist()]
+        places = np.flatnonzero(~is_known).tolist()
+        missing = [ids[i] for i in places]
         for each in missing:
             self._filling[each] = self._filling.get(each, 0) + 1
-        known = rows[is_known] if missing else rows
+        kept = rows[is_known]
         if self._is_full:
-            self._used[known] = True
-        return Plan(is_known, self._block.take(known), missing, self._generation, self._changes)
+            self._used[kept] = True
+        return Plan(self._block.take(kept), missing, places, self._generation, self._changes)
 
     @property
     def _is_full(self) -> bool:
@@ -90,7 +98,7 @@ class ItemCache:
         self.abandon(plan)
         if sum(map(len, self._block.texts)) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
             self.clear()  # most of them are of rows that went long ago
-        return plan.known.merged(fresh, plan.is_known)
+        return plan.known.merged(fresh, plan.places)
 
     def abandon(self, plan: Plan) -> None:
         """Nobody asks for the missing ids any longer."""
@@ -137,6 +145,7 @@ class ItemCache:
         self._forgotten.clear()
         self._index = IdIndex(0)
         self._block = self._columns.empty(0, self._columns.no_texts())
+        self._lookup: NativeLookup | None = None
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
         self._free: list[int] = []
@@ -208,3 +217,5 @@ class ItemCache:
         self._ids += [None] * (wanted - present)
         self._free += range(wanted - 1, present - 1, -1)
         self._index = IdIndex.of(self._rows, wanted)
+        code = lookup_code(self._columns.row.itemsize, self._columns.row.fields["valid_us"][1])
+        self._lookup = NativeLookup(code, self._index, self._block.rows) if code is not None else None

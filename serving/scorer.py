@@ -186,7 +186,7 @@ def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[Sco
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """(n,) places by score, highest first; equal scores keep their input order."""
-    return np.argsort(-scores, kind="stable")
+    return (-scores).argsort(kind="stable")
 
 
 def new_request_id() -> str:

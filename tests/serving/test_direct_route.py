@@ -4,26 +4,24 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
+from fastapi import Request, Response
 from fastapi.testclient import TestClient
 
 from serving import errors
-from serving.direct_route import DirectRoutes, afterwards, direct
+from serving.direct_route import DirectApp, afterwards
 from serving.metrics import CountRequests, Metrics
 
 
-@pytest.fixture
-def asked():
+@pytest.fixture(params=[False, True], ids=["direct", "traced"])
+def asked(request):
     """A client of an app with one direct route, and what of each request is counted."""
-    app, metrics, counted = FastAPI(), Metrics(), []
+    metrics, counted = Metrics(), []
     metrics.request = lambda *each: counted.append(each)
-    routes: dict[str, APIRoute] = {}
-    app.add_middleware(DirectRoutes, routes=routes)
+    app = DirectApp(metrics.request, traced=request.param)
     app.add_middleware(CountRequests, metrics=metrics)
     errors.install(app)
 
-    @direct(app, routes, "/echo", summary="Says it again")
+    @app.direct("/echo", summary="Says it again")
     async def echo(request: Request) -> Response:
         body = await request.body()
         if body == b"refuse":
@@ -50,9 +48,10 @@ def test_a_refusal_has_the_body_of_every_refusal(asked):
     assert counted == [("/echo", 503)]
 
 
-def test_a_fault_is_answered_by_the_app_and_counted(asked):
+def test_a_fault_is_logged_answered_and_counted(asked, caplog):
     client, counted = asked
     found = client.post("/echo", content=b"break")
+    assert "a fault of ours" in caplog.text
     assert found.status_code == 500
     assert found.json()["error"]["type"] == "internal_error"
     assert counted == [("/echo", 500)]
@@ -67,18 +66,19 @@ def test_all_else_takes_fastapis_way(asked):
 
 
 @pytest.mark.parametrize(
-    ("body", "sent"),
+    ("body", "sent", "status"),
     [
-        (b"hello", ["http.response.start", "http.response.body"]),
-        (b"refuse", ["http.response.start", "http.response.body"]),
-        (b"break", []),
-        (b"lost", []),
+        (b"hello", ["http.response.start", "http.response.body"], 200),
+        (b"refuse", ["http.response.start", "http.response.body"], 503),
+        (b"break", ["http.response.start", "http.response.body"], 500),
+        (b"lost", [], 200),
     ],
 )
-def test_what_an_answer_need_not_wait_for_is_done_after_it_is_sent_and_also_when_it_is_not(body, sent):
-    app, routes, done = FastAPI(), {}, []
+def test_what_an_answer_need_not_wait_for_is_done_after_it_is_sent_and_also_when_it_is_not(body, sent, status):
+    done = []
+    app = DirectApp(lambda path, status: done.append((path, status)))
 
-    @direct(app, routes, "/echo")
+    @app.direct("/echo")
     async def echo(request: Request) -> Response:
         afterwards(request)(lambda: done.append("afterwards"))
         if body == b"refuse":
@@ -93,7 +93,7 @@ def test_what_an_answer_need_not_wait_for_is_done_after_it_is_sent_and_also_when
         done.append(message["type"])
 
     scope = {"type": "http", "method": "POST", "path": "/echo"}
-    with suppress(LookupError, OSError):
-        asyncio.run(DirectRoutes(app, routes)(scope, None, send))
-    assert done == [*sent, "afterwards"]
-    assert scope.keys() == {"type", "method", "path", "route"}, "uvicorn keeps the scope while the connection is idle"
+    with suppress(OSError):
+        asyncio.run(app(scope, None, send))
+    assert done == [*sent, ("/echo", status), "afterwards"]
+    assert scope.keys() == {"type", "method", "path"}, "uvicorn keeps the scope while the connection is idle"
