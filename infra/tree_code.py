@@ -34,10 +34,10 @@ def bounds_of(forest: Forest) -> Floats:
 
 def llvm_ir(forest: Forest) -> str:
     lines: list[str] = []
-    split, leaf = 2, 0
+    split = 2
     for k, tree in enumerate(forest.trees):
-        lines += _tree(k, tree, split, leaf)
-        split, leaf = split + len(tree.feature), leaf + len(tree.leaves)
+        lines += _tree(k, tree, split)
+        split += len(tree.feature)
     lines += [*_forest(forest), *_pack(forest.features)]
     lines.append('attributes #0 = { nounwind noinline "prefer-vector-width"="512" }')
     return "\n".join(lines)
@@ -46,14 +46,20 @@ def llvm_ir(forest: Forest) -> str:
 def _forest(forest: Forest) -> Iterator[str]:
     """Tree by tree over all blocks of rows: a tree's code stays in the instruction cache."""
     yield f"define void @{ENTRY}(ptr %rows, ptr %scores, i64 %blocks, {_TABLES.format('')}) #0 {{"
-    yield "start:\n  br label %tree0"
+    yield "start:"
+    split, leaf = 2, 0
+    for k, tree in enumerate(forest.trees):
+        yield f"  %b{k} = getelementptr float, ptr %bounds, i64 {split}"
+        yield f"  %l{k} = getelementptr double, ptr %leaves, i64 {leaf}"
+        split, leaf = split + len(tree.feature), leaf + len(tree.leaves)
+    yield "  br label %tree0"
     for k in range(len(forest.trees)):
         yield f"tree{k}:"
         yield f"  %i{k} = phi i64 [0, %{f'tree{k - 1}' if k else 'start'}], [%j{k}, %tree{k}]"
         yield f"  %ro{k} = mul i64 %i{k}, {forest.features * ROWS}"
         yield f"  %r{k} = getelementptr float, ptr %rows, i64 %ro{k}"
         yield f"  %so{k} = mul i64 %i{k}, {ROWS}\n  %s{k} = getelementptr double, ptr %scores, i64 %so{k}"
-        yield f"  call void @tree_{k}(ptr %r{k}, ptr %s{k}, {_TABLES.format('')})"
+        yield f"  call void @tree_{k}(ptr %r{k}, ptr %s{k}, ptr %b{k}, ptr %numbers, ptr %l{k})"
         yield f"  %j{k} = add i64 %i{k}, 1\n  %m{k} = icmp ult i64 %j{k}, %blocks"
         yield f"  br i1 %m{k}, label %tree{k}, label %tree{k + 1}"
     yield f"tree{len(forest.trees)}:\n  ret void\n}}"
@@ -75,8 +81,11 @@ def _pack(features: int) -> Iterator[str]:
     yield "done:\n  ret void\n}"
 
 
-def _tree(k: int, tree: Tree, first_split: int, first_leaf: int) -> Iterator[str]:
-    """Adds the tree to one block. It has no loop, from which LLVM would hoist every constant onto the stack."""
+def _tree(k: int, tree: Tree, first_split: int) -> Iterator[str]:
+    """Adds the tree to one block; ``%bounds`` and ``%leaves`` begin with its own, so that all it names is near.
+
+    It has no loop, from which LLVM would hoist every constant onto the stack.
+    """
     yield f"define private void @tree_{k}(ptr noalias readonly %x, ptr noalias %scores, " + (
         _TABLES.format("noalias readonly ") + ") #0 {"
     )
@@ -84,16 +93,16 @@ def _tree(k: int, tree: Tree, first_split: int, first_leaf: int) -> Iterator[str
         yield f"  %xp{feature} = getelementptr float, ptr %x, i64 {feature * ROWS}"
         yield f"  %x{feature} = load {_FLOATS}, ptr %xp{feature}, align 64"
     if (tree.missing == ZERO_IS_MISSING).any():
-        yield from _spread("low", "float", "bounds", 0)
-        yield from _spread("high", "float", "bounds", 1)
+        yield from _spread("low", "float", "bounds", -first_split)
+        yield from _spread("high", "float", "bounds", 1 - first_split)
     for number in range(len(tree.leaves)):
         yield from _spread(f"leaf{number}", "i32", "numbers", number)
     for i in reversed(range(len(tree.feature))):  # children come after their parents
-        yield from _spread(f"b{i}", "float", "bounds", first_split + i)
+        yield from _spread(f"b{i}", "float", "bounds", i)
         yield from _goes_left(tree, i)
         left, right = (f"{_INTS} {_value(int(side[i]))}" for side in (tree.left, tree.right))
         yield f"  %n{i} = select {_FLAGS} %goes{i}, {left}, {right}"
-    yield from _add_leaves(_value(0 if len(tree.feature) else ~0), first_leaf)
+    yield from _add_leaves(_value(0 if len(tree.feature) else ~0))
 
 
 def _goes_left(tree: Tree, i: int) -> Iterator[str]:
@@ -113,13 +122,12 @@ def _goes_left(tree: Tree, i: int) -> Iterator[str]:
         yield f"  %not{i} = xor {_FLAGS} %zero{i}, splat (i1 true)\n  %goes{i} = and {_FLAGS} %c{i}, %not{i}"
 
 
-def _add_leaves(numbers: str, first_leaf: int) -> Iterator[str]:
+def _add_leaves(numbers: str) -> Iterator[str]:
     """One load per row: gather instructions are slow, or made slow by microcode, on many processors."""
-    yield f"  %own = getelementptr double, ptr %leaves, i64 {first_leaf}"
     so_far = "poison"
     for j in range(ROWS):
         yield f"  %e{j} = extractelement {_INTS} {numbers}, i32 {j}"
-        yield f"  %p{j} = getelementptr double, ptr %own, i32 %e{j}"
+        yield f"  %p{j} = getelementptr double, ptr %leaves, i32 %e{j}"
         yield f"  %d{j} = load double, ptr %p{j}\n  %v{j} = insertelement {_DOUBLES} {so_far}, double %d{j}, i32 {j}"
         so_far = f"%v{j}"
     yield f"  %old = load {_DOUBLES}, ptr %scores, align 64\n  %new = fadd {_DOUBLES} %old, {so_far}"

@@ -45,9 +45,7 @@ class DirectApp(FastAPI):
         return add
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = (
-            self._endpoints.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        )
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if endpoint is None:
             await super().__call__(scope, receive, send)
             return

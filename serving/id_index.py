@@ -24,7 +24,8 @@ LOAD = 4  # ids per bucket when the index is full, on average
 class IdIndex:
     """Of about ``capacity`` ids at most, each once. Ids that find no slot, or share a hash, are in a dictionary.
 
-    ``hash_of``: 64 bits with sign, never -1.
+    ``hash_of``: 64 bits with sign, never -1. ``hashes``, ``rows``: (slots,), a bucket begins at each SLOTS of them;
+    which bucket an id is in, the bits of its hash in ``mask`` say.
     """
 
     def __init__(self, capacity: int, hash_of: Callable[[str], int] = hash) -> None:

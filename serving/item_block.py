@@ -13,7 +13,10 @@ from feature_repo.schema import DType, View
 from feature_repo.slate import ItemRows, Kind, Texts
 
 Reply = Sequence[bytes | None]
-ALWAYS = np.iinfo(np.int64).max
+Bounds = tuple[int, int, int]
+"""Of some rows: from when to when all of them count, µs since the epoch, and how many have no row in any view."""
+
+ALWAYS = int(np.iinfo(np.int64).max)
 KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "instants", DType.STRING: "numbers"}
 
 
@@ -69,11 +72,12 @@ class ItemColumns:
 class ItemBlock:
     """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64:
     from when to when all of its views' rows count, which may be at no time, (0, ALWAYS) without any; instants (i,)
-    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null."""
+    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null. ``bounds``: of all rows,
+    where somebody has them already."""
 
     rows: NDArray[np.void]
     texts: tuple[Texts, ...]
-    bounds: tuple[int, int, int] | None = None
+    bounds: Bounds | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -148,11 +152,9 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     return found, missing
 
 
-def bounds_of(rows: NDArray[np.void]) -> tuple[int, int, int]:
-    """See :attr:`ItemBlock.bounds`."""
+def bounds_of(rows: NDArray[np.void]) -> Bounds:
     first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
-    known = int(np.count_nonzero(first_us > 0))
-    return int(first_us.max(initial=0)), int(last_us.min(initial=ALWAYS)), len(rows) - known
+    return int(first_us.max(initial=0)), int(last_us.min(initial=ALWAYS)), int(np.count_nonzero(first_us <= 0))
 
 
 def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serving.id_index import IdIndex
 from serving.item_block import ItemBlock, ItemColumns
@@ -217,5 +216,5 @@ class ItemCache:
         self._ids += [None] * (wanted - present)
         self._free += range(wanted - 1, present - 1, -1)
         self._index = IdIndex.of(self._rows, wanted)
-        code = lookup_code(self._columns.row.itemsize, self._columns.row.fields["valid_us"][1])
+        code = lookup_code(self._columns.row)
         self._lookup = NativeLookup(code, self._index, self._block.rows) if code is not None else None

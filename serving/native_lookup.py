@@ -1,9 +1,8 @@
-"""Finding and copying the rows of a slate in machine code: what :mod:`serving.id_index` and numpy do in a dozen steps.
+"""The rows of a slate, found and copied in one call of machine code, where the index and numpy take a dozen steps.
 
-The hash of each id is where CPython keeps it, in the string itself, since reading the request needed it already. What
-the code reads of strings and lists is compared with what Python says of them before it is compiled for the first
-time; where that differs, or llvmlite is missing, nothing is compiled. Whatever the code does not find, or cannot read,
-is left to the index, so that a slate costs either one call or the steps of before.
+The hash of an id is where CPython keeps it, in the string itself, once reading the request has asked for it. How
+strings and lists lie in memory is compared with what Python says of them before anything is compiled; where that
+differs, or llvmlite is missing, nothing is. Whatever the code cannot read or does not find, it leaves to the index.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from infra.tree_code import target_machine
 from serving.id_index import BITS, SLOTS, IdIndex
+from serving.item_block import ALWAYS, Bounds
 
 TYPE, HASH = 8, 24  # where a string keeps its type and its hash, which is -1 until somebody asks for it
 LENGTH, ITEMS = 16, 24  # where a list keeps its length and the address of its items
-ALWAYS = np.iinfo(np.int64).max
-UNREADABLE = -1  # an id that is no plain string, or whose hash is not known yet
 LINE = 64  # bytes of a cache line
 
 _IR = """
@@ -68,11 +67,8 @@ read:  ; the hashes, and the buckets are on their way
   %a.more = icmp ult i64 %a.next, %n
   br i1 %a.more, label %read, label %judge
 
-judge:
-  br i1 %bad.next, label %unreadable, label %find
-
-unreadable:
-  ret i64 {UNREADABLE}
+judge:  ; an id that is no plain string, or whose hash nobody has asked for
+  br i1 %bad.next, label %missing, label %find
 
 find:  ; the row of each, and the rows are on their way
   %i = phi i64 [0, %judge], [%i.next, %find]
@@ -151,74 +147,96 @@ log = logging.getLogger(__name__)
 
 
 class Taken(NamedTuple):
-    """``rows``: (n,) where they stand, until the next call; ``copy``: (n,) of them; bounds as of ItemBlock."""
+    """``rows``: (n,) where they stand, until the next call; ``copy``: (n,) of them, with their bounds."""
 
     rows: NDArray[np.int64]
     copy: NDArray[np.void]
-    bounds: tuple[int, int, int]
+    bounds: Bounds
 
 
 class NativeLookup:
-    """Of the ids in ``index`` and the rows of ``block``, which must stay as large as they are. Not for threads."""
+    """Of the ids in ``index`` and the rows of ``block``, while both keep their size. Not for threads."""
 
-    def __init__(self, code: Any, index: IdIndex, block: NDArray[np.void]) -> None:
+    def __init__(self, code: LookupCode, index: IdIndex, block: NDArray[np.void]) -> None:
         self._code = code
-        self._dtype = block.dtype
-        self._tables = (index.hashes, index.rows, block)  # kept, since the code has their addresses
+        self._tables = (index.hashes, index.rows, block)  # the code has their addresses
         self._where = (index.hashes.ctypes.data, index.rows.ctypes.data, index.mask, block.ctypes.data)
-        self._scratch = np.empty(0, np.int64)
+        self._dtype = block.dtype
+        self._reserve(0)
 
-    def take(self, ids: Any) -> Taken | None:
-        """The rows of all ``ids``; None where one of them is not found, or cannot be read."""
-        n = len(ids)
+    def take(self, ids: Sequence[str]) -> Taken | None:
+        """The rows of all ``ids``; None where one of them is not there, or cannot be read."""
         if type(ids) is not list:
             return None
-        if len(self._scratch) < n + 3:
-            self._scratch = np.empty(n + 3, np.int64)
-            self._scratch_at = self._scratch.ctypes.data
-        taken = np.empty(n, self._dtype)
-        at = self._scratch_at
-        if self._code(id(ids), *self._where, at + 24, taken.ctypes.data, at) != 1:
+        n = len(ids)
+        if n > len(self._rows):
+            self._reserve(n)
+        copy = np.empty(n, self._dtype)
+        bounds, rows = self._results
+        if not self._code.call(id(ids), *self._where, rows, copy.ctypes.data, bounds):
             return None
-        since, until, without = self._scratch[:3].tolist()
-        return Taken(self._scratch[3 : n + 3], taken, (since, until, without))
+        since_us, until_us, without = self._bounds.tolist()
+        return Taken(self._rows[:n], copy, (since_us, until_us, without))
+
+    def _reserve(self, n: int) -> None:
+        self._bounds, self._rows = np.empty(3, np.int64), np.empty(n, np.int64)
+        self._results = (self._bounds.ctypes.data, self._rows.ctypes.data)
 
 
-@lru_cache(maxsize=16)
-def lookup_code(size: int, valid: int) -> Any:
-    """For rows of ``size`` bytes that keep at ``valid`` from when to when they count. None where it cannot be had."""
-    try:
+class LookupCode:
+    """For rows of ``dtype``, of :class:`serving.item_block.ItemColumns`. Raises whatever prevents it."""
+
+    def __init__(self, dtype: np.dtype[np.void]) -> None:
+        from llvmlite import binding
+
         if not _layout_is_known():
-            raise RuntimeError("this Python keeps strings in another way")
-        return _compiled(size, valid)
-    except Exception as error:  # numpy can do it
+            raise RuntimeError("this Python lays strings and lists out in another way")
+        machine = target_machine()
+        self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)  # owns the code
+        compiled = machine.emit_object(binding.parse_assembly(_text(dtype)))
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(compiled))
+        self._engine.finalize_object()
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        # The interpreter's lock is kept: nobody may change the list meanwhile, and it takes microseconds.
+        form = ctypes.PYFUNCTYPE(number, pointer, pointer, pointer, number, pointer, pointer, pointer, pointer)
+        self.call = form(self._engine.get_function_address("lookup"))
+
+
+@lru_cache(maxsize=16)  # data sets
+def lookup_code(dtype: np.dtype[np.void]) -> LookupCode | None:
+    """None where there is none to be had, and numpy has to do it."""
+    try:
+        return LookupCode(dtype)
+    except Exception as error:
         log.info("items are looked up without machine code: %s", error)
         return None
 
 
-def _compiled(size: int, valid: int) -> Any:
-    from llvmlite import binding
-
+def _text(dtype: np.dtype[np.void]) -> str:
+    assert dtype.fields is not None
     ahead = (
-        f"  %line.{k} = getelementptr i8, ptr %row.start, i64 {k}\n"
-        f"  call void @llvm.prefetch.p0(ptr %line.{k}, i32 0, i32 3, i32 1)"
-        for k in range(0, size, LINE)
+        f"  %line.{at} = getelementptr i8, ptr %row.start, i64 {at}\n"
+        f"  call void @llvm.prefetch.p0(ptr %line.{at}, i32 0, i32 3, i32 1)"
+        for at in range(0, dtype.itemsize, LINE)
     )
+    values: dict[str, object] = {
+        "TYPE": TYPE,
+        "HASH": HASH,
+        "LENGTH": LENGTH,
+        "ITEMS": ITEMS,
+        "STR": id(str),
+        "BITS": BITS,
+        "SLOTS": SLOTS,
+        "LAST": SLOTS - 1,
+        "SIZE": dtype.itemsize,
+        "VALID": dtype.fields["valid_us"][1],
+        "ALWAYS": ALWAYS,
+        "PREFETCH": "\n".join(ahead),
+    }
     text = _IR
-    values = {"SIZE": size, "VALID": valid, "STR": id(str), "LAST": SLOTS - 1, "PREFETCH": "\n".join(ahead)}
-    for name in ("TYPE", "HASH", "LENGTH", "ITEMS", "ALWAYS", "UNREADABLE", "BITS", "SLOTS"):
-        values[name] = globals()[name]
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", str(value))
-    machine = target_machine()
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-    engine.add_object_file(binding.ObjectFileRef.from_data(machine.emit_object(binding.parse_assembly(text))))
-    engine.finalize_object()
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    form = ctypes.PYFUNCTYPE(number, pointer, pointer, pointer, number, pointer, pointer, pointer, pointer)
-    code = form(engine.get_function_address("lookup"))
-    code.engine = engine  # owns it
-    return code
+    return text
 
 
 def _layout_is_known() -> bool:

@@ -46,7 +46,7 @@ class Store:
         self.asked: list[str] = []
 
     def read(self, *ids: str) -> list[float]:
-        plan = self.cache.plan(ids)
+        plan = self.cache.plan(list(ids))
         self.asked += plan.missing
         block = self.cache.complete(plan, decoded(plan, [self.rows.get(each, NO_ROW) for each in plan.missing]))
         columns, _ = columns_at(block, COLUMNS, 5 * DAY_US)
