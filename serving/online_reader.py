@@ -122,4 +122,4 @@ def companion_row(reply: Reply) -> CompanionRow:
     """Whether it is valid depends on the request's moment, which is not known here."""
     row = stored_row(ITEM_COMPANIONS, reply[1:])
     found = (row["companion_items"], row["companion_shares"]) if row else None
-    return int(decoding.event_us(reply[:1])[0]), found
+    return decoding.moment_us(reply[0]), found

@@ -139,17 +139,20 @@ def event_us(stored: Sequence[Stored]) -> NDArray[np.int64]:
 
     Rows of one materialization mostly share a handful of moments, so each is decoded once.
     """
-    known: dict[Stored, int] = {None: 0, b"": 0}
+    known: dict[Stored, int] = {}
     found = np.empty(len(stored), np.int64)
     for i, value in enumerate(stored):
         us = known.get(value)
         if us is None:
-            us = known[value] = _microseconds(value or b"")
+            us = known[value] = moment_us(value)
         found[i] = us
     return found
 
 
-def _microseconds(stored: bytes) -> int:
+def moment_us(stored: Stored) -> int:
+    """Of one ``_ts`` field, as in :func:`event_us`."""
+    if not stored:
+        return 0
     moment = Timestamp.FromString(stored)
     return int(moment.seconds * 1_000_000 + moment.nanos // 1_000)
 
