@@ -181,7 +181,9 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
     """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
     order = best_first(scores)
-    return list(map(ScoredItem, map(item_ids.__getitem__, order.tolist()), scores.take(order).tolist()))
+    ids = np.empty(len(item_ids), object)
+    ids[:] = item_ids
+    return list(map(ScoredItem, ids.take(order).tolist(), scores.take(order).tolist()))
 
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
