@@ -46,19 +46,17 @@ def llvm_ir(forest: Forest) -> str:
 def _forest(forest: Forest) -> Iterator[str]:
     """Tree by tree over all blocks of rows: a tree's code stays in the instruction cache."""
     yield f"define void @{ENTRY}(ptr %rows, ptr %scores, i64 %blocks, {_TABLES.format('')}) #0 {{"
-    yield "start:"
+    yield "start:\n  br label %tree0"
     split, leaf = 2, 0
     for k, tree in enumerate(forest.trees):
-        yield f"  %b{k} = getelementptr float, ptr %bounds, i64 {split}"
-        yield f"  %l{k} = getelementptr double, ptr %leaves, i64 {leaf}"
-        split, leaf = split + len(tree.feature), leaf + len(tree.leaves)
-    yield "  br label %tree0"
-    for k in range(len(forest.trees)):
         yield f"tree{k}:"
         yield f"  %i{k} = phi i64 [0, %{f'tree{k - 1}' if k else 'start'}], [%j{k}, %tree{k}]"
         yield f"  %ro{k} = mul i64 %i{k}, {forest.features * ROWS}"
         yield f"  %r{k} = getelementptr float, ptr %rows, i64 %ro{k}"
         yield f"  %so{k} = mul i64 %i{k}, {ROWS}\n  %s{k} = getelementptr double, ptr %scores, i64 %so{k}"
+        yield f"  %b{k} = getelementptr float, ptr %bounds, i64 {split}"
+        yield f"  %l{k} = getelementptr double, ptr %leaves, i64 {leaf}"
+        split, leaf = split + len(tree.feature), leaf + len(tree.leaves)
         yield f"  call void @tree_{k}(ptr %r{k}, ptr %s{k}, ptr %b{k}, ptr %numbers, ptr %l{k})"
         yield f"  %j{k} = add i64 %i{k}, 1\n  %m{k} = icmp ult i64 %j{k}, %blocks"
         yield f"  br i1 %m{k}, label %tree{k}, label %tree{k + 1}"

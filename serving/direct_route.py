@@ -1,4 +1,4 @@
-"""Routes that FastAPI documents and does not serve.
+"""Routes that FastAPI documents and, unless it traces requests, does not serve.
 
 On its way to an endpoint a request passes FastAPI's stacks, wrappers and routes, one after the other, which takes
 time in every request and finds nothing in one whose endpoint reads and writes bytes by itself.
@@ -69,6 +69,6 @@ class DirectApp(FastAPI):
 
 
 def afterwards(request: Request) -> Later:
-    """What it takes is done when the answer to a direct ``request`` is sent or cannot be."""
+    """What it takes is done when the answer to a direct ``request`` is sent or cannot be; of a traced one at once."""
     later: Later = request.scope.get(AFTERWARDS, at_once)
     return later

@@ -18,7 +18,7 @@ ABSENT = -1
 FREE = -1  # a slot: no hash of Python's is -1
 BITS = 3
 SLOTS = 1 << BITS  # of a bucket, of 8 bytes each
-LOAD = 4  # ids per bucket when the index is full, on average
+LOAD = 2  # ids per bucket when the index is full, at most and on average: next to none find no slot
 
 
 class IdIndex:
@@ -33,7 +33,7 @@ class IdIndex:
         self._hash_of = hash_of
         self.mask = buckets - 1
         self.hashes = np.full(buckets * SLOTS, FREE, np.int64)
-        self.rows = np.zeros(buckets * SLOTS, np.int64)
+        self.rows = np.zeros(buckets * SLOTS, np.int32)
         self._spilled: dict[str, int] = {}
         self._spilled_hashes: Counter[int] = Counter()
 
@@ -66,7 +66,7 @@ class IdIndex:
         fits = self.hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS), one a row at most
         found = np.flatnonzero(fits)
         if len(found) == len(ids):
-            return self.rows.take((buckets << BITS) | (found & (SLOTS - 1)))
+            return self.rows.take((buckets << BITS) | (found & (SLOTS - 1))).astype(np.int64)
         which = found >> BITS
         rows = np.full(len(ids), ABSENT)
         rows[which] = self.rows.take((buckets.take(which) << BITS) | (found & (SLOTS - 1)))

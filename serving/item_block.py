@@ -72,8 +72,8 @@ class ItemColumns:
 class ItemBlock:
     """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64:
     from when to when all of its views' rows count, which may be at no time, (0, ALWAYS) without any; instants (i,)
-    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null. ``bounds``: of all rows,
-    where somebody has them already."""
+    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null. ``bounds``: of all rows
+    as they came, where somebody has them already."""
 
     rows: NDArray[np.void]
     texts: tuple[Texts, ...]

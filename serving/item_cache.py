@@ -41,12 +41,13 @@ class Plan:
 
 
 class ItemCache:
-    """Not for threads. ``most_bytes`` = 0 switches it off."""
+    """Not for threads. ``most_bytes`` = 0 switches it off. To make the first one takes a tenth of a second."""
 
     def __init__(self, columns: ItemColumns, most_bytes: int) -> None:
         self._columns = columns
         self._row_bytes = columns.row.itemsize + ENTRY_BYTES
         self.capacity = most_bytes // self._row_bytes
+        self._code = lookup_code(columns.row) if self.capacity else None
         self.is_coherent = False
         self._generation = 0
         self._filling: dict[str, int] = {}  # ids that are being asked for -> by how many requests
@@ -216,5 +217,4 @@ class ItemCache:
         self._ids += [None] * (wanted - present)
         self._free += range(wanted - 1, present - 1, -1)
         self._index = IdIndex.of(self._rows, wanted)
-        code = lookup_code(self._columns.row)
-        self._lookup = NativeLookup(code, self._index, self._block.rows) if code is not None else None
+        self._lookup = NativeLookup(self._code, self._index, self._block.rows) if self._code is not None else None

@@ -24,6 +24,7 @@ from serving.item_block import ALWAYS, Bounds
 TYPE, HASH = 8, 24  # where a string keeps its type and its hash, which is -1 until somebody asks for it
 LENGTH, ITEMS = 16, 24  # where a list keeps its length and the address of its items
 LINE = 64  # bytes of a cache line
+LEAST_ADDRESS = 1 << 16  # whatever else lies in a list is a small number, or the address of something
 
 _IR = """
 declare i8 @llvm.cttz.i8(i8, i1)
@@ -49,9 +50,10 @@ read:  ; the hashes, and the buckets are on their way
   %id = load ptr, ptr %id.p
   %type.p = getelementptr i8, ptr %id, i64 {TYPE}
   %type = load i64, ptr %type.p
-  %hash.p = getelementptr i8, ptr %id, i64 {HASH}
-  %hash = load i64, ptr %hash.p
   %is.other = icmp ne i64 %type, {STR}
+  %hash.at = select i1 %is.other, i64 0, i64 {HASH}
+  %hash.p = getelementptr i8, ptr %id, i64 %hash.at
+  %hash = load i64, ptr %hash.p
   %is.unknown = icmp eq i64 %hash, -1
   %bad.id = or i1 %is.other, %is.unknown
   %bad.next = or i1 %bad, %bad.id
@@ -61,7 +63,7 @@ read:  ; the hashes, and the buckets are on their way
   %a.slot = shl i64 %a.bucket, {BITS}
   %a.hashes = getelementptr i64, ptr %hashes, i64 %a.slot
   call void @llvm.prefetch.p0(ptr %a.hashes, i32 0, i32 3, i32 1)
-  %a.rows = getelementptr i64, ptr %rows, i64 %a.slot
+  %a.rows = getelementptr i32, ptr %rows, i64 %a.slot
   call void @llvm.prefetch.p0(ptr %a.rows, i32 0, i32 3, i32 1)
   %a.next = add i64 %a, 1
   %a.more = icmp ult i64 %a.next, %n
@@ -89,8 +91,9 @@ find:  ; the row of each, and the rows are on their way
   %place.7 = and i8 %place.8, {LAST}
   %place = zext i8 %place.7 to i64
   %slot = or i64 %first, %place
-  %row.p = getelementptr i64, ptr %rows, i64 %slot
-  %row = load i64, ptr %row.p
+  %row.p = getelementptr i32, ptr %rows, i64 %slot
+  %row.32 = load i32, ptr %row.p
+  %row = sext i32 %row.32 to i64
   store i64 %row, ptr %f.p
   %row.at = mul i64 %row, {SIZE}
   %row.start = getelementptr i8, ptr %block, i64 %row.at
@@ -155,7 +158,10 @@ class Taken(NamedTuple):
 
 
 class NativeLookup:
-    """Of the ids in ``index`` and the rows of ``block``, while both keep their size. Not for threads."""
+    """Of the ids in ``index``, which are there by Python's own hash, and the rows of ``block``.
+
+    Both must be the same objects as long as it is used: where they are, the code knows. Not for threads.
+    """
 
     def __init__(self, code: LookupCode, index: IdIndex, block: NDArray[np.void]) -> None:
         self._code = code
@@ -199,7 +205,10 @@ class LookupCode:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         # The interpreter's lock is kept: nobody may change the list meanwhile, and it takes microseconds.
         form = ctypes.PYFUNCTYPE(number, pointer, pointer, pointer, number, pointer, pointer, pointer, pointer)
-        self.call = form(self._engine.get_function_address("lookup"))
+        address = self._engine.get_function_address("lookup")
+        if not address:
+            raise RuntimeError("the compiled code has no 'lookup'")
+        self.call = form(address)
 
 
 @lru_cache(maxsize=16)  # data sets
@@ -248,6 +257,7 @@ def _layout_is_known() -> bool:
     at = _number_at(id(texts) + ITEMS)
     return (
         _number_at(id(texts) + LENGTH) == len(texts)
+        and at >= LEAST_ADDRESS
         and [_number_at(at + 8 * i) for i in range(len(texts))] == [id(text) for text in texts]
         and [_number_at(id(text) + TYPE) for text in texts] == [id(str)] * len(texts)
         and [_number_at(id(text) + HASH) for text in texts] == hashes

@@ -34,7 +34,8 @@ class Roads:
     @staticmethod
     async def open(declaration: Declaration, settings: Settings, metrics: Metrics, now_us: Callable[[], int]) -> Roads:
         """Opened, and compared on some items before the first request; a store that is away delays this a little."""
-        reader = OnlineReader(declaration, settings.dataset, settings.item_cache_mb * MEGABYTE)
+        cache_bytes = settings.item_cache_mb * MEGABYTE
+        reader = await asyncio.to_thread(OnlineReader, declaration, settings.dataset, cache_bytes)
         fast = OnlineFeatures(reader, lambda: endpoint(settings))
         slow = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
         await asyncio.gather(fast.start(OPEN_PATIENCE_S), asyncio.to_thread(slow.open, OPEN_PATIENCE_S))

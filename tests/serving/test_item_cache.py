@@ -1,5 +1,7 @@
 """What is kept, what is forgotten, and what must never be kept."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from feast.protos.feast.types.Value_pb2 import Value
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from feature_repo.schema import Column, DType, View
 from serving.item_block import ItemColumns, columns_at, decode_items
 from serving.item_cache import ENTRY_BYTES, ItemCache
+from serving.native_lookup import lookup_code
 from tests.small_log import at
 
 VIEW = View(
@@ -192,9 +195,16 @@ def test_a_row_is_valid_from_its_timestamp_to_its_ttl_both_inclusive():
     assert found == [1, 0, 0, 1]
 
 
-@given(st.data(), st.integers(0, 4))
-def test_whatever_happens_a_read_gives_what_redis_holds(data, capacity):
-    """Reads, writes, lost connections and overlapping fills; an answer is of now or of the moment it was planned."""
+@pytest.mark.parametrize("code", [lookup_code, lambda dtype: None], ids=["machine code", "numpy"])
+@given(data=st.data(), capacity=st.integers(0, 7))
+def test_whatever_happens_a_read_gives_what_redis_holds(code, data, capacity):
+    """Reads, writes, lost connections and overlapping fills, while the cache grows; an answer is of now or of the
+    moment it was planned."""
+    with patch("serving.item_cache.lookup_code", code), patch("serving.item_cache.FIRST_ROWS", 2):
+        whatever_happens(data, capacity)
+
+
+def whatever_happens(data, capacity):
     store = Store(capacity, **{name: n for n, name in enumerate("abcde")})
     price, open_plans = 10.0, []
     for _ in range(data.draw(st.integers(1, 25))):

@@ -72,8 +72,8 @@ class Name(str):
 
 @pytest.mark.parametrize(
     "ids",
-    [("a", "b"), ["a", "".join(["b"] * 3)], ["a", Name("b")], ["a", 7], ["a", "c"]],
-    ids=["no list", "not hashed yet", "no plain string", "a number", "unknown"],
+    [("a", "b"), ["a", "".join(["b"] * 3)], ["a", Name("b")], ["a", 7], ["a", None], ["a", "c"]],
+    ids=["no list", "not hashed yet", "no plain string", "a number", "nothing", "unknown"],
 )
 def test_what_it_cannot_read_or_does_not_find_is_left_to_the_index(ids):
     lookup, _, _ = made_of({"a": (1, 5), "b": (1, 5), "bbb": (1, 5)})
@@ -104,7 +104,9 @@ def test_a_cache_reads_the_same_with_and_without_it(monkeypatch):
     np.testing.assert_equal(*found)
 
 
-@pytest.mark.parametrize(("name", "other"), [("TYPE", 16), ("HASH", 16), ("LENGTH", 24), ("ITEMS", 8)])
+@pytest.mark.parametrize(
+    ("name", "other"), [("TYPE", 16), ("HASH", 16), ("LENGTH", 24), ("ITEMS", 0), ("ITEMS", 8), ("ITEMS", 32)]
+)
 def test_nothing_is_compiled_where_strings_or_lists_lie_otherwise(monkeypatch, name, other):
     monkeypatch.setattr(native_lookup, name, other)
     lookup_code.cache_clear()

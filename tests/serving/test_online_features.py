@@ -1,6 +1,7 @@
 """The item cache against a real Redis: what is read is never older than a second, whatever happens to connections."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from serving.hash_layout import hash_layout
 from serving.online_features import OnlineFeatures
 from serving.online_reader import OnlineReader
 from serving.reader import Keys, StoreAway
+from serving.redis_link import LinkDown, connect, pack
 from tests.serving import world
 from tests.serving.world import DECLARATION, NOW, ROW_AT, us
 
@@ -183,6 +185,35 @@ def test_reads_beside_a_writer_are_never_older_than_a_second(settings):
         writer.join()
     assert len(written) > 100
     assert kept > 100
+
+
+def test_companions_that_changed_while_they_were_asked_for_are_not_kept(settings):
+    async def use(features, reader):
+        kept, link = reader.companion_cache, features._kept.open_link()
+        for changed in (True, False):
+            cart = reader._ask_companions(["b"], link)
+            if changed:
+                kept.forget(["b"])
+            assert (await reader._read_companions(cart, us(NOW), {})).keys() == {"b"}
+            assert (kept.get("b") is None) == changed
+
+    with_features(settings, use)
+
+
+def test_a_call_that_nobody_waits_for_fails_unseen(settings):
+    async def run():
+        said = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+        link = await connect(endpoint(settings))
+        waited_for = link.call(pack(b"BLPOP", b"nothing", b"0"), 1)
+        link.call(pack(b"PING"), 1)
+        link.close()
+        with pytest.raises(LinkDown):
+            await waited_for
+        gc.collect()
+        return said
+
+    assert asyncio.run(run()) == []
 
 
 def test_a_cache_of_no_bytes_keeps_nothing(settings):
