@@ -19,7 +19,7 @@ from serving.id_index import IdIndex
 from serving.item_block import ItemBlock, ItemColumns
 from serving.native_lookup import NativeLookup, lookup_code
 
-ENTRY_BYTES = 300  # of an id: its string, its places in dictionary, index and list, what it adds to the texts
+ENTRY_BYTES = 350  # of an id: its string, its places in dictionary, index and list, what it adds to the texts
 TEXTS, TEXTS_OF_A_ROW = 100_000, 4  # that may be kept: in all, and besides for each row there is room for
 FIRST_ROWS = 1_024
 SWEEP = 4_096  # rows that the hand looks at together
