@@ -17,7 +17,7 @@ from typing import Literal
 import lightgbm
 import numpy as np
 
-from infra import forest, native_forest, tree_code
+from infra import forest, machine_code, native_forest, tree_code
 from infra.agreement import ScoredRows, on_test_rows
 from infra.code_cache import CodeCache
 from infra.compilation import NotCompiled, code_from_child
@@ -122,6 +122,6 @@ def _key(text: str) -> str:
     """The model, the code that translates it, and the versions and the machine that it is translated for."""
     import llvmlite
 
-    sources = [Path(str(module.__file__)).read_text() for module in (forest, tree_code, native_forest)]
-    parts = (text, *sources, llvmlite.__version__, lightgbm.__version__, *tree_code.host())
+    sources = [Path(str(module.__file__)).read_text() for module in (forest, tree_code, machine_code, native_forest)]
+    parts = (text, *sources, llvmlite.__version__, lightgbm.__version__, *machine_code.host())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.forest import Forest
+from infra.machine_code import MachineCode
 from infra.ranker import Doubles, Floats
-from infra.tree_code import ENTRY, PACK, ROWS, bounds_of, target_machine
+from infra.tree_code import ENTRY, PACK, ROWS, bounds_of
 
 LINE = 64  # bytes of a cache line, and of the widest vector
 
@@ -20,11 +21,7 @@ class NativeForest:
 
     def __init__(self, forest: Forest, code: bytes) -> None:
         """``code``: from :func:`infra.tree_code.object_code` for this forest, on this machine; it is executed."""
-        from llvmlite import binding
-
-        self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())  # owns the code
-        self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
-        self._engine.finalize_object()
+        self._code = MachineCode(code)
         pointer, size = ctypes.c_void_p, ctypes.c_int64
         self._call = self._function(ENTRY, pointer, pointer, size, pointer, pointer, pointer)
         self._pack = self._function(PACK, pointer, size, pointer, size)
@@ -55,10 +52,7 @@ class NativeForest:
         return scores[:rows]
 
     def _function(self, name: str, *arguments: type[Any]) -> Any:
-        address = self._engine.get_function_address(name)
-        if not address:
-            raise RuntimeError(f"the compiled code has no {name!r}")
-        return ctypes.CFUNCTYPE(None, *arguments)(address)
+        return ctypes.CFUNCTYPE(None, *arguments)(self._code.address(name))
 
 
 def _aligned(size: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -11,17 +11,16 @@ Thresholds, leaf numbers and leaves are read through pointers, so that the code 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from infra.forest import TINY, ZERO_IS_MISSING, Forest, Tree
+from infra.machine_code import compiled
 from infra.ranker import Floats
 
 ROWS = 16  # side by side: one AVX-512 register of float32; LLVM cuts it up for smaller ones
 ENTRY = "forest"  # (rows, scores, blocks, bounds, leaf numbers, leaves)
 PACK = "pack"  # (columns, floats from one to the next, rows, blocks): from columns to the rows that ENTRY reads
-OPTIMIZATION = 1  # 2 takes longer and gives the same speed
 _FLOATS, _INTS, _DOUBLES = (f"<{ROWS} x {kind}>" for kind in ("float", "i32", "double"))
 _FLAGS = f"<{ROWS} x i1>"
 _TABLES = "ptr {0}%bounds, ptr {0}%numbers, ptr {0}%leaves"
@@ -144,32 +143,6 @@ def _value(child: int) -> str:
     return f"%n{child}" if child >= 0 else f"%leaf{~child}"
 
 
-def host() -> tuple[str, str, str]:
-    """(triple, processor, its features) of this machine. Raises ImportError without llvmlite."""
-    from llvmlite import binding
-
-    try:
-        features = binding.get_host_cpu_features().flatten()
-    except RuntimeError:  # LLVM cannot tell on some processors
-        features = ""
-    return binding.get_process_triple(), binding.get_host_cpu_name(), features
-
-
-def target_machine() -> Any:  # llvmlite has no type stubs
-    from llvmlite import binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    triple, processor, features = host()
-    return binding.Target.from_triple(triple).create_target_machine(
-        cpu=processor, features=features, opt=OPTIMIZATION, reloc="pic", codemodel="small"
-    )
-
-
 def object_code(forest: Forest) -> bytes:
     """An object file for this machine. Raises ImportError without llvmlite."""
-    from llvmlite import binding
-
-    machine = target_machine()
-    code: bytes = machine.emit_object(binding.parse_assembly(llvm_ir(forest)))
-    return code
+    return compiled(llvm_ir(forest))

@@ -41,7 +41,7 @@ class Plan:
 
 
 class ItemCache:
-    """Not for threads. ``most_bytes`` = 0 switches it off. To make the first one takes a tenth of a second."""
+    """Not for threads. ``most_bytes`` = 0 switches it off. Made off the event loop: the first one compiles code."""
 
     def __init__(self, columns: ItemColumns, most_bytes: int) -> None:
         self._columns = columns
@@ -68,21 +68,20 @@ class ItemCache:
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
         taken = self._lookup.take(ids) if self._lookup is not None else None
+        places: list[int] = []
         if taken is not None:
-            if self._is_full:
-                self._used[taken.rows] = True
-            known = ItemBlock(taken.copy, self._block.texts, taken.bounds)
-            return Plan(known, [], [], self._generation, self._changes)
-        rows = self._index.find(ids)
-        is_known = rows >= 0
-        places = np.flatnonzero(~is_known).tolist()
+            rows, known = taken.rows, ItemBlock(taken.copy, self._block.texts, taken.bounds)
+        else:
+            found = self._index.find(ids)
+            places = np.flatnonzero(found < 0).tolist()
+            rows = found[found >= 0]
+            known = self._block.take(rows)
         missing = [ids[i] for i in places]
         for each in missing:
             self._filling[each] = self._filling.get(each, 0) + 1
-        kept = rows[is_known]
         if self._is_full:
-            self._used[kept] = True
-        return Plan(self._block.take(kept), missing, places, self._generation, self._changes)
+            self._used[rows] = True
+        return Plan(known, missing, places, self._generation, self._changes)
 
     @property
     def _is_full(self) -> bool:

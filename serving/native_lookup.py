@@ -12,12 +12,12 @@ import logging
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.tree_code import target_machine
+from infra.machine_code import MachineCode, compiled
 from serving.id_index import BITS, SLOTS, IdIndex
 from serving.item_block import ALWAYS, Bounds
 
@@ -193,22 +193,13 @@ class LookupCode:
     """For rows of ``dtype``, of :class:`serving.item_block.ItemColumns`. Raises whatever prevents it."""
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
-        from llvmlite import binding
-
         if not _layout_is_known():
             raise RuntimeError("this Python lays strings and lists out in another way")
-        machine = target_machine()
-        self._engine: Any = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)  # owns the code
-        compiled = machine.emit_object(binding.parse_assembly(_text(dtype)))
-        self._engine.add_object_file(binding.ObjectFileRef.from_data(compiled))
-        self._engine.finalize_object()
+        self._code = MachineCode(compiled(_text(dtype)))
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         # The interpreter's lock is kept: nobody may change the list meanwhile, and it takes microseconds.
         form = ctypes.PYFUNCTYPE(number, pointer, pointer, pointer, number, pointer, pointer, pointer, pointer)
-        address = self._engine.get_function_address("lookup")
-        if not address:
-            raise RuntimeError("the compiled code has no 'lookup'")
-        self.call = form(address)
+        self.call = form(self._code.address("lookup"))
 
 
 @lru_cache(maxsize=16)  # data sets

@@ -47,7 +47,7 @@ class _Cart:
 class OnlineReader:
     """Not for threads: all calls come from the loop of ``link``. ``cache_bytes`` = 0: no item is kept.
 
-    To make the first one takes a tenth of a second: see ItemCache.
+    Made off the event loop: see ItemCache.
     """
 
     def __init__(self, declaration: Declaration, project: str, cache_bytes: int) -> None:
@@ -109,11 +109,11 @@ class OnlineReader:
     async def _read_companions(self, cart: _Cart, scored_us: int, event_us: EventTimes) -> dict[str, Companions]:
         if not cart.rows:
             return {}
+        fresh: dict[str, CompanionRow] = {}
         if cart.replies is not None:
             fresh = {item: companion_row(reply) for item, reply in zip(cart.missing, await cart.replies, strict=True)}
             self.companion_cache.keep(fresh, cart.ticket)
-            cart.rows.update(fresh)
-        known = cast(dict[str, CompanionRow], cart.rows)  # none is missing any longer
+        known = cast(dict[str, CompanionRow], {**cart.rows, **fresh})  # none is missing any longer
         event_us[ITEM_COMPANIONS.name] = np.array([stamp for stamp, _ in known.values()], np.int64)
         return {
             item: found
