@@ -1,6 +1,7 @@
 """Fixtures that many tests share: whole shops made by the documented commands, once a session."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.shop import Shop
 
 HOUSEHOLDS = 200
+STARTUP = Path(__file__).parent / "startup"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         uses_journey = "journey" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("journey" if uses_journey else item.nodeid.split("::")[0]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_children() -> Iterator[None]:
+    """What ``STARTUP`` holds is run by the processes that tests start, not by the one they run in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(STARTUP))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_the_scorer_runs_from_what_its_image_holds_as_an_unprivileged_user(journ
     app, venv = image / "app", image / "venv"
     try:
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
         requirements = ["--constraint", "constraints.txt", "--requirement", "infra/scorer/requirements.txt"]
         subprocess.run([*pip, *requirements], cwd=PROJECT_ROOT, check=True, capture_output=True)
         for package in ("duckdb", "dvc", "great-expectations", "mlflow", "matplotlib"):
