@@ -1,5 +1,6 @@
 """Fixtures that many tests share: whole shops made by the documented commands, once a session."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def quick_children() -> Iterator[None]:
     """What ``STARTUP`` holds is run by the processes that tests start, not by the one they run in."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(STARTUP))
+        patch.setenv("PYTHONPATH", str(STARTUP), prepend=os.pathsep)
         yield
 
 
