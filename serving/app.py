@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import msgspec
 import orjson
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
@@ -19,7 +18,7 @@ from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
-from serving import errors, openapi
+from serving import answer_text, errors, openapi
 from serving.body import JSON, deadline_ms, json_body
 from serving.direct_route import DirectApp, afterwards
 from serving.errors import Busy
@@ -51,7 +50,6 @@ REPLACEMENT_PATIENCE_S = 75.0  # longer than the supervisor waits: see serving._
 PROBES = 4  # threads that a hanging Redis may hold up
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_write = msgspec.json.Encoder().encode
 _NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
 _SCORE_ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorAnswer, "description": f"More than {MOST_BYTES} bytes"},
@@ -124,12 +122,14 @@ def create_app(
 
 
 def _add_score(app: DirectApp, settings: Settings, service: Service, metrics: Metrics) -> None:
+    write = answer_text.encoder()
+
     async def answer(scorer: Scorer, body: bytes, deadline: float, later: Later) -> bytes:
         with metrics.stage("parse", later):
             request = parse(body)
         found = await scorer.score(request, deadline, later)
         with metrics.stage("write", later):
-            return _write(found)
+            return write(found)
 
     @app.direct(
         "/score",

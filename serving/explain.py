@@ -12,9 +12,10 @@ from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.ranker import Doubles, NotAdditive
 from serving.errors import NotExplainable
+from serving.ranking import best_first
 from serving.requests import ScoreRequest
 from serving.responses import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, instant_text
-from serving.scorer import Scorer, best_first, new_request_id
+from serving.scorer import Scorer, new_request_id
 
 REASONS_IN_WORDS = 5
 

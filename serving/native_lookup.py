@@ -1,15 +1,14 @@
 """The rows of a slate, found and copied in one call of machine code, where the index and numpy take a dozen steps.
 
-The hash of an id is where CPython keeps it, in the string itself, once reading the request has asked for it. How
-strings and lists lie in memory is compared with what Python says of them before anything is compiled; where that
-differs, or llvmlite is missing, nothing is. Whatever the code cannot read or does not find, it leaves to the index.
+The hash of an id is where CPython keeps it, in the string itself (:mod:`serving.python_objects`), once reading the
+request has asked for it. Whatever the code cannot read or does not find, it leaves to the index, and so is everything
+where strings lie otherwise or llvmlite is missing.
 """
 
 from __future__ import annotations
 
 import ctypes
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.machine_code import MachineCode, compiled
+from serving import python_objects
 from serving.id_index import BITS, SLOTS, IdIndex
 from serving.item_block import ALWAYS, Bounds, fields_of
 
-TYPE, HASH = 8, 24  # where a string keeps its type and its hash, which is -1 until somebody asks for it
-LENGTH, ITEMS = 16, 24  # where a list keeps its length and the address of its items
 LINE = 64  # bytes of a cache line
-LEAST_ADDRESS = 1 << 16  # whatever else lies in a list is a small number, or the address of something
 
 _IR = """
 declare i8 @llvm.cttz.i8(i8, i1)
@@ -191,7 +188,7 @@ class LookupCode:
     """For rows of ``dtype``, of :class:`serving.item_block.ItemColumns`. Raises whatever prevents it."""
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
-        if not _layout_is_known():
+        if not python_objects.layout_is_known():
             raise RuntimeError("this Python lays strings and lists out in another way")
         self._code = MachineCode(compiled(_text(dtype)))
         pointer, number = ctypes.c_void_p, ctypes.c_int64
@@ -217,10 +214,10 @@ def _text(dtype: np.dtype[np.void]) -> str:
         for at in range(0, dtype.itemsize, LINE)
     )
     values: dict[str, object] = {
-        "TYPE": TYPE,
-        "HASH": HASH,
-        "LENGTH": LENGTH,
-        "ITEMS": ITEMS,
+        "TYPE": python_objects.TYPE,
+        "HASH": python_objects.HASH,
+        "LENGTH": python_objects.LENGTH,
+        "ITEMS": python_objects.ITEMS,
         "STR": id(str),
         "BITS": BITS,
         "SLOTS": SLOTS,
@@ -251,23 +248,3 @@ def _copied(dtype: np.dtype[np.void]) -> Iterator[str]:
             yield f"  %{name}.{j}.v = load i{8 * size}, ptr %{name}.{j}.p"
             yield f"  store i{8 * size} %{name}.{j}.v, ptr %{name}.{j}"
             yield f"  %{name}.{j + 1} = getelementptr i8, ptr %{name}.{j}, i64 %step.{size}"
-
-
-def _layout_is_known() -> bool:
-    """Whether strings and lists are laid out as the code reads them."""
-    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
-        return False
-    texts = ["", "a", "item1", "é", "日本", "x" * 100, "\U0001f600"]
-    hashes = [hash(text) for text in texts]
-    at = _number_at(id(texts) + ITEMS)
-    return (
-        _number_at(id(texts) + LENGTH) == len(texts)
-        and at >= LEAST_ADDRESS
-        and [_number_at(at + 8 * i) for i in range(len(texts))] == [id(text) for text in texts]
-        and [_number_at(id(text) + TYPE) for text in texts] == [id(str)] * len(texts)
-        and [_number_at(id(text) + HASH) for text in texts] == hashes
-    )
-
-
-def _number_at(address: int) -> int:
-    return ctypes.c_int64.from_address(address).value

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
-from pydantic import GetCoreSchemaHandler, create_model
-from pydantic_core import CoreSchema
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from infra.compiled_trees import Engine
 from infra.model_contract import RankerKind
+from serving.ranking import Ranking
 from serving.reader import Missing
 
 
@@ -23,19 +21,6 @@ class ModelName:
     name: str
     version: str
     kind: RankerKind
-
-
-class ScoredItem(msgspec.Struct, frozen=True, gc=False):
-    """Higher scores come first; they compare within one answer only."""
-
-    item_id: str
-    score: float
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """FastAPI documents answers by pydantic, which knows no structs; these are made 500 at a time."""
-        fields: dict[str, Any] = {each.name: (each.type, ...) for each in msgspec.structs.fields(cls)}
-        return handler.generate_schema(create_model(cls.__name__, __doc__=cls.__doc__, **fields))
 
 
 @dataclass(frozen=True)
@@ -49,7 +34,7 @@ class ScoreAnswer:
     request_id: str
     scored_at: str
     model: ModelName
-    items: list[ScoredItem]
+    items: Ranking
     degraded: bool
     missing: Missing
 

@@ -21,9 +21,10 @@ from infra.clock import Clock
 from infra.model_store import LoadedModel
 from serving.later import Later, at_once
 from serving.metrics import Metrics
+from serving.ranking import Ranking
 from serving.reader import Keys, Missing, Reading, StoreAway, unread
 from serving.requests import ScoreRequest, refuse_unknown_names
-from serving.responses import ModelName, ScoreAnswer, ScoredItem, instant_text
+from serving.responses import ModelName, ScoreAnswer, instant_text
 
 READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +71,7 @@ class Scorer:
         found = await self.inputs(request, deadline, later)
         with self.metrics.stage("score", later):
             scores = self.model.ranker.score(found.matrix)
-            items = ranked(request.item_ids, scores)
+            items = Ranking(request.item_ids, scores)
         request_id = new_request_id()
         later(partial(self._note, request_id, request, found, scores))
         return ScoreAnswer(
@@ -176,19 +177,6 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
     for i, features in sent:
         for name, value in features.items():
             matrix[i, column[name]] = _number(value)
-
-
-def ranked(item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> list[ScoredItem]:
-    """By score, highest first; equal scores keep their input order. ``scores``: (n,)"""
-    order = best_first(scores)
-    ids = np.empty(len(item_ids), object)
-    ids[:] = item_ids
-    return list(map(ScoredItem, ids.take(order).tolist(), scores.take(order).tolist()))
-
-
-def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """(n,) places by score, highest first; equal scores keep their input order."""
-    return (-scores).argsort(kind="stable")
 
 
 def new_request_id() -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving import native_lookup
+from serving import python_objects
 from serving.id_index import IdIndex
 from serving.item_block import ALWAYS, FIELDS, bounds_of
 from serving.native_lookup import NativeLookup, Taken, lookup_code
@@ -110,7 +110,7 @@ def test_a_cache_finds_what_it_keeps_by_it():
     ("name", "other"), [("TYPE", 16), ("HASH", 16), ("LENGTH", 24), ("ITEMS", 0), ("ITEMS", 8), ("ITEMS", 32)]
 )
 def test_nothing_is_compiled_where_strings_or_lists_lie_otherwise(monkeypatch, name, other):
-    monkeypatch.setattr(native_lookup, name, other)
+    monkeypatch.setattr(python_objects, name, other)
     lookup_code.cache_clear()
     try:
         assert lookup_code(COLUMNS.row) is None

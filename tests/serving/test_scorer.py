@@ -18,9 +18,10 @@ from infra.clock import FixedClock
 from infra.model_store import LoadedModel
 from serving.errors import InvalidRequest
 from serving.metrics import Metrics
+from serving.ranking import Ranking, best_first
 from serving.reader import StoreAway, unread
 from serving.requests import parse
-from serving.scorer import READ_SHARE, Scorer, best_first, ranked
+from serving.scorer import READ_SHARE, Scorer
 from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
 
 
@@ -72,11 +73,12 @@ def soon():
 
 def test_items_come_by_score_highest_first():
     answer = score_with(scorer(), request("a", "b", "c"), soon())
-    assert [(item.item_id, item.score) for item in answer.items] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
+    assert [(item.item_id, item.score) for item in answer.items.listed()] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
 
 
 def test_equal_scores_keep_their_input_order():
-    assert [item.item_id for item in ranked(["d", "a", "c", "b"], np.array([1.0, 2.0, 1.0, 2.0]))] == list("abdc")
+    ranking = Ranking(["d", "a", "c", "b"], np.array([1.0, 2.0, 1.0, 2.0]))
+    assert [item.item_id for item in ranking.listed()] == list("abdc")
 
 
 @given(st.lists(st.integers(0, 40) | st.just(math.inf), min_size=1, max_size=60))
@@ -89,7 +91,7 @@ def test_a_sent_feature_wins_and_others_stay():
     ranker = KeepingRanker("price")
     sent = {"item_id": "b", "features": {"price": 7.5, "bought_count": 2, "session_views": None}}
     answer = score_with(scorer(ranker), request("a", sent), soon())
-    assert answer.items[0].item_id == "b"
+    assert answer.items.listed()[0].item_id == "b"
     (matrix,) = ranker.matrices
     expected = feature_matrix(unread(scorer_keys("a", "b"), DECLARATION).slate, DECLARATION)
     expected[1, FEATURES.index("price")] = 7.5
@@ -157,7 +159,7 @@ def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing()
     answer = score_with(scorer(reader=NoStore(away=True)), request("a", "b", user_id="u"), soon())
     assert answer.degraded
     assert (answer.missing.items, answer.missing.user, answer.missing.session) == (2, True, True)
-    assert [item.item_id for item in answer.items] == ["b", "a"]  # the input position is known all the same
+    assert [item.item_id for item in answer.items.listed()] == ["b", "a"]  # the input position is known all the same
 
 
 def test_the_store_may_use_a_share_of_the_time_that_is_left():
