@@ -90,7 +90,7 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     by_column[own:] = np.array(shared, np.float32)[:, None]
     items = slate.items
     if isinstance(items, ItemRows) and items.float_names == columns.items:
-        by_column[:own] = items.floats
+        by_column[:own] = items.floats.T
     else:
         for j, name in enumerate(columns.items):
             by_column[j] = items[name]

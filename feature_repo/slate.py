@@ -115,7 +115,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class ItemRows(Mapping[str, npt.NDArray[Any]]):
-    """Item columns: floats (f, n) float32, instants (i, n) float64, numbers (t, n) int32, of (t,) ``texts``.
+    """Item columns as they are kept: floats (n, f) float32, instants (n, i) float64, numbers (n, t) of (t,) ``texts``.
 
     ``places``: column -> (which of the three, its place there); ``float_names``: those of the floats, in their order.
     A text column is (n,) objects once it is asked for.
@@ -130,7 +130,7 @@ class ItemRows(Mapping[str, npt.NDArray[Any]]):
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         kind, place = self.places[name]
-        column: npt.NDArray[Any] = getattr(self, kind)[place]
+        column: npt.NDArray[Any] = getattr(self, kind)[:, place]
         return self.texts[place].of(column) if kind == "numbers" else column
 
     def __iter__(self) -> Iterator[str]:
@@ -142,7 +142,7 @@ class ItemRows(Mapping[str, npt.NDArray[Any]]):
     def numbered(self, name: str) -> tuple[npt.NDArray[np.int32], Texts]:
         """A text column: (n,), and what its numbers mean."""
         place = self.places[name][1]
-        return self.numbers[place], self.texts[place]
+        return self.numbers[:, place], self.texts[place]
 
 
 def places(item_ids: Sequence[str]) -> dict[str, int]:

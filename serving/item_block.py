@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +13,10 @@ from feature_repo.schema import DType, View
 from feature_repo.slate import ItemRows, Kind, Texts
 
 Reply = Sequence[bytes | None]
-Field = tuple[np.dtype[Any], int, int]
-"""Of a row: the type of its numbers, how many there are, and at which byte they begin."""
 Bounds = tuple[int, int, int]
 """Of some rows: from when to when all of them count, µs since the epoch, and how many have no row in any view."""
 
 ALWAYS = int(np.iinfo(np.int64).max)
-FIELDS = ("event_us", "valid_us", "instants", "floats", "numbers")  # of a block, and of what is kept of one item
 KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "instants", DType.STRING: "numbers"}
 
 
@@ -30,11 +25,11 @@ class ItemColumns:
     """Which columns of which views lie where in an ItemBlock."""
 
     views: tuple[View, ...]
-    places: dict[str, tuple[Kind, int]]  # column -> (field of a block, place in it)
-    spans: tuple[dict[Kind, slice], ...]  # of each view: field of a block -> its places in it
+    places: dict[str, tuple[Kind, int]]  # column -> (field of a row, place in it)
+    spans: tuple[dict[Kind, slice], ...]  # of each view: field of a row -> its places in it
     float_names: list[str]
     ttl_us: NDArray[np.int64]  # (views,)
-    row: np.dtype[np.void]  # what is kept of one item, in one piece of memory: a block's fields, in their order
+    row: np.dtype[np.void]  # what is kept of one item, in one piece of memory
 
     @staticmethod
     def of(views: tuple[View, ...]) -> ItemColumns:
@@ -54,7 +49,7 @@ class ItemColumns:
             ("instants", np.float64, taken["instants"]),
             ("floats", np.float32, taken["floats"]),
             ("numbers", np.int32, taken["numbers"]),
-        ]  # the wider ones first, so that nothing but the row's end is padded
+        ]
         return ItemColumns(
             views,
             places,
@@ -69,74 +64,53 @@ class ItemColumns:
         return tuple(Texts() for kind, _ in self.places.values() if kind == "numbers")
 
     def empty(self, n: int, texts: tuple[Texts, ...]) -> ItemBlock:
-        """n items to be filled."""
-        return self.block(np.zeros(n * self.row.itemsize, np.uint8), n, texts)
-
-    def block(
-        self, data: NDArray[np.uint8], n: int, texts: tuple[Texts, ...], bounds: Bounds | None = None
-    ) -> ItemBlock:
-        """n items in ``data``, (n * row.itemsize,): n values of each number of a row, in the row's order."""
-        return _block(
-            (np.ndarray((width, n), kind, data, n * start) for kind, width, start in self._fields), texts, bounds
-        )
-
-    @cached_property
-    def _fields(self) -> list[Field]:
-        return list(fields_of(self.row).values())
-
-    def block_of(self, rows: NDArray[np.void], texts: tuple[Texts, ...]) -> ItemBlock:
-        """A copy of the items in ``rows``, (n,) as they are kept."""
-        return _block((np.ascontiguousarray(rows[name].T) for name in FIELDS), texts)
+        """n rows to be filled."""
+        return ItemBlock(np.zeros(n, self.row), texts)
 
 
 @dataclass(frozen=True)
 class ItemBlock:
-    """n items, column by column in memory. ``event_us``: (views, n) int64, 0 where a view has no row; ``valid_us``:
-    (2, n) int64, from when to when all of an item's rows count, which may be at no time, (0, ALWAYS) without any;
-    ``instants``: (i, n) float64; ``floats``: (f, n) float32; ``numbers``: (t, n) int32, of (t,) ``texts``. NaN or 0 is
-    null. ``bounds``: of all items as they came, where somebody has them already."""
+    """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64:
+    from when to when all of its views' rows count, which may be at no time, (0, ALWAYS) without any; instants (i,)
+    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null. ``bounds``: of all rows
+    as they came, where somebody has them already."""
 
-    event_us: NDArray[np.int64]
-    valid_us: NDArray[np.int64]
-    instants: NDArray[np.float64]
-    floats: NDArray[np.float32]
-    numbers: NDArray[np.int32]
+    rows: NDArray[np.void]
     texts: tuple[Texts, ...]
     bounds: Bounds | None = None
 
     def __len__(self) -> int:
-        return len(self.event_us[0])
+        return len(self.rows)
 
-    def put(self, rows: NDArray[np.void], places: NDArray[np.int64]) -> None:
-        """Overwrite the ``rows`` at ``places`` by my items, in their order."""
-        for name in FIELDS:
-            rows[name][places] = getattr(self, name).T
+    @property
+    def event_us(self) -> NDArray[np.int64]:
+        """(n, views)"""
+        return self.rows["event_us"]
 
     def take(self, places: NDArray[np.int64]) -> ItemBlock:
-        """A copy of some items, in the order of ``places``."""
-        return _block((getattr(self, name).take(places, axis=1) for name in FIELDS), self.texts)
+        """A copy of some rows, in the order of ``places``."""
+        return ItemBlock(self.rows.take(places), self.texts)
+
+    def put(self, places: NDArray[np.int64], block: ItemBlock) -> None:
+        """Overwrite the rows at ``places`` by those of ``block``, in its order."""
+        self.rows[places] = block.rows
 
     def merged(self, others: ItemBlock, places: Sequence[int]) -> ItemBlock:
         """The others at ``places``, mine elsewhere, each in its order."""
-        if not len(self):
-            return others
-        is_mine = np.ones(len(self) + len(others), bool)
+        rows = np.empty(len(self) + len(others), self.rows.dtype)
+        is_mine = np.ones(len(rows), bool)
         is_mine[places] = False
-        order = np.empty(len(is_mine), np.int64)
-        order[is_mine], order[~is_mine] = np.arange(len(self)), np.arange(len(self), len(is_mine))
-        return ItemBlock.joined([self, others]).take(order)
+        rows[is_mine], rows[~is_mine] = self.rows, others.rows
+        return ItemBlock(rows, self.texts)
 
     @staticmethod
     def joined(blocks: Sequence[ItemBlock]) -> ItemBlock:
         """One after the other; at least one."""
-        parts = (np.concatenate([getattr(block, name) for block in blocks], axis=1) for name in FIELDS)
-        return _block(parts, blocks[0].texts)
+        return ItemBlock(np.concatenate([block.rows for block in blocks]), blocks[0].texts)
 
-
-def _block(parts: Iterable[NDArray[Any]], texts: tuple[Texts, ...], bounds: Bounds | None = None) -> ItemBlock:
-    """``parts``: the FIELDS."""
-    event_us, valid_us, instants, floats, numbers = parts
-    return ItemBlock(event_us, valid_us, instants, floats, numbers, texts, bounds)
+    def grown(self, n: int) -> ItemBlock:
+        """n rows, the first of which are mine."""
+        return ItemBlock(np.concatenate([self.rows, np.zeros(n - len(self), self.rows.dtype)]), self.texts)
 
 
 def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Texts, ...]) -> ItemBlock:
@@ -147,15 +121,15 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Te
     block, stamps = columns.empty(len(replies), texts), len(columns.views)
     by_field = list(zip(*replies, strict=True))
     for j in range(stamps):
-        block.event_us[j] = decoding.event_us(by_field[j])
+        block.event_us[:, j] = decoding.event_us(by_field[j])
     dtypes = {column.name: column.dtype for view in columns.views for column in view.columns}
     for stored, (name, (kind, place)) in zip(by_field[stamps:], columns.places.items(), strict=True):
         values = decoding.array(stored, dtypes[name])
-        getattr(block, kind)[place] = texts[place].numbers(values.tolist()) if kind == "numbers" else values
+        block.rows[kind][:, place] = texts[place].numbers(values.tolist()) if kind == "numbers" else values
     _erase(block, columns, block.event_us <= 0)
-    until_us = np.where(block.event_us > 0, block.event_us + columns.ttl_us[:, None], ALWAYS)
-    block.valid_us[0] = block.event_us.max(axis=0, initial=0)
-    block.valid_us[1] = until_us.min(axis=0, initial=ALWAYS)
+    until_us = np.where(block.event_us > 0, block.event_us + columns.ttl_us, ALWAYS)
+    block.rows["valid_us"][:, 0] = block.event_us.max(axis=1, initial=0)
+    block.rows["valid_us"][:, 1] = until_us.min(axis=1, initial=ALWAYS)
     return block
 
 
@@ -165,32 +139,28 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
     in ``block``, of which the columns are parts.
     """
-    since_us, until_us, missing = block.bounds or bounds_of(block.valid_us)
+    rows = block.rows
+    since_us, until_us, missing = block.bounds or bounds_of(rows)
     if not since_us <= scored_us <= until_us:
-        first_us = np.maximum(scored_us - columns.ttl_us, 1)[:, None]  # of a row that still counts
-        valid = (block.event_us >= first_us) & (block.event_us <= scored_us)
-        _erase(block, columns, ~valid)
+        event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
+        valid = (event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]) & (event_us <= scored_us)
+        _erase(block, columns, ~valid.T)
         missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid)))
-    found = ItemRows(block.floats, block.instants, block.numbers, block.texts, columns.places, columns.float_names)
+    found = ItemRows(
+        rows["floats"], rows["instants"], rows["numbers"], block.texts, columns.places, columns.float_names
+    )
     return found, missing
 
 
-def fields_of(row: np.dtype[np.void]) -> dict[str, Field]:
-    """In their order. ``row``: of :class:`ItemColumns`."""
-    assert row.fields is not None
-    return {name: (row.fields[name][0].base, row.fields[name][0].shape[0], row.fields[name][1]) for name in FIELDS}
-
-
-def bounds_of(valid_us: NDArray[np.int64]) -> Bounds:
-    """``valid_us``: (2, n)"""
-    first_us, last_us = valid_us
+def bounds_of(rows: NDArray[np.void]) -> Bounds:
+    first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
     return int(first_us.max(initial=0)), int(last_us.min(initial=ALWAYS)), int(np.count_nonzero(first_us <= 0))
 
 
 def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:
-    """Make null what is in the views of the items ``where`` (views, n)."""
-    for spans, items in zip(columns.spans, where, strict=True):
-        places = np.flatnonzero(items)
+    """Make null what is in the views of the items ``where`` (n, views)."""
+    for j, spans in enumerate(columns.spans):
+        places = np.flatnonzero(where[:, j])
         if len(places):
             for kind, span in spans.items():
-                getattr(block, kind)[span, places] = 0 if kind == "numbers" else np.nan
+                block.rows[kind][places, span] = 0 if kind == "numbers" else np.nan

@@ -63,19 +63,19 @@ class ItemCache:
     @property
     def bytes(self) -> int:
         """Of all rows that have been made room for."""
-        return len(self._kept) * self._row_bytes
+        return len(self._block) * self._row_bytes
 
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
         taken = self._lookup.take(ids) if self._lookup is not None else None
         places: list[int] = []
         if taken is not None:
-            rows, known = taken.rows, self._columns.block(taken.data, len(ids), self._texts, taken.bounds)
+            rows, known = taken.rows, ItemBlock(taken.copy, self._block.texts, taken.bounds)
         else:
             found = self._index.find(ids)
             places = np.flatnonzero(found < 0).tolist()
             rows = found[found >= 0]
-            known = self._columns.block_of(self._kept.take(rows), self._texts)
+            known = self._block.take(rows)
         missing = [ids[i] for i in places]
         for each in missing:
             self._filling[each] = self._filling.get(each, 0) + 1
@@ -95,7 +95,7 @@ class ItemCache:
         if self.is_coherent and plan.generation == self._generation:
             self._keep(plan, fresh)
         self.abandon(plan)
-        if sum(map(len, self._texts)) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
+        if sum(map(len, self._block.texts)) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
             self.clear()  # most of them are of rows that went long ago
         return plan.known.merged(fresh, plan.places)
 
@@ -143,8 +143,7 @@ class ItemCache:
         self._rows.clear()
         self._forgotten.clear()
         self._index = IdIndex(0)
-        self._kept = np.zeros(0, self._columns.row)
-        self._texts = self._columns.no_texts()
+        self._block = self._columns.empty(0, self._columns.no_texts())
         self._lookup: NativeLookup | None = None
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
@@ -170,7 +169,7 @@ class ItemCache:
             places.append(row)
             kept.append(i)
         if places:
-            fresh.take(np.array(kept)).put(self._kept, np.array(places))
+            self._block.put(np.array(places), fresh.take(np.array(kept)))
 
     def _room(self) -> int | None:
         """A row to be filled; None if there is no room for any."""
@@ -212,9 +211,9 @@ class ItemCache:
         wanted = min(self.capacity, max(FIRST_ROWS, 2 * present))
         if wanted <= present:
             return
-        self._kept = np.concatenate([self._kept, np.zeros(wanted - present, self._kept.dtype)])
+        self._block = self._block.grown(wanted)
         self._used = np.append(self._used, np.zeros(wanted - present, bool))
         self._ids += [None] * (wanted - present)
         self._free += range(wanted - 1, present - 1, -1)
         self._index = IdIndex.of(self._rows, wanted)
-        self._lookup = NativeLookup(self._code, self._index, self._kept) if self._code is not None else None
+        self._lookup = NativeLookup(self._code, self._index, self._block.rows) if self._code is not None else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from infra.machine_code import MachineCode, compiled
 from serving import python_objects
 from serving.id_index import BITS, SLOTS, IdIndex
-from serving.item_block import ALWAYS, Bounds, fields_of
+from serving.item_block import ALWAYS, Bounds
 
 LINE = 64  # bytes of a cache line
 
 _IR = """
 declare i8 @llvm.cttz.i8(i8, i1)
 declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
 
@@ -104,8 +105,9 @@ found.all:
 missing:
   ret i64 0
 
-copy:  ; each number of a row to its column
+copy:
   %c = phi i64 [0, %found.all], [%c.next, %copy]
+  %to = phi ptr [%taken, %found.all], [%to.next, %copy]
   %since = phi i64 [0, %found.all], [%since.next, %copy]
   %until = phi i64 [{ALWAYS}, %found.all], [%until.next, %copy]
   %without = phi i64 [0, %found.all], [%without.next, %copy]
@@ -113,7 +115,7 @@ copy:  ; each number of a row to its column
   %c.row = load i64, ptr %c.p
   %c.at = mul i64 %c.row, {SIZE}
   %from = getelementptr i8, ptr %block, i64 %c.at
-{COPY}
+  call void @llvm.memcpy.p0.p0.i64(ptr align 8 %to, ptr align 8 %from, i64 {SIZE}, i1 false)
   %valid.p = getelementptr i8, ptr %from, i64 {VALID}
   %first.us = load i64, ptr %valid.p
   %last.p = getelementptr i8, ptr %valid.p, i64 8
@@ -123,6 +125,7 @@ copy:  ; each number of a row to its column
   %has.none = icmp sle i64 %first.us, 0
   %none = zext i1 %has.none to i64
   %without.next = add i64 %without, %none
+  %to.next = getelementptr i8, ptr %to, i64 {SIZE}
   %c.next = add i64 %c, 1
   %c.more = icmp ult i64 %c.next, %n
   br i1 %c.more, label %copy, label %end
@@ -144,11 +147,10 @@ log = logging.getLogger(__name__)
 
 
 class Taken(NamedTuple):
-    """``rows``: (n,) where they stand, until the next call; ``data``: a copy of them, number by number, as
-    :meth:`serving.item_block.ItemColumns.block` reads it, and their bounds."""
+    """``rows``: (n,) where they stand, until the next call; ``copy``: (n,) of them, with their bounds."""
 
     rows: NDArray[np.int64]
-    data: NDArray[np.uint8]
+    copy: NDArray[np.void]
     bounds: Bounds
 
 
@@ -162,7 +164,7 @@ class NativeLookup:
         self._code = code
         self._tables = (index.hashes, index.rows, block)  # the code has their addresses
         self._where = (index.hashes.ctypes.data, index.rows.ctypes.data, index.mask, block.ctypes.data)
-        self._row_bytes = block.dtype.itemsize
+        self._dtype = block.dtype
         self._reserve(0)
 
     def take(self, ids: Sequence[str]) -> Taken | None:
@@ -172,12 +174,12 @@ class NativeLookup:
         n = len(ids)
         if n > len(self._rows):
             self._reserve(n)
-        data = np.empty(n * self._row_bytes, np.uint8)
+        copy = np.empty(n, self._dtype)
         bounds, rows = self._results
-        if not self._code.call(id(ids), *self._where, rows, data.ctypes.data, bounds):
+        if not self._code.call(id(ids), *self._where, rows, copy.ctypes.data, bounds):
             return None
         since_us, until_us, without = self._bounds.tolist()
-        return Taken(self._rows[:n], data, (since_us, until_us, without))
+        return Taken(self._rows[:n], copy, (since_us, until_us, without))
 
     def _reserve(self, n: int) -> None:
         self._bounds, self._rows = np.empty(3, np.int64), np.empty(n, np.int64)
@@ -208,6 +210,7 @@ def lookup_code(dtype: np.dtype[np.void]) -> LookupCode | None:
 
 
 def _text(dtype: np.dtype[np.void]) -> str:
+    assert dtype.fields is not None
     ahead = (
         f"  %line.{at} = getelementptr i8, ptr %row.start, i64 {at}\n"
         f"  call void @llvm.prefetch.p0(ptr %line.{at}, i32 0, i32 3, i32 1)"
@@ -223,28 +226,11 @@ def _text(dtype: np.dtype[np.void]) -> str:
         "SLOTS": SLOTS,
         "LAST": SLOTS - 1,
         "SIZE": dtype.itemsize,
-        "VALID": fields_of(dtype)["valid_us"][2],
+        "VALID": dtype.fields["valid_us"][1],
         "ALWAYS": ALWAYS,
         "PREFETCH": "\n".join(ahead),
-        "COPY": "\n".join(_copied(dtype)),
     }
     text = _IR
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", str(value))
     return text
-
-
-def _copied(dtype: np.dtype[np.void]) -> Iterator[str]:
-    """Row ``%c``, which begins at ``%from``, to its place in each column: those of the number that begins at byte s of
-    a row begin at byte s * n."""
-    for size in (8, 4):
-        yield f"  %step.{size} = mul i64 %n, {size}\n  %along.{size} = mul i64 %c, {size}"
-    for name, (kind, width, start) in fields_of(dtype).items():
-        size = kind.itemsize
-        yield f"  %{name}.n = mul i64 %n, {start}\n  %{name}.at = add i64 %{name}.n, %along.{size}"
-        yield f"  %{name}.0 = getelementptr i8, ptr %taken, i64 %{name}.at"
-        for j in range(width):
-            yield f"  %{name}.{j}.p = getelementptr i8, ptr %from, i64 {start + j * size}"
-            yield f"  %{name}.{j}.v = load i{8 * size}, ptr %{name}.{j}.p"
-            yield f"  store i{8 * size} %{name}.{j}.v, ptr %{name}.{j}"
-            yield f"  %{name}.{j + 1} = getelementptr i8, ptr %{name}.{j}, i64 %step.{size}"

@@ -71,7 +71,7 @@ class OnlineReader:
         block = await self._read_items(keys.item_ids, link)
         items, missing = columns_at(block, self.columns, keys.scored_us)
         replies = await entities
-        event_us = {view.name: block.event_us[j] for j, view in enumerate(self.columns.views)}
+        event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
         session = self._session.row(sessions[0], replies[-1], keys.scored_us, event_us) if sessions else Row()
         cart = self._ask_companions(session.get("cart_items", ()), link)
         # As it does on these while the user's row is decoded.

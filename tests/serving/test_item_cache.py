@@ -263,4 +263,4 @@ def test_texts_that_no_row_has_any_longer_do_not_pile_up(monkeypatch):
     for price in range(100):
         store.write("a", price)
         assert store.read("a") == [price]
-        assert sum(map(len, store.cache._texts)) <= 21
+        assert sum(map(len, store.cache._block.texts)) <= 21
