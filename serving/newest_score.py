@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class NewestScore:
     """Requests note the moment; a thread of its own writes it, at most once a second.
 
-    A Redis that is away costs no request anything: the thread tries again a second later.
+    A Redis that is away costs no request anything: the thread looks for one again a second later.
     """
 
     def __init__(self, settings: Settings, period_s: float = PERIOD_S) -> None:
@@ -34,6 +34,7 @@ class NewestScore:
         self._noting = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._client: redis.Redis | None = None  # of the thread alone
 
     def start(self) -> None:
         self._stopping.clear()
@@ -54,15 +55,23 @@ class NewestScore:
         while not self._stopping.wait(self._period_s):
             self._write()
         self._write()
+        self._disconnect()
 
     def _write(self) -> None:
         newest = self._newest_us
         if newest <= self._written_us:
             return
         try:
-            with endpoint(self._settings).client() as client:
-                client.eval(_KEEP_NEWEST, 1, redis_keys.newest_score_us(self._settings.dataset), str(newest))
+            if self._client is None:
+                self._client = endpoint(self._settings).client()
+            self._client.eval(_KEEP_NEWEST, 1, redis_keys.newest_score_us(self._settings.dataset), str(newest))
         except (redis.RedisError, RedisServerError, OSError) as error:
             log.debug("the newest score is not written: %s", error)
+            self._disconnect()
             return
         self._written_us = newest
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None

@@ -24,7 +24,7 @@ NICE = 10  # requests go first
 PERIOD_S = 0.05
 PAUSE_S = 0.001  # after each piece: a scheduler lets even who goes last finish its turn of a few milliseconds
 PIPE_BYTES = 1 << 20
-PIECE_BYTES = PIPE_BYTES // 16  # of frames that are turned into Arrow at once
+PIECE_BYTES = PIPE_BYTES // 8  # of frames that are turned into Arrow at once
 FILE_BYTES = 4 << 20  # of Arrow data, and no more than a quarter of the cap
 
 

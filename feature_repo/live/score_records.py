@@ -106,8 +106,9 @@ def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
     columns["worker"] = pa.array([worker] * len(records), _TEXT)
     columns["context"] = pa.array([list(record.context.items()) for record in records], SCHEMA.field("context").type)
     columns["sent"] = pa.array([_sent(record) for record in records], SCHEMA.field("sent").type)
-    columns["item_ids"] = _lists([pa.array(record.item_ids, _TEXT) for record in records], _TEXT)
-    columns["scores"] = _lists([pa.array(record.scores, pa.float64()) for record in records], pa.float64())
+    ids = pa.array([each for record in records for each in record.item_ids], _TEXT)
+    columns["item_ids"] = pa.ListArray.from_arrays(_offsets([record.item_ids for record in records]), ids)
+    columns["scores"] = _lists([record.scores for record in records], np.float64)
     columns["read_us"] = _read_us(records)
     columns["matrix"] = _matrices([record.matrix for record in records])
     return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -153,23 +154,23 @@ def _sent(record: ScoreRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _lists(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ListArray:
-    values = pa.concat_arrays(parts) if parts else pa.array([], kind)
-    return pa.ListArray.from_arrays(_offsets(parts), values)
+def _lists(parts: Sequence[npt.NDArray[Any]], kind: type[np.generic]) -> pa.ListArray:
+    """One list of each part."""
+    values = np.concatenate([np.empty(0, kind), *parts])
+    return pa.ListArray.from_arrays(_offsets(parts), pa.array(values))
 
 
 def _read_us(records: Sequence[ScoreRecord]) -> pa.MapArray:
     views = [view for record in records for view in record.read_us]
-    times = [pa.array(np.ascontiguousarray(each)) for record in records for each in record.read_us.values()]
+    times = [each for record in records for each in record.read_us.values()]
     return pa.MapArray.from_arrays(
-        _offsets([record.read_us for record in records]), pa.array(views, _TEXT), _lists(times, pa.int64())
+        _offsets([record.read_us for record in records]), pa.array(views, _TEXT), _lists(times, np.int64)
     )
 
 
 def _matrices(matrices: Sequence[Floats | None]) -> pa.ListArray:
     """Feature after feature, as it lies in memory and compresses best."""
-    parts = [pa.array([], pa.float32()) if m is None else pa.array(m.ravel(order="F")) for m in matrices]
-    lists = _lists(parts, pa.float32())
+    lists = _lists([np.empty(0, np.float32) if m is None else m.ravel(order="F") for m in matrices], np.float32)
     absent = pa.array([matrix is None for matrix in matrices], pa.bool_())
     return pa.ListArray.from_arrays(lists.offsets, lists.values, mask=absent)
 

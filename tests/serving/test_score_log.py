@@ -103,6 +103,19 @@ def test_records_keep_their_order_and_none_is_lost_at_the_end(tmp_path):
     assert [each.request_id for each in logged(settings)] == [f"r{i}" for i in range(130)]
 
 
+def test_what_the_kernel_takes_in_parts_arrives_whole(tmp_path, monkeypatch):
+    settings, taken = settings_in(tmp_path), []
+
+    def some_of(descriptor, parts):
+        taken.append(os.write(descriptor, b"".join(parts)[: 1 + 97 * len(taken) % 500]))
+        return taken[-1]
+
+    monkeypatch.setattr(os, "writev", some_of)
+    assert log_of(settings, [record(i) for i in range(30)])["written"] == 30
+    assert [each.request_id for each in logged(settings)] == [f"r{i}" for i in range(30)]
+    assert len(taken) > 30
+
+
 def test_a_file_is_written_once_it_is_old_enough(tmp_path):
     settings = settings_in(tmp_path)
     log = ScoreLog(settings, Metrics(), file_age_s=0.3)
