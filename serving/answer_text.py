@@ -131,8 +131,8 @@ end:  ; a bracket where the last comma is
 log = logging.getLogger(__name__)
 
 
-class ItemsWriter:
-    """Not for threads. Raises whatever prevents it when it is made, which takes a moment."""
+class ItemsCode:
+    """Raises whatever prevents it when it is made, which takes a moment."""
 
     def __init__(self) -> None:
         if not python_objects.layout_is_known():
@@ -141,7 +141,14 @@ class ItemsWriter:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         # The interpreter's lock is kept: nobody may change the list meanwhile, and it takes microseconds.
         form = ctypes.PYFUNCTYPE(number, pointer, pointer, number, pointer, pointer)
-        self._call = form(self._code.address("items"))
+        self.call = form(self._code.address("items"))
+
+
+class ItemsWriter:
+    """Not for threads."""
+
+    def __init__(self, code: ItemsCode) -> None:
+        self._code = code
         self._reserve(ROOM)
 
     def write(self, ranking: Ranking) -> bytes | None:
@@ -153,7 +160,7 @@ class ItemsWriter:
         if n > self._room:
             self._reserve(n)
         scores = orjson.dumps(ranking.scores.take(order), option=orjson.OPT_SERIALIZE_NUMPY)
-        length = self._call(id(ids), order.ctypes.data, n, scores, self._address)
+        length = self._code.call(id(ids), order.ctypes.data, n, scores, self._address)
         return self._buffer[:length].tobytes() if length else None
 
     def _reserve(self, items: int) -> None:
@@ -164,21 +171,22 @@ class ItemsWriter:
 
 
 def encoder() -> Callable[[ScoreAnswer], bytes]:
-    """Writes answers to ``/score``; one is not for threads. The first takes a moment to be made."""
-    writer = _writer()
+    """Writes answers to ``/score``; not for threads. The first takes a moment to be made."""
+    code = items_code()
+    writer = None if code is None else ItemsWriter(code)
 
     def items(ranking: Any) -> Any:
-        text = writer.write(ranking) if writer is not None else None
+        text = None if writer is None else writer.write(ranking)
         return ranking.listed() if text is None else msgspec.Raw(text)
 
     return msgspec.json.Encoder(enc_hook=items).encode
 
 
 @cache
-def _writer() -> ItemsWriter | None:
+def items_code() -> ItemsCode | None:
     """None where there is none to be had, and msgspec has to do it."""
     try:
-        return ItemsWriter()
+        return ItemsCode()
     except Exception as error:
         log.info("answers are written without machine code: %s", error)
         return None

@@ -1,4 +1,4 @@
-"""The bodies of all answers, written once: msgspec (/score) and orjson write them, OpenAPI documents them."""
+"""The bodies of all answers: :mod:`serving.answer_text` (/score) and orjson write them, OpenAPI documents them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import answer_text, python_objects
-from serving.answer_text import ItemsWriter, encoder
+from serving.answer_text import ItemsCode, ItemsWriter, encoder, items_code
 from serving.form import LONGEST_TEXT
 from serving.ranking import Ranking
 from serving.reader import Missing
@@ -24,7 +24,7 @@ SCORES = st.floats() | st.integers(-3, 3).map(float) | st.sampled_from([-0.0, 5e
 
 @pytest.fixture(scope="module")
 def writer() -> ItemsWriter:
-    return ItemsWriter()
+    return ItemsWriter(ItemsCode())
 
 
 def ranking(ids: list[str], scores: list[float] | None = None) -> Ranking:
@@ -95,13 +95,13 @@ def test_the_longest_list_of_the_longest_ids(writer):
 def test_nothing_is_compiled_where_strings_lie_otherwise(monkeypatch, name, other):
     monkeypatch.setattr(python_objects, name, other)
     with pytest.raises(RuntimeError, match="another way"):
-        ItemsWriter()
+        ItemsCode()
 
 
 def test_without_machine_code_msgspec_writes_all():
     wanted = ranking(["a", "b"], [1.0, 2.0])
-    with patch.object(answer_text, "ItemsWriter", side_effect=RuntimeError("none")):
-        answer_text._writer.cache_clear()
+    with patch.object(answer_text, "ItemsCode", side_effect=RuntimeError("none")):
+        items_code.cache_clear()
         found = msgspec.json.decode(encoder()(answer(wanted)))
-    answer_text._writer.cache_clear()
+    items_code.cache_clear()
     assert found["items"] == expected(wanted)
