@@ -1,8 +1,9 @@
 """The ``items`` of an answer as JSON: a list of any length in two calls, one for the numbers and one for all the rest.
 
 orjson writes the scores, and machine code puts them and the ids between the words that are the same in every item: an
-object per item takes longer than the numbers do. It takes ids of printable ASCII without quotes and backslashes,
-which JSON has as they are. Others, and all of them where there is no machine code, are written as objects by msgspec.
+object per item takes longer than the numbers do. It takes ids of ASCII without control characters below 32, quotes and
+backslashes, which JSON has as they are. A list with another id, and any where there is no machine code, is written as
+objects by msgspec.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ item:
 judge:
   %state.p = getelementptr i8, ptr %id, i64 {STATE}
   %state = load i32, ptr %state.p
-  %ascii = and i32 %state, {ASCII}
-  %is.ascii = icmp ne i32 %ascii, 0
+  %bits = and i32 %state, {PLAIN}
+  %has.bits = icmp eq i32 %bits, {PLAIN}
   %length.p = getelementptr i8, ptr %id, i64 {LENGTH}
   %length = load i64, ptr %length.p
   %rest = sub i64 %length, 1
   %is.short = icmp ult i64 %rest, {LONGEST}
-  %is.plain = and i1 %is.ascii, %is.short
+  %is.plain = and i1 %has.bits, %is.short
   br i1 %is.plain, label %open, label %refuse
 
 open:
@@ -199,7 +200,7 @@ def _text() -> str:
         "ITEMS": python_objects.ITEMS,
         "STATE": python_objects.STATE,
         "TEXT": python_objects.TEXT,
-        "ASCII": python_objects.ascii_bit(),
+        "PLAIN": python_objects.plain_bits(),
         "STR": id(str),
         "LONGEST": LONGEST_TEXT,
     }

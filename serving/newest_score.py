@@ -54,6 +54,7 @@ class NewestScore:
     def _run(self) -> None:
         while not self._stopping.wait(self._period_s):
             self._write()
+        self._disconnect()  # it may be lost unseen, and nothing is written after the next
         self._write()
         self._disconnect()
 

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Sequence
 
 TYPE = 8  # where an object keeps the address of its type
 LENGTH = 16  # of a string, in characters, and of a list
 HASH = 24  # of a string; -1 until somebody asks for it
 ITEMS = 24  # where a list keeps the address of its items
 STATE = 32  # where a string keeps what kind it is, in 32 bits
-TEXT = sys.getsizeof("") - 1  # where the characters of an ASCII string begin, a byte each
+TEXT = sys.getsizeof("", 1) - 1  # where the characters of a plain string begin, a byte each
 LEAST_ADDRESS = 1 << 16  # whatever else lies in a list is a small number, or the address of something
+
+
+class _Name(str):
+    """Keeps its characters elsewhere."""
+
 
 _TEXTS = ["".join(parts) for parts in (["a", "b"], ["item", "1"], ["x"] * 100, [" ", "~"])]  # made here, not interned
 _OTHERS = ["".join(parts) for parts in (["é", "b"], ["日", "本"], ["\U0001f600", "b"])]
+_ELSEWHERE = [_Name(text) for text in _TEXTS]
 
 
 def layout_is_known() -> bool:
@@ -34,18 +41,24 @@ def layout_is_known() -> bool:
         and [_number(id(text) + HASH) for text in texts] == hashes
         and [_number(id(text) + LENGTH) for text in texts] == [len(text) for text in texts]
         and [ctypes.string_at(id(text) + TEXT, len(text)) for text in _TEXTS] == [text.encode() for text in _TEXTS]
-        and ascii_bit().bit_count() == 1
+        and _only(_OTHERS).bit_count() == 1
+        and _only(_ELSEWHERE).bit_count() == 1
     )
 
 
-def ascii_bit() -> int:
-    """Of a string's state: what those of ASCII characters have, and no other string."""
-    of_ascii, of_others = 0xFFFF_FFFF, 0
+def plain_bits() -> int:
+    """Of a string's state: what is set in those of ASCII characters that lie in the string itself, and only there."""
+    return _only(_OTHERS) | _only(_ELSEWHERE)
+
+
+def _only(others: Sequence[str]) -> int:
+    """What all plain strings' states have, and none of the ``others``'."""
+    mine, theirs = 0xFFFF_FFFF, 0
     for text in _TEXTS:
-        of_ascii &= _state(text)
-    for text in _OTHERS:
-        of_others |= _state(text)
-    return of_ascii & ~of_others
+        mine &= _state(text)
+    for text in others:
+        theirs |= _state(text)
+    return mine & ~theirs
 
 
 def _number(address: int) -> int:

@@ -35,8 +35,8 @@ class Ranking:
 
     def __init__(self, item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> None:
         self.item_ids = item_ids
-        self.scores = scores
-        self.order = best_first(scores)
+        self.scores = np.asarray(scores, np.float64)  # others are written with other digits
+        self.order = best_first(self.scores)
 
     def listed(self) -> list[ScoredItem]:
         ids = np.fromiter(self.item_ids, object, len(self.item_ids))

@@ -32,7 +32,7 @@ from serving.score_files import MEGABYTE, RecordOutcome
 from serving.score_wire import frame
 
 PERIOD_S = 0.05  # each time the thread takes the interpreter's lock from the loop
-AT_ONCE = 100  # records that are sent together
+AT_ONCE, AT_ONCE_BYTES = 100, score_writer.PIPE_BYTES // 4  # records that are sent together
 FILE_AGE_S = 10.0
 WAITING_BYTES = 64 * MEGABYTE
 RESTART_S = 1.0  # after the writer died
@@ -121,17 +121,28 @@ class ScoreLog:
         try:
             if self._writer is not None:
                 self._writer.check()
-            while self._waiting:
+            left = len(self._waiting)
+            while left:
                 if self._writer is None:
                     self._writer = self._new_writer()
-                messages = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-                self._taken_bytes += sum(map(len, messages))
+                messages = self._take(min(left, AT_ONCE))
+                left -= len(messages)
                 self._writer.send(messages)
         except OSError as error:
             log.error("the writer of the score log ended, or does not start: %s", error)
             self._end_writer()
             return False
         return True
+
+    def _take(self, most: int) -> list[bytes]:
+        """One, and of the next ones as many as are small; no more than that is lost when the writer dies."""
+        messages = [self._waiting.popleft()]
+        size = len(messages[0])
+        while len(messages) < most and size + len(self._waiting[0]) <= AT_ONCE_BYTES:
+            messages.append(self._waiting.popleft())
+            size += len(messages[-1])
+        self._taken_bytes += size
+        return messages
 
     def _new_writer(self) -> _Writer:
         """Raises OSError."""

@@ -1,19 +1,45 @@
 """The newest moment of a score on its way to Redis; what a service writes of it is in test_api."""
 
+from types import SimpleNamespace
+
+import redis
+
 from infra import redis_keys
 from infra.redis_server import endpoint
+from serving import newest_score
 from serving.newest_score import NewestScore
 from tests.serving.test_workers import until
 
 
-def test_the_newest_score_is_written_again_after_the_connection_was_lost(settings):
-    key, newest = redis_keys.newest_score_us(settings.dataset), NewestScore(settings, period_s=0.02)
+class LostConnection:
+    """Fails, as one does that is lost unseen."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def eval(self, *_: object) -> None:
+        raise redis.ConnectionError("lost")
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_redis_is_looked_for_again_when_the_connection_is_lost_and_kept_while_it_is_not(settings, monkeypatch):
+    key, asked, lost = redis_keys.newest_score_us(settings.dataset), [], LostConnection()
+
+    def endpoint_of(its):
+        asked.append(its)
+        return SimpleNamespace(client=lambda: lost) if len(asked) == 1 else endpoint(its)
+
+    monkeypatch.setattr(newest_score, "endpoint", endpoint_of)
+    newest = NewestScore(settings, period_s=0.02)
     with endpoint(settings).client() as redis_client:
         redis_client.delete(key)
         newest.start()
-        for moment in (1, 2):
+        for moment in (1, 2, 3):
             newest.note(moment)
             until(lambda moment=moment: int(redis_client.get(key) or 0) == moment)
-            lost = [each["id"] for each in redis_client.client_list() if each["cmd"] == "eval"]
-            assert [redis_client.client_kill_filter(_id=its) for its in lost] >= [1]
+        assert (len(asked), lost.is_closed) == (2, True)
+        newest.note(4)
         newest.close()
+        assert int(redis_client.get(key)) == 4

@@ -18,9 +18,10 @@ from fastapi.testclient import TestClient
 from feature_repo.live.score_records import DAY_US, ScoreRecord, read_records, score_files, score_folder
 from infra.clock import FixedClock
 from infra.model_store import ModelStore
+from serving import score_writer
 from serving.app import create_app
 from serving.metrics import Metrics
-from serving.score_log import ScoreLog
+from serving.score_log import AT_ONCE_BYTES, ScoreLog
 from serving.score_wire import frame
 from tests.serving import world
 from tests.serving.test_api import ASKED
@@ -254,13 +255,15 @@ def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monk
     log.start()
     log.append(record(0), matrix())
     _writer_of(log).send_signal(signal.SIGSTOP)
-    for number in range(20):
-        log.append(record(number, items=2000), matrix(2000))  # more than the pipe takes
+    frames = [frame(replace(record(number, items=2000), matrix=matrix(2000))) for number in range(20)]
+    log._waiting.extend(frames)  # all at once, and more than the pipe takes
+    log._put_bytes += sum(map(len, frames))
     started = time.monotonic()
     log.close()
     assert time.monotonic() - started < 10
     until(lambda: counted(metrics)["failed"] + counted(metrics)["written"] == 21)  # the rest goes to another
-    assert counted(metrics)["failed"] > 0
+    offered = score_writer.PIPE_BYTES + AT_ONCE_BYTES + 2 * len(frames[0])
+    assert 0 < counted(metrics)["failed"] * len(frames[0]) < offered < sum(map(len, frames))
 
 
 def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
