@@ -135,7 +135,8 @@ class ScoreLog:
         return True
 
     def _take(self, most: int) -> list[bytes]:
-        """One, and of the next ones as many as are small; no more than that is lost when the writer dies."""
+        """One, and as many of the next ones as AT_ONCE_BYTES has room for: a writer that dies takes them along, and
+        what lies in the pipe."""
         messages = [self._waiting.popleft()]
         size = len(messages[0])
         while len(messages) < most and size + len(self._waiting[0]) <= AT_ONCE_BYTES:
