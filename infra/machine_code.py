@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 OPTIMIZATION = 1  # 2 takes longer and gives the same speed
@@ -24,6 +25,13 @@ def compiled(ir: str) -> bytes:
 
     code: bytes = _target_machine().emit_object(binding.parse_assembly(ir))
     return code
+
+
+def filled(ir: str, values: Mapping[str, object]) -> str:
+    """``ir`` with the values of its ``{NAMES}``; other braces stay as they are."""
+    for name, value in values.items():
+        ir = ir.replace(f"{{{name}}}", str(value))
+    return ir
 
 
 class MachineCode:

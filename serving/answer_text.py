@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import orjson
 
-from infra.machine_code import MachineCode, compiled
+from infra.machine_code import MachineCode, compiled, filled
 from serving import python_objects
 from serving.form import LONGEST_TEXT
 from serving.ranking import Ranking
@@ -210,10 +210,7 @@ def _text() -> str:
         "CLOSE": ("to.close", CLOSE),
     }.items():
         values[name], values[f"{name}.LENGTH"] = "\n".join(_stored(at, words)), len(words)
-    text = _IR
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return text
+    return filled(_IR, values)
 
 
 def _stored(at: str, words: bytes) -> list[str]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.machine_code import MachineCode, compiled
+from infra.machine_code import MachineCode, compiled, filled
 from serving import python_objects
 from serving.id_index import BITS, SLOTS, IdIndex
 from serving.item_block import ALWAYS, Bounds
@@ -230,7 +230,4 @@ def _text(dtype: np.dtype[np.void]) -> str:
         "ALWAYS": ALWAYS,
         "PREFETCH": "\n".join(ahead),
     }
-    text = _IR
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return text
+    return filled(_IR, values)
