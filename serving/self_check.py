@@ -27,7 +27,7 @@ from serving.reader import Keys, Reading, StoreAway, item_views
 AGREEMENTS = 1_000  # in a row, before the fast road is trusted again
 PATIENCE_S = 5.0
 AT_ONCE = 1  # comparisons under way; more are left out, so that they never crowd out requests
-MOST_ITEMS = 50  # candidates compared of one reading
+MOST_ITEMS = 5  # candidates compared of one reading: the SDK keeps the interpreter from requests while it reads
 REST = 200  # times as long as a comparison took, until the next one
 
 log = logging.getLogger(__name__)
