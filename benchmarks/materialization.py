@@ -31,12 +31,12 @@ import redis
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Array, Float32, Int64, String
 
-from feature_repo.online.byte_columns import content, joined, positions
 from feature_repo.online.call_packing import bulk_string, bulk_strings
 from feature_repo.online.engine import chunks_of
+from feature_repo.online.redis_format.byte_columns import content, joined, positions
 from feature_repo.online.rows import Rows, created_field, event_field, feature_field, layout_of, rows_of_batch
 from feature_repo.store import open_store
-from infra import redis_server
+from infra.redis_server import server as redis_server
 from infra.settings import Settings
 
 PROJECT = "bench"

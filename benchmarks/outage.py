@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.load import Load, closed_loop, is_ok, open_loop, requests_of, wait_until
-from benchmarks.online_data import bodies, environment, fill, settings_in
+from benchmarks.online.data import bodies, environment, fill, settings_in
 from benchmarks.server_process import ServerProcess, free_port
-from infra import redis_server
+from infra.redis_server import server as redis_server
 from infra.settings import Settings
 
 CANDIDATES, ITEMS = 100, 5_000

@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 from benchmarks.load import closed_loop, requests_of, wait_until
 from benchmarks.server_process import ServerProcess, free_port
+from training.gru4rec.export.mlflow_model import save_model
+from training.gru4rec.export.onnx_graph import export_graph
 from training.gru4rec.folders import Folders
-from training.gru4rec.mlflow_model import save_model
-from training.gru4rec.network import Gru4Rec
-from training.gru4rec.onnx_graph import export_graph
-from training.gru4rec.processed import Vocabulary
+from training.gru4rec.network.gru4rec import Gru4Rec
+from training.gru4rec.sessions.processed import Vocabulary
 
 N_ITEMS, HIDDEN, MEAN_LENGTH, K, MAX_LENGTH = 20_000, 100, 10, 20, 50
 SESSIONS, WARM_UP = 500, 300

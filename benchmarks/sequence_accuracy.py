@@ -19,15 +19,15 @@ from statistics import mean, median
 from typing import Any
 
 from infra.settings import Settings
-from training.gru4rec import preprocess
-from training.gru4rec.checkpoint import BEST, load_network
 from training.gru4rec.config import Gru4RecConfig, read_config
 from training.gru4rec.errors import SequenceError
-from training.gru4rec.evaluation import evaluate
+from training.gru4rec.evaluation.next_item_metrics import evaluate
+from training.gru4rec.fitting.training import fit
 from training.gru4rec.folders import Folders
-from training.gru4rec.gru_scorer import GruScorer
-from training.gru4rec.processed import Vocabulary, load_split
-from training.gru4rec.training import fit
+from training.gru4rec.network.checkpoint import BEST, load_network
+from training.gru4rec.network.gru_scorer import GruScorer
+from training.gru4rec.sessions import preprocess
+from training.gru4rec.sessions.processed import Vocabulary, load_split
 
 REFERENCE = {"recall@20": 0.652, "mrr@20": 0.348, "events_per_s": 30_000}
 SETTINGS = [

@@ -25,8 +25,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from training.gru4rec.config import ModelConfig, TrainConfig
-from training.gru4rec.processed import Longs, Sessions
-from training.gru4rec.training import fit
+from training.gru4rec.fitting.training import fit
+from training.gru4rec.sessions.processed import Longs, Sessions
 
 BATCH, HIDDEN, SAMPLES, ALPHA, RATE = 64, 100, 512, 0.5, 0.1
 REPEATS = 5

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import background
+from infra import low_priority
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_S = 20
@@ -66,9 +66,9 @@ class ServerProcess:
 
 
 def in_background(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Has the CPU when nobody else wants it: see :mod:`infra.background`."""
+    """Has the CPU when nobody else wants it: see :mod:`infra.low_priority`."""
     return subprocess.Popen(
-        [sys.executable, "-m", background.__name__, sys.executable, *command],
+        [sys.executable, "-m", low_priority.__name__, sys.executable, *command],
         env={"PATH": os.defpath, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

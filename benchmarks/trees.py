@@ -31,11 +31,11 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from infra.agreement import boundary_rows
-from infra.forest import Forest, read_forest
-from infra.native_forest import NativeForest
-from infra.ranker import Doubles, Floats
-from infra.tree_code import object_code
+from infra.models.ranker import Doubles, Floats
+from infra.models.trees.forest import Forest, read_forest
+from infra.models.trees.native_forest import NativeForest
+from infra.models.trees.score_parity import boundary_rows
+from infra.models.trees.tree_code import object_code
 
 TREES, LEAVES, FEATURES = 300, 63, 40
 TRAINING_ROWS, ROWS, SLATE = 12_000, 4_000, 500

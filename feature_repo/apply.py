@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.feast_objects import feast_objects
 from feature_repo.store import open_store, write_feature_store_yaml
-from infra.redis_server import RedisServerError
+from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 
 

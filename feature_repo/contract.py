@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from feature_repo import derived, model_features
-from feature_repo.datasets.declaration_json import declaration_to_json
+from feature_repo.datasets.declarations.declaration_json import declaration_to_json
 from feature_repo.schema import FEATURE_SERVICE, Declaration, View, views
-from infra.model_contract import ContractFeature, ModelContract
+from infra.models.model_contract import ContractFeature, ModelContract
 
 
 def current_contract(project: str, declaration: Declaration) -> ModelContract:

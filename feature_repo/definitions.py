@@ -4,7 +4,7 @@ The only module of this folder that Feast imports (see ``.feastignore``); it fin
 variable, so each gets one.
 """
 
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.feast_objects import feast_objects
 from infra.settings import Settings
 

@@ -1,8 +1,8 @@
 """``python -m feature_repo.materialize``: feature parquet -> Redis, up to the clock's now.
 
 Each view is read over its ttl: an older row would count as missing anyway. The receipt is what the engine recorded
-of these runs in Redis (:mod:`feature_repo.online.record`), so that an emptied Redis is seen and filled again:
-``--check`` removes a receipt whose runs Redis does not know.
+of these runs in Redis (:mod:`feature_repo.online.materialization_log`), so that an emptied Redis is seen and
+filled again: ``--check`` removes a receipt whose runs Redis does not know.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 
 import redis
 
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.online.engine import BulkMaterializationEngine
-from feature_repo.online.record import Ledger, Run
+from feature_repo.online.materialization_log import Ledger, Run
 from feature_repo.schema import views
 from feature_repo.store import open_store
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
-from infra.redis_server import RedisServerError, endpoint
+from infra.redis_server.server import RedisServerError, endpoint
 from infra.settings import Settings
 
 PATIENCE_S = 5.0

@@ -13,7 +13,7 @@ from feast.infra.registry.file import FileRegistryStore
 from feast.repo_config import RegistryConfig
 
 from feature_repo.online.store import bulk_connection_string
-from infra.redis_server import endpoint
+from infra.redis_server.server import endpoint
 from infra.settings import Settings
 
 REPO = Path(__file__).resolve().parent

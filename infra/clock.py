@@ -21,7 +21,7 @@ from infra.settings import Settings
 
 
 class ClockNotAnchored(RuntimeError):
-    """The replay clock has no anchor yet. Run ``python -m infra.anchor`` (``make run`` does)."""
+    """The replay clock has no anchor yet. Run ``python -m feature_repo.replay_start`` (``make run`` does)."""
 
 
 class Clock(Protocol):
@@ -81,7 +81,8 @@ def open_clock(settings: Settings) -> Clock:
         return WallClock()
     if not settings.clock_file.exists():
         raise ClockNotAnchored(
-            f"RERANK_CLOCK=replay, but {settings.clock_file} does not exist: run `python -m infra.anchor` first"
+            f"RERANK_CLOCK=replay, but {settings.clock_file} does not exist: "
+            "run `python -m feature_repo.replay_start` first"
         )
     stored = json.loads(settings.clock_file.read_text())
     return ReplayClock(anchor=datetime.fromisoformat(stored["anchor"]), started=float(stored["started"]))

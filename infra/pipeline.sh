@@ -6,6 +6,6 @@ python -m infra.redis_server start
 python -m feature_repo.live --once
 # The log and what was served since decide where replayed time begins; a first run has neither yet.
 dvc repro validate_log
-python -m infra.anchor
+python -m feature_repo.replay_start
 python -m feature_repo.materialize --check
 dvc repro

@@ -8,7 +8,7 @@ stop() {
 }
 trap stop EXIT
 python -m infra.redis_server start
-python -m infra.anchor
+python -m feature_repo.replay_start
 python -m feature_repo.live &
 consumer=$!
 python -m serving || [ $? -eq 130 ] # Ctrl-C is the way to stop it

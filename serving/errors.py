@@ -23,7 +23,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from serving.responses import ErrorAnswer, ErrorBody, ErrorDetail
+from serving.score.answers import ErrorAnswer, ErrorBody, ErrorDetail
 
 Place = tuple[str | int, ...]
 

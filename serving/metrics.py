@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from infra.compiled_trees import EngineName
+from infra.models.trees.compiled_trees import EngineName
+from serving.features.feast_reader import Missing
 from serving.later import Later, at_once
-from serving.reader import Missing
-from serving.score_files import RecordOutcome
+from serving.score_log.files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
 

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.machine_code import MachineCode, compiled, filled
+from infra.models.trees.machine_code import MachineCode, compiled, filled
 from serving import python_objects
-from serving.id_index import BITS, SLOTS, IdIndex
-from serving.item_block import ALWAYS, Bounds
+from serving.item_cache.id_index import BITS, SLOTS, IdIndex
+from serving.item_cache.item_block import ALWAYS, Bounds
 
 LINE = 64  # bytes of a cache line
 
@@ -187,7 +187,7 @@ class NativeLookup:
 
 
 class LookupCode:
-    """For rows of ``dtype``, of :class:`serving.item_block.ItemColumns`. Raises whatever prevents it."""
+    """For rows of ``dtype``, of :class:`serving.item_cache.item_block.ItemColumns`. Raises whatever prevents it."""
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
         if not python_objects.layout_is_known():

@@ -19,13 +19,22 @@ import httpx
 import pandas as pd
 import yaml
 
-from feature_repo.datasets.declarations import declaration_of
-from infra.model_store import ModelStore
-from infra.redis_server import endpoint
+from feature_repo.datasets.declarations.built_in import declaration_of
+from infra.models.model_store import ModelStore
+from infra.redis_server.server import endpoint
 from infra.settings import PROJECT_ROOT, Settings
 
-STAGES = ("validation log", "feature_repo.build", "validation features", "feature_repo.apply", "training.training_set",
-          "validation training_set", "training.train", "training.report", "feature_repo.materialize")  # fmt: skip
+STAGES = (
+    "validation log",
+    "feature_repo.build",
+    "validation features",
+    "feature_repo.apply",
+    "training.training_set",
+    "validation training_set",
+    "training.train",
+    "training.evaluation.report",
+    "feature_repo.materialize",
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Shop:
         """From the source to a filled Redis, as in dvc.yaml. The embedded Redis is left running."""
         self.python(f"feature_repo.datasets {log_arguments} --out {self.settings.log_dir}")
         self.python("infra.redis_server start")
-        self.python("infra.anchor")
+        self.python("feature_repo.replay_start")
         for stage in STAGES:
             self.python(stage)
 

@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from feature_repo.contract import current_contract
-from feature_repo.datasets.declarations import declaration_of
-from infra.model_store import ModelStore
-from infra.ranker import LightGbmRanker
+from feature_repo.datasets.declarations.built_in import declaration_of
+from infra.models.model_store import ModelStore
+from infra.models.ranker import LightGbmRanker
 from tests.shop import Shop
-from training.lambdamart import fit
-from training.metrics import ScoredSlates, slate_metrics
-from training.ranking_data import RankingData, load_splits
-from training.train import from_log
+from training.evaluation.metrics import ScoredSlates, slate_metrics
+from training.ranker.lambdamart import fit
+from training.ranker.training_run import from_log
+from training.training_set.ranking_data import RankingData, load_splits
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def score_last_slate(shop: Shop) -> dict:
 def test_sessions_and_venues_go_the_whole_way(new_shop, tmp_path):
     source = tmp_path / "csv"
     maker = Shop(tmp_path, "sessions_venues")
-    maker.python(f"feature_repo.datasets.sessions_venues_sample --out {source} --sessions 250 --seed 1")
+    maker.python(f"feature_repo.datasets.samples.sessions_venues --out {source} --sessions 250 --seed 1")
     shop = new_shop("sessions_venues", f"sessions_venues --input {source}")
     assert score_last_slate(shop)["model"]["name"] == "ranker-sessions_venues"
 

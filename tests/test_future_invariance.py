@@ -24,7 +24,7 @@ from feature_repo.schema import views
 from infra.settings import Settings
 from tests.mutation import Mutation, mutated
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
-from training.training_set import TRAINING_SET_FILE, write_training_set
+from training.training_set.build import TRAINING_SET_FILE, write_training_set
 
 Row = dict[str, Any]
 END = at(30)

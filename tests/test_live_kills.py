@@ -23,14 +23,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.live.__main__ import drain_once
-from feature_repo.live.files import event_files
+from feature_repo.live.event_files import event_files
 from feature_repo.sessions import Replay, SessionEvent
 from feature_repo.store import open_store
 from infra.clock import set_anchor
-from infra.redis_server import EVENTS, FEATURES, endpoint, start, stop
+from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import PROJECT_ROOT, Settings
 from tests.serving import world
-from tests.serving.test_workers import children
+from tests.serving.api.test_workers import children
 from tests.shop import Shop
 
 SESSIONS, PER_GENERATION = 40, 4_000  # a hundred events a session: none is full

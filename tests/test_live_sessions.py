@@ -19,14 +19,14 @@ import pytest
 
 from feature_repo.build.__main__ import build
 from feature_repo.datasets.__main__ import adapt
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.feast_objects import feast_objects
+from feature_repo.replay_start import anchor
 from feature_repo.schema import SESSION_STATE, item_attributes_view
 from feature_repo.sessions import Session as Folded
 from feature_repo.sessions import SessionEvent, features, fold
 from feature_repo.store import open_store
-from infra.anchor import anchor
-from infra.redis_server import EVENTS, FEATURES, start, stop
+from infra.redis_server.server import EVENTS, FEATURES, start, stop
 from infra.settings import Settings
 from tests.shop import Shop
 

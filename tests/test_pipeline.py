@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.model_features import feature_matrix
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.store import open_store
 from infra.clock import open_clock
-from infra.compiled_trees import compiled
-from infra.model_store import ModelStore
+from infra.models.model_store import ModelStore
+from infra.models.trees.compiled_trees import compiled
 from infra.settings import PROJECT_ROOT
 
 
@@ -98,7 +98,7 @@ def test_an_emptied_redis_is_noticed_and_filled_again(journey, client):
     assert receipt.exists()
     import redis
 
-    from infra.redis_server import endpoint
+    from infra.redis_server.server import endpoint
 
     redis.Redis.from_url(endpoint(journey.settings).url).flushall()
     journey.python("feature_repo.materialize --check")

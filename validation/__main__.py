@@ -13,7 +13,7 @@ from datetime import datetime
 from feature_repo.datasets.errors import DatasetError
 from infra.clock import WallClock
 from infra.settings import Settings
-from validation.gates import GATES, Unreadable, report_folder, run_gate
+from validation.gates.gates import GATES, Unreadable, report_folder, run_gate
 
 
 def _run(gate: str, settings: Settings, now: datetime) -> bool:

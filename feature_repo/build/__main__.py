@@ -22,9 +22,9 @@ from feature_repo.build import (
 )
 from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import end_of_log, last_midnight, open_log
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
 from infra.progress import step
 from infra.settings import Settings

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.live.files import event_files
+from feature_repo.live.event_files import event_files
 from infra.settings import Settings
 
 
 def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Create views items, events (with ``day`` = UTC day of receipt) and impressions.
 
-    The events are the imported ones and those that were accepted since (:mod:`feature_repo.live.files`).
+    The events are the imported ones and those that were accepted since (:mod:`feature_repo.live.event_files`).
     Raises DatasetError when a table is missing or unreadable.
     """
     for name in ("items", "events", "impressions"):

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import open_log
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
 from infra.settings import Settings

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.declarations import COMPLETE_JOURNEY
+from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.log_writer import LogWriter
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
 from infra.progress import step
 from infra.settings import Settings

@@ -33,11 +33,11 @@ from pathlib import Path
 
 import duckdb
 
+from feature_repo.datasets.declarations.user_declaration import user_declaration
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.log_writer import LogWriter, duckdb_type
 from feature_repo.datasets.parquet_checks import ROW, SOURCE, check_column, check_columns, check_key, check_slates
-from feature_repo.datasets.user_declaration import user_declaration
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import Column, Table, log_tables
 from infra.progress import step
 from infra.settings import Settings

@@ -23,11 +23,11 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.declarations import RETAILROCKET
+from feature_repo.datasets.declarations.built_in import RETAILROCKET
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.strict_csv import BIGINT, SourceColumn, read_csv
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import MAX_PRICE, events_table, impressions_table, items_table
 from infra.progress import step
 from infra.settings import Settings
@@ -69,7 +69,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
         raise DatasetError(
             "retailrocket needs --input: a folder with events.csv, item_properties_part1.csv, "
             "item_properties_part2.csv and category_tree.csv "
-            "(python -m feature_repo.datasets.retailrocket_sample makes one)"
+            "(python -m feature_repo.datasets.samples.retailrocket makes one)"
         )
     connection = connect(settings)
     with LogWriter(out, RETAILROCKET) as log:

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.datasets.declarations import SESSIONS_VENUES
+from feature_repo.datasets.declarations.built_in import SESSIONS_VENUES
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.strict_csv import BIGINT, FLAG, REAL, UUID, WHOLE, SourceColumn, read_csv
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
 from infra.progress import step
 from infra.settings import Settings
@@ -64,7 +64,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
     if source is None:
         raise DatasetError(
             "sessions_venues needs --input: a folder with sessions.csv and venues.csv "
-            "(python -m feature_repo.datasets.sessions_venues_sample makes one)"
+            "(python -m feature_repo.datasets.samples.sessions_venues makes one)"
         )
     connection = connect(settings)
     with LogWriter(out, SESSIONS_VENUES) as log:

@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from feature_repo.datasets.declarations import SIMULATED
+from feature_repo.datasets.declarations.built_in import SIMULATED
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.log_writer import LogWriter
-from feature_repo.datasets.simulated_sessions import Candidates, Events, SessionChunk, sessions
-from feature_repo.datasets.simulated_shop import (
+from feature_repo.datasets.simulation.sessions import Candidates, Events, SessionChunk, sessions
+from feature_repo.datasets.simulation.shop import (
     HOUR_US,
     WEEKS,
     Shop,
@@ -36,7 +36,7 @@ from feature_repo.datasets.simulated_shop import (
     shop_size,
     week_of,
 )
-from feature_repo.duck import connect
+from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
 from infra.progress import step
 from infra.settings import Settings

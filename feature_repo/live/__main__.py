@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
-from infra.redis_server import EVENTS, FEATURES, RedisServerError, endpoint
+from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, endpoint
 from infra.settings import Settings
 
 PATIENCE_S = 10.0  # for one reply

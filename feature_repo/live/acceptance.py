@@ -23,7 +23,7 @@ from typing import Literal
 from feature_repo.live.event import LiveEvent, packed
 from feature_repo.online.call_packing import bulk_string
 from feature_repo.sessions import EXPIRY_US, MOST_EVENTS
-from infra import redis_keys
+from infra.redis_server import keys as redis_keys
 
 EVENTS_PER_CALL = 50  # other clients wait for a call: about a millisecond
 MEMORY_S = 7 * 24 * 3600  # in real time, also where the clock is replayed and stands still overnight

@@ -1,8 +1,8 @@
 """The stream's consumer: accepted events -> the log's files, each exactly once, and its sessions' rows made sure of.
 
-A batch is read by a consumer group, written (:mod:`feature_repo.live.files`) and then acknowledged and deleted. What
-a consumer that was killed had read is still pending, and is what the next one begins with: the same entries make the
-same files. Only one consumer may run, which a lock sees to.
+A batch is read by a consumer group, written (:mod:`feature_repo.live.event_files`) and then acknowledged and
+deleted. What a consumer that was killed had read is still pending, and is what the next one begins with: the same
+entries make the same files. Only one consumer may run, which a lock sees to.
 
 The scorer writes a session's row before it answers. Where it was killed in between, or the feature store was away,
 this makes up for it: the newest row wins, so that writing one again is harmless. While the feature store is away a
@@ -21,7 +21,7 @@ import redis
 
 from feature_repo.live.acceptance import MEMORY_S, EventKeys
 from feature_repo.live.event import LiveEvent, unpacked
-from feature_repo.live.files import event_folder, write_batch
+from feature_repo.live.event_files import event_folder, write_batch
 from feature_repo.live.session_rows import replayed, session_rows
 from feature_repo.online.writer import NewestWinsWriter
 

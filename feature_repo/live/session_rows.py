@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from feature_repo.feast_objects import value_types
 from feature_repo.live.event import received, session_event
-from feature_repo.online.one_row import OneRow
+from feature_repo.online.row_encoder import OneRow
 from feature_repo.online.rows import Layout, Rows, rows_of_batch
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay

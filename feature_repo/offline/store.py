@@ -25,7 +25,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.utils import _parse_feature_ref
 from pydantic import Field, StrictStr
 
-from feature_repo.duck import open_database
+from feature_repo.duckdb_connection import open_database
 from feature_repo.offline.entity_frame import ROWS_PER_CHUNK, EntityFrame, EntityRows, checked_keys
 from feature_repo.offline.errors import BadEntityFrame
 from feature_repo.offline.join_sql import EPOCH, Source, newest_rows, quoted, within_range

@@ -7,8 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from feature_repo.online.byte_columns import BYTES, content, fixed_width, joined, lengths, memory_of, positions
 from feature_repo.online.newest_wins import digest, runs
+from feature_repo.online.redis_format.byte_columns import (
+    BYTES,
+    content,
+    fixed_width,
+    joined,
+    lengths,
+    memory_of,
+    positions,
+)
 from feature_repo.online.rows import Rows, created_field, event_field, feature_field
 
 _SMALL = 512

@@ -32,10 +32,10 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import Field, StrictStr
 from tqdm import tqdm
 
-from feature_repo.online.record import Ledger
+from feature_repo.online.bulk_support import why_not
+from feature_repo.online.materialization_log import Ledger
 from feature_repo.online.rows import Rows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
-from feature_repo.online.support import why_not
 from feature_repo.schema import TIMESTAMP
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.settings import Settings

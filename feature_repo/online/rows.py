@@ -16,10 +16,10 @@ from feast.infra.online_stores.helpers import _mmh3
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from feature_repo.online import instants
-from feature_repo.online.byte_columns import BYTES
-from feature_repo.online.encoding import BadColumn, encode
-from feature_repo.online.entity_keys import SERIALIZATION_VERSION, BadJoinKey, redis_keys
+from feature_repo.online.redis_format import timestamps
+from feature_repo.online.redis_format.byte_columns import BYTES
+from feature_repo.online.redis_format.encoding import BadColumn, encode
+from feature_repo.online.redis_format.entity_keys import SERIALIZATION_VERSION, BadJoinKey, redis_keys
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 """What Feast hands an online store: key, features, event timestamp, created timestamp."""
@@ -92,12 +92,12 @@ def rows_of_batch(batch: pa.RecordBatch, layout: Layout) -> Rows:
     try:
         keys = {name: (_column(batch, name), kind) for name, kind in layout.join_keys.items()}
         values = {name: _encoded(batch, name, kind) for name, kind in layout.features.items()}
-        event = instants.timestamp_protos(_microseconds(batch, layout.event_column))
+        event = timestamps.timestamp_protos(_microseconds(batch, layout.event_column))
         if layout.created_column is None:
-            created = np.full(batch.num_rows, instants.UNKNOWN)
+            created = np.full(batch.num_rows, timestamps.UNKNOWN)
         else:
             created = _microseconds(batch, layout.created_column, nullable=True)
-        return Rows(layout.view, redis_keys(keys, layout.project), event, instants.created_stamps(created), values)
+        return Rows(layout.view, redis_keys(keys, layout.project), event, timestamps.created_stamps(created), values)
     except (BadColumn, BadJoinKey) as error:
         raise BadRows(f"feature view {layout.view}: {error}") from error
 
@@ -117,8 +117,8 @@ def _encoded(batch: pa.RecordBatch, name: str, kind: ValueType) -> pa.LargeBinar
 
 def _microseconds(batch: pa.RecordBatch, name: str, *, nullable: bool = False) -> np.ndarray:
     try:
-        return instants.microseconds(_column(batch, name), nullable=nullable)
-    except instants.BadTimestamp as error:
+        return timestamps.microseconds(_column(batch, name), nullable=nullable)
+    except timestamps.BadTimestamp as error:
         raise BadColumn(f"timestamp {name}: {error}") from error
 
 
@@ -126,12 +126,12 @@ def rows_of_feast(data: Sequence[FeastRow], project: str, stored_name: str) -> I
     """One Rows per run of neighbours that have the same features."""
     for names, run in groupby(data, key=lambda row: tuple(row[1])):
         rows = list(run)
-        created = [instants.UNKNOWN if pd.isna(row[3]) else instants.datetime_microseconds(row[3]) for row in rows]
+        created = [timestamps.UNKNOWN if pd.isna(row[3]) else timestamps.datetime_microseconds(row[3]) for row in rows]
         yield Rows(
             view=stored_name,
             keys=pa.array([_redis_key(row[0], project) for row in rows], BYTES),
-            event=instants.timestamp_protos(np.array([_event(row, stored_name) for row in rows])),
-            created=instants.created_stamps(np.array(created)),
+            event=timestamps.timestamp_protos(np.array([_event(row, stored_name) for row in rows])),
+            created=timestamps.created_stamps(np.array(created)),
             values={name: pa.array([row[1][name].SerializeToString() for row in rows], BYTES) for name in names},
         )
 
@@ -144,4 +144,4 @@ def _redis_key(key: EntityKey, project: str) -> bytes:
 def _event(row: FeastRow, view: str) -> int:
     if pd.isna(row[2]):
         raise BadRows(f"feature view {view}: a row has no event timestamp")
-    return instants.datetime_microseconds(row[2])
+    return timestamps.datetime_microseconds(row[2])

@@ -18,7 +18,7 @@ from pydantic import Field, StrictStr
 
 from feature_repo.online.rows import FeastRow, created_field, rows_of_feast
 from feature_repo.online.writer import NewestWinsWriter
-from infra.redis_server import endpoint
+from infra.redis_server.server import endpoint
 from infra.settings import Settings
 
 BULK_TIMEOUT_S = 10.0  # a server that syncs its append-only file may pause longer than a request may wait

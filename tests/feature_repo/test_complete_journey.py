@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.datasets.complete_journey import SOURCE_COLUMNS, write_log
-from feature_repo.datasets.declarations import COMPLETE_JOURNEY
+from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from feature_repo.datasets.errors import BadSource
 from feature_repo.schema import log_tables
 from infra.settings import Settings

@@ -7,9 +7,9 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from infra.agreement import boundary_rows
-from infra.forest import read_forest
-from infra.ranker import Floats, LightGbmRanker
+from infra.models.ranker import Floats, LightGbmRanker
+from infra.models.trees.forest import read_forest
+from infra.models.trees.score_parity import boundary_rows
 
 TINY = np.array([0.0, -0.0, 1e-45, -1e-45, 1e-35, -1e-35, 1.1e-35, -1.1e-35, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan])
 

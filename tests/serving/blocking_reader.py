@@ -3,10 +3,10 @@
 import asyncio
 
 from feature_repo.schema import Declaration
-from infra.redis_endpoint import Endpoint
-from serving.online_reader import OnlineReader
-from serving.reader import Keys, Reading
-from serving.redis_link import connect
+from infra.redis_server.endpoint import Endpoint
+from serving.features.feast_reader import Keys, Reading
+from serving.features.redis_reader import OnlineReader
+from serving.redis_client.connection import connect
 
 
 class BlockingOnlineReader:

@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from infra.clock import FixedClock
-from infra.redis_server import EVENTS, start, stop
+from infra.redis_server.server import EVENTS, start, stop
 from infra.settings import Settings
-from serving.app import create_app
+from serving.api.app import create_app
 from tests.serving import world
 
 

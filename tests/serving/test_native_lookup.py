@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import python_objects
-from serving.id_index import IdIndex
-from serving.item_block import ALWAYS, bounds_of
+from serving.item_cache.id_index import IdIndex
+from serving.item_cache.item_block import ALWAYS, bounds_of
 from serving.native_lookup import NativeLookup, lookup_code
-from tests.serving.test_item_cache import COLUMNS, Store
+from tests.serving.item_cache.test_item_cache import COLUMNS, Store
 
 pytest.importorskip("llvmlite", reason="the extra `fast` is not installed")
 

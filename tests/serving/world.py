@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_repo.contract import current_contract
-from feature_repo.datasets.declarations import COMPLETE_JOURNEY as DECLARATION
+from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECLARATION
 from feature_repo.feast_objects import feast_objects
 from feature_repo.model_features import model_features
 from feature_repo.schema import View, views
 from feature_repo.store import open_store
-from infra.agreement import sample
-from infra.model_contract import ModelContract
-from infra.model_store import ModelStore
-from infra.ranker import BaselineRanker, Floats, LightGbmRanker, Ranker
+from infra.models.model_contract import ModelContract
+from infra.models.model_store import ModelStore
+from infra.models.ranker import BaselineRanker, Floats, LightGbmRanker, Ranker
+from infra.models.trees.score_parity import sample
 from infra.settings import Settings
 
 ROW_AT = datetime(2024, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)

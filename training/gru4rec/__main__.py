@@ -20,11 +20,11 @@ from training.gru4rec.config import known_keys, read_config
 from training.gru4rec.errors import SequenceError
 
 COMMANDS = {
-    "preprocess": "training.gru4rec.preprocess",
-    "train": "training.gru4rec.training",
-    "evaluate": "training.gru4rec.evaluate",
-    "export_mlflow": "training.gru4rec.export",
-    "serve_mlflow": "training.gru4rec.serve",
+    "preprocess": "training.gru4rec.sessions.preprocess",
+    "train": "training.gru4rec.fitting.training",
+    "evaluate": "training.gru4rec.evaluation.evaluate",
+    "export_mlflow": "training.gru4rec.export.export_mlflow",
+    "serve_mlflow": "training.gru4rec.export.serve_mlflow",
 }
 
 

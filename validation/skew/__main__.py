@@ -16,7 +16,7 @@ import redis
 
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
-from infra.redis_server import RedisServerError
+from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from validation.skew.audit import audit
 from validation.skew.errors import UnusableInput

@@ -8,19 +8,19 @@ import numpy as np
 from tqdm import tqdm
 
 from feature_repo.contract import current_contract
-from feature_repo.datasets.declarations import declaration_of
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.live.score_records import ScoreRecord, score_folder
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Declaration
 from infra.settings import Settings
-from validation.skew.case import Case
+from validation.skew.causes.case import Case
+from validation.skew.causes.knowledge import Knowledge, read_knowledge
+from validation.skew.causes.row_history import RowHistory
 from validation.skew.comparison import Verdict, differs, equal, judged
 from validation.skew.errors import NoRecords
 from validation.skew.findings import Findings
-from validation.skew.knowledge import Knowledge, read_knowledge
 from validation.skew.offline import OfflineSlates, offline_settings
 from validation.skew.records import ServedSlates
-from validation.skew.row_history import RowHistory
 
 
 class Auditor:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
-from validation.skew.case import Case
-from validation.skew.causes import CAUSES, UNKNOWN
+from validation.skew.causes.case import Case
+from validation.skew.causes.value_causes import CAUSES, UNKNOWN
 
 EQUAL = -1
 NAMES = (*(cause.name for cause in CAUSES), UNKNOWN)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import BUILD_FILE, build
-from feature_repo.live.files import event_files
+from feature_repo.live.event_files import event_files
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 from feature_repo.store import open_store
 from infra.progress import step
-from infra.redis_server import endpoint
+from infra.redis_server.server import endpoint
 from infra.settings import Settings
 from validation.skew.records import entity_rows
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from feature_repo.datasets.declaration_json import read_declaration
+from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.schema import Declaration, items_table

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.datasets import parquet, simulated
-from feature_repo.datasets.declaration_json import read_declaration
-from feature_repo.datasets.declarations import SIMULATED
+from feature_repo.datasets.declarations.built_in import SIMULATED
+from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.schema import Declaration, DType, log_tables
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.datasets import retailrocket
-from feature_repo.datasets.declaration_json import read_declaration
-from feature_repo.datasets.declarations import RETAILROCKET
+from feature_repo.datasets.declarations.built_in import RETAILROCKET
+from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.schema import log_tables
 
@@ -179,7 +179,7 @@ def test_without_a_source_the_sample_is_pointed_to(out, settings):
 
 def test_the_sample_has_the_form_and_the_size_that_were_asked_for(tmp_path, out, settings):
     source = tmp_path / "sample"
-    command = [sys.executable, "-m", "feature_repo.datasets.retailrocket_sample", "--out", str(source)]
+    command = [sys.executable, "-m", "feature_repo.datasets.samples.retailrocket", "--out", str(source)]
     subprocess.run([*command, "--events", "3000", "--items", "200"], check=True, capture_output=True)
     retailrocket.write_log(out, source=source, size=None, settings=settings)
     connection = duckdb.connect()

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.datasets import sessions_venues
-from feature_repo.datasets.declaration_json import read_declaration
-from feature_repo.datasets.declarations import SESSIONS_VENUES
+from feature_repo.datasets.declarations.built_in import SESSIONS_VENUES
+from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import BadSource
 from feature_repo.schema import log_tables
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.datasets import simulated
-from feature_repo.datasets.declaration_json import read_declaration
-from feature_repo.datasets.declarations import SIMULATED
+from feature_repo.datasets.declarations.built_in import SIMULATED
+from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.datasets.simulated_shop import HOUR_US, START_US, open_shop, price_change_us, shop_size, week_of
+from feature_repo.datasets.simulation.shop import HOUR_US, START_US, open_shop, price_change_us, shop_size, week_of
 from feature_repo.schema import log_tables
 from infra.settings import Settings
 

@@ -17,9 +17,9 @@ from feature_repo.live.__main__ import main, warn_of_loss
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
 from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
 from feature_repo.live.event import LiveEvent, fingerprint
-from feature_repo.live.files import event_files
+from feature_repo.live.event_files import event_files
 from feature_repo.schema import Declaration, events_table
-from infra.redis_server import EVENTS, FEATURES, endpoint, start, stop
+from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import Settings
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from feature_repo.live.event import LiveEvent, packed
 from feature_repo.live.session_rows import replayed, session_command, session_rows
 from feature_repo.online.newest_wins import script
-from feature_repo.online.one_row import OneRow
+from feature_repo.online.row_encoder import OneRow
 from feature_repo.online.writer import NewestWinsWriter
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY, Column, DType
-from infra.redis_server import start, stop
+from infra.redis_server.server import start, stop
 from infra.settings import Settings
 
 ACTIONS = ("view", "like", "add_to_cart", "remove_from_cart", "order", "impression", "search")

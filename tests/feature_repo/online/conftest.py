@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from infra import redis_server
-from infra.redis_endpoint import Endpoint
+from infra.redis_server import server as redis_server
+from infra.redis_server.endpoint import Endpoint
 from infra.settings import Settings
 from tests.feature_repo.online.stores import PROJECT
 

@@ -16,7 +16,7 @@ from feast.utils import _convert_arrow_to_proto
 
 from feature_repo.online.rows import FeastRow
 from feature_repo.online.store import ServedRedisOnlineStore
-from infra.redis_endpoint import Endpoint
+from infra.redis_server.endpoint import Endpoint
 
 PROJECT = "shop"
 OURS = "feature_repo.online.store.ServedRedisOnlineStore"

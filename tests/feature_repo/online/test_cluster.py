@@ -18,8 +18,8 @@ from redis.crc import key_slot
 
 from feature_repo.online.rows import layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
-from infra.redis_endpoint import Endpoint
-from infra.redis_server import server_binary
+from infra.redis_server.endpoint import Endpoint
+from infra.redis_server.server import server_binary
 from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, repo_config, stamped
 from tests.shop import free_port
 

@@ -16,7 +16,7 @@ import redis
 import yaml
 from feast import FeatureStore
 
-from feature_repo.online.record import Ledger, Run
+from feature_repo.online.materialization_log import Ledger, Run
 from feature_repo.store import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings

@@ -21,10 +21,10 @@ from feast.infra.compute_engines.local.job import LocalMaterializationJob
 from feast.types import Float32, Int64, String
 
 from feature_repo.online import engine
-from feature_repo.online.record import Ledger
+from feature_repo.online.materialization_log import Ledger
 from feature_repo.online.rows import BadRows
 from infra.clock import FixedClock, WallClock
-from infra.redis_endpoint import Endpoint
+from infra.redis_server.endpoint import Endpoint
 from tests.feature_repo.online.stores import OURS, PROJECT, feature_view, hashes
 
 KNOWN = datetime(2024, 5, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from feature_repo.online.newest_wins import script
 from feature_repo.online.rows import FeastRow, feature_field
-from infra.redis_endpoint import Endpoint
+from infra.redis_server.endpoint import Endpoint
 from tests.feature_repo.online.stores import feature_view, hashes, write_by_feast, write_by_ours
 
 VIEW = feature_view({"price": Float32, "version": Int64})[1]

@@ -16,8 +16,8 @@ from feast.types import Float32, String
 
 from feature_repo.online.store import ServedRedisOnlineStoreConfig
 from feature_repo.store import REPO, open_store, write_feature_store_yaml
-from infra import redis_server
-from infra.redis_server import NoRedis
+from infra.redis_server import server as redis_server
+from infra.redis_server.server import NoRedis
 from infra.settings import Settings
 
 KNOWN = datetime(2018, 1, 1, tzinfo=UTC)

@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 from feature_repo.online.rows import BadRows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.online.writer import NewestWinsWriter
-from infra.redis_endpoint import Endpoint
+from infra.redis_server.endpoint import Endpoint
+from tests.feature_repo.online.redis_format.test_encoding import FLOAT32, FLOAT64, INT32, LATER_MOMENT, TEXT
 from tests.feature_repo.online.stores import (
     PROJECT,
     feast_rows,
@@ -39,7 +40,6 @@ from tests.feature_repo.online.stores import (
     write_by_feast,
     write_by_ours,
 )
-from tests.feature_repo.online.test_encoding import FLOAT32, FLOAT64, INT32, LATER_MOMENT, TEXT
 
 MICROS = pa.timestamp("us", "UTC")
 SMALL = st.integers(-(2**53), 2**53)

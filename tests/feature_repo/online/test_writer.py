@@ -17,7 +17,7 @@ from feast.types import Int64
 from feature_repo.online import writer as writer_module
 from feature_repo.online.rows import Rows, feature_field, layout_of, rows_of_batch
 from feature_repo.online.writer import NewestWinsWriter
-from infra.redis_endpoint import Endpoint
+from infra.redis_server.endpoint import Endpoint
 from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, hashes, stamped, write_by_ours
 
 VIEW = feature_view({"version": Int64})[1]

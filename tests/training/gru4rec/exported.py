@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.gru4rec.mlflow_model import save_model
-from training.gru4rec.network import Gru4Rec
-from training.gru4rec.onnx_graph import export_graph
-from training.gru4rec.processed import Vocabulary
+from training.gru4rec.export.mlflow_model import save_model
+from training.gru4rec.export.onnx_graph import export_graph
+from training.gru4rec.network.gru4rec import Gru4Rec
+from training.gru4rec.sessions.processed import Vocabulary
 
 N_ITEMS, TOP_K, MAX_LENGTH = 12, 10, 4
 INTEGER_IDS = tuple(str(100 + i) for i in range(N_ITEMS))

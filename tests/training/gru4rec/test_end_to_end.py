@@ -16,11 +16,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from feature_repo.datasets.retailrocket_sample import write_sample
+from feature_repo.datasets.samples.retailrocket import write_sample
 from infra.settings import PROJECT_ROOT
 from tests.shop import Shop
 from training.gru4rec.__main__ import main
-from training.gru4rec.processed import Vocabulary, load_split
+from training.gru4rec.sessions.processed import Vocabulary, load_split
 
 COMMAND = "training.gru4rec"
 

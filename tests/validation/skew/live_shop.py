@@ -25,11 +25,11 @@ from feature_repo.live.__main__ import drain_once
 from feature_repo.materialize import materialize
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType
-from infra.model_store import ModelStore
-from infra.ranker import LightGbmRanker
-from infra.redis_server import EVENTS, FEATURES, start, stop
+from infra.models.model_store import ModelStore
+from infra.models.ranker import LightGbmRanker
+from infra.redis_server.server import EVENTS, FEATURES, start, stop
 from infra.settings import Settings
-from serving.app import create_app
+from serving.api.app import create_app
 from tests.small_log import at, event, impression, item, write_log
 
 FLAG = Column("is_recommended", DType.FLOAT32, "1 if recommended", "flag", True, 0, 1)

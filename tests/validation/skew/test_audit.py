@@ -20,13 +20,14 @@ from feature_repo.live.score_records import batch_of, read_records, score_files
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE
 from feature_repo.store import open_store
-from serving import entity_rows, online_reader, scorer
+from serving.features import entity_rows, redis_reader
+from serving.score import scorer
 from tests.validation.skew.live_shop import DECLARATION, FEATURES_OF_MODEL, days, live_shop
-from validation import replay
+from validation.skew import replay
 from validation.skew.__main__ import main
 from validation.skew.audit import Auditor, audit
+from validation.skew.causes.knowledge import read_knowledge
 from validation.skew.comparison import EQUAL, NAMES, UNEXPLAINED
-from validation.skew.knowledge import read_knowledge
 from validation.skew.offline import offline_settings
 from validation.skew.report import MARKDOWN, PAGE
 
@@ -131,7 +132,7 @@ def test_contributions_sum_to_the_score(shop, clean):
 def test_what_was_not_logged_cannot_be_replayed(shop, clean, environment, capsys, request_id, item):
     more = [] if item is None else ["--item", item]
     assert replay.main([request_id or shop.requests[0], *more]) == 2
-    assert "validation.replay:" in capsys.readouterr().err.splitlines()[-1]
+    assert "validation.skew.replay:" in capsys.readouterr().err.splitlines()[-1]
 
 
 # ------------------------------------------------------------------------------ faults in what serves
@@ -192,7 +193,7 @@ def test_an_ignored_ttl_is_found_and_named(faulty, monkeypatch):
     visit(faulty, "expires", ("view", "i01"), ("add_to_cart", "i02"))
     faulty.clock.move_on(SESSION_STATE.ttl.total_seconds() + 60)
     began = faulty.clock.now()
-    for module in (entity_rows, online_reader):
+    for module in (entity_rows, redis_reader):
         monkeypatch.setattr(module, "is_valid", never_expires)
     asked(faulty, "expires")
     faulty.close()

@@ -6,8 +6,8 @@ import pytest
 
 from feature_repo.build.__main__ import build
 from feature_repo.live.event import LiveEvent
-from feature_repo.live.files import write_batch
-from infra.redis_server import NoRedis, start, stop
+from feature_repo.live.event_files import write_batch
+from infra.redis_server.server import NoRedis, start, stop
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 from validation.skew.offline import is_fresh, offline_settings

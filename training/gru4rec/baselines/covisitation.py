@@ -26,7 +26,7 @@ from training.gru4rec.baselines.item_pairs import (
 )
 from training.gru4rec.baselines.popularity import tie_breaker
 from training.gru4rec.next_item import Items
-from training.gru4rec.processed import Sessions
+from training.gru4rec.sessions.processed import Sessions
 
 WINDOW = 5
 DECAY = 0.5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.gru4rec.processed import Sessions
+from training.gru4rec.sessions.processed import Sessions
 
 Weights = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

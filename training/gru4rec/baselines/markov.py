@@ -10,7 +10,7 @@ import numpy.typing as npt
 from training.gru4rec.baselines.item_pairs import ItemPairs, pairs_at_distance
 from training.gru4rec.baselines.popularity import tie_breaker
 from training.gru4rec.next_item import Items
-from training.gru4rec.processed import Sessions
+from training.gru4rec.sessions.processed import Sessions
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.gru4rec.next_item import Items
-from training.gru4rec.processed import Sessions
+from training.gru4rec.sessions.processed import Sessions
 
 
 @dataclass(frozen=True)

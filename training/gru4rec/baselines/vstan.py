@@ -27,7 +27,7 @@ import numpy.typing as npt
 from training.gru4rec.baselines.item_pairs import Integers, has_repeats, session_of_each
 from training.gru4rec.baselines.popularity import tie_breaker
 from training.gru4rec.next_item import Items
-from training.gru4rec.processed import Sessions
+from training.gru4rec.sessions.processed import Sessions
 
 DAY_US = 86_400_000_000
 SMALLEST = 1e-12  # of the popularity's part

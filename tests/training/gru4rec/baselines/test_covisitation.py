@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from tests.training.gru4rec.sessions import sessions_of
+from tests.training.gru4rec.session_arrays import sessions_of
 from training.gru4rec.baselines.covisitation import Covisitation
 
 # c(0, 1) = 2, c(1, 2) = 1, c(0, 2) = 1 / 2 + 1; occurrences 3, 2, 2, 0.

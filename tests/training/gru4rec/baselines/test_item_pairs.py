@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.training.gru4rec.sessions import sessions_of
+from tests.training.gru4rec.session_arrays import sessions_of
 from training.gru4rec.baselines.item_pairs import ItemPairs, has_repeats, pairs_at_distance
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.training.gru4rec.sessions import sessions_of
+from tests.training.gru4rec.session_arrays import sessions_of
 from training.gru4rec.baselines.markov import Markov
 
 # 0 -> 1 twice, 0 -> 2 once, 1 -> 2 once; of 7 events 3, 2, 2 and 0 are the items'.

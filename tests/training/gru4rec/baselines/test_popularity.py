@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.training.gru4rec.sessions import sessions_of
+from tests.training.gru4rec.session_arrays import sessions_of
 from training.gru4rec.baselines.popularity import Popularity, tie_breaker
 
 TRAIN = sessions_of([0, 1, 2], [0, 1], [0, 2])

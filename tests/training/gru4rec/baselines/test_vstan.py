@@ -6,7 +6,7 @@ from math import exp, log, sqrt
 import numpy as np
 import pytest
 
-from tests.training.gru4rec.sessions import sessions_of
+from tests.training.gru4rec.session_arrays import sessions_of
 from training.gru4rec.baselines.vstan import VStan, VStanSettings
 
 UNIT = VStanSettings(recency_days=1, recency_steps=1, match_steps=1, distance_steps=1, idf=0)

@@ -1,0 +1,99 @@
+"""The ``dataset.json`` of a user's own log: read, filled in and checked."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from feature_repo.datasets.declarations.built_in import BUILT_IN
+from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_from_json
+from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.model_features import model_features
+from feature_repo.schema import Column, Declaration, DType, log_tables, views
+from infra.settings import Settings
+
+GROUPS = {
+    "item_extras": (DType.FLOAT32, DType.STRING),
+    "facts": (DType.FLOAT32,),
+    "context": (DType.STRING,),
+}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def user_declaration(folder: Path, settings: Settings) -> Declaration:
+    """``folder/dataset.json``, or no extras and UTC where there is none; the name is always ``settings.dataset``.
+
+    Raises BadSource for a bad file, DatasetError where a built-in data set's name hides the declaration.
+    """
+    path = folder / DECLARATION_FILE
+    body = _body(path)
+    try:
+        filled = {"title": f"{settings.dataset}, a log of the user's own", **body, "name": settings.dataset}
+        declaration = declaration_from_json(json.dumps(filled))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadSource(path, f"is not a data set declaration: {error}") from error
+    _check(declaration, path)
+    built_in = BUILT_IN.get(settings.dataset)
+    if built_in is not None and declaration != built_in:
+        raise DatasetError(
+            f"RERANK_DATASET={settings.dataset} is a built-in data set with columns of its own: "
+            "set RERANK_DATASET to a name for your log"
+        )
+    return declaration
+
+
+def _body(path: Path) -> dict[str, Any]:
+    try:
+        body = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadSource(path, f"is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadSource(path, "must be a JSON object")
+    known = [field.name for field in fields(Declaration)]
+    unknown = sorted(body.keys() - set(known))
+    if unknown:
+        raise BadSource(path, f"{unknown[0]!r} is not one of {', '.join(known)}")
+    return body
+
+
+def _check(declaration: Declaration, path: Path) -> None:
+    try:
+        ZoneInfo(declaration.timezone)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise BadSource(path, f"timezone {declaration.timezone!r} is not known") from error
+    for group, allowed in GROUPS.items():
+        for column in getattr(declaration, group):
+            if not isinstance(column.name, str) or not _NAME.fullmatch(column.name):
+                raise BadSource(path, f"{group}: {column.name!r} must be lower-case letters, digits and underscores")
+            if column.dtype not in allowed:
+                names = " or ".join(dtype.value for dtype in allowed)
+                raise BadSource(path, f"{group}: the dtype must be {names}, not {column.dtype.value}", column.name)
+            _check_values(column, group, path)
+    _refuse_taken_names(declaration, path)
+
+
+def _check_values(column: Column, group: str, path: Path) -> None:
+    strings = all(isinstance(value, str) for value in column.allowed or ())
+    if not strings or (column.allowed is not None and column.dtype is not DType.STRING):
+        raise BadSource(path, f"{group}: allowed is a list of strings, of a string column", column.name)
+    for bound in (column.minimum, column.maximum):
+        number = isinstance(bound, int | float) and not isinstance(bound, bool) and math.isfinite(bound)
+        if bound is not None and (not number or column.dtype is DType.STRING):
+            raise BadSource(path, f"{group}: minimum and maximum are numbers, of a float32 column", column.name)
+
+
+def _refuse_taken_names(declaration: Declaration, path: Path) -> None:
+    """Every name stands once among the columns of its table and view, and among the model's features."""
+    tables: list[tuple[Column, ...]] = [table.columns for table in log_tables(declaration)]
+    named = [[column.name for column in columns] for columns in (*tables, *(v.columns for v in views(declaration)))]
+    for names in (*named, [feature.name for feature in model_features(declaration)]):
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            raise BadSource(path, "the name is taken: rename the column", column=twice)

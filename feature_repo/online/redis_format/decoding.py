@@ -1,0 +1,161 @@
+"""What Feast's Redis store holds -> arrays, many values at a time: the inverse of ``redis_format.encoding``.
+
+A stored value is one serialized ``feast.types.Value``. Floats and integers of many rows are decoded together;
+anything that does not have the expected form is decoded by Protocol Buffers, value by value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import Any
+
+import numpy as np
+from feast.protos.feast.types.Value_pb2 import Value
+from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
+
+from feature_repo.online.redis_format.protobuf_wire import DELIMITED, FIXED32, VARINT, tag
+from feature_repo.schema import DType
+
+Stored = bytes | None
+TEXTS = 10_000
+
+_NUMBER = Value.DESCRIPTOR.fields_by_name
+_FLOAT = tag(_NUMBER["float_val"].number, FIXED32)
+_INT64 = tag(_NUMBER["int64_val"].number, VARINT)
+_TEXT = tag(_NUMBER["string_val"].number, DELIMITED)
+_NAN = _FLOAT + np.float32(np.nan).tobytes()
+_UNPACK_FLOAT = Struct("<f").unpack_from
+_LISTS = {
+    dtype: (tag(_NUMBER[name].number, DELIMITED)[0], name)
+    for dtype, name in (
+        (DType.STRING_LIST, "string_list_val"),
+        (DType.INT64_LIST, "int64_list_val"),
+        (DType.FLOAT32_LIST, "float_list_val"),
+    )
+}
+_VARINT_SHIFTS = np.arange(10, dtype=np.uint64) * np.uint64(7)
+
+
+def floats(stored: Sequence[Stored]) -> NDArray[np.float32]:
+    """(n,); NaN where nothing or a null is stored."""
+    packed = b"".join([value or _NAN for value in stored])
+    if len(packed) == 5 * len(stored):
+        cells = np.frombuffer(packed, np.uint8).reshape(-1, 5)
+        if np.all(cells[:, 0] == _FLOAT[0]):
+            return np.ascontiguousarray(cells[:, 1:]).view("<f4").ravel()
+    return np.array([_or_nan(value_of(value)) for value in stored], np.float32)
+
+
+def instants(stored: Sequence[Stored]) -> NDArray[np.float64]:
+    """(n,) of an Int64 column as float64; NaN where nothing or a null is stored."""
+    found = np.full(len(stored), np.nan)
+    for width, places in _by_length(stored).items():
+        cells = np.frombuffer(b"".join([stored[i] or b"" for i in places]), np.uint8).reshape(-1, width)
+        if width > 10 or not np.all(cells[:, 0] == _INT64[0]):
+            found[places] = [_or_nan(value_of(stored[i])) for i in places]
+            continue
+        groups = (cells[:, 1:] & np.uint8(0x7F)).astype(np.uint64) << _VARINT_SHIFTS[: width - 1]
+        found[places] = np.bitwise_or.reduce(groups, axis=1).astype(np.float64)
+    return found
+
+
+def _by_length(stored: Sequence[Stored]) -> dict[int, list[int]]:
+    """Places of the values that are not null, by how many bytes they have."""
+    places: dict[int, list[int]] = {}
+    for i, value in enumerate(stored):
+        if value:
+            places.setdefault(len(value), []).append(i)
+    return places
+
+
+def texts(stored: Sequence[Stored]) -> NDArray[np.object_]:
+    """(n,) str or None.
+
+    Columns of items have few different texts, so each is one object, however many items have it: to look them up
+    again costs no waiting for memory.
+    """
+    found = np.empty(len(stored), object)
+    for i, value in enumerate(stored):
+        found[i] = _text(value) if value else None
+    return found
+
+
+@lru_cache(maxsize=TEXTS)
+def _text(value: bytes) -> Any:
+    if value[0] == _TEXT[0] and value[1] < 0x80 and len(value) == value[1] + 2:
+        return value[2:].decode()
+    return value_of(value)
+
+
+def value_of(stored: Stored) -> Any:
+    """Any stored value as Python has it: None for nothing and for a null, a list for the list types."""
+    if not stored:
+        return None
+    value = Value.FromString(stored)
+    kind = value.WhichOneof("val")
+    if kind is None or kind == "null_val":
+        return None
+    found = getattr(value, kind)
+    return list(found.val) if hasattr(found, "val") else found
+
+
+def value(stored: Stored, dtype: DType) -> Any:
+    """``value_of`` for a column of ``dtype``, sooner where the value has the form that it should have."""
+    if not stored:
+        return None
+    kind = stored[0]
+    if dtype is DType.FLOAT32 and kind == _FLOAT[0] and len(stored) == 5:
+        return _UNPACK_FLOAT(stored, 1)[0]
+    if dtype is DType.STRING:
+        return _text(stored)
+    field = _LISTS.get(dtype)
+    if field is not None and kind == field[0]:
+        return list(getattr(Value.FromString(stored), field[1]).val)
+    return value_of(stored)
+
+
+def array(stored: Sequence[Stored], dtype: DType) -> NDArray[Any]:
+    """(n,): float32 of Float32, float64 of Int64, else object, as :func:`feature_repo.slate.column_array` has it."""
+    decode = _ARRAYS.get(dtype)
+    if decode is not None:
+        return decode(stored)
+    found = np.empty(len(stored), object)
+    found[:] = [value_of(value) for value in stored]
+    return found
+
+
+_ARRAYS: dict[DType, Callable[[Sequence[Stored]], NDArray[Any]]] = {
+    DType.FLOAT32: floats,
+    DType.INT64: instants,
+    DType.STRING: texts,
+}
+
+
+def event_us(stored: Sequence[Stored]) -> NDArray[np.int64]:
+    """(n,) event timestamps of ``_ts`` fields, µs since the epoch; 0 where there is none.
+
+    Rows of one materialization mostly share a handful of moments, so each is decoded once.
+    """
+    known: dict[Stored, int] = {}
+    found = np.empty(len(stored), np.int64)
+    for i, value in enumerate(stored):
+        us = known.get(value)
+        if us is None:
+            us = known[value] = moment_us(value)
+        found[i] = us
+    return found
+
+
+def moment_us(stored: Stored) -> int:
+    """Of one ``_ts`` field, as in :func:`event_us`."""
+    if not stored:
+        return 0
+    moment = Timestamp.FromString(stored)
+    return int(moment.seconds * 1_000_000 + moment.nanos // 1_000)
+
+
+def _or_nan(value: Any) -> Any:
+    return np.nan if value is None else value

@@ -1,0 +1,95 @@
+"""``python -m feature_repo.replay_start``: set the replay clock to the end of what is known.
+
+The anchor is the newest of: the log's end, the newest accepted event, the newest score. The last two are
+in the two Redis servers (:mod:`infra.redis_server.keys`), so that a service that is started again does not go
+back in time.
+With ``RERANK_CLOCK=wall`` there is nothing to set.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import redis
+
+from infra.clock import set_anchor
+from infra.redis_server import keys as redis_keys
+from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, Role, endpoint
+from infra.settings import Settings
+
+COMMAND = "feature_repo.replay_start"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOG_ENDS = (("events.parquet", "received_ts"), ("impressions.parquet", "shown_ts"))
+
+
+class NoLog(RuntimeError):
+    """The log is missing, unreadable or empty, so that it has no end."""
+
+
+def log_end(log_dir: Path) -> datetime:
+    """The newest ``received_ts`` or ``shown_ts``. Raises NoLog."""
+    ends = [_newest_us(log_dir / name, column) for name, column in LOG_ENDS]
+    known = [end for end in ends if end is not None]
+    if not known:
+        raise NoLog(f"{log_dir}: events.parquet and impressions.parquet hold no rows")
+    return _instant(max(known))
+
+
+def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
+    """The moment under ``key``; None where there is none.
+
+    Raises RedisServerError, redis.RedisError, or ValueError for a key that is not a number.
+    """
+    with endpoint(settings, role).client() as client:
+        value: Any = client.get(key)
+    return None if value is None else _instant(int(value))
+
+
+def anchor(settings: Settings) -> datetime:
+    """Set and return the anchor; what a Redis that is away knows is left out, and that is said. Raises NoLog."""
+    ends = [log_end(settings.log_dir)]
+    for role, key in ((EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)):
+        try:
+            newest = newest_known(settings, role, key(settings.dataset))
+        except (RedisServerError, redis.RedisError) as error:
+            print(f"{COMMAND}: without what the Redis of the {role.name} knows: {error}", file=sys.stderr)
+            continue
+        ends += [newest] if newest else []
+    return set_anchor(settings.clock_file, max(ends)).anchor
+
+
+def _newest_us(path: Path, column: str) -> int | None:
+    """Microseconds since the epoch; None for a table without rows. Raises NoLog."""
+    if not path.is_file():
+        raise NoLog(f"{path} does not exist: make the log with `python -m feature_repo.datasets`")
+    try:
+        with duckdb.connect() as connection:
+            row = connection.execute(f"SELECT epoch_us(max({column})) FROM read_parquet(?)", [str(path)]).fetchone()
+    except duckdb.Error as error:
+        raise NoLog(f"{path}: {error}") from error
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _instant(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def main() -> int:
+    settings = Settings()
+    if settings.clock == "wall":
+        print("RERANK_CLOCK=wall: the clock needs no anchor")
+        return 0
+    try:
+        print(f"replay clock anchored at {anchor(settings).isoformat()}")
+    except (NoLog, ValueError) as error:
+        print(f"{COMMAND}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The model registry: where training leaves rankers and serving finds the champion.
+
+A version's artifact is a folder with the ranker (see :mod:`infra.models.ranker`) and ``contract.json``; a LightGBM
+one is an MLflow model as well. Nothing in it is a pickle. Only parts of mlflow-skinny are used to read.
+
+    ModelStoreError
+    ├── NoModel      nothing is registered under the name, or no version has the alias
+    └── BrokenModel  the version's files are missing or do not fit together
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.exceptions import MlflowException
+
+from infra.models.model_contract import ModelContract, RankerKind
+from infra.models.ranker import BadModel, Ranker, load_ranker
+from infra.models.trees.compiled_trees import NOT_YET, Engine, first_engine
+from infra.models.trees.score_parity import ScoredRows
+from infra.settings import Settings
+
+CONTRACT_FILE = "contract.json"
+CHAMPION = "champion"
+ARTIFACT_PATH = "ranker"
+
+
+class ModelStoreError(RuntimeError):
+    """Base of what the registry cannot give."""
+
+
+class NoModel(ModelStoreError):
+    """Nothing registered, or no version has the alias."""
+
+
+class BrokenModel(ModelStoreError):
+    """The version's files are missing or do not fit together."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A registered version, ready to score. ``rows``: its test rows, where it was registered with them."""
+
+    name: str
+    version: str
+    kind: RankerKind
+    contract: ModelContract
+    ranker: Ranker
+    run_id: str
+    tags: dict[str, str]
+    rows: ScoredRows | None = None
+    engine: Engine = NOT_YET
+
+
+class ModelStore:
+    """One registered model name, in one tracking server or local database."""
+
+    def __init__(self, settings: Settings) -> None:
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own, of SQLAlchemy
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        self.name = settings.model_name
+        self._settings = settings
+        if settings.mlflow_tracking_uri is None:
+            (settings.state_dir / "mlflow").mkdir(parents=True, exist_ok=True)
+        self.client = mlflow.MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+
+    def experiment_id(self) -> str:
+        """The data set's experiment, made on first use; local artifacts lie beside the database."""
+        found = self.client.get_experiment_by_name(self.name)
+        if found is not None:
+            return str(found.experiment_id)
+        location = None
+        if self._settings.mlflow_tracking_uri is None:
+            location = (self._settings.state_dir / "mlflow" / "artifacts" / self.name).resolve().as_uri()
+        return str(self.client.create_experiment(self.name, artifact_location=location))
+
+    def register(
+        self,
+        run_id: str,
+        ranker: Ranker,
+        contract: ModelContract,
+        tags: dict[str, str],
+        rows: ScoredRows | None = None,
+    ) -> str:
+        """Store the ranker under the run and register it. Returns the version.
+
+        Without ``rows`` it is never compiled: there is nothing of its own to hold the compiled trees against.
+        """
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / ARTIFACT_PATH
+            folder.mkdir()
+            ranker.save(folder)
+            (folder / CONTRACT_FILE).write_text(contract.to_json())
+            if rows is not None:
+                rows.save(folder)
+            self.client.log_artifacts(run_id, str(folder), ARTIFACT_PATH)
+        try:
+            self.client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self.client.get_run(run_id).info.artifact_uri}/{ARTIFACT_PATH}"
+        tags = {**tags, "kind": ranker.kind, "contract_hash": contract.contract_hash}
+        version = self.client.create_model_version(self.name, source, run_id, tags=tags)
+        return str(version.version)
+
+    def promote(self, version: str) -> None:
+        self.client.set_registered_model_alias(self.name, CHAMPION, version)
+
+    def champion(self) -> ModelVersion | None:
+        """The registry's entry with the alias ``champion``, or None."""
+        try:
+            return self.client.get_model_version_by_alias(self.name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def load(self) -> LoadedModel:
+        """The champion. Raises NoModel or BrokenModel."""
+        found = self.champion()
+        if found is None:
+            raise NoModel(f"no {CHAMPION} of {self.name} is registered: run `python -m training.train` first")
+        return self.load_version(found)
+
+    def load_version(self, found: ModelVersion) -> LoadedModel:
+        """Raises BrokenModel."""
+        target = tempfile.mkdtemp(prefix="ranker-")
+        try:
+            folder = Path(self._download(found, target))
+            contract = ModelContract.from_json((folder / CONTRACT_FILE).read_text())
+            ranker = load_ranker(folder)
+            rows = ScoredRows.load(folder)
+        except (OSError, KeyError, TypeError, ValueError, BadModel, MlflowException) as error:
+            raise BrokenModel(f"{self.name} version {found.version}: {error}") from error
+        finally:
+            shutil.rmtree(target, ignore_errors=True)
+        if ranker.feature_names != contract.feature_names:
+            raise BrokenModel(f"{self.name} version {found.version}: features and contract name different lists")
+        return LoadedModel(
+            name=self.name,
+            version=str(found.version),
+            kind=ranker.kind,
+            contract=contract,
+            ranker=ranker,
+            run_id=str(found.run_id),
+            tags=_tags(found),
+            rows=rows,
+            engine=first_engine(ranker),
+        )
+
+    def _download(self, found: ModelVersion, target: str) -> str:
+        uri = self.client.get_model_version_download_uri(self.name, found.version)
+        return str(
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=uri, dst_path=target, tracking_uri=self._settings.tracking_uri
+            )
+        )
+
+
+def _tags(found: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in (found.tags or {}).items()}

@@ -1,0 +1,5 @@
+import sys
+
+from infra.redis_server.server import main
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+"""The OpenAPI document: FastAPI's, with the bodies of requests and the names that the model in service knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from feature_repo.model_features import model_features
+from feature_repo.schema import Declaration
+from serving.api.http_input import DEADLINE, LONGEST_DEADLINE_MS
+from serving.events.event_schema import events_schemas
+from serving.score.score_schema import ExplainRequest, ScoreRequest
+
+_REF = "#/components/schemas/{model}"
+
+
+def _body(model: str) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": {"$ref": _REF.format(model=model)}}}}
+
+
+SCORE_BODY, EXPLAIN_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("ExplainRequest"), _body("EventsBody")
+DEADLINE_HEADER = {
+    "name": DEADLINE,
+    "in": "header",
+    "description": "Budget of this request in milliseconds, instead of the scorer's own: what the store has not "
+    "answered by then is missing, and the answer is degraded.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
+}
+
+
+def document(app: FastAPI, declaration: Declaration | None) -> dict[str, Any]:
+    """``declaration``: of the model in service; None leaves the names open."""
+    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    for form in (ScoreRequest, ExplainRequest):
+        body = form.model_json_schema(ref_template=_REF)
+        parts = body.pop("$defs")
+        if declaration is not None:
+            _name_features(parts["Candidate"]["properties"]["features"], declaration)
+            _name_context(body["properties"]["context"], declaration)
+        found["components"]["schemas"] |= {**parts, form.__name__: body}
+    found["components"]["schemas"] |= events_schemas(_REF.replace("{model}", "{name}"))
+    return found
+
+
+def _name_features(schema: dict[str, Any], declaration: Declaration) -> None:
+    value = _value_schema(schema)
+    schema["properties"] = {
+        each.name: {**value, "description": f"{each.description} [{each.unit or 'none'}], from {each.source}"}
+        for each in model_features(declaration)
+    }
+    schema["additionalProperties"] = False
+
+
+def _name_context(schema: dict[str, Any], declaration: Declaration) -> None:
+    value = _value_schema(schema)
+    schema["properties"] = {c.name: {**value, "description": c.description} for c in declaration.context}
+    schema["additionalProperties"] = False
+
+
+def _value_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a mapping's values, taken out; pydantic writes it under the pattern of the keys."""
+    schema.pop("propertyNames", None)
+    (value,) = schema.pop("patternProperties").values()
+    return dict(value)

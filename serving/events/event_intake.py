@@ -1,0 +1,162 @@
+"""From a batch of sent events to accepted ones: dated, counted once, durable, and in their sessions' features.
+
+Three round trips: price and category of the items, the acceptance (:mod:`feature_repo.live.acceptance`), and the new
+rows of the sessions. What is accepted is on disk; should the third step fail, the stream's consumer makes up for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from feature_repo.live.acceptance import MEMORY_S, EventKeys, Offered, Outcome, accept_commands, outcomes
+from feature_repo.live.event import LiveEvent, fingerprint
+from feature_repo.live.session_rows import session_command
+from feature_repo.online.newest_wins import script
+from feature_repo.online.row_encoder import OneRow
+from feature_repo.schema import SESSION_STATE
+from feature_repo.sessions import Replay
+from infra.clock import Clock
+from infra.redis_server.server import EVENTS, FEATURES, endpoint
+from infra.settings import Settings
+from serving.errors import EventsNotKept
+from serving.events.event_enrichment import ItemFacts, ItemFactsReader
+from serving.events.event_schema import SentEvent
+from serving.events.session_cache import SessionStates
+from serving.metrics import Metrics
+from serving.redis_client.connection import LinkDown, pack
+from serving.redis_client.reconnecting import KeptLink
+from serving.score.answers import EventsAnswer, RejectedEvent
+from serving.score.scorer import epoch_us
+
+FUTURE = timedelta(seconds=5)
+CONFLICT = "event_id is known with another body"
+MICROSECONDS = 1_000_000
+LONGEST_WAIT_S = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class EventIntake:
+    """Not for threads: all calls come from the loop that called ``start``."""
+
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+        self._dataset = settings.dataset
+        self._keys = EventKeys(settings.dataset)
+        self._clock = clock
+        self._metrics = metrics
+        self._items = ItemFactsReader(settings.dataset)
+        self._rows = OneRow(SESSION_STATE, settings.dataset, MEMORY_S)
+        self._states = SessionStates(self._keys)
+        self._events = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget)
+        self._features = KeptLink("the feature store", lambda: endpoint(settings, FEATURES))
+
+    async def start(self, patience_s: float) -> None:
+        await asyncio.gather(self._events.start(patience_s), self._features.start(patience_s))
+
+    async def close(self) -> None:
+        await asyncio.gather(self._events.close(), self._features.close())
+
+    async def take(self, sent: Sequence[SentEvent | str], timeout_s: float) -> EventsAnswer:
+        """Accept what can be. Raises EventsNotKept: then any part may have been accepted, and all can be sent again."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._take(sent)
+        except LinkDown as error:
+            raise EventsNotKept(f"the events cannot be kept for now ({error}); send them again") from error
+        except TimeoutError:
+            raise EventsNotKept(f"no answer within {timeout_s * 1000:.0f} ms; send the events again") from None
+
+    async def _take(self, sent: Sequence[SentEvent | str]) -> EventsAnswer:
+        now = self._clock.now()
+        rejected = {i: each for i, each in enumerate(sent) if isinstance(each, str)}
+        good = {i: each for i, each in enumerate(sent) if isinstance(each, SentEvent)}
+        for i, each in list(good.items()):
+            if each.event_ts is not None and each.event_ts > now + FUTURE:
+                rejected[i] = f"event_ts is more than {FUTURE.seconds} s in the future"
+                del good[i]
+        now_us = epoch_us(now)
+        facts = await self._facts({each.item_id for each in good.values() if each.item_id is not None}, now_us)
+        first_us = now_us - len(good) + 1  # what has no moment happened just now, in the order of the body
+        offered = [
+            Offered(_live(each, facts, now_us, first_us + place), fingerprint(each))
+            for place, each in enumerate(good.values())
+        ]
+        found, states = await self._accept(offered, now_us)
+        rejected |= {i: CONFLICT for i, outcome in zip(good, found, strict=True) if outcome == "conflict"}
+        await self._write_sessions(states)
+        accepted = sum(isinstance(outcome, int) for outcome in found)
+        duplicates = found.count("duplicate")
+        self._metrics.events(accepted, duplicates, len(rejected))
+        reasons = [RejectedEvent(index=i, reason=reason) for i, reason in sorted(rejected.items())]
+        return EventsAnswer(accepted, duplicates, reasons)
+
+    async def _facts(self, items: set[str], now_us: int) -> Mapping[str, ItemFacts]:
+        """Empty while the feature store is away: an event without a price is better than none."""
+        names = sorted(items)
+        try:
+            replies = await self._features.call(self._items.commands(names), len(names)) if names else []
+        except LinkDown as error:
+            log.warning("events are accepted without price and category: %s", error)
+            return {}
+        return dict(zip(names, self._items.facts(replies, now_us), strict=True))
+
+    async def _accept(self, offered: Sequence[Offered], now_us: int) -> tuple[list[Outcome], Mapping[str, Replay]]:
+        """What became of each, and the sessions after it. Raises LinkDown."""
+        if not offered:
+            return [], {}
+        accepting = accept_commands(self._keys, offered, now_us)
+        question = self._states.question(each.event.session_id for each in offered)
+        commands = [*accepting, *question.commands]
+        replies = await self._events.call(b"".join(commands), len(commands))
+        found = outcomes(replies[: len(accepting)])
+        states, again = self._states.answer(question, replies[len(accepting) :])
+        if again:
+            question = self._states.question(again)
+            replies = await self._events.call(b"".join(question.commands), len(question.commands))
+            states |= self._states.answer(question, replies)[0]
+        return found, states
+
+    async def _write_sessions(self, states: Mapping[str, Replay]) -> None:
+        """Written, and not of the future: the next request of each session sees its row."""
+        if not states:
+            return
+        commands = [session_command(self._rows, name, state) for name, state in states.items()]
+        try:
+            await self._write(b"".join(commands), len(commands))
+        except LinkDown as error:
+            log.warning("%d sessions are not written, the consumer of the stream will: %s", len(states), error)
+            return
+        ahead_us = max(state.row_us for state in states.values()) - epoch_us(self._clock.now())
+        if ahead_us > 0:  # a thousand events of one session, or a clock that was set back
+            await asyncio.sleep(min(ahead_us / MICROSECONDS, LONGEST_WAIT_S))
+
+    async def _write(self, packed: bytes, replies: int) -> None:
+        try:
+            await self._features.call(packed, replies)
+        except LinkDown as error:
+            if "NOSCRIPT" not in str(error):
+                raise
+            await self._features.call(pack(b"SCRIPT", b"LOAD", script(len(SESSION_STATE.columns)).encode()), 1)
+            await self._features.call(packed, replies)
+
+
+def _live(sent: SentEvent, facts: Mapping[str, ItemFacts], now_us: int, stamp_us: int) -> LiveEvent:
+    """``stamp_us``: the moment of an event that has none."""
+    known = facts.get(sent.item_id or "", ItemFacts())
+    return LiveEvent(
+        event_id=sent.event_id,
+        user_id=sent.user_id,
+        session_id=sent.session_id,
+        action=sent.action,
+        event_us=stamp_us if sent.event_ts is None else min(epoch_us(sent.event_ts), now_us),
+        item_id=sent.item_id,
+        quantity=sent.quantity,
+        value=None if sent.value is None else round(sent.value * 100),
+        price=known.price,
+        category_id=known.category_id,
+        request_id=sent.request_id,
+        shown_position=sent.shown_position,
+    )

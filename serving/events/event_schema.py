@@ -1,0 +1,83 @@
+"""The body of ``POST /events``: reading it, and judging each event on its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from feature_repo.schema import ACTIONS
+from serving.errors import InvalidRequest, Problem
+from serving.score.score_schema import LONGEST_TEXT
+
+MOST_EVENTS = 1_000
+LARGEST_VALUE = 100_000
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]
+NEEDS_ITEM = frozenset(("impression", "view", "like", "add_to_cart", "remove_from_cart"))
+
+
+class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a user did, once. An ``order`` without an item orders the cart."""
+
+    event_id: Annotated[Text, msgspec.Meta(description="The same event sent again has the same id, and counts once.")]
+    user_id: Text
+    session_id: Text
+    action: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(ACTIONS)})]
+    item_id: Annotated[Text | None, msgspec.Meta(description=f"Needed for {', '.join(sorted(NEEDS_ITEM))}.")] = None
+    event_ts: Annotated[
+        Annotated[datetime, msgspec.Meta(tz=True)] | None,
+        msgspec.Meta(description="When it happened, ISO 8601 with a zone; left out: now. At most 5 s in the future."),
+    ] = None
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    value: Annotated[
+        Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {LARGEST_VALUE}, rounded to cents.")
+    ] = None
+    request_id: Annotated[Text | None, msgspec.Meta(description="Of the /score answer that it follows from.")] = None
+    shown_position: (
+        Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Place on the screen, from 0.")] | None
+    ) = None
+
+
+class EventsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1,000 events; each is accepted or rejected on its own."""
+
+    events: Annotated[list[SentEvent], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_event = msgspec.json.Decoder(SentEvent)
+
+
+def parse_events(content: bytes) -> list[SentEvent | str]:
+    """Each event, or why it is none. Raises InvalidRequest for a body that is no list of 1 to 1,000 events."""
+    try:
+        found = _envelope.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest([Problem((), str(error) or "nested too deeply")]) from None
+    return [_judged(raw) for raw in found.events]
+
+
+def events_schemas(ref: str) -> dict[str, Any]:
+    """JSON Schema of the body and its parts by name, for OpenAPI. ``ref``: a template with {name}."""
+    return msgspec.json.schema_components([EventsBody], ref_template=ref)[1]
+
+
+def _judged(raw: msgspec.Raw) -> SentEvent | str:
+    try:
+        event = _event.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return str(error) or "nested too deeply"
+    if event.action not in ACTIONS:
+        return f"action must be one of {', '.join(ACTIONS)}"
+    if event.item_id is None and event.action in NEEDS_ITEM:
+        return f"item_id is needed for {event.action}"
+    if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= LARGEST_VALUE):
+        return f"value must be from 0 to {LARGEST_VALUE}"
+    return event

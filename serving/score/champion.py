@@ -1,0 +1,231 @@
+"""What one scorer process serves with: the champion, held against the present code, and its reader.
+
+A scorer without a model starts all the same, says why it has none, and tries again until it has one. When the
+registry's alias moves, the new champion is loaded and compiled beside the old one and then takes its place between
+two requests; one that cannot be loaded, or whose contract is not this code's, leaves the old one in service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from dataclasses import replace
+
+from feature_repo.contract import current_contract
+from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.datasets.declarations.declaration_json import declaration_from_json
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.schema import Declaration
+from infra.clock import Clock
+from infra.models.model_contract import ModelContract
+from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
+from infra.models.trees.compiled_trees import NOT_YET, compiled
+from infra.settings import Settings
+from serving.errors import NotReady
+from serving.features.feast_reader import Keys
+from serving.features.feature_client import OnlineFeatures
+from serving.features.feature_readers import Roads
+from serving.metrics import Metrics
+from serving.score.scorer import Scored, Scorer, epoch_us
+
+RETRY_S = 5.0
+CLOSE_PATIENCE_S = 5.0
+LAST_READS_S = 60.0  # no request takes longer: see serving.api.http_input
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """The scorer in service, or the reasons why there is none.
+
+    ``model_problem`` and ``contract_problems`` are empty where all is well; ``successor_problem`` says why the
+    present champion is not the model in service.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, scored: Scored) -> None:
+        self._scored = scored
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._scorer: Scorer | None = None
+        self._roads: Roads | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._retiring: dict[Roads, asyncio.Task[None]] = {}
+        self.model_problem = "the model is not loaded yet"
+        self.contract_problems: list[str] = []
+        self.successor_problem = ""
+        self._refused: tuple[str, list[str]] | None = None  # version, and what its contract and this code differ in
+        self._attempted = threading.Event()
+        self._served = threading.Event()
+        self._closing = threading.Event()
+        self._follower: threading.Thread | None = None
+
+    async def start(self, patience_s: float, *, until_served: bool = False) -> None:
+        """Load the champion; after ``patience_s``, or after the first attempt, go on without, and keep trying.
+
+        ``until_served``: no failed attempt ends the waiting.
+
+        The feature store is read on the loop that this is called on.
+        """
+        self._attempted.clear()
+        self._served.clear()
+        self._closing.clear()
+        self._loop = asyncio.get_running_loop()
+        self._follower = threading.Thread(target=self._follow, name="champion-follower", daemon=True)
+        self._follower.start()
+        awaited = self._served if until_served else self._attempted
+        await asyncio.to_thread(awaited.wait, patience_s)
+
+    async def close(self) -> None:
+        """Take the model out of service; the service can be started again."""
+        self._closing.set()
+        if self._follower is not None:
+            await asyncio.to_thread(self._follower.join, CLOSE_PATIENCE_S)
+        self._scorer = None
+        for task in self._retiring.values():
+            task.cancel()
+        await asyncio.gather(*self._retiring.values(), return_exceptions=True)
+        roads, self._roads = self._roads, None
+        await asyncio.gather(*(each.close() for each in (*self._retiring, *filter(None, [roads]))))
+        self._retiring.clear()
+
+    def scorer(self) -> Scorer:
+        """Raises NotReady with the reasons."""
+        if self._scorer is None:
+            raise NotReady([reason for reason in (self.model_problem, *self.contract_problems) if reason])
+        return self._scorer
+
+    @property
+    def declaration(self) -> Declaration | None:
+        """The data set of the model in service."""
+        scorer = self._scorer
+        return None if scorer is None else scorer.declaration
+
+    @property
+    def features(self) -> OnlineFeatures | None:
+        """The feature store of the scorer in service."""
+        roads = self._roads
+        return None if roads is None else roads.fast
+
+    def try_read(self, keys: Keys, timeout_s: float) -> None:
+        """Read as requests do, from any thread but the loop's. Raises StoreAway."""
+        features, loop = self.features, self._loop
+        if features is not None and loop is not None:
+            asyncio.run_coroutine_threadsafe(features.read(keys, timeout_s), loop).result()
+
+    # ------------------------------------------------------------------- on the follower's thread
+
+    def _follow(self) -> None:
+        while True:
+            self._look()
+            self._attempted.set()
+            self._compile()
+            if self._closing.wait(RETRY_S if self._scorer is None else self._settings.reload_s):
+                return
+
+    def _look(self) -> None:
+        """Put the champion in service, unless it is there already or must be refused."""
+        served = self._scorer
+        try:
+            store = ModelStore(self._settings)
+            found = store.champion()
+            version = None if found is None else str(found.version)
+            if served is not None and version == served.model.version:
+                self._refused = None
+                self._note("", [])
+                return
+            if self._refused is not None and version == self._refused[0]:
+                self._note("", self._refused[1])
+                return
+            model = store.load()
+            declaration = declaration_in(model)
+            problems = contract_problems(model.contract, self._settings, declaration)
+            self._refused = (model.version, problems) if problems else None
+            self._note("", problems)
+            if not problems:
+                self._serve(model, declaration)
+        except Exception as error:  # a registry fails in many ways, and none may end the process or this thread
+            self._note(f"{type(error).__name__}: {error}", [])
+
+    def _note(self, model_problem: str, contract_problems: list[str]) -> None:
+        problems = [each for each in (model_problem, *contract_problems) if each]
+        served = self._scorer
+        if served is None:
+            known = (self.model_problem, self.contract_problems)
+            self.model_problem, self.contract_problems = model_problem, contract_problems
+            if (model_problem, contract_problems) != known:
+                for problem in problems:
+                    log.error("no model in service: %s", problem)
+            return
+        text = "; ".join(problems)
+        if text and text != self.successor_problem:
+            log.error("version %s stays in service, the champion cannot take its place: %s", served.model.version, text)
+        self.successor_problem = text
+        self._metrics.successor(is_refused=bool(text))
+
+    def _serve(self, model: LoadedModel, declaration: Declaration) -> None:
+        settings, loop = self._settings, self._loop
+        assert loop is not None  # the follower starts after it
+        if self._scorer is not None:  # the old model scores meanwhile
+            ranker, engine = compiled(model.ranker, model.rows, settings.compiled_dir, self._closing)
+            model = replace(model, ranker=ranker, engine=engine)
+        old, roads = self._roads, self._roads
+        if roads is None or roads.declaration != declaration:
+            opening = Roads.open(declaration, settings, self._metrics, lambda: epoch_us(self._clock.now()))
+            roads = asyncio.run_coroutine_threadsafe(opening, loop).result()
+        if self._closing.is_set():
+            if roads is not old:
+                asyncio.run_coroutine_threadsafe(roads.close(), loop)
+            return
+        self._roads = roads
+        self._metrics.model(model.name, model.version, model.kind)
+        self._metrics.engine(model.engine.name)
+        self._scorer = Scorer(model, declaration, roads.checked, self._clock, self._metrics, self._scored)
+        self._served.set()
+        log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
+        if old is not None and old is not roads:
+            loop.call_soon_threadsafe(self._retire, old)
+
+    def _retire(self, roads: Roads) -> None:
+        async def close_later() -> None:
+            await asyncio.sleep(LAST_READS_S)  # for the requests that are under way
+            await roads.close()
+            del self._retiring[roads]
+
+        self._retiring[roads] = asyncio.ensure_future(close_later())
+
+    def _compile(self) -> None:
+        """Put the compiled trees in the place of the ranker in service, if that has not been tried."""
+        scorer = self._scorer
+        if scorer is None or scorer.model.engine is not NOT_YET:
+            return
+        model = scorer.model
+        ranker, engine = compiled(model.ranker, model.rows, self._settings.compiled_dir, self._closing)
+        if self._scorer is scorer:
+            self._metrics.engine(engine.name)
+            self._scorer = replace(scorer, model=replace(model, ranker=ranker, engine=engine))
+
+
+def declaration_in(model: LoadedModel) -> Declaration:
+    """The data set as the model was trained on it. Raises BrokenModel."""
+    try:
+        return declaration_from_json(json.dumps(model.contract.declaration))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenModel(f"{model.name} version {model.version}: its declaration cannot be read: {error}") from error
+
+
+def contract_problems(contract: ModelContract, settings: Settings, trained_on: Declaration) -> list[str]:
+    """What the model and this scorer's code disagree about, one sentence each.
+
+    Where the data set declares itself, that is compared too; a scorer without the log has only the model's word.
+    """
+    try:
+        declaration = declaration_of(settings)
+    except DatasetError:
+        declaration = trained_on
+    return [
+        f"the model's contract is not this scorer's: {difference}"
+        for difference in contract.differences(current_contract(settings.dataset, declaration))
+    ]

@@ -1,0 +1,111 @@
+"""Why a list stands as it does: what each feature adds to each score, and what sets two items apart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from feature_repo.model_features import model_features
+from feature_repo.schema import Feature
+from feature_repo.slate import Floats
+from infra.models.ranker import Doubles, NotAdditive
+from serving.errors import NotExplainable
+from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, instant_text
+from serving.score.ranking import best_first
+from serving.score.score_parser import ScoreRequest
+from serving.score.scorer import Scorer, new_request_id
+
+REASONS_IN_WORDS = 5
+
+
+async def explain(
+    scorer: Scorer, request: ScoreRequest, pair: tuple[str, str] | None, deadline: float
+) -> ExplainAnswer:
+    """As ``Scorer.score``, but nothing is counted as served. ``deadline`` is the reading's; explaining takes longer.
+
+    Raises InvalidRequest, or NotExplainable for a baseline.
+    """
+    found = await scorer.inputs(request, deadline)
+    ranker = scorer.model.ranker
+    try:
+        shares = await asyncio.to_thread(ranker.contributions, found.matrix)  # (n, f + 1)
+    except NotAdditive as error:
+        raise NotExplainable(str(error)) from None
+    scores = ranker.score(found.matrix)
+    features = model_features(scorer.declaration)
+    order = best_first(scores).tolist()
+    ids = request.item_ids
+    items = [_item(ids[i], float(scores[i]), shares[i], found.matrix[i], features) for i in order]
+    places = None if pair is None else sorted((request.places[each] for each in pair), key=order.index)
+    return ExplainAnswer(
+        request_id=new_request_id(),
+        scored_at=instant_text(found.now),
+        model=scorer.model_name,
+        base_score=float(shares[0, -1]),
+        items=items,
+        pair=None if places is None else _pair(places, ids, scores, shares, found.matrix, features),
+        degraded=found.degraded,
+        missing=found.missing,
+    )
+
+
+def _item(item_id: str, score: float, shares: Doubles, values: Floats, features: Sequence[Feature]) -> ExplainedItem:
+    by_source: dict[str, float] = {}
+    contributions = dict(zip([feature.name for feature in features], shares.tolist(), strict=False))  # but the base
+    for feature in features:
+        by_source[feature.source] = by_source.get(feature.source, 0.0) + contributions[feature.name]
+    return {
+        "item_id": item_id,
+        "score": score,
+        "by_source": by_source,
+        "contributions": contributions,
+        "values": dict(zip(contributions, values.tolist(), strict=True)),
+    }
+
+
+def _pair(
+    places: Sequence[int],
+    ids: Sequence[str],
+    scores: Doubles,
+    shares: Doubles,
+    matrix: Floats,
+    features: Sequence[Feature],
+) -> ExplainedPair:
+    above, below = places
+    differences = shares[above, :-1] - shares[below, :-1]
+    reasons: list[Reason] = [
+        {
+            "feature": features[j].name,
+            "source": features[j].source,
+            "description": features[j].description,
+            "unit": features[j].unit,
+            "above": float(matrix[above, j]),
+            "below": float(matrix[below, j]),
+            "difference": float(differences[j]),
+        }
+        for j in np.argsort(-np.abs(differences), kind="stable").tolist()
+    ]
+    difference = float(scores[above] - scores[below])
+    return ExplainedPair(
+        ids[above], ids[below], difference, in_words(ids[above], ids[below], difference, reasons), reasons
+    )
+
+
+def in_words(above: str, below: str, difference: float, reasons: Sequence[Reason]) -> str:
+    """One sentence; the reasons are ordered, the largest first."""
+    if difference == 0:
+        return f"{above} and {below} have the same score; {above} comes first in the caller's order."
+    told, rest = reasons[:REASONS_IN_WORDS], reasons[REASONS_IN_WORDS:]
+    parts = [
+        f"{each['feature']} {_value(each['above'])} against {_value(each['below'])} ({each['difference']:+.3g})"
+        for each in told
+        if each["difference"] != 0
+    ]
+    others = sum(each["difference"] for each in rest)
+    return f"{above} stands above {below} by {difference:.3g}: {'; '.join(parts)}; all other features {others:+.3g}."
+
+
+def _value(value: float | None) -> str:
+    return "unknown" if value is None or np.isnan(value) else f"{value:.4g}"

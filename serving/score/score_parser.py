@@ -1,0 +1,135 @@
+"""One ``POST /score``: what its body says, and reading it.
+
+A body of the documented form is read by msgspec in one pass, without a dictionary per item. Whatever msgspec
+refuses is judged by the form itself (:mod:`serving.score.score_schema`), which names every place that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from pydantic import ValidationError
+
+from feature_repo.slate import places
+from serving.errors import InvalidRequest, Place, Problem
+from serving.score import score_schema
+
+MOST_BYTES = 4 * 1024 * 1024
+NUL = b"\\u0000"  # the only way in which JSON can say it
+
+Form = TypeVar("Form", bound=score_schema.ScoreRequest)
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=score_schema.LONGEST_TEXT)]
+Value = Annotated[float, msgspec.Meta(ge=-score_schema.LARGEST_FLOAT32, le=score_schema.LARGEST_FLOAT32)]
+
+
+class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One item of the list, as it stands in the body."""
+
+    item_id: Text
+    features: dict[Text, Value | None] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What :class:`serving.score.score_schema.ScoreRequest` documents."""
+
+    items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=score_schema.MOST_ITEMS)]
+    user_id: Text | None = None
+    session_id: Text | None = None
+    context: dict[Text, Text | None] = {}
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A list to be put in order for one user, in one session. None is unknown.
+
+    item_ids: each once, in the caller's order; places: id -> its place in it; sent: (place, what the caller says of
+    that item by name).
+    """
+
+    item_ids: list[str]
+    places: Mapping[str, int]
+    sent: Sequence[tuple[int, Mapping[str, float | None]]] = field(default_factory=list)
+    user_id: str | None = None
+    session_id: str | None = None
+    context: Mapping[str, str | None] = field(default_factory=dict)
+
+
+_decoder = msgspec.json.Decoder(Body)
+
+
+def parse(content: bytes) -> ScoreRequest:
+    """Raises InvalidRequest, which names each place, for a body that is not JSON or not of the form."""
+    try:
+        body = _judged(content) if NUL in content else _decoder.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        body = _judged(content)
+    return _request(body)
+
+
+def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]:
+    """The request and the pair. Raises InvalidRequest."""
+    found = _validated(score_schema.ExplainRequest, content)
+    request = _request(_body(found))
+    problems = [
+        Problem(("pair", i), "not among the items")
+        for i, each in enumerate(found.pair or ())
+        if each not in request.places
+    ]
+    if found.pair is not None and found.pair[0] == found.pair[1]:
+        problems.append(Problem(("pair",), "twice the same item"))
+    if problems:
+        raise InvalidRequest(problems)
+    return request, found.pair
+
+
+def _request(body: Body) -> ScoreRequest:
+    ids = [candidate.item_id for candidate in body.items]
+    known = places(ids)
+    if len(known) < len(ids):
+        raise InvalidRequest(list(_repeated(ids)))
+    sent = [(i, candidate.features) for i, candidate in enumerate(body.items) if candidate.features]
+    return ScoreRequest(ids, known, sent, body.user_id, body.session_id, body.context)
+
+
+def _judged(content: bytes) -> Body:
+    return _body(_validated(score_schema.ScoreRequest, content))
+
+
+def _validated(wanted: type[Form], content: bytes) -> Form:
+    try:
+        return wanted.model_validate_json(content)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        raise InvalidRequest([Problem(each["loc"], each["msg"]) for each in wrong]) from None
+
+
+def _body(found: score_schema.ScoreRequest) -> Body:
+    items = [Candidate(each.item_id, each.features) for each in found.items]
+    return Body(items, found.user_id, found.session_id, found.context)
+
+
+def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set[str]) -> None:
+    """Raises InvalidRequest for feature names the model does not read and context the data set does not declare."""
+    problems = _unknown(request.context, context, ("context",), "not a context of this data set")
+    for i, sent in request.sent:
+        problems += _unknown(
+            sent, features, ("items", i, "features"), "not a feature of the model: GET /model lists them"
+        )
+    if problems:
+        raise InvalidRequest(problems)
+
+
+def _unknown(sent: Mapping[str, Any], known: Set[str], place: Place, message: str) -> list[Problem]:
+    return [Problem((*place, name), message) for name in sent if name not in known]
+
+
+def _repeated(item_ids: list[str]) -> list[Problem]:
+    first: dict[str, int] = {}
+    return [
+        Problem(("items", i, "item_id"), f"the same item as items.{first[item]}")
+        for i, item in enumerate(item_ids)
+        if first.setdefault(item, i) != i
+    ]

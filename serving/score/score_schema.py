@@ -1,0 +1,68 @@
+"""The form of the body of ``POST /score``, as OpenAPI documents it, and the judge of bodies that do not have it.
+
+Pydantic's JSON parser takes NaN and infinite literals for numbers, so that they are refused by name like any other
+bad value, names every place that is wrong, and has a limit on nesting. :func:`score_parser.parse` reads bodies
+that have the form.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MOST_ITEMS = 2_000
+LONGEST_TEXT = 200
+LARGEST_FLOAT32 = 3.4028234663852886e38
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]
+Value = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_FLOAT32, le=LARGEST_FLOAT32)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Candidate(_Body):
+    """One item of the list to be ordered."""
+
+    item_id: Text
+    features: dict[Text, Value | None] = Field(
+        default_factory=dict,
+        description="Features of the model by name (see GET /model); they win over the store. null means unknown. "
+        "Derived features are not computed anew from a sent value.",
+    )
+
+
+class ScoreRequest(_Body):
+    """A list to be put in the best order for one user, in one session, now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "900",
+                    "session_id": "s1",
+                    "items": [{"item_id": "1095275"}, {"item_id": "1082185"}],
+                }
+            ]
+        }
+    )
+
+    user_id: Text | None = Field(None, description="Left out or null: an unknown user.")
+    session_id: Text | None = Field(None, description="Left out or null: an unknown session.")
+    context: dict[Text, Text | None] = Field(
+        default_factory=dict,
+        description="What the data set declares as context. null means unknown.",
+    )
+    items: Annotated[list[Candidate], Field(min_length=1, max_length=MOST_ITEMS)] = Field(
+        description="The candidates, each once, in the order the caller has: their place is the input position."
+    )
+
+
+class ExplainRequest(ScoreRequest):
+    """The same, to be explained."""
+
+    pair: tuple[Text, Text] | None = Field(
+        None, description="Two of the items: why does one stand above the other? Left out or null: no pair."
+    )

@@ -1,0 +1,170 @@
+"""A new champion takes its place between two requests, or is refused and the old one stays."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import lightgbm
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from infra.clock import FixedClock
+from infra.models.model_store import ModelStore
+from infra.models.ranker import LightGbmRanker
+from infra.redis_server.server import start, stop
+from serving.api.app import create_app
+from serving.features.feature_readers import Roads
+from tests.serving import world
+from tests.serving.api.test_api import ASKED, score, scores
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def settings(tmp_path):
+    made = world.settings_in(tmp_path, reload_s=0.1)
+    start(made)
+    world.fill_store(made)
+    world.register(made, world.small_model())
+    yield made
+    stop(made)
+
+
+def other_model() -> LightGbmRanker:
+    matrix = world.matrix_of(600)
+    gains = np.clip(np.round(matrix[:, ::2].sum(axis=1) / 60), 0, 4)
+    parameters = {"objective": "lambdarank", "num_leaves": 15, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
+    data = lightgbm.Dataset(matrix, gains, group=[60] * 10)
+    return LightGbmRanker(lightgbm.train({**parameters, "seed": 2}, data, 30), world.FEATURES)
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def version(client) -> str:
+    return client.get("/model").json()["version"]
+
+
+def metric(client, line: str) -> bool:
+    return line in client.get("/metrics").text.splitlines()
+
+
+def test_every_answer_is_wholly_of_one_model_while_the_champion_changes(settings):
+    answers = []
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        first = scores(score(client))
+        enough = threading.Event()
+
+        def ask():
+            while not enough.is_set():
+                answers.append(client.post("/score", json=ASKED))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            world.register(settings, other_model())
+            until(lambda: version(client) == "2")
+            until(lambda: answers[-1].json()["model"]["version"] == "2")
+            ModelStore(settings).promote("1")
+            until(lambda: version(client) == "1")
+        finally:
+            enough.set()
+            asking.join()
+        assert metric(client, 'rerank_model{kind="lightgbm",name="ranker-complete_journey",version="1"} 1.0')
+        assert metric(client, 'rerank_model{kind="lightgbm",name="ranker-complete_journey",version="2"} 0.0')
+    assert {answer.status_code for answer in answers} == {200}
+    by_version = {}
+    for answer in answers:
+        by_version.setdefault(answer.json()["model"]["version"], []).append(scores(answer))
+    assert by_version.keys() == {"1", "2"}
+    assert all(found == first for found in by_version["1"])
+    assert all(found == by_version["2"][0] for found in by_version["2"])
+    assert by_version["2"][0] != first
+
+
+def test_a_champion_of_another_contract_is_refused_and_the_old_one_stays(settings):
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        other = replace(world.contract(), derived_version="0" * 16)
+        world.register(settings, other_model(), other)
+        until(lambda: metric(client, "rerank_successor_refused 1.0"))
+        assert version(client) == "1"
+        assert score(client).status_code == 200
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert "derived_version" in ready.json()["checks"][0]["message"]
+        ModelStore(settings).promote("1")
+        until(lambda: metric(client, "rerank_successor_refused 0.0"))
+        ModelStore(settings).promote("2")  # refused once more, and said once more
+        until(lambda: metric(client, "rerank_successor_refused 1.0"))
+        world.register(settings, other_model())
+        until(lambda: version(client) == "3")
+        assert metric(client, "rerank_successor_refused 0.0")
+        assert client.get("/readyz").json()["checks"][0]["message"] == "loaded"
+
+
+def test_a_registry_that_fails_leaves_the_model_in_service(settings, monkeypatch):
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+
+        def fail(self):
+            raise OSError("the registry is away")
+
+        monkeypatch.setattr(ModelStore, "champion", fail)
+        until(lambda: "the registry is away" in client.get("/readyz").json()["checks"][0]["message"])
+        assert version(client) == "1"
+        assert score(client).status_code == 200
+        monkeypatch.undo()
+        until(lambda: client.get("/readyz").json()["checks"][0]["message"] == "loaded")
+
+
+def test_the_compiled_trees_of_the_new_champion_score_from_its_first_answer(settings):
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        until(lambda: client.get("/model").json()["engine"]["name"] == "llvm")
+        world.register(settings, other_model())
+        engines = set()
+
+        def seen():
+            card = client.get("/model").json()
+            engines.add((card["version"], card["engine"]["name"]))
+            return card["version"] == "2"
+
+        until(seen)
+        assert engines == {("1", "llvm"), ("2", "llvm")}
+
+
+def test_a_failure_in_the_middle_is_tried_again(settings, monkeypatch):
+    monkeypatch.setattr("serving.score.champion.RETRY_S", 0.1)
+    real, failures = Roads.open, []
+
+    async def failing(*arguments):
+        if len(failures) < 2:
+            failures.append(1)
+            raise RuntimeError("the store cannot be opened")
+        return await real(*arguments)
+
+    monkeypatch.setattr(Roads, "open", failing)
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        until(lambda: score(client).status_code == 200)
+    assert len(failures) == 2
+
+
+def test_one_that_replaces_another_waits_for_its_model(settings, monkeypatch):
+    monkeypatch.setattr("serving.score.champion.RETRY_S", 0.1)
+    real, failures = ModelStore.champion, []
+
+    def failing(self):
+        if len(failures) < 3:
+            failures.append(1)
+            raise OSError("the registry is away")
+        return real(self)
+
+    monkeypatch.setattr(ModelStore, "champion", failing)
+    with TestClient(create_app(settings, FixedClock(world.NOW), replaces=True)) as client:
+        assert score(client).status_code == 200
+    assert len(failures) == 3

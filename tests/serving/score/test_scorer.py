@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_repo.model_features import feature_matrix
+from feature_repo.slate import Floats
+from infra.clock import FixedClock
+from infra.models.model_store import LoadedModel
+from serving.errors import InvalidRequest
+from serving.features.feast_reader import StoreAway, unread
+from serving.metrics import Metrics
+from serving.score.ranking import Ranking, best_first
+from serving.score.score_parser import parse
+from serving.score.scorer import READ_SHARE, Scorer
+from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
+
+
+@dataclass
+class KeepingRanker:
+    """Scores by one feature and keeps the matrix it was given."""
+
+    by: str = "input_position"
+    kind: str = "lightgbm"
+    feature_names: tuple[str, ...] = FEATURES
+    matrices: list[Floats] = field(default_factory=list)
+
+    def score(self, matrix):
+        self.matrices.append(matrix.copy())
+        return np.nan_to_num(matrix[:, FEATURES.index(self.by)].astype(np.float64))
+
+
+class NoStore:
+    """Knows nobody; or is away."""
+
+    def __init__(self, away=False):
+        self.away = away
+        self.asked = []
+
+    async def read(self, keys, timeout_s):
+        self.asked.append((keys, timeout_s))
+        if self.away:
+            raise StoreAway("gone")
+        return unread(keys, DECLARATION)
+
+
+def scorer(ranker=None, reader=None, scored=lambda *_: None):
+    model = LoadedModel("ranker-x", "3", "lightgbm", contract(), ranker or KeepingRanker(), "run", {})
+    return Scorer(model, DECLARATION, reader or NoStore(), FixedClock(NOW), Metrics(), scored)
+
+
+def request(*items, **more):
+    body = {"items": [{"item_id": i} if isinstance(i, str) else i for i in items], **more}
+    return parse(json.dumps(body).encode())
+
+
+def score_with(one, asked, deadline):
+    return asyncio.run(one.score(asked, deadline))
+
+
+def soon():
+    return time.monotonic() + 1
+
+
+def test_items_come_by_score_highest_first():
+    answer = score_with(scorer(), request("a", "b", "c"), soon())
+    assert [(item.item_id, item.score) for item in answer.items.listed()] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
+
+
+def test_equal_scores_keep_their_input_order():
+    ranking = Ranking(["d", "a", "c", "b"], np.array([1.0, 2.0, 1.0, 2.0]))
+    assert [item.item_id for item in ranking.listed()] == list("abdc")
+
+
+@given(st.lists(st.integers(0, 40) | st.just(math.inf), min_size=1, max_size=60))
+def test_the_best_come_first_and_equals_in_their_input_order(scores):
+    found = best_first(np.array(scores, float))
+    assert found.tolist() == sorted(range(len(scores)), key=lambda i: -scores[i])
+
+
+def test_a_sent_feature_wins_and_others_stay():
+    ranker = KeepingRanker("price")
+    sent = {"item_id": "b", "features": {"price": 7.5, "bought_count": 2, "session_views": None}}
+    answer = score_with(scorer(ranker), request("a", sent), soon())
+    assert answer.items.listed()[0].item_id == "b"
+    (matrix,) = ranker.matrices
+    expected = feature_matrix(unread(scorer_keys("a", "b"), DECLARATION).slate, DECLARATION)
+    expected[1, FEATURES.index("price")] = 7.5
+    expected[1, FEATURES.index("bought_count")] = 2
+    np.testing.assert_array_equal(matrix, expected)
+
+
+def scorer_keys(*items):
+    reader = NoStore()
+    score_with(scorer(reader=reader), request(*items), soon())
+    return reader.asked[0][0]
+
+
+def test_facts_and_context_reach_the_matrix():
+    ranker = KeepingRanker()
+    sent = {"item_id": "a", "features": {"is_recommended": 1, "on_display": None}}
+    score_with(scorer(ranker), request(sent, "b", context={"store_id": "330"}), soon())
+    (matrix,) = ranker.matrices
+    np.testing.assert_array_equal(matrix[:, FEATURES.index("is_recommended")], np.float32([1, np.nan]))
+    assert np.isnan(matrix[:, FEATURES.index("on_display")]).all()
+    assert (matrix[:, FEATURES.index("context_store_id")] == zlib.crc32(b"330") % 1009).all()
+
+
+def test_null_context_is_as_if_not_sent():
+    ranker = KeepingRanker()
+    score_with(scorer(ranker), request("a", context={"store_id": None}), soon())
+    assert np.isnan(ranker.matrices[0][0, FEATURES.index("context_store_id")])
+
+
+def test_the_keys_carry_the_clocks_moment_which_is_read_once():
+    class Counting:
+        mode, read = "fixed", 0
+
+        def now(self):
+            self.read += 1
+            return NOW
+
+    clock, reader = Counting(), NoStore()
+    model = LoadedModel("r", "1", "lightgbm", contract(), KeepingRanker(), "run", {})
+    moments = []
+    one = Scorer(model, DECLARATION, reader, clock, Metrics(), lambda record, _: moments.append(record.scored_us))
+    answer = score_with(one, request("a"), soon())
+    assert clock.read == 1
+    assert reader.asked[0][0].scored_us == us(NOW) == moments[0]
+    assert answer.scored_at == "2024-03-01T12:01:00.123464Z"
+
+
+def test_what_is_scored_is_told_whole():
+    told = []
+    one = scorer(scored=lambda record, matrix: told.append((record, matrix)))
+    sent = {"item_id": "b", "features": {"price": 3}}
+    answer = score_with(one, request("a", sent, user_id="u", session_id="s", context={"store_id": "7"}), soon())
+    ((record, matrix),) = told
+    assert record.request_id == answer.request_id
+    assert (record.scored_us, record.clock, record.degraded) == (us(NOW), "fixed", False)
+    assert (record.user_id, record.session_id, record.context) == ("u", "s", {"store_id": "7"})
+    assert (record.item_ids, record.scores.tolist()) == (["a", "b"], [0.0, 1.0])  # in input order
+    assert record.sent == [(1, {"price": 3})]
+    assert (record.model_name, record.model_version) == ("ranker-x", "3")
+    assert record.contract_hash == contract().contract_hash
+    assert matrix[1, FEATURES.index("price")] == 3
+
+
+def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing():
+    answer = score_with(scorer(reader=NoStore(away=True)), request("a", "b", user_id="u"), soon())
+    assert answer.degraded
+    assert (answer.missing.items, answer.missing.user, answer.missing.session) == (2, True, True)
+    assert [item.item_id for item in answer.items.listed()] == ["b", "a"]  # the input position is known all the same
+
+
+def test_the_store_may_use_a_share_of_the_time_that_is_left():
+    reader = NoStore()
+    score_with(scorer(reader=reader), request("a"), time.monotonic() + 2.0)
+    assert 1.8 * READ_SHARE < reader.asked[0][1] <= 2.0 * READ_SHARE
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"items": [{"item_id": "a", "features": {"prize": 1.0}}]}, ("items", 0, "features", "prize")),
+        ({"items": [{"item_id": "a"}], "context": {"planet": "x"}}, ("context", "planet")),
+    ],
+)
+def test_unknown_names_are_refused_before_anything_is_read(more, place):
+    reader = NoStore()
+    with pytest.raises(InvalidRequest) as refused:
+        score_with(scorer(reader=reader), parse(json.dumps(more).encode()), soon())
+    assert [problem.place for problem in refused.value.problems] == [place]
+    assert not reader.asked
+
+
+def test_what_is_missing_and_degraded_is_counted():
+    one = scorer(reader=NoStore(away=True))
+    score_with(one, request("a", "b"), soon())
+    text = one.metrics.text().decode()
+    assert 'rerank_missing_total{kind="item"} 2.0' in text
+    assert 'rerank_missing_total{kind="user"} 1.0' in text
+    assert "rerank_degraded_total 1.0" in text
+    assert 'rerank_stage_seconds_count{stage="derive"} 1.0' in text
+
+
+def test_request_ids_differ():
+    one = scorer()
+    assert score_with(one, request("a"), soon()).request_id != score_with(one, request("a"), soon()).request_id

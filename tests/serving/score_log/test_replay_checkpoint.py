@@ -1,0 +1,45 @@
+"""The newest moment of a score on its way to Redis; what a service writes of it is in test_api."""
+
+from types import SimpleNamespace
+
+import redis
+
+from infra.redis_server import keys as redis_keys
+from infra.redis_server.server import endpoint
+from serving.score_log import replay_checkpoint
+from serving.score_log.replay_checkpoint import NewestScore
+from tests.serving.api.test_workers import until
+
+
+class LostConnection:
+    """Fails, as one does that is lost unseen."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def eval(self, *_: object) -> None:
+        raise redis.ConnectionError("lost")
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_redis_is_looked_for_again_when_the_connection_is_lost_and_kept_while_it_is_not(settings, monkeypatch):
+    key, asked, lost = redis_keys.newest_score_us(settings.dataset), [], LostConnection()
+
+    def endpoint_of(its):
+        asked.append(its)
+        return SimpleNamespace(client=lambda: lost) if len(asked) == 1 else endpoint(its)
+
+    monkeypatch.setattr(replay_checkpoint, "endpoint", endpoint_of)
+    newest = NewestScore(settings, period_s=0.02)
+    with endpoint(settings).client() as redis_client:
+        redis_client.delete(key)
+        newest.start()
+        for moment in (1, 2, 3):
+            newest.note(moment)
+            until(lambda moment=moment: int(redis_client.get(key) or 0) == moment)
+        assert (len(asked), lost.is_closed) == (2, True)
+        newest.note(4)
+        newest.close()
+        assert int(redis_client.get(key)) == 4

@@ -1,0 +1,67 @@
+"""Intervals over slates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from training.evaluation import bootstrap
+from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
+
+NAN = float("nan")
+
+
+def test_equal_values_have_an_interval_of_no_width() -> None:
+    assert mean_interval(np.full(7, 0.5)) == Interval(0.5, 0.5, 0.5, 7)
+
+
+def test_undefined_slates_are_left_out_and_not_counted() -> None:
+    assert mean_interval(np.array([NAN, 2.0, NAN])) == Interval(2.0, 2.0, 2.0, 1)
+
+
+def test_without_a_defined_slate_there_is_no_mean() -> None:
+    got = mean_interval(np.array([NAN, NAN]))
+    assert got.slates == 0
+    assert all(map(math.isnan, (got.mean, got.low, got.high)))
+
+
+def test_the_interval_has_the_width_of_the_normal_approximation() -> None:
+    values = np.random.default_rng(3).normal(1.0, 2.0, 4_000)
+    got = mean_interval(values)
+    half = 1.96 * values.std() / math.sqrt(len(values))
+    assert got.mean == values.mean()
+    assert got.low == pytest.approx(values.mean() - half, abs=half / 8)
+    assert got.high == pytest.approx(values.mean() + half, abs=half / 8)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    values = np.arange(50.0)
+    assert mean_interval(values, seed=1) == mean_interval(values, seed=1)
+    assert mean_interval(values, seed=1) != mean_interval(values, seed=2)
+
+
+def test_the_interval_does_not_depend_on_how_much_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).random(40)
+    whole = mean_interval(values)
+    monkeypatch.setattr(bootstrap, "CHUNK_VALUES", 3 * 40 + 1)
+    assert mean_interval(values) == whole
+
+
+def test_pairing_sees_a_small_steady_difference_that_the_separate_intervals_hide() -> None:
+    noise = np.random.default_rng(0).random(400)
+    got = paired_difference(noise + 0.01, noise)
+    assert got.mean == pytest.approx(0.01)
+    assert got.low > 0.009
+    assert mean_interval(noise + 0.01).low < mean_interval(noise).high
+
+
+def test_slates_undefined_in_either_are_left_out_of_the_difference() -> None:
+    got = paired_difference(np.array([3.0, NAN, 9.0, NAN]), np.array([1.0, 5.0, NAN, NAN]))
+    assert got == Interval(2.0, 2.0, 2.0, 1)
+
+
+def test_a_difference_of_other_slates_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shapes \(3,\) and \(1,\)"):
+        paired_difference(np.zeros(3), np.zeros(1))

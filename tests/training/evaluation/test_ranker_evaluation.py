@@ -1,0 +1,124 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from infra.models.ranker import LightGbmRanker
+from training.evaluation.baselines import baselines
+from training.evaluation.ranker_evaluation import calibration, coldness_slices, coverage, judge, without_positive
+from training.ranker.lambdamart import fit
+from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
+
+NAMES = ("signal", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "input_position",
+         "user_orders_all")  # fmt: skip
+PARAMS = {
+    "seed": 3,
+    "rounds": 30,
+    "early_stopping_rounds": 10,
+    "lightgbm": {"learning_rate": 0.1, "num_leaves": 7, "min_data_in_leaf": 5},
+}
+
+
+def data(slates: int, seed: int) -> RankingData:
+    """Slates of ten whose label follows ``signal``."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(slates * 10, len(NAMES))).astype(np.float32)
+    labels = (matrix[:, 0] + 0.3 * rng.normal(size=len(matrix)) > 1.2).astype(np.int64)
+    sizes = np.full(slates, 10)
+    wanted = np.add.reduceat(labels, np.arange(0, len(labels), 10)) + 1
+    return RankingData(matrix, labels, sizes, wanted, NAMES)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit(data(150, 1), data(50, 2), PARAMS, 1)
+
+
+def test_a_model_finds_the_signal_and_the_baselines_do_not(fitted):
+    rankers = {"model": LightGbmRanker(fitted.booster, NAMES), **baselines(NAMES)}
+    judgement = judge(rankers, data(100, 3), seed=1, resamples=200)
+    assert judgement.mean("model") > 0.9
+    assert judgement.difference("model", "random").low > 0.2
+    assert set(judgement.intervals()["model"]) >= {"ndcg@10", "mrr", "map@10", "recall@25"}
+
+
+def test_fitting_twice_gives_the_same_model(fitted):
+    again = fit(data(150, 1), data(50, 2), PARAMS, 1)
+    assert again.booster.model_to_string() == fitted.booster.model_to_string()
+
+
+def test_the_order_of_rows_inside_a_slate_is_shuffled_before_fitting():
+    some = data(20, 4)
+    shuffled = some.shuffled(1)
+    assert not np.array_equal(shuffled.matrix, some.matrix)
+    for start in range(0, 200, 10):
+        rows = slice(start, start + 10)
+        assert sorted(map(tuple, shuffled.matrix[rows])) == sorted(map(tuple, some.matrix[rows]))
+    both = {tuple(row): label for row, label in zip(some.matrix, some.labels, strict=True)}
+    assert [both[tuple(row)] for row in shuffled.matrix] == shuffled.labels.tolist()
+
+
+def test_shuffled_labels_stay_in_their_slate_and_leave_nothing_to_find():
+    dealt = data(150, 1).with_shuffled_labels(9)
+    assert np.array_equal(
+        np.add.reduceat(dealt.labels, dealt.starts), np.add.reduceat(data(150, 1).labels, dealt.starts)
+    )
+    blind = fit(dealt, data(50, 2).with_shuffled_labels(9), PARAMS, 1, rounds=30)
+    test = data(100, 3).with_shuffled_labels(9)
+    judgement = judge({"m": LightGbmRanker(blind.booster, NAMES), **baselines(NAMES)}, test, seed=1, resamples=200)
+    assert abs(judgement.difference("m", "random").mean) < 0.1
+
+
+def test_coverage_and_slates_without_positives_by_hand():
+    some = RankingData(
+        np.zeros((4, 1), np.float32), np.array([1, 0, 0, 0]), np.array([2, 2]), np.array([3, 1]), ("signal",)
+    )
+    assert coverage(some) == 0.25
+    assert without_positive(some) == 1
+
+
+def test_slices_cover_every_slate_once(fitted):
+    test = data(100, 3)
+    scores = LightGbmRanker(fitted.booster, NAMES).score(test.matrix)
+    slices = coldness_slices(scores, test, seed=1, resamples=50)
+    counted = sum(group["ndcg@10"]["slates"] for group in slices["user_coldness"].values())
+    negative = int((test.column("user_orders_all")[test.starts] < 0).sum())  # a normal variable, here
+    assert 0 < counted <= len(test.sizes) - negative
+
+
+def test_calibrated_scores_predict_the_share_of_positives(fitted):
+    validation, test = data(300, 2), data(300, 3)
+    model = LightGbmRanker(fitted.booster, NAMES)
+    rows = calibration((model.score(validation.matrix), validation), (model.score(test.matrix), test))
+    assert len(rows) == 10
+    assert sum(row["rows"] for row in rows) == 3000
+    assert all(abs(row["predicted"] - row["observed"]) < 0.12 for row in rows)
+
+
+def training_file(path, **changes):
+    columns = {
+        "slate_id": ["1", "1", "2", "3"],
+        "label": [1, 0, 1, 2],
+        "relevant_total": [1, 1, 1, 1],
+        "split": ["train", "train", "validation", "test"],
+        "signal": pa.array([1.0, 2.0, None, 4.0], pa.float32()),
+    }
+    pq.write_table(pa.table({**columns, **changes}), path)
+    return path
+
+
+def test_splits_are_read_with_whole_slates(tmp_path):
+    found = load_splits(training_file(tmp_path / "t.parquet"), ("signal",))
+    assert found["train"].sizes.tolist() == [2]
+    assert found["train"].labels.tolist() == [1, 0]
+    assert np.isnan(found["validation"].matrix).all()
+    assert found["test"].labels.tolist() == [2]
+
+
+def test_a_training_set_that_lacks_something_is_refused_by_name(tmp_path):
+    with pytest.raises(BadTrainingSet, match=r"training\.training_set"):
+        load_splits(tmp_path / "none.parquet", ("signal",))
+    with pytest.raises(BadTrainingSet, match="colour"):
+        load_splits(training_file(tmp_path / "t.parquet"), ("signal", "colour"))
+    with pytest.raises(BadTrainingSet, match="validation"):
+        load_splits(training_file(tmp_path / "u.parquet", label=[1, 0, 0, 1]), ("signal",))

@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import pytest
+
+from feature_repo.contract import current_contract
+from infra.models.model_store import ModelStore
+from infra.models.ranker import BaselineRanker
+from infra.settings import Settings
+from tests.small_log import DECLARATION
+from training.ranker.training_run import present_champion
+
+CONTRACT = current_contract("tiny", DECLARATION)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ModelStore(Settings(data_dir=tmp_path, state_dir=tmp_path / "var", dataset="tiny"))
+
+
+def promote(store: ModelStore, contract) -> None:
+    run = store.client.create_run(store.experiment_id()).info.run_id
+    ranker = BaselineRanker("input_order", (("input_position", -1),), contract.feature_names)
+    store.promote(store.register(run, ranker, contract, {}))
+
+
+def test_a_champion_of_the_present_contract_stays_in_its_place(store):
+    assert present_champion(store, CONTRACT) is None
+    promote(store, CONTRACT)
+    assert present_champion(store, CONTRACT).kind == "baseline"
+
+
+def test_a_champion_that_no_scorer_would_serve_counts_as_none(store, capsys):
+    promote(store, replace(CONTRACT, derived_version="older"))
+    assert present_champion(store, CONTRACT) is None
+    assert "derived_version" in capsys.readouterr().err
+
+
+def test_a_champion_whose_files_are_gone_counts_as_none(store, tmp_path, capsys):
+    promote(store, CONTRACT)
+    next((tmp_path / "var").rglob("baseline.json")).unlink()
+    assert present_champion(store, CONTRACT) is None
+    assert "cannot be loaded" in capsys.readouterr().err

@@ -1,0 +1,101 @@
+"""Plots of a training run: data in, a matplotlib figure out. Nothing is shown, saved or kept open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from training.evaluation.bootstrap import Interval
+from training.evaluation.run_results import RankerMetrics, Rows
+
+INK, MUTED, ACCENT, GRID = "#24292f", "#8a94a0", "#0b62a4", "#e3e6ea"
+WIDTH = 7.2  # inches
+IMPORTANCE_SHOWN = 25
+
+
+def importance(rows: Rows) -> Figure:
+    """``rows`` of importance.csv; the 25 features with the largest gain, as shares of all gain."""
+    gains = {row["feature"]: float(row["gain"]) for row in rows}
+    total = sum(gains.values()) or 1.0
+    shown = sorted(gains, key=lambda name: (-gains[name], name))[:IMPORTANCE_SHOWN][::-1]  # the axis runs upwards
+    figure, axes = _figure(0.24 * len(shown) + 1.0)
+    axes.barh([_plain(name) for name in shown], [gains[name] / total for name in shown], color=ACCENT, height=0.7)
+    axes.set_xlabel("share of the total gain")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def learning_curve(rows: Rows, best_round: int) -> Figure:
+    """``rows`` of learning_curve.csv; NDCG@10 by boosting round, and the round that was kept."""
+    figure, axes = _figure(3.4)
+    for split, colour in (("train", MUTED), ("validation", ACCENT)):
+        axes.plot(_numbers(rows, "iteration"), _numbers(rows, f"{split}_ndcg10"), color=colour, label=split)
+    axes.axvline(best_round, color=INK, linestyle=":", linewidth=1, label=f"kept: {best_round}")
+    axes.set_xlabel("boosting round")
+    axes.set_ylabel("NDCG@10")
+    axes.legend(frameon=False)
+    return figure
+
+
+def calibration(rows: Rows) -> Figure:
+    """``rows`` of calibration.csv; observed share of positives against the predicted, the diagonal being perfect."""
+    figure, axes = _figure(3.4)
+    predicted, observed = _numbers(rows, "predicted"), _numbers(rows, "observed")
+    limit = max((*predicted, *observed), default=1.0)
+    axes.plot([0, limit], [0, limit], color=MUTED, linestyle=":")
+    axes.plot(predicted, observed, "o-", color=ACCENT)
+    axes.set_xlabel("predicted (Platt scaling fitted on validation)")
+    axes.set_ylabel("observed share of positives in test")
+    return figure
+
+
+def metric_intervals(rankers: RankerMetrics, metric: str, highlighted: Sequence[str] = ()) -> Figure:
+    """Mean and 95 % interval of one metric for each ranker, best on top, the ``highlighted`` ones in colour."""
+    return _intervals({n: found[metric] for n, found in rankers.items() if metric in found}, metric, highlighted, True)
+
+
+def slice_intervals(slices: RankerMetrics) -> Figure:
+    """Mean and 95 % interval of the slices' metric, in the given order, with the number it is a mean over."""
+    metric = next((metric for found in slices.values() for metric in found), "")
+    rows = {f"{name} ({found[metric].slates:,})": found[metric] for name, found in slices.items() if metric in found}
+    return _intervals(rows, metric, tuple(rows), False)
+
+
+def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[str], best_first: bool) -> Figure:
+    known = [(name, interval) for name, interval in rows.items() if not math.isnan(interval.mean)]
+    if best_first:
+        known.sort(key=lambda row: -row[1].mean)
+    known.reverse()  # the axis runs upwards
+    figure, axes = _figure(0.34 * len(known) + 1.0)
+    for y, (name, interval) in enumerate(known):
+        colour = ACCENT if name in highlighted else MUTED
+        axes.plot([interval.low, interval.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+        axes.plot(interval.mean, y, "o", color=colour, markersize=6)
+    axes.set_yticks(range(len(known)), [_plain(name) for name, _ in known])
+    axes.set_ylim(-0.6, len(known) - 0.4)
+    axes.set_xlabel(f"{metric}, mean with its 95 % interval")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH, max(height, 1.6)), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _numbers(rows: Rows, column: str) -> list[float]:
+    return [float(row[column]) for row in rows]
+
+
+def _plain(name: str) -> str:
+    """Names are text: matplotlib would read what stands between two dollar signs as mathematics."""
+    return name.replace("$", r"\$")

@@ -1,0 +1,125 @@
+"""Judging rankers on the same test slates: metrics, intervals, slices, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from infra.models.ranker import Ranker, score_groups
+from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
+from training.evaluation.metrics import slate_metrics
+from training.training_set.ranking_data import RankingData
+
+Values = npt.NDArray[np.float64]
+DECIDING = "ndcg@10"
+USER_ORDERS = ((0, 1), (1, 10), (10, 50), (50, 150), (150, np.inf))
+ITEM_ORDERS = ((0, 1), (1, 5), (5, 20), (20, 100), (100, np.inf))
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Per-slate metrics of every ranker on the same slates."""
+
+    per_slate: dict[str, dict[str, Values]]
+    seed: int
+    resamples: int
+
+    def intervals(self) -> dict[str, dict[str, dict[str, Any]]]:
+        return {
+            name: {metric: asdict(self._interval(values)) for metric, values in metrics.items()}
+            for name, metrics in self.per_slate.items()
+        }
+
+    def mean(self, name: str) -> float:
+        return float(np.nanmean(self.per_slate[name][DECIDING]))
+
+    def difference(self, ours: str, theirs: str) -> Interval:
+        """Paired difference in the deciding metric."""
+        return paired_difference(
+            self.per_slate[ours][DECIDING], self.per_slate[theirs][DECIDING], self.seed, self.resamples
+        )
+
+    def _interval(self, values: Values) -> Interval:
+        return mean_interval(values, self.seed, self.resamples)
+
+
+def judge(
+    rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int, threads: int = 1
+) -> Judgement:
+    """Rankers must share ``data.feature_names``."""
+    per_slate = {}
+    for name, ranker in rankers.items():
+        scores = score_groups(ranker, data.matrix, data.sizes, threads)
+        per_slate[name] = dict(slate_metrics(data.scored(scores)).values)
+    return Judgement(per_slate, seed, resamples)
+
+
+def coverage(data: RankingData) -> float:
+    """Share of what the users wanted that the slates hold."""
+    return float((data.labels > 0).sum() / data.relevant_total.sum())
+
+
+def without_positive(data: RankingData) -> int:
+    return int((np.add.reduceat(data.labels > 0, data.starts) == 0).sum())
+
+
+def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: int) -> dict[str, dict[str, Any]]:
+    """NDCG@10 by the user's orders so far, and by the item's orders the share of positives in the first 10."""
+    per_slate = slate_metrics(data.scored(scores)).values[DECIDING]
+    orders = np.nan_to_num(data.column("user_orders_all")[data.starts])
+    users = {
+        _label(low, high): {
+            DECIDING: asdict(mean_interval(per_slate[(orders >= low) & (orders < high)], seed, resamples))
+        }
+        for low, high in USER_ORDERS
+    }
+    group = np.repeat(np.arange(len(data.sizes)), data.sizes)
+    order = np.lexsort((data.labels, -scores, group))
+    rank = np.empty(len(scores), dtype=np.int64)
+    rank[order] = np.arange(len(scores)) - data.starts[group]
+    positive = data.labels > 0
+    sold = np.nan_to_num(data.column("orders_28d"))
+    items = {}
+    for low, high in ITEM_ORDERS:
+        hit = (rank < 10).astype(np.float64)[positive & (sold >= low) & (sold < high)]
+        items[_label(low, high)] = {"hit@10": asdict(mean_interval(hit, seed, resamples))}
+    return {"user_coldness": users, "item_coldness": items}
+
+
+def calibration(fitted_on: tuple[Values, RankingData], tested_on: tuple[Values, RankingData]) -> list[dict[str, float]]:
+    """Platt scaling (1999) of the score on one split, tested in ten equal bins on another."""
+    slope, offset = _platt(fitted_on[0], (fitted_on[1].labels > 0).astype(np.float64))
+    scores, data = tested_on
+    predicted = 1 / (1 + np.exp(-(slope * scores + offset)))
+    bins = np.array_split(np.argsort(predicted, kind="stable"), CALIBRATION_BINS)
+    return [
+        {
+            "bin": float(i),
+            "predicted": float(predicted[rows].mean()),
+            "observed": float((data.labels[rows] > 0).mean()),
+            "rows": float(len(rows)),
+        }
+        for i, rows in enumerate(bins)
+        if len(rows)
+    ]
+
+
+def _platt(scores: Values, target: Values, steps: int = 25) -> tuple[float, float]:
+    """Slope and offset of the logistic fit, by Newton's method with a little ridge."""
+    design = np.column_stack([scores, np.ones_like(scores)])
+    weights = np.zeros(2)
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        gradient = design.T @ (p - target) + 1e-6 * weights
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
+        weights -= np.linalg.solve(hessian, gradient)
+    return float(weights[0]), float(weights[1])
+
+
+def _label(low: float, high: float) -> str:
+    return f"{low:.0f}" if high == low + 1 else f"{low:.0f}+" if np.isinf(high) else f"{low:.0f}-{high - 1:.0f}"

@@ -1,0 +1,135 @@
+"""The files of a training run (``training.evaluation.run_files``), read back and checked: the input of the report.
+
+An interval in the JSON is {"mean", "low", "high", "slates"}; a null there is an undefined number, NaN here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.evaluation.bootstrap import Interval
+from training.evaluation.run_files import read_csv, read_json
+
+RankerMetrics = Mapping[str, Mapping[str, Interval]]  # ranker or slice -> metric -> interval
+Rows = Sequence[Mapping[str, str]]  # of a CSV file
+
+IMPORTANCE = ("feature", "gain", "split")
+LEARNING_CURVE = ("iteration", "train_ndcg10", "validation_ndcg10")
+CALIBRATION = ("bin", "predicted", "observed", "rows")
+
+
+class BadRun(ValueError):
+    """A file of the run is missing or is not as documented. Run ``python -m training.train`` again."""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The model's metric less that of the best baseline, over the same slates."""
+
+    baseline: str
+    metric: str
+    difference: Interval
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """One training run. ``champion``: the ranker that the run left in service, "unchanged" for the one before."""
+
+    dataset: str
+    model_name: str
+    champion: str | None
+    promoted: bool
+    decision: str
+    best_round: int
+    slates: Mapping[str, int]
+    coverage: float | None
+    rankers: RankerMetrics
+    paired: Paired
+    shuffled_label: RankerMetrics
+    shuffled_difference: Interval
+    slices: Mapping[str, RankerMetrics]  # by the kind of slice
+    importance: Rows
+    learning_curve: Rows
+    calibration: Rows
+
+
+def read_run(folder: Path) -> RunResults:
+    """Every file of the run. Raises BadRun, naming the file and what is wrong with it."""
+    metrics, slices = _object(folder / "metrics.json"), _object(folder / "slices.json")
+    try:
+        paired = metrics["paired"]
+        shuffled = dict(metrics["shuffled_label"])
+        return RunResults(
+            dataset=str(metrics["dataset"]),
+            model_name=str(metrics["model_name"]),
+            champion=metrics.get("champion"),
+            promoted=bool(metrics["promoted"]),
+            decision=str(metrics["decision"]),
+            best_round=int(metrics["best_round"]),
+            slates={str(name): int(count) for name, count in metrics["slates"].items()},
+            coverage=None if metrics["coverage"] is None else float(metrics["coverage"]),
+            rankers=intervals(metrics["rankers"]),
+            paired=Paired(str(paired["baseline"]), str(paired["metric"]), interval(paired)),
+            shuffled_difference=interval(shuffled.pop("difference")),
+            shuffled_label=intervals(shuffled),
+            slices={str(kind): intervals(found) for kind, found in slices.items()},
+            importance=_rows(folder / "importance.csv", IMPORTANCE),
+            learning_curve=_rows(folder / "learning_curve.csv", LEARNING_CURVE),
+            calibration=_rows(folder / "calibration.csv", CALIBRATION),
+        )
+    except BadRun:
+        raise
+    except KeyError as error:
+        raise BadRun(f"{folder}: metrics.json or slices.json lacks {error}") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise BadRun(f"{folder}: metrics.json or slices.json is not as training leaves it: {error}") from error
+
+
+def interval(body: Mapping[str, Any]) -> Interval:
+    mean, low, high = (float("nan") if body[key] is None else float(body[key]) for key in ("mean", "low", "high"))
+    return Interval(mean, low, high, int(body["slates"]))
+
+
+def intervals(body: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Interval]]:
+    """The form of metrics.json and slices.json: name -> metric -> interval."""
+    return {str(name): {str(m): interval(found) for m, found in metrics.items()} for name, metrics in body.items()}
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        body = read_json(path)
+    except FileNotFoundError as error:
+        raise BadRun(f"{path} does not exist: run `python -m training.train` first") from error
+    except ValueError as error:
+        raise BadRun(f"{path} is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadRun(f"{path} must hold an object, not {type(body).__name__}")
+    return body
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Rows:
+    """The rows of a CSV file in which every column but ``feature`` holds numbers."""
+    try:
+        rows = read_csv(path)
+    except FileNotFoundError as error:
+        raise BadRun(f"{path} does not exist: run `python -m training.train` first") from error
+    if not rows:
+        raise BadRun(f"{path} has no rows")
+    missing = [name for name in columns if name not in rows[0]]
+    if missing:
+        raise BadRun(f"{path} lacks the columns {', '.join(missing)}")
+    for line, row in enumerate(rows, start=2):
+        for name in columns:
+            if name != "feature":
+                _check_number(row[name], f"{path}, line {line}, column {name}")
+    return rows
+
+
+def _check_number(text: str | None, where: str) -> None:
+    try:
+        float(text or "")
+    except ValueError as error:
+        raise BadRun(f"{where}: {text!r} is not a number") from error

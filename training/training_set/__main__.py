@@ -1,0 +1,5 @@
+import sys
+
+from training.training_set.build import main
+
+sys.exit(main())

@@ -1,0 +1,93 @@
+"""The training set as arrays, split by split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from infra.models.ranker import Doubles, Floats
+from training.evaluation.metrics import ScoredSlates
+
+
+class BadTrainingSet(ValueError):
+    """A training set that lacks a column, a split, or a positive label."""
+
+
+@dataclass(frozen=True)
+class RankingData:
+    """Whole slates: (n, f) matrix, (n,) labels, (g,) sizes and totals.
+
+    ``shown_at``: (n,) places on the screen, from 0, where the labels are clicks on a list that was shown.
+    """
+
+    matrix: Floats
+    labels: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    relevant_total: npt.NDArray[np.int64]
+    feature_names: tuple[str, ...]
+    shown_at: npt.NDArray[np.int64] | None = None
+
+    def scored(self, scores: Doubles) -> ScoredSlates:
+        """These slates with one ranker's scores."""
+        return ScoredSlates(scores, self.labels, self.sizes, self.relevant_total)
+
+    @cached_property
+    def starts(self) -> npt.NDArray[np.int64]:
+        return np.asarray(np.cumsum(self.sizes) - self.sizes, dtype=np.int64)
+
+    def column(self, name: str) -> Floats:
+        return self.matrix[:, self.feature_names.index(name)]
+
+    def shuffled(self, seed: int) -> RankingData:
+        """Rows in a seeded order inside each slate: LightGBM breaks ties by row order, which is the caller's."""
+        order = self._order_inside(seed)
+        shown_at = None if self.shown_at is None else self.shown_at[order]
+        return replace(self, matrix=self.matrix[order], labels=self.labels[order], shown_at=shown_at)
+
+    def with_shuffled_labels(self, seed: int) -> RankingData:
+        """The same candidates with labels dealt anew inside each slate: nothing is left to predict."""
+        return replace(self, labels=self.labels[self._order_inside(seed)])
+
+    def _order_inside(self, seed: int) -> npt.NDArray[np.int64]:
+        group = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        return np.lexsort((np.random.default_rng(seed).random(len(group)), group))
+
+
+def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, RankingData]:
+    """Raises BadTrainingSet where the file lacks something, names the command where it is missing."""
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise BadTrainingSet(f"{path} is missing: run `python -m training.training_set`") from error
+    missing = [name for name in feature_names if name not in table.column_names]
+    if missing:
+        raise BadTrainingSet(f"{path}: feature columns {missing} are missing; make the training set anew")
+    matrix = np.empty((len(table), len(feature_names)), dtype=np.float32)
+    for j, name in enumerate(feature_names):
+        matrix[:, j] = table[name].to_numpy()
+    slate = np.array(table["slate_id"].to_pylist(), dtype=object)
+    starts = np.flatnonzero(np.append(True, slate[1:] != slate[:-1]))
+    split = np.array(table["split"].to_pylist(), dtype=object)
+    columns: dict[str, Any] = {n: table[n].to_numpy().astype(np.int64) for n in ("label", "relevant_total")}
+    sizes = np.diff(np.append(starts, len(slate)))
+    shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
+    found = {}
+    for name in ("train", "validation", "test"):
+        rows, groups = split == name, split[starts] == name
+        if not (columns["label"][rows] > 0).any():
+            raise BadTrainingSet(f"{path}: the {name} split has no slate with a positive label")
+        found[name] = RankingData(
+            matrix[rows],
+            columns["label"][rows],
+            sizes[groups],
+            columns["relevant_total"][starts][groups],
+            feature_names,
+            None if shown_at is None else shown_at[rows],
+        )
+    return found

@@ -1,0 +1,54 @@
+"""How a training set came to be, written beside it: made again by its recipe, it has the same content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from infra.models.model_contract import ModelContract
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """``known_at``: nothing that became known later took part. Hashes are SHA-256, in hexadecimal.
+
+    ``feature_service_hash``: the views of the service, column by column, and the derived features' code;
+    ``entity_rows_hash``: slates, candidates, labels and what the caller knew; ``content_hash``: all of the
+    training set.
+    """
+
+    dataset: str
+    feature_service: str
+    feature_service_hash: str
+    entity_rows_hash: str
+    known_at: str
+    split: dict[str, str]
+    slates: int
+    rows: int
+    content_hash: str
+
+    def write(self, path: Path) -> None:
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        partial.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        partial.replace(path)
+
+
+def read_recipe(path: Path) -> Recipe:
+    return Recipe(**json.loads(path.read_text()))
+
+
+def feature_service_hash(contract: ModelContract) -> str:
+    body = [contract.feature_service, contract.views, contract.derived_version, [asdict(f) for f in contract.features]]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def parse_moment(text: str) -> datetime:
+    """ISO 8601 with a zone. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} needs a time zone, as in 2017-12-01T00:00:00+00:00")
+    return moment

@@ -1,0 +1,129 @@
+"""The slates that were served and shown, labelled by the feedback that followed: impressions in the log's form.
+
+A slate is an answer of ``POST /score`` (:mod:`feature_repo.live.score_records`), or an imported slate whose positions
+on the screen are known. Feedback joins it by ``request_id`` alone. A candidate that was scored and not shown has no
+label (-1): nobody knows what would have followed; it stays in the slate, since features compare it with the others. A
+slate whose window is not over yet is labelled by what has followed so far.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from feature_repo.build.log_views import open_log
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.datasets.log_writer import duckdb_type
+from feature_repo.duckdb_connection import connect
+from feature_repo.live.score_records import score_files
+from feature_repo.schema import Declaration, impressions_table
+from infra.settings import Settings
+
+GAINS = {"view": 1, "like": 2, "add_to_cart": 2, "order": 3}
+NOT_SHOWN = -1
+SLATES_FILE = "impressions.parquet"
+
+
+@dataclass(frozen=True)
+class Served:
+    """``path``: the impressions; ``until``: the newest moment that they know of."""
+
+    path: Path
+    slates: int
+    shown: int
+    positives: int
+    until: datetime
+
+
+def write_served_slates(settings: Settings, declaration: Declaration, folder: Path, window: timedelta) -> Served:
+    """Write ``folder``/impressions.parquet, complete or not at all. ``window``: how long after a slate feedback counts.
+
+    Raises DatasetError where nothing was both served and shown.
+    """
+    connection = connect(settings)
+    open_log(connection, settings)
+    _open_requests(connection, settings, declaration)
+    seconds = window.total_seconds()
+    connection.execute(_LABELLED, {"window_s": seconds})
+    slates, shown, positives, until = connection.execute(
+        f"SELECT count(DISTINCT slate_id), count(*) FILTER (label >= 0), count(*) FILTER (label > 0), "
+        f"(SELECT greatest(max(l.shown_ts) + INTERVAL {round(seconds)} SECOND, max(received_ts)) FROM events) "
+        "FROM labelled l"
+    ).fetchall()[0]
+    if not slates:
+        raise DatasetError(
+            "no slate was both served and shown: send POST /events an impression with request_id and shown_position "
+            "for each item on the screen, and request_id with what follows"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / SLATES_FILE
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    columns = impressions_table(declaration).columns
+    listed = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in columns)
+    connection.execute(
+        f"COPY (SELECT {listed} FROM labelled ORDER BY shown_ts, slate_id, input_position) "
+        f"TO '{partial}' (FORMAT parquet, COMPRESSION zstd)"
+    )
+    partial.replace(path)
+    return Served(path, slates, shown, positives, until)
+
+
+def _open_requests(connection: duckdb.DuckDBPyConnection, settings: Settings, declaration: Declaration) -> None:
+    """View ``candidates``: those of answers and those of imported slates; shown_position is null for answers."""
+    facts = [column.name for column in declaration.facts]
+    context = [column.name for column in declaration.context]
+    imported = ", ".join(f'"{name}"' for name in (*facts, *context))
+    parts = [
+        f"""
+        SELECT slate_id, user_id, session_id, item_id, shown_ts, input_position, shown_position
+            {"," if imported else ""} {imported}
+        FROM impressions WHERE shown_position IS NOT NULL
+        """
+    ]
+    files = score_files(settings.live_dir)
+    if files:
+        paths = ", ".join(f"'{path}'" for path in files)
+        sent = [
+            f"list_filter(sent, lambda x: x.place = input_position AND x.feature = '{name}')[1].value AS \"{name}\""
+            for name in facts
+        ]
+        said = [f"map_extract_value(context, '{name}') AS \"{name}\"" for name in context]
+        more = "".join(f", {each}" for each in (*sent, *said))
+        parts.append(
+            f"""
+            SELECT slate_id, user_id, session_id, item_id, shown_ts, input_position, NULL AS shown_position{more}
+            FROM (
+                SELECT request_id AS slate_id, coalesce(user_id, '') AS user_id,
+                    coalesce(session_id, '') AS session_id, unnest(item_ids) AS item_id, scored_at AS shown_ts,
+                    generate_subscripts(item_ids, 1) - 1 AS input_position, sent, context
+                FROM read_parquet([{paths}], hive_partitioning = false)
+            )
+            """
+        )
+    connection.execute(f"CREATE VIEW candidates AS {' UNION ALL '.join(parts)}")
+
+
+_LABELLED = f"""
+    CREATE TEMP TABLE labelled AS
+    WITH shown AS (
+        SELECT request_id AS slate_id, item_id, min(shown_position) AS seen_at FROM events
+        WHERE action = 'impression' AND request_id IS NOT NULL AND item_id IS NOT NULL GROUP BY ALL
+    ), feedback AS (
+        SELECT request_id AS slate_id, item_id, event_ts,
+            CASE action {" ".join(f"WHEN '{action}' THEN {gain}" for action, gain in GAINS.items())} END AS gain
+        FROM events WHERE request_id IS NOT NULL AND item_id IS NOT NULL AND gain IS NOT NULL
+    ), gains AS (
+        SELECT slate_id, item_id, max(gain) AS gain FROM candidates JOIN feedback USING (slate_id, item_id)
+        WHERE event_ts BETWEEN shown_ts AND shown_ts + to_seconds($window_s) GROUP BY ALL
+    ), joined AS (
+        SELECT c.* REPLACE (coalesce(c.shown_position, seen_at) AS shown_position),
+            CASE WHEN coalesce(c.shown_position, seen_at) IS NULL THEN {NOT_SHOWN} ELSE coalesce(gain, 0) END AS label
+        FROM candidates c LEFT JOIN shown USING (slate_id, item_id) LEFT JOIN gains USING (slate_id, item_id)
+    )
+    SELECT *, count(*) FILTER (label > 0) OVER (PARTITION BY slate_id) AS relevant_total FROM joined
+    QUALIFY count(*) FILTER (label >= 0) OVER (PARTITION BY slate_id) > 0
+"""

@@ -1,0 +1,133 @@
+"""The gates: which tables each judges by which rules, and what it reads beside them.
+
+    log            the canonical log
+    features       the feature tables, against the log
+    training_set   the training set, against the log's impressions
+
+A table whose file or columns are wrong gets no further: rules that read it are not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.duckdb_connection import connect
+from feature_repo.schema import Declaration
+from infra.settings import Settings
+from validation.gates.docs import SuiteRunner
+from validation.gates.outcome import GateReport, Outcome
+from validation.gates.report_folder import replaced
+from validation.gates.rule_evaluation import measure, open_files, set_moments
+from validation.gates.rules.feature_rules import feature_files, feature_rules
+from validation.gates.rules.log_rules import log_files, log_rules
+from validation.gates.rules.rule import Rule
+from validation.gates.rules.table_file import TableFile, read_facts
+from validation.gates.rules.training_rules import training_file, training_rules
+from validation.gates.suites import row_expectations, row_frame, schema_expectations, schema_frame, schema_rules_of
+from validation.gates.summary import SUMMARY_FILE, summary
+
+
+class Unreadable(RuntimeError):
+    """A file's pages cannot be read although its footer can."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """``files`` are judged by ``rules``; ``beside`` are read only, and judged by their columns."""
+
+    name: str
+    files: tuple[TableFile, ...]
+    beside: tuple[TableFile, ...]
+    rules: tuple[Rule, ...]
+
+
+def log_gate(settings: Settings, declaration: Declaration) -> Gate:
+    return Gate("log", log_files(settings, declaration), (), tuple(log_rules(settings, declaration)))
+
+
+def features_gate(settings: Settings, declaration: Declaration) -> Gate:
+    files = tuple(feature_files(settings, declaration).values())
+    rules = tuple(feature_rules(settings, declaration))
+    return Gate("features", files, log_files(settings, declaration), rules)
+
+
+def training_set_gate(settings: Settings, declaration: Declaration) -> Gate:
+    files = (training_file(settings, declaration),)
+    rules = tuple(training_rules(settings, declaration))
+    return Gate("training_set", files, log_files(settings, declaration)[1:], rules)
+
+
+GATES: dict[str, Callable[[Settings, Declaration], Gate]] = {
+    "log": log_gate,
+    "features": features_gate,
+    "training_set": training_set_gate,
+}
+
+
+def report_folder(settings: Settings, gate: str) -> Path:
+    return settings.reports_dir / "validation" / gate
+
+
+def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
+    """Judge, and write Data Docs and summary below ``settings.reports_dir``.
+
+    ``now``: later moments in the log are in the future. Raises DatasetError for a log that does not
+    declare itself, Unreadable for damaged parquet pages; the report is then left as it was.
+    """
+    gate = GATES[name](settings, declaration_of(settings))
+    with replaced(report_folder(settings, name)) as folder:
+        runner = SuiteRunner(name, folder)
+        try:
+            outcomes = _judge(gate, runner, settings, now)
+        except duckdb.Error as error:
+            raise Unreadable(f"gate {name}: {str(error).splitlines()[0]}") from error
+        report = GateReport(name, settings.dataset, tuple(outcomes))
+        runner.build()
+        (folder / SUMMARY_FILE).write_text(summary(report))
+    return report
+
+
+def _judge(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -> list[Outcome]:
+    outcomes, sound = [], []
+    for file in (*gate.files, *gate.beside):
+        found = _judge_schema(file, runner)
+        outcomes += found
+        if not any(outcome.blocks for outcome in found):
+            sound.append(file)
+    names = {file.name for file in sound}
+    with connect(settings) as connection:
+        open_files(connection, sound)
+        set_moments(connection, now, log_end={"events", "impressions"} <= names)
+        for file in gate.files:
+            rules = [rule for rule in gate.rules if rule.table == file.name]
+            ready = [rule for rule in rules if {file.name, *rule.needs} <= names]
+            outcomes += [Outcome(rule, None, 0) for rule in rules if rule not in ready]
+            if ready:
+                outcomes += _judge_rows(file, ready, runner, connection)
+    return outcomes
+
+
+def _judge_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:
+    facts = read_facts(file)
+    rules = schema_rules_of(file, facts)
+    verdicts = runner.run(f"{file.name} schema", schema_expectations(rules), schema_frame(facts))
+    return [_schema_outcome(rule, verdicts[rule.column], facts.values[rule.column], file) for rule, _ in rules]
+
+
+def _schema_outcome(rule: Rule, success: bool, found: str, file: TableFile) -> Outcome:
+    place = found if str(file.path) in found else f"{found} in {file.path}"
+    return Outcome(rule, success, int(not success), None if success else place)
+
+
+def _judge_rows(
+    file: TableFile, rules: list[Rule], runner: SuiteRunner, connection: duckdb.DuckDBPyConnection
+) -> list[Outcome]:
+    findings = measure(connection, file.name, rules)
+    verdicts = runner.run(f"{file.name} rows", row_expectations(rules), row_frame(findings))
+    return [Outcome(f.rule, verdicts[f.rule.title], f.unexpected, f.example) for f in findings]

@@ -1,0 +1,123 @@
+"""Rules of the feature tables beyond their schema: moments, arrays, and ids that the log knows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from feature_repo.schema import (
+    COMPANION_LIMIT,
+    HISTORY_LIMIT,
+    RECENT_LIMIT,
+    SESSION_STATE,
+    Column,
+    Declaration,
+    DType,
+    View,
+    views,
+)
+from infra.settings import Settings
+from validation.gates.rules.log_rules import LOG_END, known_item
+from validation.gates.rules.rule import QueryRule, RowRule, Rule, shown
+from validation.gates.rules.schema_rules import not_empty, row_rule, schema_rules
+from validation.gates.rules.table_file import TableFile
+
+SESSION_ROWS_AFTER_END = timedelta(seconds=2)  # strictly increasing per session, from received_ts + 1 µs
+_LOG = ("events", "impressions")
+_ALIGNED = (
+    ("item_companions", ("companion_items", "companion_shares"), COMPANION_LIMIT),
+    (
+        "user_history",
+        ("history_items", "history_categories", "history_counts", "history_first_us", "history_last_us"),
+        HISTORY_LIMIT,
+    ),
+    ("session_state", ("recent_items", "recent_actions", "recent_us"), RECENT_LIMIT),
+)
+
+
+def view_file(settings: Settings, view: View) -> TableFile:
+    keys = (
+        Column(view.join_key, DType.STRING, f"{view.entity} id"),
+        Column("event_timestamp", DType.TIMESTAMP, "moment from which the row was known"),
+        Column("created_timestamp", DType.TIMESTAMP, "moment the row was published"),
+    )
+    path = settings.features_dir / f"{view.name}.parquet"
+    return TableFile(view.name, path, (view.join_key, "event_timestamp"), (*keys, *view.columns))
+
+
+def feature_files(settings: Settings, declaration: Declaration) -> dict[str, TableFile]:
+    return {view.name: view_file(settings, view) for view in views(declaration)}
+
+
+def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
+    files = feature_files(settings, declaration)
+    rules: list[Rule] = []
+    for view in views(declaration):
+        file = files[view.name]
+        rules += [*schema_rules(file), *_moments(file, view), _known_entity(file, view)]
+    for name, columns, limit in _ALIGNED:
+        rules += _arrays(files[name], columns, limit)
+    return [*rules, not_empty(files["item_attributes"]), _known_category(files["item_attributes"])]
+
+
+def _moments(file: TableFile, view: View) -> list[RowRule]:
+    """Batch rows lie on UTC midnights up to the last one in the log; session rows just after their event."""
+    published = row_rule(
+        file,
+        "created_timestamp",
+        "not before event_timestamp",
+        "created_timestamp < event_timestamp",
+    )
+    if view.name == SESSION_STATE.name:
+        seconds = SESSION_ROWS_AFTER_END.total_seconds()
+        text = f"at most {seconds:g} s after the end of the log"
+        late = f"event_timestamp > {LOG_END} + INTERVAL {seconds:g} SECOND"
+        return [published, row_rule(file, "event_timestamp", text, late, needs=_LOG)]
+    late = f"event_timestamp > date_trunc('day', {LOG_END})"
+    off = "event_timestamp <> date_trunc('day', event_timestamp)"
+    return [
+        published,
+        row_rule(file, "event_timestamp", "a UTC midnight", off),
+        row_rule(file, "event_timestamp", "not after the last midnight of the log", late, needs=_LOG),
+    ]
+
+
+def _known_entity(file: TableFile, view: View) -> QueryRule:
+    if view.entity == "item":
+        return known_item(file)
+    key = view.join_key
+    return QueryRule(
+        table=file.name,
+        column=key,
+        text="is in the log",
+        needs=_LOG,
+        query=f"""
+            SELECT {shown(key)} AS example FROM (
+                SELECT DISTINCT "{key}" FROM "{file.name}"
+                EXCEPT (SELECT "{key}" FROM events UNION SELECT "{key}" FROM impressions)
+            )
+        """,
+    )
+
+
+def _known_category(file: TableFile) -> QueryRule:
+    return QueryRule(
+        table=file.name,
+        column="category_id",
+        text="is the category of an item",
+        needs=("items",),
+        query=f"""
+            SELECT {shown("category_id", *file.key)} AS example FROM "{file.name}"
+            WHERE category_id IS NOT NULL AND category_id NOT IN (
+                SELECT DISTINCT category_id FROM items WHERE category_id IS NOT NULL
+            )
+        """,
+    )
+
+
+def _arrays(file: TableFile, columns: tuple[str, ...], limit: int) -> list[RowRule]:
+    first, *others = columns
+    aligned = [
+        row_rule(file, other, f"as long as {first}", f'len("{other}") IS DISTINCT FROM len("{first}")', first)
+        for other in others
+    ]
+    return [*aligned, row_rule(file, first, f"at most {limit} long", f'len("{first}") > {limit}')]

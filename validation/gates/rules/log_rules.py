@@ -1,0 +1,147 @@
+"""Rules of the canonical log beyond its schema: ids, categories, moments and query groups."""
+
+from __future__ import annotations
+
+from feature_repo.schema import Declaration, log_tables
+from infra.settings import Settings
+from validation.gates.rules.rule import QueryRule, RowRule, Rule, Severity, shown
+from validation.gates.rules.schema_rules import not_empty, row_rule, schema_rules
+from validation.gates.rules.table_file import TableFile
+
+CLOCK_SKEW_SHARE = 0.01
+UNKNOWN_PRICE_SHARE = 0.25
+UNKNOWN_CATEGORY_SHARE = 0.10
+LOG_END = "getvariable('log_end')"
+NOW = "getvariable('now')"
+
+
+def log_files(settings: Settings, declaration: Declaration) -> tuple[TableFile, TableFile, TableFile]:
+    """(items, events, impressions)."""
+    items, events, impressions = (
+        TableFile(table.name, settings.log_dir / f"{table.name}.parquet", table.key, table.columns)
+        for table in log_tables(declaration)
+    )
+    return items, events, impressions
+
+
+def log_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
+    items, events, impressions = log_files(settings, declaration)
+    return [
+        *(rule for file in (items, events, impressions) for rule in schema_rules(file)),
+        not_empty(items),
+        not_empty(impressions),
+        *(known_item(file) for file in (events, impressions)),
+        _known_category(events),
+        *_moments(items, events, impressions),
+        *_query_groups(impressions, declaration),
+        *_warnings(events, declaration),
+    ]
+
+
+def known_item(file: TableFile) -> QueryRule:
+    """Every item_id of ``file`` has a row in the log's items."""
+    return QueryRule(
+        table=file.name,
+        column="item_id",
+        text="is in items",
+        needs=("items",),
+        query=f"""
+            SELECT {shown("item_id", *file.key)} AS example FROM "{file.name}"
+            WHERE item_id IN (
+                SELECT DISTINCT item_id FROM "{file.name}" WHERE item_id IS NOT NULL
+                EXCEPT SELECT item_id FROM items
+            )
+        """,
+    )
+
+
+def _known_category(events: TableFile) -> QueryRule:
+    return QueryRule(
+        table="events",
+        column="category_id",
+        text="is the category of an item",
+        needs=("items",),
+        query=f"""
+            SELECT {shown("category_id", *events.key)} AS example FROM events
+            WHERE category_id IS NOT NULL AND category_id NOT IN (
+                SELECT DISTINCT category_id FROM items WHERE category_id IS NOT NULL
+            )
+        """,
+    )
+
+
+def _moments(items: TableFile, events: TableFile, impressions: TableFile) -> list[RowRule]:
+    """``now`` bounds what ends the log, and the end of the log bounds the rest."""
+    end = ("events", "impressions")
+    return [
+        row_rule(events, "received_ts", "not in the future", f"received_ts > {NOW}"),
+        row_rule(impressions, "shown_ts", "not in the future", f"shown_ts > {NOW}"),
+        row_rule(events, "event_ts", "not after the end of the log", f"event_ts > {LOG_END}", needs=end),
+        row_rule(items, "valid_from_ts", "not after the end of the log", f"valid_from_ts > {LOG_END}", needs=end),
+    ]
+
+
+def _query_groups(impressions: TableFile, declaration: Declaration) -> list[QueryRule]:
+    shared = ("user_id", "session_id", "shown_ts", "relevant_total", *(c.name for c in declaration.context))
+    positions = "min(input_position) <> 0 OR max(input_position) <> count(*) - 1"
+    return [
+        *(one_per_slate(impressions.name, column) for column in shared),
+        _slates(
+            "input_position",
+            "0 to n - 1 in each slate",
+            f"{positions} OR count(DISTINCT input_position) <> count(*)",
+            "list(input_position ORDER BY input_position)",
+        ),
+        _slates(
+            "relevant_total",
+            "at least the slate's rows with a label",
+            "any_value(relevant_total) < count(*) FILTER (label > 0)",
+            "any_value(relevant_total)",
+        ),
+    ]
+
+
+def one_per_slate(table: str, column: str) -> QueryRule:
+    """All rows of a slate share the column's value, or have none."""
+    return QueryRule(
+        table=table,
+        column=column,
+        text="the same in all rows of a slate",
+        query=f"""
+            SELECT {shown("slate_id", "lowest", "highest", "known", "rows")} AS example FROM (
+                SELECT slate_id, min("{column}") AS lowest, max("{column}") AS highest,
+                    count("{column}") AS known, count(*) AS rows
+                FROM "{table}" GROUP BY slate_id
+            ) WHERE lowest <> highest OR known NOT IN (0, rows)
+        """,
+    )
+
+
+def _slates(column: str, text: str, breaks: str, value: str) -> QueryRule:
+    query = f"""
+        SELECT {shown("slate_id", column)} AS example FROM (
+            SELECT slate_id, {value} AS "{column}" FROM impressions GROUP BY slate_id HAVING {breaks}
+        )
+    """
+    return QueryRule(table="impressions", column=column, text=text, query=query)
+
+
+def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
+    limits = [
+        ("event_ts", "not after received_ts", "event_ts > received_ts", CLOCK_SKEW_SHARE),
+        ("category_id", "known for items", "item_id IS NOT NULL AND category_id IS NULL", UNKNOWN_CATEGORY_SHARE),
+    ]
+    if declaration.price_required:
+        limits.append(("price", "known for items", "item_id IS NOT NULL AND price IS NULL", UNKNOWN_PRICE_SHARE))
+    return [
+        RowRule(
+            table="events",
+            column=column,
+            text=f"{text} (at least {1 - share:.0%} of rows)",
+            severity=Severity.WARNING,
+            tolerated=share,
+            breaks=breaks,
+            shows=(column, *events.key),
+        )
+        for column, text, breaks, share in limits
+    ]

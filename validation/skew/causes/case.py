@@ -1,0 +1,63 @@
+"""One served slate that differs from the log, with all that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from feature_repo.live.score_records import ScoreRecord
+from feature_repo.model_features import feature_matrix
+from feature_repo.schema import Declaration
+from feature_repo.slate import Floats, Slate
+from validation.skew.causes.evidence import Evidence, ReadRow, Values
+from validation.skew.causes.knowledge import Knowledge
+from validation.skew.causes.row_causes import ROW_CAUSES, RowCause
+from validation.skew.causes.slate_edits import Changes, with_rows, without_store
+
+
+@dataclass(frozen=True)
+class Case:
+    """``slate`` is what the log gives, ``offline`` (n, f) its matrix."""
+
+    record: ScoreRecord
+    slate: Slate
+    offline: Floats
+    declaration: Declaration
+    evidence: Evidence
+    known: Knowledge
+
+    @property
+    def online(self) -> Floats:
+        assert self.record.matrix is not None  # only such records are compared
+        return self.record.matrix
+
+    def matrix(self, slate: Slate) -> Floats:
+        return feature_matrix(slate, self.declaration)
+
+    def with_rows(self, slate: Slate, changes: Changes) -> Slate:
+        return with_rows(slate, changes, self.evidence)
+
+    @cached_property
+    def replaced(self) -> list[tuple[RowCause, ReadRow, list[Values]]]:
+        """Each row that online is known to have read otherwise, with the first cause that holds."""
+        found = []
+        for row in (*self.evidence.rows, *(row for row in self.evidence.cart if row.matters)):
+            for cause in ROW_CAUSES:
+                values = list(cause.replacements(row, self.known))
+                if values:
+                    found.append((cause, row, values))
+                    break
+        return found
+
+    @cached_property
+    def seen(self) -> Slate:
+        """The slate with all rows as online read them, as far as that is excused."""
+        return self.with_rows(self.slate, [(row, values[0]) for _, row, values in self.replaced])
+
+    @property
+    def as_read(self) -> Slate:
+        """The slate with all rows as online read them, whatever the reason."""
+        if self.record.degraded:
+            return without_store(self.slate, self.declaration)
+        rows = [row for row in (*self.evidence.rows, *self.evidence.cart) if row.matters]
+        return self.with_rows(self.slate, [(row, values) for row in rows if (values := row.seen) is not None])

@@ -1,0 +1,95 @@
+"""What online could know at a moment: the runs of materialization, and the events that were accepted live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from feature_repo.duckdb_connection import connect
+from feature_repo.live.event_files import event_files
+from feature_repo.online.materialization_log import Ledger, Run
+from feature_repo.schema import SESSION_STATE
+from infra.clock import WallClock
+from infra.redis_server.server import endpoint
+from infra.settings import Settings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+REDIS_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class KnownRun:
+    """One view's materialization, all in µs since the epoch: see :class:`feature_repo.online.materialization_log.Run`.
+
+    ``finished_us`` None: it did not finish, and may have written any part. ``newest_us`` None: not recorded.
+    """
+
+    first_us: int
+    last_us: int
+    started_us: int
+    finished_us: int | None
+    newest_us: int | None
+
+    def covers(self, event_us: int) -> bool:
+        return self.first_us <= event_us <= self.last_us
+
+    def had_finished(self, moment_us: int) -> bool:
+        return self.finished_us is not None and self.finished_us <= moment_us
+
+    def had_not_seen(self, event_us: int, created_us: int) -> bool:
+        """Whether the row was not in the files that the run read, although its range covers it."""
+        return created_us > self.started_us or (self.newest_us is not None and event_us > self.newest_us)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """``runs`` by view; ``pushed``: (session, event timestamp) of the rows that the live path writes itself.
+
+    patience_us: how long after its moment a request may still be reading, how long after its acceptance an event may
+    be on its way into the store, and how long after a run the news of it may be on its way into the scorers' caches
+    """
+
+    runs: Mapping[str, Sequence[KnownRun]] = field(default_factory=dict)
+    pushed: frozenset[tuple[str, int]] = frozenset()
+    patience_us: int = 0
+
+    def covering(self, view: str, event_us: int) -> list[KnownRun]:
+        return [run for run in self.runs.get(view, ()) if run.covers(event_us)]
+
+    def is_pushed(self, view: str, key: str, event_us: int) -> bool:
+        return view == SESSION_STATE.name and (key, event_us) in self.pushed
+
+
+def read_knowledge(settings: Settings) -> Knowledge:
+    """Raises RedisServerError, redis.RedisError, duckdb.Error for a broken event file."""
+    with endpoint(settings).client(REDIS_PATIENCE_S) as client:
+        runs = Ledger(client, settings.dataset, WallClock()).runs()
+    return Knowledge(_by_view(runs), _pushed(settings), settings.deadline_ms * 1_000)
+
+
+def _by_view(runs: Iterable[Run]) -> dict[str, list[KnownRun]]:
+    found: dict[str, list[KnownRun]] = {}
+    for run in runs:
+        moments = (run.first, run.last, run.started)
+        first, last, started = (_us(moment) for moment in moments)
+        finished, newest = (None if moment is None else _us(moment) for moment in (run.finished, run.newest))
+        found.setdefault(run.view, []).append(KnownRun(first, last, started, finished, newest))
+    return found
+
+
+def _pushed(settings: Settings) -> frozenset[tuple[str, int]]:
+    """A session's row has the moment of the event's acceptance and a microsecond."""
+    files = [str(path) for path in event_files(settings.live_dir)]
+    if not files:
+        return frozenset()
+    with connect(settings) as connection:
+        rows: list[tuple[str, int]] = connection.execute(
+            "SELECT session_id, epoch_us(received_ts) + 1 FROM read_parquet(?, hive_partitioning = false)", [files]
+        ).fetchall()
+    return frozenset(rows)
+
+
+def _us(moment: str) -> int:
+    return (datetime.fromisoformat(moment) - EPOCH) // MICROSECOND

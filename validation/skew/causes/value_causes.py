@@ -1,0 +1,188 @@
+"""Why a value was another online than offline: one class per cause.
+
+Each gives matrices as they would be if the cause, and nothing else, were at work; a difference is explained by the
+first cause of which a matrix holds the online value, bit for bit. ``is_skew``: what serves and what trains disagree,
+so that such a difference counts against the threshold although its cause is known; the other causes are what online
+could not know, or was told by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from feature_repo.model_features import model_features
+from feature_repo.slate import Floats, Slate
+from validation.skew.causes.case import Case
+from validation.skew.causes.evidence import MISSING, ReadRow, Values
+from validation.skew.causes.row_causes import ROW_CAUSES, RowCause
+from validation.skew.causes.slate_edits import with_instants, with_stored_default, without_store
+
+MINUTE_US = 60_000_000
+LARGEST_SHIFT_US = 14 * 60 * MINUTE_US  # time zones
+DEFAULTS = (0.0, -1.0)
+AGES = ("item", "user", "session")
+
+
+class Cause(Protocol):
+    name: str
+    is_skew: bool
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        """(n, f) each."""
+        ...
+
+
+class Overridden:
+    """The caller sent the value."""
+
+    name = "overridden"
+    is_skew = False
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        found = case.offline.copy()
+        column = {feature.name: j for j, feature in enumerate(model_features(case.declaration))}
+        for place, sent in case.record.sent:
+            for name, value in sent.items():
+                found[place, column[name]] = np.nan if value is None else value
+        yield found
+
+
+class Degraded:
+    """The online store was away or too slow, which the answer said."""
+
+    name = "degraded"
+    is_skew = False
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        if case.record.degraded:
+            yield case.matrix(without_store(case.slate, case.declaration))
+
+
+class OtherRow:
+    """Online read another row, for a reason that is no fault: see :mod:`validation.skew.causes.row_causes`."""
+
+    is_skew = False
+
+    def __init__(self, cause: RowCause) -> None:
+        self._cause = cause
+        self.name = cause.name
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        mine = [(row, values) for cause, row, values in case.replaced if cause is self._cause]
+        for choice in range(max((len(values) for _, values in mine), default=0)):
+            changes = [(row, values[min(choice, len(values) - 1)]) for row, values in mine]
+            yield case.matrix(case.with_rows(case.slate, changes))
+        # A value that hangs on several rows may need several causes; it is named after the last of them.
+        if mine and case.replaced and self._is_last(case):
+            yield case.matrix(case.seen)
+
+    def _is_last(self, case: Case) -> bool:
+        present = {cause.name for cause, _, _ in case.replaced}
+        return len(present) > 1 and self.name == [each.name for each in ROW_CAUSES if each.name in present][-1]
+
+
+class Ttl:
+    """Online used a row that had expired."""
+
+    name = "ttl"
+    is_skew = True
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        rows = (*case.evidence.rows, *case.evidence.cart)
+        changes = [(row, row.versions[0].values) for row in rows if row.is_expired and row.versions]
+        if changes:
+            valid = [(row, values) for row in case.evidence.cart if row.is_valid and (values := row.seen) is not None]
+            yield case.matrix(case.with_rows(case.seen, [*valid, *changes]))
+
+
+class ShiftedTimestamp:
+    """Rows, instants or the request's own moment are off by a constant, as with a wrong time zone."""
+
+    name = "shifted timestamp"
+    is_skew = True
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        changes = [(row, values) for row in case.evidence.rows if (values := self._shifted(row)) is not None]
+        if changes:
+            yield case.matrix(case.with_rows(case.seen, changes))
+        shift_us = self._shift_us(case)
+        if not shift_us:
+            return
+        for of in (*((entity,) for entity in AGES), AGES):
+            yield case.matrix(with_instants(case.seen, lambda us: us - shift_us, of=of))
+        yield case.matrix(replace(case.seen, scored_us=case.seen.scored_us + shift_us))
+
+    @staticmethod
+    def _shifted(row: ReadRow) -> Values | None:
+        """The log's row that online has under another time, a whole number of minutes away."""
+        for version in row.near:
+            shift_us = row.read_us - version.event_us
+            if abs(shift_us) <= LARGEST_SHIFT_US and shift_us % MINUTE_US == 0:
+                return version.values if row.is_valid else MISSING
+        return None
+
+    @staticmethod
+    def _shift_us(case: Case) -> int:
+        """By how much ages are larger online, in whole minutes; taken where float32 tells most."""
+        ages = [j for j, feature in enumerate(model_features(case.declaration)) if feature.name.endswith("age_s")]
+        offline, online = case.matrix(case.seen)[:, ages].astype(np.float64), case.online[:, ages].astype(np.float64)
+        off = np.where(np.isfinite(offline - online) & (offline != online), np.abs(offline), np.inf)
+        if not off.size or not np.isfinite(off).any():
+            return 0
+        at = np.unravel_index(np.argmin(off), off.shape)
+        shift_us = round((float(online[at]) - float(offline[at])) * 1e6 / MINUTE_US) * MINUTE_US
+        return shift_us if abs(shift_us) <= LARGEST_SHIFT_US else 0
+
+
+class Default:
+    """Online put a number where nothing is known, or where a stored value is missing."""
+
+    name = "default"
+    is_skew = True
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        for slate in (case.slate, case.seen):
+            for default in DEFAULTS:
+                yield case.matrix(with_stored_default(slate, case.declaration, default))
+                matrix = case.matrix(slate)
+                yield np.where(np.isnan(matrix), np.float32(default), matrix)
+
+
+class Dtype:
+    """Online computed in float32 what offline computes in float64."""
+
+    name = "dtype"
+    is_skew = True
+
+    def matrices(self, case: Case) -> Iterator[Floats]:
+        for slate in (case.slate, case.seen):
+            narrow = with_instants(slate, lambda us: us.astype(np.float32).astype(np.float64), of=AGES)
+            yield case.matrix(narrow)
+            yield case.matrix(replace(narrow, scored_us=int(np.float32(slate.scored_us))))
+            yield self._prices(case, slate)
+
+    @staticmethod
+    def _prices(case: Case, slate: Slate) -> Floats:
+        found = case.matrix(slate).copy()
+        names = [feature.name for feature in model_features(case.declaration)]
+        price = slate.items["price"]
+        known = price[~np.isnan(price)]
+        if known.size:
+            found[:, names.index("price_vs_slate")] = price / known.mean(dtype=np.float32)
+        return found
+
+
+UNKNOWN = "unknown"
+CAUSES: tuple[Cause, ...] = (
+    Overridden(),
+    Degraded(),
+    *(OtherRow(cause) for cause in ROW_CAUSES),
+    Ttl(),
+    Default(),
+    Dtype(),
+    ShiftedTimestamp(),  # last, since it is free to choose by how much
+)
