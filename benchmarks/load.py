@@ -179,11 +179,11 @@ def _run(
     return Load(due, seconds, as_expected, wall_s)
 
 
-def wait_until(url: str, ready: Expected, process: Any, patience_s: float = 120.0) -> bytes:
+def wait_until(url: str, ready: Expected, process: Any, timeout_s: float = 120.0) -> bytes:
     """The answer of ``url`` to a GET, once it is ``ready``. Raises RuntimeError when ``process`` has ended."""
     parts = urlsplit(url)
     request = f"GET {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\n\r\n".encode()
-    until, body = time.monotonic() + patience_s, b""
+    until, body = time.monotonic() + timeout_s, b""
     while time.monotonic() < until:
         if process.poll() is not None:
             raise RuntimeError(f"{url}: the server ended with status {process.returncode}")
@@ -196,4 +196,4 @@ def wait_until(url: str, ready: Expected, process: Any, patience_s: float = 120.
         except OSError:
             pass
         time.sleep(0.1)
-    raise RuntimeError(f"{url} is not ready after {patience_s:.0f} s: {body[:500]!r}")
+    raise RuntimeError(f"{url} is not ready after {timeout_s:.0f} s: {body[:500]!r}")

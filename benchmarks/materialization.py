@@ -63,7 +63,7 @@ def _keys(rows: int) -> pa.Array:
     return pa.array([f"item-{i:08d}" for i in range(rows)])
 
 
-def _stamps(rows: int) -> dict[str, pa.Array]:
+def _timestamps(rows: int) -> dict[str, pa.Array]:
     event = np.int64(KNOWN.timestamp() * 1e6) + np.arange(rows) % 86_400 * 1_000_003
     utc = pa.timestamp("us", "UTC")
     return {"event_timestamp": pa.array(event, utc), "created_timestamp": pa.array(event + 1_800_000_000, utc)}
@@ -71,7 +71,7 @@ def _stamps(rows: int) -> dict[str, pa.Array]:
 
 def floats_table(rows: int) -> pa.Table:
     values = np.random.default_rng(SEED).random((len(FLOATS), rows), np.float32)
-    return pa.table({"item_id": _keys(rows), **_stamps(rows), **dict(zip(FLOATS, values, strict=True))})
+    return pa.table({"item_id": _keys(rows), **_timestamps(rows), **dict(zip(FLOATS, values, strict=True))})
 
 
 def mixed_table(rows: int) -> pa.Table:
@@ -88,7 +88,7 @@ def mixed_table(rows: int) -> pa.Table:
     return pa.table(
         {
             "item_id": _keys(rows),
-            **_stamps(rows),
+            **_timestamps(rows),
             "category": pa.array([f"category {i}" for i in draw.integers(0, 300, rows)], mask=no_scalar),
             "brand": pa.array([f"Märke {i}" for i in draw.integers(0, 3_000, rows)]),
             "price": pa.array(draw.random(rows, np.float32) * 100, mask=no_scalar),

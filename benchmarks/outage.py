@@ -103,7 +103,7 @@ def _through(steps: list[Phase], url: str, requests: list[bytes], rate: float) -
 
 def _report(load: Load, began: list[tuple[str, float]], deadline_ms: int) -> dict[str, Any]:
     found: dict[str, Any] = {"deadline_ms": deadline_ms, "requests": len(load.seconds), "phases": []}
-    ends = [moment for _, moment in began[1:]] + [np.inf]
+    ends = [timestamp for _, timestamp in began[1:]] + [np.inf]
     for (name, begin), end in zip(began, ends, strict=True):
         inside = (load.due >= begin) & (load.due < end)
         taken, whole = load.seconds[inside] * 1e3, load.as_expected[inside]

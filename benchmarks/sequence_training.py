@@ -54,11 +54,11 @@ def plain_epoch(sessions: Sessions, counts: Longs) -> float:
     optimizer = torch.optim.Adagrad(parameters, lr=RATE, eps=1e-6)
     began = time.perf_counter()
     rows, following = queue[:BATCH], BATCH
-    places = [0] * len(rows)
+    positions = [0] * len(rows)
     hidden = torch.zeros(len(rows), HIDDEN)
     while rows:
-        items = torch.tensor([row[place] for row, place in zip(rows, places, strict=True)])
-        targets = torch.tensor([row[place + 1] for row, place in zip(rows, places, strict=True)])
+        items = torch.tensor([row[position] for row, position in zip(rows, positions, strict=True)])
+        targets = torch.tensor([row[position + 1] for row, position in zip(rows, positions, strict=True)])
         samples = torch.multinomial(support**ALPHA, SAMPLES, replacement=True)
         columns = torch.cat((targets, samples))
         hidden = cell(embedding(items), hidden.detach())
@@ -70,14 +70,14 @@ def plain_epoch(sessions: Sessions, counts: Longs) -> float:
         optimizer.step()
         goes_on = torch.ones(len(rows))
         for i in range(len(rows) - 1, -1, -1):
-            places[i] += 1
-            if places[i] + 1 < len(rows[i]):
+            positions[i] += 1
+            if positions[i] + 1 < len(rows[i]):
                 continue
             if following < len(queue):
-                rows[i], places[i], goes_on[i] = queue[following], 0, 0.0
+                rows[i], positions[i], goes_on[i] = queue[following], 0, 0.0
                 following += 1
             else:
-                del rows[i], places[i]
+                del rows[i], positions[i]
                 kept = [j for j in range(len(goes_on)) if j != i]
                 hidden, goes_on = hidden[kept], goes_on[kept]
         hidden = hidden * goes_on.unsqueeze(1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from infra import low_priority
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ServerProcess:
     def stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
-            self.process.wait(PATIENCE_S)
+            self.process.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

@@ -28,9 +28,12 @@ Integers = npt.NDArray[np.int64]
 
 
 class Sparse(NamedTuple):
-    """A column in which few candidates have a value of their own: (k,) ``values`` at (k,) ``places``, else ``fill``."""
+    """A column in which few candidates have a value of their own: (k,) ``values`` at (k,) ``positions``.
 
-    places: Sequence[int] | Integers
+    The others have ``fill``.
+    """
+
+    positions: Sequence[int] | Integers
     values: Sequence[float] | npt.NDArray[Any]
     fill: float
 
@@ -108,16 +111,16 @@ class _History:
     by_category: Doubles  # (2, categories + 2): share of the ordered items, latest order in µs
     numbers: dict[tuple[int, int], tuple[Integers, Integers]] = field(default_factory=dict)
 
-    def places(self, items: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    def positions(self, items: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
         """(n,) of the candidates' categories: the last place where there is none, the last but one for those of
         which the user has nothing."""
         never = self.by_category.shape[1] - 2
         if isinstance(items, ItemRows):
             wanted, texts = items.numbered("category_id")
-            place_of = np.full(len(texts), never)
-            numbers, places = self._numbered(texts)
-            place_of[numbers] = places
-            return place_of.take(wanted)
+            position_of = np.full(len(texts), never)
+            numbers, positions = self._numbered(texts)
+            position_of[numbers] = positions
+            return position_of.take(wanted)
         categories = items["category_id"].tolist()
         return np.fromiter(map(self.categories.get, categories, repeat(never)), np.int64, len(categories))
 
@@ -126,16 +129,16 @@ class _History:
         key = (texts.serial, len(texts))
         if key not in self.numbers:
             numbers = np.array(texts.known(self.categories))
-            places = np.array(list(self.categories.values()))
+            positions = np.array(list(self.categories.values()))
             self.numbers.clear()
-            self.numbers[key] = (numbers[numbers >= 0], places[numbers >= 0])
+            self.numbers[key] = (numbers[numbers >= 0], positions[numbers >= 0])
         return self.numbers[key]
 
 
 def _history(user: Row) -> _History:
     counts, first, last = (np.array(user[f"history_{name}"], np.float64) for name in ("counts", "first_us", "last_us"))
     ordered = user["history_categories"]
-    codes: dict[str | None, int] = {category: place for place, category in enumerate(dict.fromkeys(ordered))}
+    codes: dict[str | None, int] = {category: position for position, category in enumerate(dict.fromkeys(ordered))}
     coded = np.fromiter(map(codes.__getitem__, ordered), int, len(ordered))
     categories = len(codes)
     latest = np.zeros(categories)
@@ -146,7 +149,7 @@ def _history(user: Row) -> _History:
         between = (last - first) / np.maximum(counts - 1, 1) / 1e6
         of_category = np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
         return _History(
-            first=_first_places(user["history_items"]),
+            first=_first_positions(user["history_items"]),
             # The interval is NaN for what was ordered once, or more than once in one moment.
             items=np.array((counts, counts / orders, last, np.where(between > 0, between, np.nan))),
             no_share=float(0.0 / orders),
@@ -161,7 +164,7 @@ def _history_facts(slate: Slate) -> dict[str, Column]:
     if slate.user.get("history_items") is None:
         return {name: math.nan for name, _, _ in _PAIR[:8]}
     history = slate.user.once(_history)
-    share, last_us = history.by_category.take(history.places(slate.items), axis=1)
+    share, last_us = history.by_category.take(history.positions(slate.items), axis=1)
     return {
         **_bought(slate, history),
         "category_share": share,
@@ -178,13 +181,13 @@ def _bought(slate: Slate, history: _History) -> dict[str, Column]:
         "bought_interval_s": math.nan,
         "bought_due": math.nan,
     }
-    places, at = _candidates(slate, history.first)
-    if not len(places):
+    positions, at = _candidates(slate, history.first)
+    if not len(positions):
         return {**never}
     count, share, last_us, interval = history.items[:, at]
     age = (slate.scored_us - last_us) / 1e6
     found = (count > 0, count, share, age, interval, age / interval)
-    return {name: Sparse(places, values, fill) for (name, fill), values in zip(never.items(), found, strict=True)}
+    return {name: Sparse(positions, values, fill) for (name, fill), values in zip(never.items(), found, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -193,32 +196,34 @@ class _Touches:
 
     first: dict[str, int]  # of an item: its latest touch
     codes: Doubles
-    instants: Doubles
+    timestamps: Doubles
 
 
 def _touches(session: Row) -> _Touches:
     codes = [ACTION_CODES.get(action, 0.0) for action in session["recent_actions"]]
-    return _Touches(_first_places(session["recent_items"]), np.array(codes), np.array(session["recent_us"], np.float64))
+    return _Touches(
+        _first_positions(session["recent_items"]), np.array(codes), np.array(session["recent_us"], np.float64)
+    )
 
 
 def _session_facts(slate: Slate) -> dict[str, Column]:
     if slate.session.get("recent_items") is None:
         return dict.fromkeys((*_UNTOUCHED, "in_cart"), math.nan)
-    cart = slate.places_of(slate.session.get("cart_items") or ())
+    cart = slate.positions_of(slate.session.get("cart_items") or ())
     return {**_touched(slate), "in_cart": Sparse(cart, [1.0] * len(cart), 0.0) if cart else 0.0}
 
 
 def _touched(slate: Slate) -> dict[str, Column]:
     touches = slate.session.once(_touches)
-    places, at = _candidates(slate, touches.first)
-    if not len(places):
+    positions, at = _candidates(slate, touches.first)
+    if not len(positions):
         return _UNTOUCHED
     recent = slate.session["recent_items"]
     return {
-        "touched_count": Sparse(places, [recent.count(recent[k]) for k in at.tolist()], 0.0),
-        "touched_action": Sparse(places, touches.codes[at], 0.0),
-        "touched_age_s": Sparse(places, (slate.scored_us - touches.instants[at]) / 1e6, math.nan),
-        "touched_last": Sparse(places, at == 0, 0.0),
+        "touched_count": Sparse(positions, [recent.count(recent[k]) for k in at.tolist()], 0.0),
+        "touched_action": Sparse(positions, touches.codes[at], 0.0),
+        "touched_age_s": Sparse(positions, (slate.scored_us - touches.timestamps[at]) / 1e6, math.nan),
+        "touched_last": Sparse(positions, at == 0, 0.0),
     }
 
 
@@ -229,13 +234,13 @@ def _together_facts(slate: Slate) -> dict[str, Column]:
     largest: dict[int, float] = {}
     for cart_item in sorted(slate.companions):  # a fixed order, so that sums are equal bit for bit
         companions, shares = slate.companions[cart_item]
-        if slate.places.keys().isdisjoint(companions):
+        if slate.positions.keys().isdisjoint(companions):
             continue
         for companion, share in zip(companions, shares, strict=True):
-            place = slate.places.get(companion)
-            if place is not None:
-                sums[place] = sums.get(place, 0.0) + share
-                largest[place] = max(largest.get(place, 0.0), share)
+            position = slate.positions.get(companion)
+            if position is not None:
+                sums[position] = sums.get(position, 0.0) + share
+                largest[position] = max(largest.get(position, 0.0), share)
     if not sums:
         return {"together_sum": 0.0, "together_max": 0.0}
     return {
@@ -282,11 +287,11 @@ def _local(epoch_s: int, timezone: str) -> datetime:
 
 def _candidates(slate: Slate, values: Mapping[str, int]) -> tuple[Integers, Integers]:
     """Those of ``values`` that are candidates: their places in the slate, and what ``values`` says of each."""
-    found = slate.places.keys() & values.keys()
-    return np.array([slate.places[each] for each in found], int), np.array([values[each] for each in found], int)
+    found = slate.positions.keys() & values.keys()
+    return np.array([slate.positions[each] for each in found], int), np.array([values[each] for each in found], int)
 
 
-def _first_places(values: Sequence[str]) -> dict[str, int]:
+def _first_positions(values: Sequence[str]) -> dict[str, int]:
     last_first = range(len(values) - 1, -1, -1)
     return dict(zip(reversed(values), last_first, strict=True))
 

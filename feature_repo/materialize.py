@@ -26,7 +26,7 @@ from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.redis_server.server import RedisServerError, endpoint
 from infra.settings import Settings
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 
 
 def receipt_file(settings: Settings) -> Path:
@@ -42,7 +42,7 @@ def materialize(settings: Settings, clock: Clock) -> list[Run]:
     engine = store._get_provider().batch_engine
     if isinstance(engine, BulkMaterializationEngine):
         engine.clock = clock
-    with endpoint(settings).client(PATIENCE_S) as client:
+    with endpoint(settings).client(TIMEOUT_S) as client:
         ledger = Ledger(client, settings.dataset, clock)
         before = {run.id for run in ledger.runs()}
         for view in views(declaration_of(settings)):
@@ -65,7 +65,7 @@ def redis_holds_receipt(settings: Settings) -> bool:
     path = receipt_file(settings)
     if not path.exists():
         return False
-    with endpoint(settings).client(PATIENCE_S) as client:
+    with endpoint(settings).client(TIMEOUT_S) as client:
         known = {run.id for run in Ledger(client, settings.dataset, WallClock()).runs()}
     return known >= {run["id"] for run in json.loads(path.read_text())}
 

@@ -96,7 +96,7 @@ def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
             by_column[j] = items[name]
     for j, column in own_values:
         if isinstance(column, Sparse):
-            by_column[j, column.places] = column.values
+            by_column[j, column.positions] = column.values
         else:
             by_column[j] = column
     for j, name in enumerate(columns.facts if slate.facts else (), columns.width - len(columns.facts)):

@@ -36,7 +36,7 @@ def log_end(log_dir: Path) -> datetime:
     known = [end for end in ends if end is not None]
     if not known:
         raise NoLog(f"{log_dir}: events.parquet and impressions.parquet hold no rows")
-    return _instant(max(known))
+    return _timestamp(max(known))
 
 
 def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
@@ -46,7 +46,7 @@ def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
     """
     with endpoint(settings, role).client() as client:
         value: Any = client.get(key)
-    return None if value is None else _instant(int(value))
+    return None if value is None else _timestamp(int(value))
 
 
 def anchor(settings: Settings) -> datetime:
@@ -74,7 +74,7 @@ def _newest_us(path: Path, column: str) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
-def _instant(microseconds: int) -> datetime:
+def _timestamp(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 

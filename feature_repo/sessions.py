@@ -13,7 +13,7 @@ from typing import Any
 
 from feature_repo.schema import RECENT_LIMIT, SESSION_EXPIRY
 
-MOST_EVENTS = 1_000
+MAX_EVENTS = 1_000
 EXPIRY_US = int(SESSION_EXPIRY.total_seconds() * 1e6)
 _COUNTERS = {
     "view": "session_views",
@@ -110,7 +110,7 @@ class Replay:
 
 def _is_folded(events: int, seen_us: int, event: SessionEvent) -> bool:
     """``events``: how many are already; ``seen_us``: when the latest of them was received."""
-    return events < MOST_EVENTS and (not events or event.received_us <= seen_us + EXPIRY_US)
+    return events < MAX_EVENTS and (not events or event.received_us <= seen_us + EXPIRY_US)
 
 
 class _Tally:
@@ -161,5 +161,5 @@ class _Tally:
             "cart_items": list(self._cart)[::-1],
             "recent_items": [item for item, _, _ in recent],
             "recent_actions": [action for _, action, _ in recent],
-            "recent_us": [instant for _, _, instant in recent],
+            "recent_us": [timestamp for _, _, timestamp in recent],
         }

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from feature_repo.schema import DType, View
 
 Floats = npt.NDArray[np.float32]
-Kind = Literal["floats", "instants", "numbers"]
+Kind = Literal["floats", "timestamps", "numbers"]
 T = TypeVar("T")
 
 
@@ -50,7 +50,7 @@ class Slate:
     companions: item in the cart -> (companion ids, shares)
     facts:      request fact -> (n,) float32
     context:    name -> value, what the caller says of the request as a whole
-    places:     candidate id -> its place in input order
+    positions:     candidate id -> its place in input order
     """
 
     scored_us: int
@@ -61,18 +61,18 @@ class Slate:
     companions: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     context: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, int] = field(default_factory=dict)
+    positions: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.places:
-            object.__setattr__(self, "places", places(self.item_ids))
+        if not self.positions:
+            object.__setattr__(self, "positions", positions(self.item_ids))
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def places_of(self, ids: Iterable[str]) -> list[int]:
+    def positions_of(self, ids: Iterable[str]) -> list[int]:
         """Of those ``ids`` that are candidates, in their order."""
-        return [place for each in ids if (place := self.places.get(each)) is not None]
+        return [position for each in ids if (position := self.positions.get(each)) is not None]
 
 
 class Texts:
@@ -117,35 +117,35 @@ class Texts:
 class ItemRows(Mapping[str, npt.NDArray[Any]]):
     """Item columns as they are kept: floats (n, f) float32, instants (n, i) float64, numbers (n, t) of (t,) ``texts``.
 
-    ``places``: column -> (which of the three, its place there); ``float_names``: those of the floats, in their order.
+    ``positions``: column -> (which of the three, its index there); ``float_names``: the floats' columns in order.
     A text column is (n,) objects once it is asked for.
     """
 
     floats: Floats
-    instants: npt.NDArray[np.float64]
+    timestamps: npt.NDArray[np.float64]
     numbers: npt.NDArray[np.int32]
     texts: Sequence[Texts]
-    places: Mapping[str, tuple[Kind, int]]
+    positions: Mapping[str, tuple[Kind, int]]
     float_names: Sequence[str]
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        kind, place = self.places[name]
-        column: npt.NDArray[Any] = getattr(self, kind)[:, place]
-        return self.texts[place].of(column) if kind == "numbers" else column
+        kind, position = self.positions[name]
+        column: npt.NDArray[Any] = getattr(self, kind)[:, position]
+        return self.texts[position].of(column) if kind == "numbers" else column
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
+        return iter(self.positions)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
     def numbered(self, name: str) -> tuple[npt.NDArray[np.int32], Texts]:
         """A text column: (n,), and what its numbers mean."""
-        place = self.places[name][1]
-        return self.numbers[:, place], self.texts[place]
+        position = self.positions[name][1]
+        return self.numbers[:, position], self.texts[position]
 
 
-def places(item_ids: Sequence[str]) -> dict[str, int]:
+def positions(item_ids: Sequence[str]) -> dict[str, int]:
     """Id -> its place."""
     return dict(zip(item_ids, range(len(item_ids)), strict=True))
 
@@ -155,7 +155,7 @@ def floats(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
 
 
-def instants(values: Sequence[int | None]) -> npt.NDArray[np.float64]:
+def timestamps(values: Sequence[int | None]) -> npt.NDArray[np.float64]:
     """(n,) float64 with NaN for None: exact for µs since the epoch until the year 2255."""
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
@@ -165,7 +165,7 @@ def column_array(values: Sequence[Any], dtype: DType) -> npt.NDArray[Any]:
     if dtype is DType.FLOAT32:
         return floats(values)
     if dtype is DType.INT64:
-        return instants(values)
+        return timestamps(values)
     return np.fromiter(values, dtype=object, count=len(values))
 
 

@@ -58,11 +58,11 @@ class ReplayClock:
 class FixedClock:
     """A clock that stands still, for tests and for replaying one request."""
 
-    instant: datetime
+    timestamp: datetime
     mode: str = "fixed"
 
     def now(self) -> datetime:
-        return self.instant
+        return self.timestamp
 
 
 def set_anchor(path: Path, anchor: datetime) -> ReplayClock:

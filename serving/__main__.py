@@ -19,11 +19,11 @@ from uvicorn.supervisors import multiprocess
 
 from infra.clock import ClockNotAnchored, open_clock
 from infra.settings import Settings
-from serving.api.app import REPLACEMENT_PATIENCE_S
+from serving.api.app import REPLACEMENT_TIMEOUT_S
 from serving.api.worker import ScorerApp, Worker, clock_line
 
 LAST_REQUESTS_S = 10
-START_S = int(REPLACEMENT_PATIENCE_S) - 15  # until a worker answers, or until one that replaces another serves
+START_S = int(REPLACEMENT_TIMEOUT_S) - 15  # until a worker answers, or until one that replaces another serves
 WAITING = 2048  # connections
 INTERRUPTED = 128 + signal.SIGINT
 

@@ -25,19 +25,19 @@ from starlette.requests import ClientDisconnect
 
 from serving.score.answers import ErrorAnswer, ErrorBody, ErrorDetail
 
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 
-MOST_DETAILS = 20
-LONGEST_NAME = 100
+MAX_DETAILS = 20
+MAX_NAME_LENGTH = 100
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong; ``place`` leads from the body's root to it, and is () for the body itself."""
+    """One thing that is wrong; ``position`` leads from the body's root to it, and is () for the body itself."""
 
-    place: Place
+    position: Location
     message: str
 
 
@@ -53,7 +53,7 @@ class InvalidRequest(ServingError):
     """The body is not JSON, not of the documented form, or names what is unknown."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        more = f", the first {MOST_DETAILS} follow" if len(problems) > MOST_DETAILS else ""
+        more = f", the first {MAX_DETAILS} follow" if len(problems) > MAX_DETAILS else ""
         super().__init__(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the request{more}", problems)
 
 
@@ -73,7 +73,7 @@ class Busy(ServingError):
     """Others are being answered, and the deadline is over."""
 
 
-class EventsNotKept(ServingError):
+class EventsNotStored(ServingError):
     """The events' Redis is away or too slow. What was sent may be sent again: it counts once."""
 
 
@@ -90,7 +90,7 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
     WrongContentType: (415, "wrong_content_type"),
     NotExplainable: (409, "not_explainable"),
     Busy: (503, "busy"),
-    EventsNotKept: (503, "events_not_kept"),
+    EventsNotStored: (503, "events_not_kept"),
     NotReady: (503, "not_ready"),
 }
 
@@ -133,10 +133,10 @@ def fault(error: Exception) -> Response:
 
 
 def _answer(status: int, kind: str, message: str, problems: Sequence[Problem] = ()) -> Response:
-    details = tuple(ErrorDetail(_short(each.place), each.message) for each in problems[:MOST_DETAILS])
+    details = tuple(ErrorDetail(_short(each.position), each.message) for each in problems[:MAX_DETAILS])
     body = orjson.dumps(ErrorAnswer(ErrorBody(kind, message, details)))
     return Response(body, status, media_type="application/json")
 
 
-def _short(place: Place) -> Place:
-    return tuple(part[:LONGEST_NAME] if isinstance(part, str) else part for part in place)
+def _short(position: Location) -> Location:
+    return tuple(part[:MAX_NAME_LENGTH] if isinstance(part, str) else part for part in position)

@@ -45,8 +45,8 @@ class Log:
     items: list[Row]
     impressions: list[Row]
 
-    def until(self, moment: datetime) -> Log:
-        return Log(*([row for row in rows if row[ARRIVAL[n]] <= moment] for n, rows in vars(self).items()))
+    def until(self, timestamp: datetime) -> Log:
+        return Log(*([row for row in rows if row[ARRIVAL[n]] <= timestamp] for n, rows in vars(self).items()))
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,19 @@ class Built:
     features: dict[str, pa.Table]
     training: pa.Table
 
-    def until(self, moment: datetime) -> Built:
-        tables = {name: _until(table, moment) for name, table in self.features.items()}
-        return Built(tables, _until(self.training, moment))
+    def until(self, timestamp: datetime) -> Built:
+        tables = {name: _until(table, timestamp) for name, table in self.features.items()}
+        return Built(tables, _until(self.training, timestamp))
 
 
-def _until(table: pa.Table, moment: datetime) -> pa.Table:
-    return table.filter(pc.less_equal(table["event_timestamp"], pa.scalar(moment, pa.timestamp("us", "UTC"))))
+def _until(table: pa.Table, timestamp: datetime) -> pa.Table:
+    return table.filter(pc.less_equal(table["event_timestamp"], pa.scalar(timestamp, pa.timestamp("us", "UTC"))))
 
 
 # ------------------------------------------------------------------------------------ generated logs
 
 
-def moments(first: int, last: int) -> st.SearchStrategy[datetime]:
+def timestamps(first: int, last: int) -> st.SearchStrategy[datetime]:
     """Midnights, the microseconds beside them, and times of day."""
     return st.builds(
         lambda day, rest: at(day) + rest,
@@ -125,25 +125,25 @@ def rows_at(draw: st.DrawFn, times: st.SearchStrategy[datetime], number: int) ->
 @st.composite
 def futures(draw: st.DrawFn) -> tuple[datetime, Log, Log]:
     """A moment and two logs that agree on what was received up to it, and differ soon after."""
-    moment = draw(moments(10, 26))
+    timestamp = draw(timestamps(10, 26))
     steps = [TICK, timedelta(seconds=1), timedelta(hours=5), DAY, 4 * DAY]
-    before, soon = (st.sampled_from([moment + sign * step for step in steps]) for sign in (-1, 1))
-    log = with_always(draw(rows_at(st.one_of(moments(0, 29), before, soon), 1000)))
+    before, soon = (st.sampled_from([timestamp + sign * step for step in steps]) for sign in (-1, 1))
+    log = with_always(draw(rows_at(st.one_of(timestamps(0, 29), before, soon), 1000)))
     later = draw(rows_at(soon, 2000))
-    known = log.until(moment)
+    known = log.until(timestamp)
     changed = {
         name: [
             *rows,
             *(
                 {**row, **{fact: draw(st.sampled_from(values)) for fact, values in FACTS[name].items()}}
                 for row in getattr(log, name)
-                if row[ARRIVAL[name]] > moment and draw(st.booleans())
+                if row[ARRIVAL[name]] > timestamp and draw(st.booleans())
             ),
             *getattr(later, name),
         ]
         for name, rows in vars(known).items()
     }
-    return moment, log, one_version_a_moment(Log(**changed))
+    return timestamp, log, one_version_a_moment(Log(**changed))
 
 
 def with_always(log: Log) -> Log:
@@ -222,12 +222,12 @@ EXAMPLES = settings().max_examples if settings().max_examples >= 500 else max(5,
 @settings(max_examples=EXAMPLES)
 @given(future=futures())
 def test_what_is_received_later_changes_nothing_up_to_then(shop: Settings, future: tuple[datetime, Log, Log]) -> None:
-    moment, log, changed = future
-    assert_same_bits(built(shop, log).until(moment), built(shop, changed).until(moment))
+    timestamp, log, changed = future
+    assert_same_bits(built(shop, log).until(timestamp), built(shop, changed).until(timestamp))
 
 
 @settings(max_examples=EXAMPLES)
-@given(log=rows_at(moments(0, 29), 1000).map(with_always))
+@given(log=rows_at(timestamps(0, 29), 1000).map(with_always))
 def test_every_impression_is_one_training_row_and_slates_stay_whole(shop: Settings, log: Log) -> None:
     expected = sorted(log.impressions, key=lambda row: (row["shown_ts"], row["slate_id"], row["input_position"]))
     training = built(shop, log).training
@@ -249,8 +249,8 @@ def test_a_view_that_looks_a_day_ahead_is_caught(shop: Settings, view: str) -> N
     @settings(max_examples=200, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
     @given(future=futures())
     def property_of_the_road(future: tuple[datetime, Log, Log]) -> None:
-        moment, log, changed = future
-        assert_same_bits(built(shop, log).until(moment), built(shop, changed).until(moment))
+        timestamp, log, changed = future
+        assert_same_bits(built(shop, log).until(timestamp), built(shop, changed).until(timestamp))
 
     with mutated(LEAKS[view]), pytest.raises(AssertionError, match=f"{view} differs"):
         property_of_the_road()

@@ -34,7 +34,7 @@ from tests.serving.api.test_workers import children
 from tests.shop import Shop
 
 SESSIONS, PER_GENERATION = 40, 4_000  # a hundred events a session: none is full
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 class Writer(threading.Thread):
@@ -57,13 +57,13 @@ class Writer(threading.Thread):
 
     def stop(self) -> None:
         self._stopping.set()
-        self.join(PATIENCE_S)
+        self.join(TIMEOUT_S)
         assert not self.is_alive(), "events are not accepted any more"
         assert self.refused == []
 
     def wait_for_more(self) -> None:
         """Events are accepted again."""
-        before, deadline = len(self.accepted), time.monotonic() + PATIENCE_S
+        before, deadline = len(self.accepted), time.monotonic() + TIMEOUT_S
         while len(self.accepted) == before:
             assert self.is_alive(), "the writer has failed"
             assert time.monotonic() < deadline, "events are not accepted any more"
@@ -139,7 +139,7 @@ def consumer(settings: Settings) -> Iterator[Callable[[], None]]:
 def kill_redis(settings: Settings) -> None:
     pid = int(endpoint(settings, EVENTS).client(5).info()["process_id"])
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     start(settings, EVENTS)
@@ -213,9 +213,9 @@ def assert_online_is_the_fold_of_the_log(settings: Settings, rows: list[dict[str
     found = store.get_online_features(
         [f"session_state:{name}" for name in names], [{"session_id": session} for session in states]
     ).to_dict()
-    for place, (session, state) in enumerate(states.items()):
+    for position, (session, state) in enumerate(states.items()):
         expected = state.features()
-        assert {name: found[name][place] for name in names} == {name: expected[name] for name in names}, session
+        assert {name: found[name][position] for name in names} == {name: expected[name] for name in names}, session
 
 
 def _cents(price: Any) -> int | None:

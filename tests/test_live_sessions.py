@@ -171,9 +171,9 @@ def test_eight_writers_with_duplicates_in_any_order_make_the_state_of_one_ordere
     prices = item_facts(settings)
     states = dict.fromkeys(sessions, Folded())
     for event in sorted(events, key=lambda found: (found["event_ts"], found["event_id"])):
-        moment = int(datetime.fromisoformat(event["event_ts"]).timestamp() * 1e6)
+        timestamp = int(datetime.fromisoformat(event["event_ts"]).timestamp() * 1e6)
         price, category = prices[event["item_id"]]
-        one = SessionEvent(moment, event["event_id"], 0, event["action"], event["item_id"], category, None, price)
+        one = SessionEvent(timestamp, event["event_id"], 0, event["action"], event["item_id"], category, None, price)
         states[event["session_id"]] = fold(states[event["session_id"]], one)
     found = online(settings, [name for name, state in states.items() if state.events])
     for name, row in found.items():

@@ -35,7 +35,7 @@ from infra.clock import open_clock
 from infra.redis_server.server import EVENTS, endpoint
 from infra.settings import Settings
 from serving.events.event_schema import SentEvent, parse_events
-from serving.redis_client.reconnecting import KeptLink
+from serving.redis_client.reconnecting import ReconnectingConnection
 from serving.score.scorer import EPOCH, epoch_us
 
 STREAM = b"benchmark:events"
@@ -81,8 +81,8 @@ def naive() -> FastAPI:
         for entry in map(orjson.loads, entries):
             item, us = entry["item_id"], entry["us"]
             state.fold(SessionEvent(us, entry["event_id"], us, entry["action"], item, None, None, None))
-        moment = EPOCH + timedelta(seconds=state.row_us // MICROSECONDS, microseconds=state.row_us % MICROSECONDS)
-        row = {"session_id": session, "event_timestamp": moment, "created_timestamp": moment, **state.features()}
+        timestamp = EPOCH + timedelta(seconds=state.row_us // MICROSECONDS, microseconds=state.row_us % MICROSECONDS)
+        row = {"session_id": session, "event_timestamp": timestamp, "created_timestamp": timestamp, **state.features()}
         store.write_to_online_store(SESSION_STATE.name, pd.DataFrame([row]))
 
     return with_health(app)
@@ -90,7 +90,7 @@ def naive() -> FastAPI:
 
 def floor() -> FastAPI:
     settings = Settings()
-    link = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS))
+    link = ReconnectingConnection("the events' Redis", lambda: endpoint(settings, EVENTS))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -161,7 +161,7 @@ def beside_materialization(
         RERANK_REDIS_URL=redis_url(settings),
     )
     command = [*feast_command(settings), "materialize", "--views", "item_windows"]
-    command += [moment.strftime("%Y-%m-%dT%H:%M:%S") for moment in (KNOWN - timedelta(days=1), NOW)]
+    command += [timestamp.strftime("%Y-%m-%dT%H:%M:%S") for timestamp in (KNOWN - timedelta(days=1), NOW)]
     started = time.monotonic()
     writer = in_background(command, limited)
     slices = []
@@ -182,7 +182,7 @@ def fill_cache(settings: Settings) -> Callable[[], Any]:
 
     async def fill() -> None:
         features = OnlineFeatures(reader, lambda: redis_server.endpoint(settings))
-        await features.start(patience_s=5)
+        await features.start(timeout_s=5)
         async with asyncio.timeout(120):
             while features.cached_items < ITEMS:
                 await asyncio.sleep(0.1)

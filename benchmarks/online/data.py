@@ -116,11 +116,11 @@ def bodies(count: int, candidates: int, items: int = ITEMS, in_a_row: int = IN_A
 
 def _table(view: View, rows: int, items: int) -> pa.Table:
     rng = np.random.default_rng([SEED, len(view.name)])
-    stamp = pa.array(np.full(rows, int(KNOWN.timestamp() * 1e6)), pa.timestamp("us", "UTC"))
+    timestamp = pa.array(np.full(rows, int(KNOWN.timestamp() * 1e6)), pa.timestamp("us", "UTC"))
     columns: dict[str, Any] = {
         view.join_key: [f"{view.entity}{i}" for i in range(rows)],
-        "event_timestamp": stamp,
-        "created_timestamp": stamp,
+        "event_timestamp": timestamp,
+        "created_timestamp": timestamp,
         **{column.name: _values(column, rows, items, rng) for column in view.columns},
     }
     return pa.table({field.name: pa.array(columns[field.name], field.type) for field in view.arrow}, schema=view.arrow)

@@ -70,7 +70,7 @@ def naive_app(settings: Settings) -> FastAPI:
         ids = [item.item_id for item in asked.items]
         slate = reader.read(Keys(asked.user_id, asked.session_id, ids, epoch_us(clock.now()))).slate
         matrix = feature_matrix(
-            with_request(slate, ScoreRequest(ids, slate.places, context=asked.context), declaration), declaration
+            with_request(slate, ScoreRequest(ids, slate.positions, context=asked.context), declaration), declaration
         )
         scores = model.ranker.score(matrix)
         order = np.argsort(-scores, kind="stable")

@@ -15,8 +15,8 @@ from feature_repo.schema import COMPANION_LIMIT, ITEM_COMPANIONS
 
 EVERY = timedelta(days=14)
 WINDOW = timedelta(days=56)
-LEAST_SESSIONS = 5
-LEAST_PAIRS = 2
+MIN_SESSIONS = 5
+MIN_PAIRS = 2
 
 
 def snapshots(first: datetime, until: datetime) -> list[datetime]:
@@ -73,13 +73,13 @@ def _snapshot(midnight: datetime) -> str:
             SELECT session, item FROM session_items
             WHERE received_ts < '{midnight.isoformat()}' AND received_ts >= '{(midnight - WINDOW).isoformat()}'
         ), sold AS (
-            SELECT item, count(*) AS sessions FROM recent GROUP BY item HAVING count(*) >= {LEAST_SESSIONS}
+            SELECT item, count(*) AS sessions FROM recent GROUP BY item HAVING count(*) >= {MIN_SESSIONS}
         ), kept AS (
             SELECT session, item FROM recent SEMI JOIN sold USING (item)
         ), pairs AS (
             SELECT a.item, b.item AS companion, count(*) AS together
             FROM kept a JOIN kept b ON a.session = b.session AND a.item <> b.item
-            GROUP BY a.item, b.item HAVING count(*) >= {LEAST_PAIRS}
+            GROUP BY a.item, b.item HAVING count(*) >= {MIN_PAIRS}
         ), ranked AS (
             SELECT item, companion, together FROM pairs
             QUALIFY row_number() OVER (PARTITION BY item ORDER BY together DESC, companion) <= {COMPANION_LIMIT}

@@ -44,9 +44,9 @@ def end_of_log(connection: duckdb.DuckDBPyConnection) -> datetime:
     return end.astimezone(UTC)
 
 
-def last_midnight(instant: datetime) -> datetime:
-    """The latest UTC midnight that is not after ``instant``."""
-    return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def last_midnight(timestamp: datetime) -> datetime:
+    """The latest UTC midnight that is not after ``timestamp``."""
+    return timestamp.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def midnights(changes: str, key: str, until: datetime, refresh: timedelta) -> str:

@@ -52,7 +52,7 @@ class Slates:
     dense_from: str = "2017-11-13"  # the weeks of the test split are sampled more densely
     rate: int = 620
     dense_rate: int = 3000
-    least_products: int = 4
+    min_products: int = 4
     window_days: int = 28
     from_household: int = 100
     from_store: int = 50
@@ -181,7 +181,7 @@ def _sample(connection: duckdb.DuckDBPyConnection, slates: Slates) -> None:
             count(*) - coalesce(any_value(in_cart), 0) AS relevant_total
         FROM lines LEFT JOIN (SELECT basket_id, count(*) AS in_cart FROM carts GROUP BY basket_id) USING (basket_id)
         GROUP BY basket_id
-        HAVING count(*) >= {slates.least_products} AND relevant_total > 0 AND any_value(t) >= '{slates.first}'
+        HAVING count(*) >= {slates.min_products} AND relevant_total > 0 AND any_value(t) >= '{slates.first}'
             AND md5_number_lower('{slates.seed}:slate:' || basket_id) % 10000
                 < CASE WHEN any_value(t) >= '{slates.dense_from}' THEN {slates.dense_rate} ELSE {slates.rate} END;
         CREATE TABLE slate_carts AS SELECT s.basket_id, s.t, c.product_id FROM slates s JOIN carts c USING (basket_id);

@@ -17,9 +17,9 @@ class BadSource(DatasetError):
     """A source file is refused. Names the file and, where known, the column and the row (from 1)."""
 
     def __init__(self, file: Path, problem: str, column: str | None = None, row: int | None = None) -> None:
-        place = str(file)
+        position = str(file)
         if column is not None:
-            place += f", column {column!r}"
+            position += f", column {column!r}"
         if row is not None:
-            place += f", row {row}"
-        super().__init__(f"{place}: {problem}")
+            position += f", row {row}"
+        super().__init__(f"{position}: {problem}")

@@ -19,7 +19,7 @@ from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, endpoint
 from infra.settings import Settings
 
-PATIENCE_S = 10.0  # for one reply
+TIMEOUT_S = 10.0  # for one reply
 
 log = logging.getLogger("feature_repo.live")
 
@@ -27,14 +27,14 @@ log = logging.getLogger("feature_repo.live")
 def drain_once(settings: Settings) -> int:
     """Returns the number of events. Raises RedisServerError, redis.RedisError, OSError."""
     events, features = endpoint(settings, EVENTS), endpoint(settings, FEATURES)
-    with events.client(PATIENCE_S) as source, features.client(PATIENCE_S) as store:
+    with events.client(TIMEOUT_S) as source, features.client(TIMEOUT_S) as store:
         return Drain(settings.dataset, settings.live_dir, source, store).drain()
 
 
 def warn_of_loss(settings: Settings) -> None:
     """Say so where the events' Redis may lose what was accepted. A Redis that is away or does not tell is not named."""
     try:
-        with endpoint(settings, EVENTS).client(PATIENCE_S) as client:
+        with endpoint(settings, EVENTS).client(TIMEOUT_S) as client:
             found: Any = client.config_get("append*")
     except (RedisServerError, redis.RedisError, OSError):
         return

@@ -22,7 +22,7 @@ from typing import Literal
 
 from feature_repo.live.event import LiveEvent, packed
 from feature_repo.online.call_packing import bulk_string
-from feature_repo.sessions import EXPIRY_US, MOST_EVENTS
+from feature_repo.sessions import EXPIRY_US, MAX_EVENTS
 from infra.redis_server import keys as redis_keys
 
 EVENTS_PER_CALL = 50  # other clients wait for a call: about a millisecond
@@ -63,7 +63,7 @@ if newest > known_newest then call('SET', KEYS[2], string.format('%.0f', newest)
 return found
 """
 SCRIPT = (
-    _SCRIPT.replace(b"<most>", b"%d" % MOST_EVENTS)
+    _SCRIPT.replace(b"<most>", b"%d" % MAX_EVENTS)
     .replace(b"<expiry>", b"%d" % EXPIRY_US)
     .replace(b"<memory_s>", b"%d" % MEMORY_S)
 )

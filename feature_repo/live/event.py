@@ -54,8 +54,8 @@ def received(entry: bytes) -> tuple[int, LiveEvent]:
 
     An entry is the moment in decimal, a bar and the packed event, as :mod:`feature_repo.live.acceptance` writes it.
     """
-    moment, _, content = entry.partition(b"|")
-    return int(moment), unpacked(content)
+    timestamp, _, content = entry.partition(b"|")
+    return int(timestamp), unpacked(content)
 
 
 def session_event(received_us: int, event: LiveEvent) -> SessionEvent:

@@ -148,8 +148,8 @@ def _record(row: dict[str, Any], long: dict[str, Any]) -> ScoreRecord:
 
 def _sent(record: ScoreRecord) -> list[dict[str, Any]]:
     return [
-        {"place": place, "feature": name, "value": value}
-        for place, features in record.sent
+        {"place": position, "feature": name, "value": value}
+        for position, features in record.sent
         for name, value in features.items()
     ]
 

@@ -63,9 +63,9 @@ class EntityFrame:
 
     def narrow(self, chunk: pa.Table, keys: Sequence[str]) -> pa.Table:
         """``row``, ``t`` and ``k0, k1, ...`` of a chunk, as :mod:`feature_repo.offline.join_sql` wants them."""
-        instants = chunk[self.timestamp].cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+        timestamps = chunk[self.timestamp].cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
         columns = {f"k{i}": chunk[key] for i, key in enumerate(keys)}
-        return pa.table({"row": pa.array(np.arange(len(chunk))), "t": instants, **columns})
+        return pa.table({"row": pa.array(np.arange(len(chunk))), "t": timestamps, **columns})
 
     def range(self) -> tuple[Any, Any]:
         """Earliest and latest entity timestamp; None of an empty frame."""
@@ -78,12 +78,12 @@ class EntityFrame:
         return first, last
 
     def _in_utc(self, chunk: pa.Table) -> pa.Table:
-        place = self.schema.get_field_index(self.timestamp)
-        column = chunk.column(place)
+        position = self.schema.get_field_index(self.timestamp)
+        column = chunk.column(position)
         if column.null_count:
             raise BadEntityFrame(f"the entity frame's {self.timestamp} is null in {column.null_count} rows")
         try:
-            return chunk.set_column(place, self.timestamp, _utc(column))
+            return chunk.set_column(position, self.timestamp, _utc(column))
         except (ValueError, pa.ArrowNotImplementedError) as error:
             raise BadEntityFrame(f"the entity frame's {self.timestamp} is no time: {error}") from error
 

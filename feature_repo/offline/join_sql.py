@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 # DuckDB's names for where a parquet row lies; its file_index counts only the files left after pruning.
-FILE, PLACE = "filename", "file_row_number"
+FILE, ROW_NUMBER = "filename", "file_row_number"
 OLDEST = -(2**63)  # an unknown created time
 SPREAD = f"{2**64}::HUGEINT"  # room for every created time between two event times
 ROW = "__entity_row"
@@ -48,12 +48,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def instant(column: str) -> str:
+def epoch_us_of(column: str) -> str:
     """Microseconds since the epoch; a time without zone is UTC (the session's time zone is)."""
     return f"epoch_us(CAST({quoted(column)} AS TIMESTAMPTZ))"
 
 
-def moment(us: int) -> str:
+def timestamp_literal(us: int) -> str:
     """A constant that DuckDB compares with a parquet column's statistics."""
     return f"TIMESTAMPTZ '{(EPOCH + timedelta(microseconds=us)).isoformat()}'"
 
@@ -63,17 +63,17 @@ def within_range(source: Source) -> str:
     at = f"CAST({quoted(source.timestamp)} AS TIMESTAMPTZ)"
     bounds = []
     if source.first_us is not None and source.first_us > EARLIEST_US:
-        bounds.append(f"{at} >= {moment(source.first_us)}")
+        bounds.append(f"{at} >= {timestamp_literal(source.first_us)}")
     if source.last_us is not None:
-        bounds.append(f"{at} <= {moment(source.last_us)}")
+        bounds.append(f"{at} <= {timestamp_literal(source.last_us)}")
     return " AND ".join(bounds) or "true"
 
 
 def version(source: Source) -> str:
     """A number that grows with (event time, created time); an unknown created time is the oldest."""
     if source.created is None:
-        return instant(source.timestamp)
-    return f"{instant(source.timestamp)} * {SPREAD} + coalesce({instant(source.created)}, {OLDEST})"
+        return epoch_us_of(source.timestamp)
+    return f"{epoch_us_of(source.timestamp)} * {SPREAD} + coalesce({epoch_us_of(source.created)}, {OLDEST})"
 
 
 def newest_version(source: Source, at: str) -> str:
@@ -83,8 +83,8 @@ def newest_version(source: Source, at: str) -> str:
 
 def known_from(source: Source) -> str:
     """When a row became known: its created time, or its event time where that is not recorded."""
-    event = instant(source.timestamp)
-    return event if source.created is None else f"coalesce({instant(source.created)}, {event})"
+    event = epoch_us_of(source.timestamp)
+    return event if source.created is None else f"coalesce({epoch_us_of(source.created)}, {event})"
 
 
 def narrow_source(source: Source) -> str:
@@ -95,8 +95,8 @@ def narrow_source(source: Source) -> str:
         wanted.append(f"known <= {source.known_at_us}")
     return f"""
         SELECT * FROM (
-            SELECT {keys}{instant(source.timestamp)} AS t, {version(source)} AS version,
-                {known_from(source)} AS known, {source.file} AS file, {PLACE} AS place
+            SELECT {keys}{epoch_us_of(source.timestamp)} AS t, {version(source)} AS version,
+                {known_from(source)} AS known, {source.file} AS file, {ROW_NUMBER} AS row_number
             FROM {source.scan} WHERE {within_range(source)}
         ) WHERE {" AND ".join(wanted)}"""
 
@@ -116,7 +116,7 @@ def within_ttl(ttl_us: int | None) -> str:
 
 
 def chosen_rows(source: Source, ttl_us: int | None, *, known_when_scored: bool) -> str:
-    """(row, file, place) for each entity row that has a value: the newest row at or before its moment, if valid.
+    """(row, file, row_number) for each entity row that has a value: the newest row at or before its moment, if valid.
 
     ``known_when_scored`` leaves out, for each entity row, what was created after its own moment.
     """
@@ -126,14 +126,14 @@ def chosen_rows(source: Source, ttl_us: int | None, *, known_when_scored: bool) 
     else:
         rows, bound = narrow_source(source), f"{newest_version(source, 'e.t')} >= s.version"
     return f"""
-        SELECT e.row, s.file, s.place FROM entity_rows e ASOF JOIN ({rows}) s ON {same}{bound}
+        SELECT e.row, s.file, s.row_number FROM entity_rows e ASOF JOIN ({rows}) s ON {same}{bound}
         WHERE {within_ttl(ttl_us)}"""
 
 
-def same_place(source: Source) -> str:
+def same_row(source: Source) -> str:
     """Joins the features ``s`` to the chosen places ``c``."""
-    place = f"s.{PLACE} = c.place"
-    return place if source.single_file else f"s.{FILE} = c.file AND {place}"
+    row = f"s.{ROW_NUMBER} = c.row_number"
+    return row if source.single_file else f"s.{FILE} = c.file AND {row}"
 
 
 def joined(source: Source, columns: dict[str, str], ttl_us: int | None, *, known_when_scored: bool) -> str:
@@ -142,7 +142,7 @@ def joined(source: Source, columns: dict[str, str], ttl_us: int | None, *, known
     return f"""
         SELECT c.row AS "{ROW}"{features}
         FROM ({chosen_rows(source, ttl_us, known_when_scored=known_when_scored)}) c
-        JOIN {source.scan} s ON {same_place(source)}"""
+        JOIN {source.scan} s ON {same_row(source)}"""
 
 
 def newest_rows(source: Source, columns: list[str]) -> str:
@@ -151,6 +151,6 @@ def newest_rows(source: Source, columns: list[str]) -> str:
     grouped = f"GROUP BY {keys}" if keys else ""
     return f"""
         SELECT {", ".join(f"s.{quoted(name)}" for name in columns)} FROM (
-            SELECT unnest(arg_max(struct_pack(file, place), version))
+            SELECT unnest(arg_max(struct_pack(file, row_number), version))
             FROM ({narrow_source(source)}) {grouped}
-        ) c JOIN {source.scan} s ON {same_place(source)}"""
+        ) c JOIN {source.scan} s ON {same_row(source)}"""

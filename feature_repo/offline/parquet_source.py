@@ -15,7 +15,7 @@ from feast.data_source import DataSource
 from feast.infra.offline_stores.file_source import FileSource
 
 from feature_repo.offline.errors import BadSource
-from feature_repo.offline.join_sql import FILE, PLACE, Source
+from feature_repo.offline.join_sql import FILE, ROW_NUMBER, Source
 
 GLOB = "*?["
 
@@ -62,7 +62,7 @@ def open_scan(
         described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     except (duckdb.Error, OSError, ImportError) as error:
         raise BadSource(f"{wanted_by}: cannot read {location}: {error}") from error
-    taken = {FILE, PLACE} & {row[0] for row in described}
+    taken = {FILE, ROW_NUMBER} & {row[0] for row in described}
     if taken:
         raise BadSource(f"{wanted_by}: {location} has a column {', '.join(taken)}, a name that DuckDB keeps for itself")
     return ParquetScan(location, {row[0]: row[1] for row in described}, sql, single)

@@ -50,15 +50,15 @@ def _features(
     connection: duckdb.DuckDBPyConnection, frame: EntityFrame, chunk: pa.Table, view: ViewJoin, known_when_scored: bool
 ) -> dict[str, pa.Array]:
     rows = frame.narrow(chunk, view.keys)
-    moments = pc.min_max(rows["t"]).as_py()
-    first, last = moments["min"] or 0, moments["max"] or 0  # of no rows, whatever: the types are still wanted
+    timestamps = pc.min_max(rows["t"]).as_py()
+    first, last = timestamps["min"] or 0, timestamps["max"] or 0  # of no rows, whatever: the types are still wanted
     source = replace(view.source, first_us=first - view.ttl_us if view.ttl_us else None, last_us=last)
     connection.register("entity_rows", rows)
     sql = joined(source, view.columns, view.ttl_us, known_when_scored=known_when_scored)
     found = connection.sql(sql).to_arrow_table()
     connection.unregister("entity_rows")
-    places = np.full(len(chunk), -1)
-    places[found[ROW].to_numpy()] = np.arange(len(found))
+    positions = np.full(len(chunk), -1)
+    positions[found[ROW].to_numpy()] = np.arange(len(found))
     # A null place is a row without a value.
-    indices = pa.array(places, mask=places < 0)
+    indices = pa.array(positions, mask=positions < 0)
     return {name: found[name].combine_chunks().take(indices) for name in view.columns}

@@ -197,9 +197,9 @@ def in_range(source: Source, first: datetime | None, last: datetime | None) -> S
     )
 
 
-def microseconds(moment: datetime) -> int:
+def microseconds(timestamp: datetime) -> int:
     """Since the epoch. Feast hands on local times without a zone, as ``datetime`` itself reads them."""
-    return (moment.astimezone() - EPOCH) // timedelta(microseconds=1)
+    return (timestamp.astimezone() - EPOCH) // timedelta(microseconds=1)
 
 
 def _columns(keys: list[str], features: list[str], timestamp: str, created: str | None) -> list[str]:

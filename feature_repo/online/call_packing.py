@@ -55,8 +55,8 @@ def _cell(column: pa.LargeBinaryArray) -> tuple[str, tuple[pa.LargeBinaryArray, 
 def common_arguments(rows: Rows, formats: list[str], key_ttl_seconds: int) -> list[bytes]:
     """The script's arguments before the rows."""
     fields = [feature_field(rows.view, name) for name in rows.values]
-    stamps = [event_field(rows.view), created_field(rows.view), b"%d" % key_ttl_seconds]
-    return [*stamps, *fields, *(each.encode() for each in formats)]
+    timestamps = [event_field(rows.view), created_field(rows.view), b"%d" % key_ttl_seconds]
+    return [*timestamps, *fields, *(each.encode() for each in formats)]
 
 
 def calls(rows: Rows, rows_per_call: int, key_ttl_seconds: int) -> Iterator[bytes]:

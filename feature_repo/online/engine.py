@@ -108,14 +108,14 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         if limit is None:
             limit = Settings().materialize_rows_per_s
         pieces = paced(batches, limit) if limit else chunks_of(batches)
-        moments = _Newest(layout.event_column)
-        chunks = (moments.noted(chunk, rows_of_batch(chunk, layout)) for chunk in pieces)
+        timestamps = _Newest(layout.event_column)
+        chunks = (timestamps.noted(chunk, rows_of_batch(chunk, layout)) for chunk in pieces)
         rows = written = 0
         with tqdm(desc=view.name, unit=" rows", file=sys.stderr) as progress:
             for count, won in self.online_store.writer(self.repo_config).write_all(chunks):
                 rows, written = rows + count, written + won
                 progress.update(count)
-        return rows, written, moments.newest
+        return rows, written, timestamps.newest
 
     def _batches(self, registry: BaseRegistry, task: MaterializationTask, first: datetime) -> Iterator[pa.RecordBatch]:
         """The newest row per key, its columns named as the view names them."""
@@ -161,12 +161,12 @@ def paced(batches: Iterator[pa.RecordBatch], rows_per_second: int) -> Iterator[p
         yield piece
 
 
-def chunks_of(batches: Iterator[pa.RecordBatch], most_rows: int = CHUNK_ROWS) -> Iterator[pa.RecordBatch]:
-    """The same rows in pieces of at most ``most_rows`` and CHUNK_ROWS rows and, for rows of even length, CHUNK_BYTES
+def chunks_of(batches: Iterator[pa.RecordBatch], max_rows: int = CHUNK_ROWS) -> Iterator[pa.RecordBatch]:
+    """The same rows in pieces of at most ``max_rows`` and CHUNK_ROWS rows and, for rows of even length, CHUNK_BYTES
     bytes."""
     for batch in batches:
         fitting = batch.num_rows * CHUNK_BYTES // max(1, batch.nbytes)
-        size = max(1, min(CHUNK_ROWS, most_rows, fitting))
+        size = max(1, min(CHUNK_ROWS, max_rows, fitting))
         for start in range(0, batch.num_rows, size):
             yield batch.slice(start, size)
 
@@ -187,8 +187,8 @@ def read_from(task: MaterializationTask, late_seconds: int | None) -> datetime:
     return min(start, end - view.ttl) if view.ttl else BEGINNING
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _aware(timestamp: datetime) -> datetime:
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
 def _clock() -> Clock:

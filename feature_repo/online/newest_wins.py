@@ -92,7 +92,7 @@ def runs(features: int) -> list[range]:
 def script(features: int) -> str:
     """The Lua text for rows of so many features."""
     formats = _FIRST_FEATURE + features
-    writes = [_write(run, formats + 1 + place) for place, run in enumerate(runs(features))]
+    writes = [_write(run, formats + 1 + position) for position, run in enumerate(runs(features))]
     text = _SCRIPT.replace("<formats>", str(formats)).replace("<rows>", str(formats + len(writes)))
     return text.replace("<writes>", "\n".join(writes))
 
@@ -100,9 +100,9 @@ def script(features: int) -> str:
 def _write(run: range, its_format: int) -> str:
     names = [f"v{feature}" for feature in run]
     fields = [f"A[{_FIRST_FEATURE + feature}], v{feature}" for feature in run]
-    stamps = ["A[1], ts, A[2], created .. ts"] if run.start == 0 else []
+    timestamps = ["A[1], ts, A[2], created .. ts"] if run.start == 0 else []
     unpacked = f"local {', '.join([*names, 'rest'])} = unpack(A[{its_format}], row, p)"
-    return f"    do {unpacked}; p = rest; call('HSET', key, {', '.join(stamps + fields)}) end"
+    return f"    do {unpacked}; p = rest; call('HSET', key, {', '.join(timestamps + fields)}) end"
 
 
 @lru_cache

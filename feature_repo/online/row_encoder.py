@@ -59,8 +59,8 @@ class OneRow:
         """``event_us``, ``created_us``: µs since the epoch; ``values``: of all columns, none of them null."""
         raw = key.encode()
         stored_key = self._key_before + pack("<I", len(raw)) + raw + self._key_after
-        moment = Timestamp(seconds=event_us // SECOND, nanos=event_us % SECOND * 1_000).SerializeToString()
-        cells = [pack("<I", len(moment)), moment, pack(">Q", created_us ^ _SIGN)]
+        timestamp = Timestamp(seconds=event_us // SECOND, nanos=event_us % SECOND * 1_000).SerializeToString()
+        cells = [pack("<I", len(timestamp)), timestamp, pack(">Q", created_us ^ _SIGN)]
         for name, encode in self._encoders.items():
             value = encode(values[name])
             cells += (pack("<I", len(value)), value)

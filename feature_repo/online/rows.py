@@ -97,7 +97,9 @@ def rows_of_batch(batch: pa.RecordBatch, layout: Layout) -> Rows:
             created = np.full(batch.num_rows, timestamps.UNKNOWN)
         else:
             created = _microseconds(batch, layout.created_column, nullable=True)
-        return Rows(layout.view, redis_keys(keys, layout.project), event, timestamps.created_stamps(created), values)
+        return Rows(
+            layout.view, redis_keys(keys, layout.project), event, timestamps.created_timestamps(created), values
+        )
     except (BadColumn, BadJoinKey) as error:
         raise BadRows(f"feature view {layout.view}: {error}") from error
 
@@ -131,7 +133,7 @@ def rows_of_feast(data: Sequence[FeastRow], project: str, stored_name: str) -> I
             view=stored_name,
             keys=pa.array([_redis_key(row[0], project) for row in rows], BYTES),
             event=timestamps.timestamp_protos(np.array([_event(row, stored_name) for row in rows])),
-            created=timestamps.created_stamps(np.array(created)),
+            created=timestamps.created_timestamps(np.array(created)),
             values={name: pa.array([row[1][name].SerializeToString() for row in rows], BYTES) for name in names},
         )
 

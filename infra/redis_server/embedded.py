@@ -31,8 +31,8 @@ from infra.redis_server.endpoint import Endpoint
 
 LOOPBACK = "127.0.0.1"
 PORT_ATTEMPTS = 5
-PATIENCE_S = 10.0  # for a process to appear, answer or go
-LOADING_PATIENCE_S = 300.0  # for a large append-only file
+TIMEOUT_S = 10.0  # for a process to appear, answer or go
+LOADING_TIMEOUT_S = 300.0  # for a large append-only file
 PROBE_TIMEOUT_S = 1.0
 LOG_TAIL_LINES = 12
 
@@ -107,9 +107,9 @@ class EmbeddedRedis:
         record = self._read_record()
         if record is None or self.running() is None:
             return False
-        with suppress(redis.ConnectionError), _client(record.port, PATIENCE_S) as client:
+        with suppress(redis.ConnectionError), _client(record.port, TIMEOUT_S) as client:
             client.shutdown(nosave=True)  # the append-only file is synced all the same
-        if not _poll(lambda: not _lives_in(record.pid, self.data), PATIENCE_S):
+        if not _poll(lambda: not _lives_in(record.pid, self.data), TIMEOUT_S):
             raise RedisServerFailed(f"the embedded Redis (process {record.pid}) did not stop{self._log_tail()}")
         return True
 
@@ -126,12 +126,12 @@ class EmbeddedRedis:
         done = subprocess.run([server, *self._arguments(port)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RedisServerFailed(f"{server} refused to start: {done.stdout.strip()} {done.stderr.strip()}")
-        _poll(lambda: self._read_pid() is not None or self._port_was_taken(log_start), PATIENCE_S)
+        _poll(lambda: self._read_pid() is not None or self._port_was_taken(log_start), TIMEOUT_S)
         if self._port_was_taken(log_start):
             raise _PortTaken
         pid = self._read_pid()
         if pid is None:
-            raise RedisServerFailed(f"{server} did not come up in {PATIENCE_S:.0f} s{self._log_tail()}")
+            raise RedisServerFailed(f"{server} did not come up in {TIMEOUT_S:.0f} s{self._log_tail()}")
         record = _Record(port, pid)
         self._wait_until_it_answers(record)
         return record
@@ -157,8 +157,8 @@ class EmbeddedRedis:
 
     def _wait_until_it_answers(self, record: _Record) -> None:
         """Past LOADING too. Raises RedisServerFailed if the process ends or stays silent."""
-        deadline = time.monotonic() + PATIENCE_S
-        loading_deadline = time.monotonic() + LOADING_PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
+        loading_deadline = time.monotonic() + LOADING_TIMEOUT_S
         while not self._is_ours(record):
             now = time.monotonic()
             if not _lives_in(record.pid, self.data):
@@ -325,8 +325,8 @@ def _client(port: int, timeout_s: float) -> redis.Redis:
     return Endpoint(LOOPBACK, port).client(timeout_s)
 
 
-def _poll(done: Callable[[], bool], patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
+def _poll(done: Callable[[], bool], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() > deadline:
             return False

@@ -21,7 +21,7 @@ from infra.settings import Settings
 from serving import errors
 from serving.api import openapi, response_encoder
 from serving.api.http_input import JSON, deadline_ms, json_body
-from serving.api.readiness import PATIENCE_S, hanging, readiness
+from serving.api.readiness import TIMEOUT_S, hanging, readiness
 from serving.direct_route import DirectApp, afterwards
 from serving.errors import Busy
 from serving.events.event_intake import EventIntake
@@ -40,20 +40,20 @@ from serving.score.answers import (
 )
 from serving.score.champion import Service
 from serving.score.explain import explain
-from serving.score.score_parser import MOST_BYTES, parse, parse_explain
+from serving.score.score_parser import MAX_BYTES, parse, parse_explain
 from serving.score.scorer import Scorer
 from serving.score_log.replay_checkpoint import NewestScore
 from serving.score_log.score_log import ScoreLog
 
-START_PATIENCE_S = 15.0
-EVENTS_PATIENCE_S = 1.0
-REPLACEMENT_PATIENCE_S = 75.0  # longer than the supervisor waits: see serving.__main__
+START_TIMEOUT_S = 15.0
+EVENTS_TIMEOUT_S = 1.0
+REPLACEMENT_TIMEOUT_S = 75.0  # longer than the supervisor waits: see serving.__main__
 PROBES = 4  # threads that a hanging Redis may hold up
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
 _SCORE_ERRORS: dict[int | str, dict[str, Any]] = {
-    413: {"model": ErrorAnswer, "description": f"More than {MOST_BYTES} bytes"},
+    413: {"model": ErrorAnswer, "description": f"More than {MAX_BYTES} bytes"},
     415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
     422: {"model": ErrorAnswer, "description": "Not JSON, not of this form, or unknown names; each place is named"},
     **_NOT_READY,
@@ -86,8 +86,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        patience_s = REPLACEMENT_PATIENCE_S if replaces else START_PATIENCE_S
-        await asyncio.gather(service.start(patience_s, until_served=replaces), intake.start(EVENTS_PATIENCE_S))
+        timeout_s = REPLACEMENT_TIMEOUT_S if replaces else START_TIMEOUT_S
+        await asyncio.gather(service.start(timeout_s, until_served=replaces), intake.start(EVENTS_TIMEOUT_S))
         newest.start()
         score_log.start()
         started(service)
@@ -143,7 +143,7 @@ def _add_score(app: DirectApp, settings: Settings, service: Service, metrics: Me
         Users, sessions and items that the store does not know are scored too, and counted in ``missing``.
         """
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-        body = await json_body(request, MOST_BYTES)
+        body = await json_body(request, MAX_BYTES)
         content = await answer(service.scorer(), body, deadline, afterwards(request))
         return Response(content, media_type=JSON)
 
@@ -164,7 +164,7 @@ def _add_explain(app: FastAPI, settings: Settings, service: Service) -> None:
     async def explained(request: Request) -> Response:
         """What each feature adds to each score, and why one of a pair of items stands above the other."""
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-        asked, pair = parse_explain(await json_body(request, MOST_BYTES))
+        asked, pair = parse_explain(await json_body(request, MAX_BYTES))
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 await one_at_a_time.acquire()
@@ -194,7 +194,7 @@ def _add_events(app: DirectApp, settings: Settings, intake: EventIntake) -> None
         What is accepted is on disk, and the next /score of its session knows of it.
         """
         deadline = time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
-        sent = parse_events(await json_body(request, MOST_BYTES))
+        sent = parse_events(await json_body(request, MAX_BYTES))
         found = await intake.take(sent, deadline - time.monotonic())
         return Response(orjson.dumps(found), 202, media_type=JSON)
 
@@ -211,7 +211,7 @@ def _add_state(app: FastAPI, settings: Settings, service: Service, metrics: Metr
     async def readyz() -> Response:
         """Whether a model is loaded, its contract matches, Redis answers and features can be read."""
         found = hanging(service)
-        with anyio.move_on_after(PATIENCE_S + 1):
+        with anyio.move_on_after(TIMEOUT_S + 1):
             found = await run_sync(readiness, service, settings, abandon_on_cancel=True, limiter=probes)
         return Response(orjson.dumps(found), 200 if found.ready else 503, media_type=JSON)
 

@@ -28,9 +28,9 @@ def curl_example(settings: Settings, declaration: Declaration, url: str) -> str:
 def _last_slate(path: str, declaration: Declaration) -> dict[str, Any]:
     facts = [column.name for column in declaration.facts]
     context = [column.name for column in declaration.context]
-    moments = pq.read_table(path, columns=["shown_ts"])["shown_ts"]
+    timestamps = pq.read_table(path, columns=["shown_ts"])["shown_ts"]
     columns = ["slate_id", "user_id", "session_id", "item_id", "shown_ts", "input_position", *facts, *context]
-    newest = pq.read_table(path, columns=columns, filters=pc.field("shown_ts") == pc.max(moments)).to_pylist()
+    newest = pq.read_table(path, columns=columns, filters=pc.field("shown_ts") == pc.max(timestamps)).to_pylist()
     slate = min(row["slate_id"] for row in newest)
     rows = sorted((row for row in newest if row["slate_id"] == slate), key=lambda row: row["input_position"])
     head = rows[0]

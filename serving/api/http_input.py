@@ -9,10 +9,10 @@ from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentTy
 
 JSON = "application/json"
 DEADLINE = "x-deadline-ms"
-LONGEST_DEADLINE_MS = 60_000
+MAX_DEADLINE_MS = 60_000
 
 
-async def json_body(request: Request, most_bytes: int) -> bytes:
+async def json_body(request: Request, max_bytes: int) -> bytes:
     """A body of unknown length is cut off where it exceeds the limit.
 
     Raises WrongContentType, BodyTooLarge or ClientDisconnect.
@@ -21,8 +21,8 @@ async def json_body(request: Request, most_bytes: int) -> bytes:
     if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
     announced = headers.get(b"content-length", b"").decode("latin-1")
-    if announced.isdecimal() and int(announced) > most_bytes:
-        raise _too_large(most_bytes)
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
     chunks, size, is_whole = [], 0, False
     while not is_whole:
         message = await request.receive()
@@ -30,8 +30,8 @@ async def json_body(request: Request, most_bytes: int) -> bytes:
             raise ClientDisconnect
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > most_bytes:
-            raise _too_large(most_bytes)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
         is_whole = not message.get("more_body", False)
     return b"".join(chunks)
 
@@ -42,9 +42,9 @@ def deadline_ms(request: Request, default: int) -> int:
     if raw is None:
         return default
     sent = raw.decode("latin-1")
-    is_number = sent.isascii() and sent.isdecimal() and len(sent) <= len(str(LONGEST_DEADLINE_MS))
-    if not (is_number and 1 <= int(sent) <= LONGEST_DEADLINE_MS):
-        message = f"must be a whole number of milliseconds from 1 to {LONGEST_DEADLINE_MS}"
+    is_number = sent.isascii() and sent.isdecimal() and len(sent) <= len(str(MAX_DEADLINE_MS))
+    if not (is_number and 1 <= int(sent) <= MAX_DEADLINE_MS):
+        message = f"must be a whole number of milliseconds from 1 to {MAX_DEADLINE_MS}"
         raise InvalidRequest([Problem(("header", DEADLINE), message)])
     return int(sent)
 
@@ -54,5 +54,5 @@ def _headers(request: Request) -> dict[bytes, bytes]:
     return dict(reversed(request.scope["headers"]))
 
 
-def _too_large(most_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"a body may have {most_bytes} bytes at most")
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"a body may have {max_bytes} bytes at most")

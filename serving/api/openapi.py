@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
-from serving.api.http_input import DEADLINE, LONGEST_DEADLINE_MS
+from serving.api.http_input import DEADLINE, MAX_DEADLINE_MS
 from serving.events.event_schema import events_schemas
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
@@ -26,7 +26,7 @@ DEADLINE_HEADER = {
     "in": "header",
     "description": "Budget of this request in milliseconds, instead of the scorer's own: what the store has not "
     "answered by then is missing, and the answer is degraded.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_DEADLINE_MS},
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DEADLINE_MS},
 }
 
 

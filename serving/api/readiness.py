@@ -12,7 +12,7 @@ from serving.features.feast_reader import Keys, StoreAway
 from serving.score.answers import Check, Readiness
 from serving.score.champion import Service
 
-PATIENCE_S = 1.0
+TIMEOUT_S = 1.0
 NOBODY = Keys(user_id=None, session_id=None, item_ids=("readyz",), scored_us=0)
 
 
@@ -24,7 +24,7 @@ def readiness(service: Service, settings: Settings) -> Readiness:
 
 def hanging(service: Service) -> Readiness:
     """The answer when :func:`readiness` does not come to an end."""
-    reason = f"no answer within {PATIENCE_S + 1:.0f} s"
+    reason = f"no answer within {TIMEOUT_S + 1:.0f} s"
     return Readiness(
         False,
         (_model(service), _contract(service), Check("redis", False, reason), Check("features", False, reason)),
@@ -47,7 +47,7 @@ def _contract(service: Service) -> Check:
 def _redis(settings: Settings) -> Check:
     try:
         found = endpoint(settings)
-        with found.client(PATIENCE_S) as client:
+        with found.client(TIMEOUT_S) as client:
             client.ping()
     except (redis.RedisError, RedisServerError, BadRedisUrl, OSError) as error:
         return Check("redis", False, f"{type(error).__name__}: {error}")
@@ -58,7 +58,7 @@ def _features(service: Service) -> Check:
     """One read as requests do it."""
     try:
         service.scorer()
-        service.try_read(NOBODY, PATIENCE_S)
+        service.try_read(NOBODY, TIMEOUT_S)
     except NotReady:
         return Check("features", False, "not read without a model")
     except StoreAway as error:

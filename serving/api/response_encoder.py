@@ -22,7 +22,7 @@ from infra.models.trees.machine_code import MachineCode, compiled, filled
 from serving import python_objects
 from serving.score.answers import ScoreAnswer
 from serving.score.ranking import Ranking
-from serving.score.score_schema import LONGEST_TEXT
+from serving.score.score_schema import MAX_TEXT_LENGTH
 
 OPEN, BETWEEN, CLOSE = b'{"item_id":"', b'","score":', b"},"
 LONGEST_NUMBER = 40  # a double has up to 17 digits, a point, a sign and an exponent
@@ -166,7 +166,7 @@ class ItemsWriter:
 
     def _reserve(self, items: int) -> None:
         self._room = items
-        longest = len(OPEN) + LONGEST_TEXT + len(BETWEEN) + LONGEST_NUMBER + len(CLOSE)
+        longest = len(OPEN) + MAX_TEXT_LENGTH + len(BETWEEN) + LONGEST_NUMBER + len(CLOSE)
         self._buffer = np.empty(1 + items * longest, np.uint8)
         self._address = self._buffer.ctypes.data
 
@@ -202,7 +202,7 @@ def _text() -> str:
         "TEXT": python_objects.TEXT,
         "PLAIN": python_objects.plain_bits(),
         "STR": id(str),
-        "LONGEST": LONGEST_TEXT,
+        "LONGEST": MAX_TEXT_LENGTH,
     }
     for name, (at, words) in {
         "OPEN": ("to", OPEN),

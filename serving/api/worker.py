@@ -19,7 +19,7 @@ from serving.api.app import create_app
 from serving.api.curl_example import curl_example
 from serving.errors import NotReady
 from serving.metrics import Metrics
-from serving.score.answers import instant_text
+from serving.score.answers import timestamp_text
 from serving.score.champion import Service
 
 ANNOUNCED = "announced"
@@ -96,5 +96,5 @@ def announcement(settings: Settings, service: Service, url: str) -> str:
 
 def clock_line(clock: Clock) -> str:
     if isinstance(clock, ReplayClock):
-        return f"clock: replay from {instant_text(clock.anchor)}, now {instant_text(clock.now())}"
-    return f"clock: {clock.mode}, now {instant_text(clock.now())}"
+        return f"clock: replay from {timestamp_text(clock.anchor)}, now {timestamp_text(clock.now())}"
+    return f"clock: {clock.mode}, now {timestamp_text(clock.now())}"

@@ -21,20 +21,20 @@ from feature_repo.sessions import Replay
 from infra.clock import Clock
 from infra.redis_server.server import EVENTS, FEATURES, endpoint
 from infra.settings import Settings
-from serving.errors import EventsNotKept
+from serving.errors import EventsNotStored
 from serving.events.event_enrichment import ItemFacts, ItemFactsReader
 from serving.events.event_schema import SentEvent
 from serving.events.session_cache import SessionStates
 from serving.metrics import Metrics
-from serving.redis_client.connection import LinkDown, pack
-from serving.redis_client.reconnecting import KeptLink
+from serving.redis_client.connection import ConnectionLost, pack
+from serving.redis_client.reconnecting import ReconnectingConnection
 from serving.score.answers import EventsAnswer, RejectedEvent
 from serving.score.scorer import epoch_us
 
 FUTURE = timedelta(seconds=5)
 CONFLICT = "event_id is known with another body"
 MICROSECONDS = 1_000_000
-LONGEST_WAIT_S = 0.1
+MAX_WAIT_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,13 @@ class EventIntake:
         self._items = ItemFactsReader(settings.dataset)
         self._rows = OneRow(SESSION_STATE, settings.dataset, MEMORY_S)
         self._states = SessionStates(self._keys)
-        self._events = KeptLink("the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget)
-        self._features = KeptLink("the feature store", lambda: endpoint(settings, FEATURES))
+        self._events = ReconnectingConnection(
+            "the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget
+        )
+        self._features = ReconnectingConnection("the feature store", lambda: endpoint(settings, FEATURES))
 
-    async def start(self, patience_s: float) -> None:
-        await asyncio.gather(self._events.start(patience_s), self._features.start(patience_s))
+    async def start(self, timeout_s: float) -> None:
+        await asyncio.gather(self._events.start(timeout_s), self._features.start(timeout_s))
 
     async def close(self) -> None:
         await asyncio.gather(self._events.close(), self._features.close())
@@ -64,10 +66,10 @@ class EventIntake:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._take(sent)
-        except LinkDown as error:
-            raise EventsNotKept(f"the events cannot be kept for now ({error}); send them again") from error
+        except ConnectionLost as error:
+            raise EventsNotStored(f"the events cannot be kept for now ({error}); send them again") from error
         except TimeoutError:
-            raise EventsNotKept(f"no answer within {timeout_s * 1000:.0f} ms; send the events again") from None
+            raise EventsNotStored(f"no answer within {timeout_s * 1000:.0f} ms; send the events again") from None
 
     async def _take(self, sent: Sequence[SentEvent | str]) -> EventsAnswer:
         now = self._clock.now()
@@ -81,8 +83,8 @@ class EventIntake:
         facts = await self._facts({each.item_id for each in good.values() if each.item_id is not None}, now_us)
         first_us = now_us - len(good) + 1  # what has no moment happened just now, in the order of the body
         offered = [
-            Offered(_live(each, facts, now_us, first_us + place), fingerprint(each))
-            for place, each in enumerate(good.values())
+            Offered(_live(each, facts, now_us, first_us + position), fingerprint(each))
+            for position, each in enumerate(good.values())
         ]
         found, states = await self._accept(offered, now_us)
         rejected |= {i: CONFLICT for i, outcome in zip(good, found, strict=True) if outcome == "conflict"}
@@ -98,7 +100,7 @@ class EventIntake:
         names = sorted(items)
         try:
             replies = await self._features.call(self._items.commands(names), len(names)) if names else []
-        except LinkDown as error:
+        except ConnectionLost as error:
             log.warning("events are accepted without price and category: %s", error)
             return {}
         return dict(zip(names, self._items.facts(replies, now_us), strict=True))
@@ -126,32 +128,32 @@ class EventIntake:
         commands = [session_command(self._rows, name, state) for name, state in states.items()]
         try:
             await self._write(b"".join(commands), len(commands))
-        except LinkDown as error:
+        except ConnectionLost as error:
             log.warning("%d sessions are not written, the consumer of the stream will: %s", len(states), error)
             return
         ahead_us = max(state.row_us for state in states.values()) - epoch_us(self._clock.now())
         if ahead_us > 0:  # a thousand events of one session, or a clock that was set back
-            await asyncio.sleep(min(ahead_us / MICROSECONDS, LONGEST_WAIT_S))
+            await asyncio.sleep(min(ahead_us / MICROSECONDS, MAX_WAIT_S))
 
     async def _write(self, packed: bytes, replies: int) -> None:
         try:
             await self._features.call(packed, replies)
-        except LinkDown as error:
+        except ConnectionLost as error:
             if "NOSCRIPT" not in str(error):
                 raise
             await self._features.call(pack(b"SCRIPT", b"LOAD", script(len(SESSION_STATE.columns)).encode()), 1)
             await self._features.call(packed, replies)
 
 
-def _live(sent: SentEvent, facts: Mapping[str, ItemFacts], now_us: int, stamp_us: int) -> LiveEvent:
-    """``stamp_us``: the moment of an event that has none."""
+def _live(sent: SentEvent, facts: Mapping[str, ItemFacts], now_us: int, timestamp_us: int) -> LiveEvent:
+    """``timestamp_us``: the moment of an event that has none."""
     known = facts.get(sent.item_id or "", ItemFacts())
     return LiveEvent(
         event_id=sent.event_id,
         user_id=sent.user_id,
         session_id=sent.session_id,
         action=sent.action,
-        event_us=stamp_us if sent.event_ts is None else min(epoch_us(sent.event_ts), now_us),
+        event_us=timestamp_us if sent.event_ts is None else min(epoch_us(sent.event_ts), now_us),
         item_id=sent.item_id,
         quantity=sent.quantity,
         value=None if sent.value is None else round(sent.value * 100),

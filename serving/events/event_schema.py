@@ -10,12 +10,12 @@ import msgspec
 
 from feature_repo.schema import ACTIONS
 from serving.errors import InvalidRequest, Problem
-from serving.score.score_schema import LONGEST_TEXT
+from serving.score.score_schema import MAX_TEXT_LENGTH
 
-MOST_EVENTS = 1_000
-LARGEST_VALUE = 100_000
+MAX_EVENTS = 1_000
+MAX_VALUE = 100_000
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 NEEDS_ITEM = frozenset(("impression", "view", "like", "add_to_cart", "remove_from_cart"))
 
 
@@ -32,9 +32,9 @@ class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         msgspec.Meta(description="When it happened, ISO 8601 with a zone; left out: now. At most 5 s in the future."),
     ] = None
     quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    value: Annotated[
-        Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {LARGEST_VALUE}, rounded to cents.")
-    ] = None
+    value: Annotated[Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {MAX_VALUE}, rounded to cents.")] = (
+        None
+    )
     request_id: Annotated[Text | None, msgspec.Meta(description="Of the /score answer that it follows from.")] = None
     shown_position: (
         Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Place on the screen, from 0.")] | None
@@ -44,11 +44,11 @@ class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class EventsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 1,000 events; each is accepted or rejected on its own."""
 
-    events: Annotated[list[SentEvent], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[SentEvent], msgspec.Meta(min_length=1, max_length=MAX_EVENTS)]
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_EVENTS)]
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -78,6 +78,6 @@ def _judged(raw: msgspec.Raw) -> SentEvent | str:
         return f"action must be one of {', '.join(ACTIONS)}"
     if event.item_id is None and event.action in NEEDS_ITEM:
         return f"item_id is needed for {event.action}"
-    if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= LARGEST_VALUE):
-        return f"value must be from 0 to {LARGEST_VALUE}"
+    if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= MAX_VALUE):
+        return f"value must be from 0 to {MAX_VALUE}"
     return event

@@ -14,7 +14,7 @@ from feature_repo.live.acceptance import EventKeys, words
 from feature_repo.live.session_rows import fold_entries
 from feature_repo.sessions import Replay
 
-MOST_EVENTS = 200_000  # of about 300 bytes
+MAX_EVENTS = 200_000  # of about 300 bytes
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Question:
 class SessionStates:
     """The least recently used are forgotten first. Not for threads."""
 
-    def __init__(self, keys: EventKeys, most_events: int = MOST_EVENTS) -> None:
+    def __init__(self, keys: EventKeys, max_events: int = MAX_EVENTS) -> None:
         self._keys = keys
-        self._most_events = most_events
+        self._max_events = max_events
         self._events = 0
         self._states: dict[str, Replay] = {}
 
@@ -46,8 +46,8 @@ class SessionStates:
         """The states of the sessions that have events, and the sessions that must be asked for once more."""
         states: dict[str, Replay] = {}
         again = []
-        for place, (name, first) in enumerate(question.known.items()):
-            length, entries = replies[2 * place : 2 * place + 2]
+        for position, (name, first) in enumerate(question.known.items()):
+            length, entries = replies[2 * position : 2 * position + 2]
             state = self._states.pop(name, None) or Replay()
             self._events -= len(state)
             if len(state) < first or length < len(state):  # forgotten meanwhile, or of another Redis
@@ -57,7 +57,7 @@ class SessionStates:
             if len(state):
                 states[name] = self._states[name] = state  # the most recently used stands last
                 self._events += len(state)
-        while self._events > self._most_events:
+        while self._events > self._max_events:
             self._events -= len(self._states.pop(next(iter(self._states))))
         return states, again
 

@@ -37,11 +37,11 @@ class GuardedReader:
         """Why the last attempt to open or read failed; None after a success."""
         return self._problem
 
-    def open(self, patience_s: float) -> None:
-        """Open the store; after ``patience_s`` go on without it, while the attempt continues."""
+    def open(self, timeout_s: float) -> None:
+        """Open the store; after ``timeout_s`` go on without it, while the attempt continues."""
         attempt = self._open_in_background()
         if attempt is not None:
-            attempt.join(patience_s)
+            attempt.join(timeout_s)
 
     def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``."""

@@ -15,7 +15,7 @@ from feature_repo.slate import Row, view_row
 from serving.item_cache.hash_layout import HashLayout
 from serving.item_cache.item_block import Reply
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # of what is remembered of one entity, and of each of its fields
 DECODED = 10  # times the size of a reply: list elements are objects, and what is computed from them is kept
 
@@ -31,9 +31,9 @@ class _Decoded:
 class EntityRows:
     """Of the entities of ``layout``; the least recently used are forgotten first. Not for threads."""
 
-    def __init__(self, layout: HashLayout, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, layout: HashLayout, max_bytes: int = MAX_BYTES) -> None:
         self.layout = layout
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._known: dict[str, _Decoded] = {}
 
@@ -46,8 +46,8 @@ class EntityRows:
         known = self._decoded(key, reply)
         for j, view in enumerate(views):
             event_us[view.name] = known.event_us[j : j + 1]
-        stamps = known.event_us.tolist()
-        valid = tuple(is_valid(view, stamp, scored_us) for view, stamp in zip(views, stamps, strict=True))
+        timestamps = known.event_us.tolist()
+        valid = tuple(is_valid(view, timestamp, scored_us) for view, timestamp in zip(views, timestamps, strict=True))
         row = known.rows.get(valid)
         if row is None:
             row = known.rows[valid] = self._row(reply, valid)
@@ -62,17 +62,17 @@ class EntityRows:
             known = _Decoded(reply, decoding.event_us(reply[: len(self.layout.views)]), size, {})
             self._bytes += known.bytes
         self._known[key] = known  # the most recently used stands last
-        while self._bytes > self._most_bytes:
+        while self._bytes > self._max_bytes:
             self._bytes -= self._known.pop(next(iter(self._known))).bytes
         return known
 
     def _row(self, reply: Reply, valid: tuple[bool, ...]) -> Row:
         found = Row()
-        place = len(self.layout.views)
+        position = len(self.layout.views)
         for view, is_wanted in zip(self.layout.views, valid, strict=True):
             if is_wanted:
-                found.update(stored_row(view, reply[place : place + len(view.columns)]))
-            place += len(view.columns)
+                found.update(stored_row(view, reply[position : position + len(view.columns)]))
+            position += len(view.columns)
         return found
 
 

@@ -33,14 +33,14 @@ class WrongStore(StoreAway):
 class Keys:
     """Whom and what to read, and the moment it is read for. None is a user or session that is not known.
 
-    ``places``: id -> its place in ``item_ids``, where somebody has that already.
+    ``positions``: id -> its place in ``item_ids``, where somebody has that already.
     """
 
     user_id: str | None
     session_id: str | None
     item_ids: Sequence[str]
     scored_us: int
-    places: Mapping[str, int] = field(default_factory=dict)
+    positions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class FeastReader:
         references = [f"{view.name}:{column.name}" for view in wanted for column in view.columns]
         response = self._store.get_online_features(references, {wanted[0].join_key: list(ids)}, full_feature_names=True)
         values = response.to_dict()
-        stamps = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
+        vectors = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
         found = []
         for view in wanted:
             # One timestamp per view and entity, repeated for each of its columns.
-            timestamps = stamps[_full_name(view, view.columns[0].name)].event_timestamps
+            timestamps = vectors[_full_name(view, view.columns[0].name)].event_timestamps
             event_us = [t.seconds * 1_000_000 + t.nanos // 1_000 for t in timestamps]
             valid = [_is_valid(us, view.ttl_us, scored_us) for us in event_us]
             columns = {

@@ -12,8 +12,8 @@ from serving.features.feast_reader import Keys, Reading, StoreAway
 from serving.features.redis_reader import OnlineReader
 from serving.item_cache.cache_invalidation import ItemTracker
 from serving.item_cache.hash_layout import HashLayout
-from serving.redis_client.connection import LinkDown, RedisLink, pack
-from serving.redis_client.reconnecting import PAUSE_S, KeptLink
+from serving.redis_client.connection import ConnectionLost, RedisConnection, pack
+from serving.redis_client.reconnecting import PAUSE_S, ReconnectingConnection
 from serving.time_limits import TimeLimits
 
 WARM_ITEMS = 100  # read at once, so that no request waits long for them
@@ -34,16 +34,16 @@ class OnlineFeatures:
         self._reader = reader
         self._tracker = ItemTracker(reader.item_layout, (reader.cache, reader.companion_cache))
         self._find_endpoint = find_endpoint
-        self._kept = KeptLink("the feature store", find_endpoint)
+        self._kept = ReconnectingConnection("the feature store", find_endpoint)
         self._limits = TimeLimits()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, patience_s: float) -> None:
-        """Connect; after ``patience_s`` go on without, while the attempts continue."""
+    async def start(self, timeout_s: float) -> None:
+        """Connect; after ``timeout_s`` go on without, while the attempts continue."""
         if self._reader.cache.capacity:  # else there is nothing to keep coherent
             self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._stay_warm())]
             self._tasks.append(asyncio.create_task(self._refresh()))
-        await self._kept.start(patience_s)
+        await self._kept.start(timeout_s)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -84,7 +84,7 @@ class OnlineFeatures:
                     found += ids
                     if len(found) >= most:
                         break
-        except LinkDown as error:
+        except ConnectionLost as error:
             raise StoreAway(str(error)) from error
         return list(dict.fromkeys(found))[:most]
 
@@ -102,7 +102,7 @@ class OnlineFeatures:
                 if self._kept.link is not None:
                     await self._warm(self._kept.link)
                     await self._tracker.lost.wait()
-            except LinkDown as error:
+            except ConnectionLost as error:
                 log.info("the item cache is not filled: %s", error)
             except Exception:  # a row that cannot be decoded: requests go on without a warm cache
                 log.exception("the item cache is not filled")
@@ -119,12 +119,14 @@ class OnlineFeatures:
                     await self._reader.fill(ids, self._kept.open_link())
                     await asyncio.sleep(REFRESH_PAUSE_S)
             except Exception as error:
-                if not isinstance(error, LinkDown):  # a row that cannot be decoded: requests that miss it ask for it
+                if not isinstance(
+                    error, ConnectionLost
+                ):  # a row that cannot be decoded: requests that miss it ask for it
                     log.exception("some items are not refreshed")
                 changed.set()  # for those that are left
                 await asyncio.sleep(PAUSE_S)
 
-    async def _warm(self, link: RedisLink) -> None:
+    async def _warm(self, link: RedisConnection) -> None:
         cache = self._reader.cache
         async for ids in scan_ids(link, self._reader.item_layout):
             for start in range(0, len(ids), WARM_ITEMS):
@@ -134,7 +136,7 @@ class OnlineFeatures:
                 await asyncio.sleep(WARM_PAUSE_S)
 
 
-async def scan_ids(link: RedisLink, layout: HashLayout) -> AsyncIterator[list[str]]:
+async def scan_ids(link: RedisConnection, layout: HashLayout) -> AsyncIterator[list[str]]:
     """The ids of all keys of ``layout``, some of them perhaps twice. Raises LinkDown."""
     cursor = b"0"
     while True:

@@ -17,13 +17,13 @@ from serving.features.parity_check import CheckedReader
 from serving.features.redis_reader import OnlineReader
 from serving.metrics import Metrics
 
-OPEN_PATIENCE_S = 5.0
+OPEN_TIMEOUT_S = 5.0
 MEGABYTE = 1 << 20
 FIRST_CHECK_ITEMS = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Roads:
+class FeatureReaders:
     """``checked`` is what requests read by: ``fast`` while it is trusted, else ``slow``."""
 
     declaration: Declaration
@@ -32,18 +32,20 @@ class Roads:
     checked: CheckedReader
 
     @staticmethod
-    async def open(declaration: Declaration, settings: Settings, metrics: Metrics, now_us: Callable[[], int]) -> Roads:
+    async def open(
+        declaration: Declaration, settings: Settings, metrics: Metrics, now_us: Callable[[], int]
+    ) -> FeatureReaders:
         """Opened, and compared on some items before the first request; a store that is away delays this a little."""
         cache_bytes = settings.item_cache_mb * MEGABYTE
         reader = await asyncio.to_thread(OnlineReader, declaration, settings.dataset, cache_bytes)
         fast = OnlineFeatures(reader, lambda: endpoint(settings))
         slow = GuardedReader(lambda: FeastReader(open_store(settings, offline=False), declaration))
-        await asyncio.gather(fast.start(OPEN_PATIENCE_S), asyncio.to_thread(slow.open, OPEN_PATIENCE_S))
-        roads = Roads(
+        await asyncio.gather(fast.start(OPEN_TIMEOUT_S), asyncio.to_thread(slow.open, OPEN_TIMEOUT_S))
+        readers = FeatureReaders(
             declaration, fast, slow, CheckedReader(fast, slow, declaration, metrics, settings.self_check_share)
         )
-        await roads._first_check(now_us())
-        return roads
+        await readers._first_check(now_us())
+        return readers
 
     async def close(self) -> None:
         await self.checked.close()

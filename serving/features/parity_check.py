@@ -25,9 +25,9 @@ from serving.features.feast_reader import Keys, Reading, StoreAway, item_views
 from serving.metrics import Metrics
 
 AGREEMENTS = 1_000  # in a row, before the fast road is trusted again
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 AT_ONCE = 1  # comparisons under way; more are left out, so that they never crowd out requests
-MOST_ITEMS = 5  # candidates compared of one reading: the SDK keeps the interpreter from requests while it reads
+MAX_ITEMS = 5  # candidates compared of one reading: the SDK keeps the interpreter from requests while it reads
 REST = 200  # times as long as a comparison took, until the next one
 
 log = logging.getLogger(__name__)
@@ -94,12 +94,12 @@ class CheckedReader:
     async def compare(self, keys: Keys, fast: Reading | None = None) -> list[Difference]:
         """What counts as different; none where the store is away or changed meanwhile."""
         try:
-            fast = fast or await self._fast.read(keys, PATIENCE_S)
-            slow = await asyncio.to_thread(self._slow.read, keys, PATIENCE_S)
+            fast = fast or await self._fast.read(keys, TIMEOUT_S)
+            slow = await asyncio.to_thread(self._slow.read, keys, TIMEOUT_S)
             found = list(differences(keys, fast, slow, self._views))
             if found:
-                fast = await self._fast.read(keys, PATIENCE_S)
-                slow = await asyncio.to_thread(self._slow.read, keys, PATIENCE_S)
+                fast = await self._fast.read(keys, TIMEOUT_S)
+                slow = await asyncio.to_thread(self._slow.read, keys, TIMEOUT_S)
                 found = list(differences(keys, fast, slow, self._views)) if same_times(fast, slow) else []
         except StoreAway:
             return []
@@ -146,14 +146,14 @@ class CheckedReader:
 def some_of(keys: Keys, reading: Reading, item_views: Set[str]) -> tuple[Keys, Reading]:
     """The same with at most MOST_ITEMS of the candidates, drawn at random. ``item_views``: read for each of them."""
     n = len(keys.item_ids)
-    if n <= MOST_ITEMS:
+    if n <= MAX_ITEMS:
         return keys, reading
-    places = sorted(random.sample(range(n), MOST_ITEMS))
-    ids = [keys.item_ids[i] for i in places]
-    items = {name: values[places] for name, values in reading.slate.items.items()}
-    times = {view: times[places] if view in item_views else times for view, times in reading.event_us.items()}
-    part = replace(reading, slate=replace(reading.slate, item_ids=ids, items=items, places={}), event_us=times)
-    return replace(keys, item_ids=ids, places={}), part
+    positions = sorted(random.sample(range(n), MAX_ITEMS))
+    ids = [keys.item_ids[i] for i in positions]
+    items = {name: values[positions] for name, values in reading.slate.items.items()}
+    times = {view: times[positions] if view in item_views else times for view, times in reading.event_us.items()}
+    part = replace(reading, slate=replace(reading.slate, item_ids=ids, items=items, positions={}), event_us=times)
+    return replace(keys, item_ids=ids, positions={}), part
 
 
 def same_times(one: Reading, other: Reading) -> bool:

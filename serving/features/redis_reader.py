@@ -24,7 +24,7 @@ from serving.item_cache.companion_cache import CompanionCache, CompanionRow, Com
 from serving.item_cache.hash_layout import hash_layout
 from serving.item_cache.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
 from serving.item_cache.item_cache import ItemCache
-from serving.redis_client.connection import RedisLink
+from serving.redis_client.connection import RedisConnection
 
 EventTimes = dict[str, NDArray[np.int64]]
 COMPANION_ROWS = 20_000  # of about 4 kB
@@ -60,7 +60,7 @@ class OnlineReader:
         self._session = EntityRows(hash_layout(tuple(view for view in known if view.entity == "session"), project))
         self._companions = hash_layout((ITEM_COMPANIONS,), project)
 
-    async def read(self, keys: Keys, link: RedisLink) -> Reading:
+    async def read(self, keys: Keys, link: RedisConnection) -> Reading:
         """Raises LinkDown."""
         users = [] if keys.user_id is None else [keys.user_id]
         sessions = [] if keys.session_id is None else [keys.session_id]
@@ -77,14 +77,14 @@ class OnlineReader:
         # As it does on these while the user's row is decoded.
         user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
         companions = await self._read_companions(cart, keys.scored_us, event_us)
-        slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions, places=keys.places)
+        slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions)
         return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
 
-    async def fill(self, ids: Sequence[str], link: RedisLink) -> None:
+    async def fill(self, ids: Sequence[str], link: RedisConnection) -> None:
         """Have the items kept, as far as there is room. Raises LinkDown."""
         await self._read_items(ids, link)
 
-    async def _read_items(self, ids: Sequence[str], link: RedisLink) -> ItemBlock:
+    async def _read_items(self, ids: Sequence[str], link: RedisConnection) -> ItemBlock:
         plan = self.cache.plan(ids)
         try:
             fresh = await self._decoded(plan.missing, plan.known.texts, link) if plan.missing else None
@@ -93,13 +93,13 @@ class OnlineReader:
             raise
         return self.cache.complete(plan, fresh)
 
-    async def _decoded(self, ids: Sequence[str], texts: tuple[Texts, ...], link: RedisLink) -> ItemBlock:
+    async def _decoded(self, ids: Sequence[str], texts: tuple[Texts, ...], link: RedisConnection) -> ItemBlock:
         """In pieces: while one is decoded, Redis works on the next."""
         pieces = [ids[start : start + PIECE] for start in range(0, len(ids), PIECE)]
         calls = [link.call(self.item_layout.commands(piece), len(piece)) for piece in pieces]
         return ItemBlock.joined([decode_items(await call, self.columns, texts) for call in calls])
 
-    def _ask_companions(self, cart: Sequence[str], link: RedisLink) -> _Cart:
+    def _ask_companions(self, cart: Sequence[str], link: RedisConnection) -> _Cart:
         ticket = self.companion_cache.ticket()
         rows = {item: self.companion_cache.get(item) for item in cart}  # each once, in the order of the cart
         missing = [item for item, row in rows.items() if row is None]
@@ -114,11 +114,11 @@ class OnlineReader:
             fresh = {item: companion_row(reply) for item, reply in zip(cart.missing, await cart.replies, strict=True)}
             self.companion_cache.keep(fresh, cart.ticket)
         known = cast(dict[str, CompanionRow], {**cart.rows, **fresh})  # none is missing any longer
-        event_us[ITEM_COMPANIONS.name] = np.array([stamp for stamp, _ in known.values()], np.int64)
+        event_us[ITEM_COMPANIONS.name] = np.array([timestamp for timestamp, _ in known.values()], np.int64)
         return {
             item: found
-            for item, (stamp, found) in known.items()
-            if found is not None and is_valid(ITEM_COMPANIONS, stamp, scored_us)
+            for item, (timestamp, found) in known.items()
+            if found is not None and is_valid(ITEM_COMPANIONS, timestamp, scored_us)
         }
 
 
@@ -126,4 +126,4 @@ def companion_row(reply: Reply) -> CompanionRow:
     """Whether it is valid depends on the request's moment, which is not known here."""
     row = stored_row(ITEM_COMPANIONS, reply[1:])
     found = (row["companion_items"], row["companion_shares"]) if row else None
-    return decoding.moment_us(reply[0]), found
+    return decoding.timestamp_us(reply[0]), found

@@ -43,7 +43,7 @@ class IdIndex:
         index = IdIndex(capacity, hash_of)
         ids, count = list(rows), len(rows)
         hashes = np.fromiter(map(hash_of, ids), np.int64, count)
-        places = np.fromiter(rows.values(), np.int64, count)
+        positions = np.fromiter(rows.values(), np.int64, count)
         buckets = hashes & index.mask
         order = np.lexsort((hashes, buckets))
         ordered, of_bucket = hashes[order], buckets[order]
@@ -54,9 +54,9 @@ class IdIndex:
         same[:-1] |= same[1:]
         fits = (slots < SLOTS) & ~same
         at = of_bucket[fits] * SLOTS + slots[fits]
-        index.hashes[at], index.rows[at] = ordered[fits], places[order[fits]]
+        index.hashes[at], index.rows[at] = ordered[fits], positions[order[fits]]
         for i in order[~fits].tolist():
-            index._spill(ids[i], int(places[i]))
+            index._spill(ids[i], int(positions[i]))
         return index
 
     def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -81,13 +81,13 @@ class IdIndex:
         start = (wanted & self.mask) * SLOTS
         bucket = self.hashes[start : start + SLOTS].tolist()
         if wanted in bucket:  # two ids of one hash: both must be told apart by their text
-            place = start + bucket.index(wanted)
-            other = int(self.rows[place])
+            position = start + bucket.index(wanted)
+            other = int(self.rows[position])
             self._spill(owner(other), other)
-            self.hashes[place] = FREE
+            self.hashes[position] = FREE
         elif FREE in bucket and wanted not in self._spilled_hashes:
-            place = start + bucket.index(FREE)
-            self.hashes[place], self.rows[place] = wanted, row
+            position = start + bucket.index(FREE)
+            self.hashes[position], self.rows[position] = wanted, row
             return
         self._spill(each, row)
 

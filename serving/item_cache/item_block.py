@@ -17,7 +17,7 @@ Bounds = tuple[int, int, int]
 """Of some rows: from when to when all of them count, µs since the epoch, and how many have no row in any view."""
 
 ALWAYS = int(np.iinfo(np.int64).max)
-KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "instants", DType.STRING: "numbers"}
+KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "timestamps", DType.STRING: "numbers"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ItemColumns:
     """Which columns of which views lie where in an ItemBlock."""
 
     views: tuple[View, ...]
-    places: dict[str, tuple[Kind, int]]  # column -> (field of a row, place in it)
+    positions: dict[str, tuple[Kind, int]]  # column -> (field of a row, place in it)
     spans: tuple[dict[Kind, slice], ...]  # of each view: field of a row -> its places in it
     float_names: list[str]
     ttl_us: NDArray[np.int64]  # (views,)
@@ -33,35 +33,35 @@ class ItemColumns:
 
     @staticmethod
     def of(views: tuple[View, ...]) -> ItemColumns:
-        places: dict[str, tuple[Kind, int]] = {}
-        taken: dict[Kind, int] = {"floats": 0, "instants": 0, "numbers": 0}
+        positions: dict[str, tuple[Kind, int]] = {}
+        taken: dict[Kind, int] = {"floats": 0, "timestamps": 0, "numbers": 0}
         spans = []
         for view in views:
             before = dict(taken)
             for column in view.columns:
                 kind = KINDS[column.dtype]
-                places[column.name] = (kind, taken[kind])
+                positions[column.name] = (kind, taken[kind])
                 taken[kind] += 1
             spans.append({kind: slice(before[kind], taken[kind]) for kind in taken if taken[kind] > before[kind]})
         fields: list[tuple[str, type[np.generic], int]] = [
             ("event_us", np.int64, len(views)),
             ("valid_us", np.int64, 2),
-            ("instants", np.float64, taken["instants"]),
+            ("timestamps", np.float64, taken["timestamps"]),
             ("floats", np.float32, taken["floats"]),
             ("numbers", np.int32, taken["numbers"]),
         ]
         return ItemColumns(
             views,
-            places,
+            positions,
             tuple(spans),
-            [name for name, (kind, _) in places.items() if kind == "floats"],
+            [name for name, (kind, _) in positions.items() if kind == "floats"],
             np.array([view.ttl_us for view in views]),
             np.dtype([(name, dtype, (width,)) for name, dtype, width in fields], align=True),
         )
 
     def no_texts(self) -> tuple[Texts, ...]:
         """For each column of texts."""
-        return tuple(Texts() for kind, _ in self.places.values() if kind == "numbers")
+        return tuple(Texts() for kind, _ in self.positions.values() if kind == "numbers")
 
     def empty(self, n: int, texts: tuple[Texts, ...]) -> ItemBlock:
         """n rows to be filled."""
@@ -87,19 +87,19 @@ class ItemBlock:
         """(n, views)"""
         return self.rows["event_us"]
 
-    def take(self, places: NDArray[np.int64]) -> ItemBlock:
-        """A copy of some rows, in the order of ``places``."""
-        return ItemBlock(self.rows.take(places), self.texts)
+    def take(self, positions: NDArray[np.int64]) -> ItemBlock:
+        """A copy of some rows, in the order of ``positions``."""
+        return ItemBlock(self.rows.take(positions), self.texts)
 
-    def put(self, places: NDArray[np.int64], block: ItemBlock) -> None:
-        """Overwrite the rows at ``places`` by those of ``block``, in its order."""
-        self.rows[places] = block.rows
+    def put(self, positions: NDArray[np.int64], block: ItemBlock) -> None:
+        """Overwrite the rows at ``positions`` by those of ``block``, in its order."""
+        self.rows[positions] = block.rows
 
-    def merged(self, others: ItemBlock, places: Sequence[int]) -> ItemBlock:
-        """The others at ``places``, mine elsewhere, each in its order."""
+    def merged(self, others: ItemBlock, positions: Sequence[int]) -> ItemBlock:
+        """The others at ``positions``, mine elsewhere, each in its order."""
         rows = np.empty(len(self) + len(others), self.rows.dtype)
         is_mine = np.ones(len(rows), bool)
-        is_mine[places] = False
+        is_mine[positions] = False
         rows[is_mine], rows[~is_mine] = self.rows, others.rows
         return ItemBlock(rows, self.texts)
 
@@ -118,14 +118,14 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Te
 
     Where a view has no row, its columns are null, whatever a half-written hash may hold. ``texts`` learn new ones.
     """
-    block, stamps = columns.empty(len(replies), texts), len(columns.views)
+    block, timestamps = columns.empty(len(replies), texts), len(columns.views)
     by_field = list(zip(*replies, strict=True))
-    for j in range(stamps):
+    for j in range(timestamps):
         block.event_us[:, j] = decoding.event_us(by_field[j])
     dtypes = {column.name: column.dtype for view in columns.views for column in view.columns}
-    for stored, (name, (kind, place)) in zip(by_field[stamps:], columns.places.items(), strict=True):
+    for stored, (name, (kind, position)) in zip(by_field[timestamps:], columns.positions.items(), strict=True):
         values = decoding.array(stored, dtypes[name])
-        block.rows[kind][:, place] = texts[place].numbers(values.tolist()) if kind == "numbers" else values
+        block.rows[kind][:, position] = texts[position].numbers(values.tolist()) if kind == "numbers" else values
     _erase(block, columns, block.event_us <= 0)
     until_us = np.where(block.event_us > 0, block.event_us + columns.ttl_us, ALWAYS)
     block.rows["valid_us"][:, 0] = block.event_us.max(axis=1, initial=0)
@@ -147,7 +147,7 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
         _erase(block, columns, ~valid.T)
         missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid)))
     found = ItemRows(
-        rows["floats"], rows["instants"], rows["numbers"], block.texts, columns.places, columns.float_names
+        rows["floats"], rows["timestamps"], rows["numbers"], block.texts, columns.positions, columns.float_names
     )
     return found, missing
 
@@ -160,7 +160,7 @@ def bounds_of(rows: NDArray[np.void]) -> Bounds:
 def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:
     """Make null what is in the views of the items ``where`` (n, views)."""
     for j, spans in enumerate(columns.spans):
-        places = np.flatnonzero(where[:, j])
-        if len(places):
+        positions = np.flatnonzero(where[:, j])
+        if len(positions):
             for kind, span in spans.items():
-                block.rows[kind][places, span] = 0 if kind == "numbers" else np.nan
+                block.rows[kind][positions, span] = 0 if kind == "numbers" else np.nan

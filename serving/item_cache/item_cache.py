@@ -30,23 +30,23 @@ class Plan:
     """What one request knows of its items, and the ids it has to ask for, in their order.
 
     ``known``: the rows of those that are kept, as they were when the plan was made, with the texts that the missing
-    ones' are to be numbered by; ``places``: of the missing among all; ``changes``: how many had been heard of by then.
+    ones' are to be numbered by; ``positions``: of the missing among all; ``changes``: how many were known by then.
     """
 
     known: ItemBlock
     missing: list[str]
-    places: list[int]
+    positions: list[int]
     generation: int
     changes: int
 
 
 class ItemCache:
-    """Not for threads. ``most_bytes`` = 0 switches it off. Made off the event loop: the first one compiles code."""
+    """Not for threads. ``max_bytes`` = 0 switches it off. Made off the event loop: the first one compiles code."""
 
-    def __init__(self, columns: ItemColumns, most_bytes: int) -> None:
+    def __init__(self, columns: ItemColumns, max_bytes: int) -> None:
         self._columns = columns
         self._row_bytes = columns.row.itemsize + ENTRY_BYTES
-        self.capacity = most_bytes // self._row_bytes
+        self.capacity = max_bytes // self._row_bytes
         self._code = lookup_code(columns.row) if self.capacity else None
         self.is_coherent = False
         self._generation = 0
@@ -68,20 +68,20 @@ class ItemCache:
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
         taken = self._lookup.take(ids) if self._lookup is not None else None
-        places: list[int] = []
+        positions: list[int] = []
         if taken is not None:
             rows, known = taken.rows, ItemBlock(taken.copy, self._block.texts, taken.bounds)
         else:
             found = self._index.find(ids)
-            places = np.flatnonzero(found < 0).tolist()
+            positions = np.flatnonzero(found < 0).tolist()
             rows = found[found >= 0]
             known = self._block.take(rows)
-        missing = [ids[i] for i in places]
+        missing = [ids[i] for i in positions]
         for each in missing:
             self._filling[each] = self._filling.get(each, 0) + 1
         if self._is_full:
             self._used[rows] = True
-        return Plan(known, missing, places, self._generation, self._changes)
+        return Plan(known, missing, positions, self._generation, self._changes)
 
     @property
     def _is_full(self) -> bool:
@@ -97,7 +97,7 @@ class ItemCache:
         self.abandon(plan)
         if sum(map(len, self._block.texts)) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
             self.clear()  # most of them are of rows that went long ago
-        return plan.known.merged(fresh, plan.places)
+        return plan.known.merged(fresh, plan.positions)
 
     def abandon(self, plan: Plan) -> None:
         """Nobody asks for the missing ids any longer."""
@@ -151,7 +151,7 @@ class ItemCache:
         self._hand = 0
 
     def _keep(self, plan: Plan, fresh: ItemBlock) -> None:
-        places, kept = [], []
+        positions, kept = [], []
         for i, each in enumerate(plan.missing):
             if self._changed.get(each, 0) > plan.changes:
                 if each not in self._rows:
@@ -166,10 +166,10 @@ class ItemCache:
                 self._rows[each] = row
                 self._ids[row] = each
                 self._forgotten.pop(each, None)
-            places.append(row)
+            positions.append(row)
             kept.append(i)
-        if places:
-            self._block.put(np.array(places), fresh.take(np.array(kept)))
+        if positions:
+            self._block.put(np.array(positions), fresh.take(np.array(kept)))
 
     def _room(self) -> int | None:
         """A row to be filled; None if there is no room for any."""

@@ -17,11 +17,11 @@ import hiredis
 from infra.redis_server.endpoint import Endpoint
 
 
-class LinkDown(ConnectionError):
+class ConnectionLost(ConnectionError):
     """The connection is closed, or Redis answered with an error; the message says which."""
 
 
-class RedisLink(asyncio.Protocol):
+class RedisConnection(asyncio.Protocol):
     """Made by :func:`connect`. Not for threads: all calls come from the loop that made it.
 
     ``on_push`` is told of what Redis says unasked, which it does to connections of protocol 3.
@@ -93,16 +93,18 @@ def _settle(future: asyncio.Future[list[Any]], replies: list[Any]) -> None:
 
 
 def _fail(future: asyncio.Future[list[Any]], problem: str) -> None:
-    future.set_exception(LinkDown(problem))
+    future.set_exception(ConnectionLost(problem))
     future.exception()  # else one that nobody waits for is reported when it is forgotten
 
 
-async def connect(endpoint: Endpoint, on_push: Callable[[list[Any]], None] | None = None) -> RedisLink:
+async def connect(endpoint: Endpoint, on_push: Callable[[list[Any]], None] | None = None) -> RedisConnection:
     """Raises LinkDown, OSError, or TimeoutError after ``endpoint.timeout_s``."""
     async with asyncio.timeout(endpoint.timeout_s):
         loop = asyncio.get_running_loop()
         context = ssl.create_default_context() if endpoint.ssl else None
-        _, link = await loop.create_connection(lambda: RedisLink(on_push), endpoint.host, endpoint.port, ssl=context)
+        _, link = await loop.create_connection(
+            lambda: RedisConnection(on_push), endpoint.host, endpoint.port, ssl=context
+        )
         greeting = []
         if endpoint.password is not None:
             user = [endpoint.username.encode()] if endpoint.username else []

@@ -9,14 +9,14 @@ from typing import Any
 
 from infra.redis_server.endpoint import Endpoint
 from serving.item_cache.cache_invalidation import HEARTBEAT_S, SILENCE_S
-from serving.redis_client.connection import LinkDown, RedisLink, connect, pack
+from serving.redis_client.connection import ConnectionLost, RedisConnection, connect, pack
 
 PAUSE_S = 0.25  # between attempts to connect
 
 log = logging.getLogger(__name__)
 
 
-class KeptLink:
+class ReconnectingConnection:
     """``find_endpoint`` is asked before each attempt, since a Redis that was started again may have another port.
 
     ``what`` names it in the log; ``opened`` is called for each new connection. Not for threads: all calls come from
@@ -31,14 +31,14 @@ class KeptLink:
         self._find_endpoint = find_endpoint
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
-        self.link: RedisLink | None = None
+        self.link: RedisConnection | None = None
         self.problem: str | None = f"{what} is not open yet"
 
-    async def start(self, patience_s: float) -> None:
-        """Connect; after ``patience_s`` go on without, while the attempts continue."""
+    async def start(self, timeout_s: float) -> None:
+        """Connect; after ``timeout_s`` go on without, while the attempts continue."""
         self._task = asyncio.create_task(self._keep())
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 await self._opened.wait()
         except TimeoutError:
             log.warning("going on without %s: %s", self._what, self.problem)
@@ -49,13 +49,13 @@ class KeptLink:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def call(self, packed: bytes, replies: int) -> asyncio.Future[list[Any]]:
-        """See :meth:`RedisLink.call`. Raises LinkDown at once while there is no connection."""
+        """See :meth:`RedisConnection.call`. Raises LinkDown at once while there is no connection."""
         return self.open_link().call(packed, replies)
 
-    def open_link(self) -> RedisLink:
+    def open_link(self) -> RedisConnection:
         """Raises LinkDown at once while there is no connection."""
         if self.link is None:
-            raise LinkDown(str(self.problem))
+            raise ConnectionLost(str(self.problem))
         return self.link
 
     async def _keep(self) -> None:
@@ -79,7 +79,7 @@ class KeptLink:
             self.link = None
             link.close()  # what still waits for an answer gets none
 
-    def _open(self, link: RedisLink) -> None:
+    def _open(self, link: RedisConnection) -> None:
         if self._opened.is_set():
             log.warning("%s answers again", self._what)
         self._on_opened()

@@ -180,6 +180,6 @@ class ErrorAnswer:
     error: ErrorBody
 
 
-def instant_text(instant: datetime) -> str:
+def timestamp_text(timestamp: datetime) -> str:
     """``2018-01-01T04:01:20.000000Z``"""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return timestamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -26,12 +26,12 @@ from infra.settings import Settings
 from serving.errors import NotReady
 from serving.features.feast_reader import Keys
 from serving.features.feature_client import OnlineFeatures
-from serving.features.feature_readers import Roads
+from serving.features.feature_readers import FeatureReaders
 from serving.metrics import Metrics
 from serving.score.scorer import Scored, Scorer, epoch_us
 
 RETRY_S = 5.0
-CLOSE_PATIENCE_S = 5.0
+CLOSE_TIMEOUT_S = 5.0
 LAST_READS_S = 60.0  # no request takes longer: see serving.api.http_input
 
 log = logging.getLogger(__name__)
@@ -50,9 +50,9 @@ class Service:
         self._clock = clock
         self._metrics = metrics
         self._scorer: Scorer | None = None
-        self._roads: Roads | None = None
+        self._readers: FeatureReaders | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._retiring: dict[Roads, asyncio.Task[None]] = {}
+        self._retiring: dict[FeatureReaders, asyncio.Task[None]] = {}
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
         self.successor_problem = ""
@@ -62,8 +62,8 @@ class Service:
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
 
-    async def start(self, patience_s: float, *, until_served: bool = False) -> None:
-        """Load the champion; after ``patience_s``, or after the first attempt, go on without, and keep trying.
+    async def start(self, timeout_s: float, *, until_served: bool = False) -> None:
+        """Load the champion; after ``timeout_s``, or after the first attempt, go on without, and keep trying.
 
         ``until_served``: no failed attempt ends the waiting.
 
@@ -76,19 +76,19 @@ class Service:
         self._follower = threading.Thread(target=self._follow, name="champion-follower", daemon=True)
         self._follower.start()
         awaited = self._served if until_served else self._attempted
-        await asyncio.to_thread(awaited.wait, patience_s)
+        await asyncio.to_thread(awaited.wait, timeout_s)
 
     async def close(self) -> None:
         """Take the model out of service; the service can be started again."""
         self._closing.set()
         if self._follower is not None:
-            await asyncio.to_thread(self._follower.join, CLOSE_PATIENCE_S)
+            await asyncio.to_thread(self._follower.join, CLOSE_TIMEOUT_S)
         self._scorer = None
         for task in self._retiring.values():
             task.cancel()
         await asyncio.gather(*self._retiring.values(), return_exceptions=True)
-        roads, self._roads = self._roads, None
-        await asyncio.gather(*(each.close() for each in (*self._retiring, *filter(None, [roads]))))
+        readers, self._readers = self._readers, None
+        await asyncio.gather(*(each.close() for each in (*self._retiring, *filter(None, [readers]))))
         self._retiring.clear()
 
     def scorer(self) -> Scorer:
@@ -106,8 +106,8 @@ class Service:
     @property
     def features(self) -> OnlineFeatures | None:
         """The feature store of the scorer in service."""
-        roads = self._roads
-        return None if roads is None else roads.fast
+        readers = self._readers
+        return None if readers is None else readers.fast
 
     def try_read(self, keys: Keys, timeout_s: float) -> None:
         """Read as requests do, from any thread but the loop's. Raises StoreAway."""
@@ -171,30 +171,30 @@ class Service:
         if self._scorer is not None:  # the old model scores meanwhile
             ranker, engine = compiled(model.ranker, model.rows, settings.compiled_dir, self._closing)
             model = replace(model, ranker=ranker, engine=engine)
-        old, roads = self._roads, self._roads
-        if roads is None or roads.declaration != declaration:
-            opening = Roads.open(declaration, settings, self._metrics, lambda: epoch_us(self._clock.now()))
-            roads = asyncio.run_coroutine_threadsafe(opening, loop).result()
+        old, readers = self._readers, self._readers
+        if readers is None or readers.declaration != declaration:
+            opening = FeatureReaders.open(declaration, settings, self._metrics, lambda: epoch_us(self._clock.now()))
+            readers = asyncio.run_coroutine_threadsafe(opening, loop).result()
         if self._closing.is_set():
-            if roads is not old:
-                asyncio.run_coroutine_threadsafe(roads.close(), loop)
+            if readers is not old:
+                asyncio.run_coroutine_threadsafe(readers.close(), loop)
             return
-        self._roads = roads
+        self._readers = readers
         self._metrics.model(model.name, model.version, model.kind)
         self._metrics.engine(model.engine.name)
-        self._scorer = Scorer(model, declaration, roads.checked, self._clock, self._metrics, self._scored)
+        self._scorer = Scorer(model, declaration, readers.checked, self._clock, self._metrics, self._scored)
         self._served.set()
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
-        if old is not None and old is not roads:
+        if old is not None and old is not readers:
             loop.call_soon_threadsafe(self._retire, old)
 
-    def _retire(self, roads: Roads) -> None:
+    def _retire(self, readers: FeatureReaders) -> None:
         async def close_later() -> None:
             await asyncio.sleep(LAST_READS_S)  # for the requests that are under way
-            await roads.close()
-            del self._retiring[roads]
+            await readers.close()
+            del self._retiring[readers]
 
-        self._retiring[roads] = asyncio.ensure_future(close_later())
+        self._retiring[readers] = asyncio.ensure_future(close_later())
 
     def _compile(self) -> None:
         """Put the compiled trees in the place of the ranker in service, if that has not been tried."""

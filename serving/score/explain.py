@@ -12,7 +12,7 @@ from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.models.ranker import Doubles, NotAdditive
 from serving.errors import NotExplainable
-from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, instant_text
+from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, timestamp_text
 from serving.score.ranking import best_first
 from serving.score.score_parser import ScoreRequest
 from serving.score.scorer import Scorer, new_request_id
@@ -38,14 +38,14 @@ async def explain(
     order = best_first(scores).tolist()
     ids = request.item_ids
     items = [_item(ids[i], float(scores[i]), shares[i], found.matrix[i], features) for i in order]
-    places = None if pair is None else sorted((request.places[each] for each in pair), key=order.index)
+    positions = None if pair is None else sorted((request.positions[each] for each in pair), key=order.index)
     return ExplainAnswer(
         request_id=new_request_id(),
-        scored_at=instant_text(found.now),
+        scored_at=timestamp_text(found.now),
         model=scorer.model_name,
         base_score=float(shares[0, -1]),
         items=items,
-        pair=None if places is None else _pair(places, ids, scores, shares, found.matrix, features),
+        pair=None if positions is None else _pair(positions, ids, scores, shares, found.matrix, features),
         degraded=found.degraded,
         missing=found.missing,
     )
@@ -66,14 +66,14 @@ def _item(item_id: str, score: float, shares: Doubles, values: Floats, features:
 
 
 def _pair(
-    places: Sequence[int],
+    positions: Sequence[int],
     ids: Sequence[str],
     scores: Doubles,
     shares: Doubles,
     matrix: Floats,
     features: Sequence[Feature],
 ) -> ExplainedPair:
-    above, below = places
+    above, below = positions
     differences = shares[above, :-1] - shares[below, :-1]
     reasons: list[Reason] = [
         {

@@ -13,16 +13,16 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from pydantic import ValidationError
 
-from feature_repo.slate import places
-from serving.errors import InvalidRequest, Place, Problem
+from feature_repo.slate import positions
+from serving.errors import InvalidRequest, Location, Problem
 from serving.score import score_schema
 
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 NUL = b"\\u0000"  # the only way in which JSON can say it
 
 Form = TypeVar("Form", bound=score_schema.ScoreRequest)
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=score_schema.LONGEST_TEXT)]
-Value = Annotated[float, msgspec.Meta(ge=-score_schema.LARGEST_FLOAT32, le=score_schema.LARGEST_FLOAT32)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=score_schema.MAX_TEXT_LENGTH)]
+Value = Annotated[float, msgspec.Meta(ge=-score_schema.MAX_FLOAT32, le=score_schema.MAX_FLOAT32)]
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -35,7 +35,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What :class:`serving.score.score_schema.ScoreRequest` documents."""
 
-    items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=score_schema.MOST_ITEMS)]
+    items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=score_schema.MAX_ITEMS)]
     user_id: Text | None = None
     session_id: Text | None = None
     context: dict[Text, Text | None] = {}
@@ -50,7 +50,7 @@ class ScoreRequest:
     """
 
     item_ids: list[str]
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
     sent: Sequence[tuple[int, Mapping[str, float | None]]] = field(default_factory=list)
     user_id: str | None = None
     session_id: str | None = None
@@ -76,7 +76,7 @@ def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]
     problems = [
         Problem(("pair", i), "not among the items")
         for i, each in enumerate(found.pair or ())
-        if each not in request.places
+        if each not in request.positions
     ]
     if found.pair is not None and found.pair[0] == found.pair[1]:
         problems.append(Problem(("pair",), "twice the same item"))
@@ -87,7 +87,7 @@ def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]
 
 def _request(body: Body) -> ScoreRequest:
     ids = [candidate.item_id for candidate in body.items]
-    known = places(ids)
+    known = positions(ids)
     if len(known) < len(ids):
         raise InvalidRequest(list(_repeated(ids)))
     sent = [(i, candidate.features) for i, candidate in enumerate(body.items) if candidate.features]
@@ -122,8 +122,8 @@ def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set
         raise InvalidRequest(problems)
 
 
-def _unknown(sent: Mapping[str, Any], known: Set[str], place: Place, message: str) -> list[Problem]:
-    return [Problem((*place, name), message) for name in sent if name not in known]
+def _unknown(sent: Mapping[str, Any], known: Set[str], position: Location, message: str) -> list[Problem]:
+    return [Problem((*position, name), message) for name in sent if name not in known]
 
 
 def _repeated(item_ids: list[str]) -> list[Problem]:

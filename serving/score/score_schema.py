@@ -11,12 +11,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-MOST_ITEMS = 2_000
-LONGEST_TEXT = 200
-LARGEST_FLOAT32 = 3.4028234663852886e38
+MAX_ITEMS = 2_000
+MAX_TEXT_LENGTH = 200
+MAX_FLOAT32 = 3.4028234663852886e38
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]
-Value = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_FLOAT32, le=LARGEST_FLOAT32)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
+Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_FLOAT32, le=MAX_FLOAT32)]
 
 
 class _Body(BaseModel):
@@ -55,7 +55,7 @@ class ScoreRequest(_Body):
         default_factory=dict,
         description="What the data set declares as context. null means unknown.",
     )
-    items: Annotated[list[Candidate], Field(min_length=1, max_length=MOST_ITEMS)] = Field(
+    items: Annotated[list[Candidate], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
         description="The candidates, each once, in the order the caller has: their place is the input position."
     )
 

@@ -22,7 +22,7 @@ from infra.models.model_store import LoadedModel
 from serving.features.feast_reader import Keys, Missing, Reading, StoreAway, unread
 from serving.later import Later, at_once
 from serving.metrics import Metrics
-from serving.score.answers import ModelName, ScoreAnswer, instant_text
+from serving.score.answers import ModelName, ScoreAnswer, timestamp_text
 from serving.score.ranking import Ranking
 from serving.score.score_parser import ScoreRequest, refuse_unknown_names
 
@@ -76,7 +76,7 @@ class Scorer:
         later(partial(self._note, request_id, request, found, scores))
         return ScoreAnswer(
             request_id=request_id,
-            scored_at=instant_text(found.now),
+            scored_at=timestamp_text(found.now),
             model=self.model_name,
             items=items,
             degraded=found.degraded,
@@ -143,7 +143,7 @@ class Scorer:
         """
         while True:
             now = self.clock.now()
-            keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now), request.places)
+            keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now), request.positions)
             reading, degraded = await self._read(keys, deadline)
             row_us = reading.event_us.get(SESSION_STATE.name)
             if row_us is None or not keys.scored_us < row_us[0] <= epoch_us(self.clock.now()):
@@ -184,8 +184,8 @@ def new_request_id() -> str:
     return f"{_ids.getrandbits(128):032x}"
 
 
-def epoch_us(instant: datetime) -> int:
-    return (instant - EPOCH) // timedelta(microseconds=1)
+def epoch_us(timestamp: datetime) -> int:
+    return (timestamp - EPOCH) // timedelta(microseconds=1)
 
 
 def _number(value: float | None) -> float:

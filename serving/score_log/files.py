@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 
 
 class ScoreFiles:
-    """One worker's files below ``folder``, where other workers write theirs. ``most_bytes``: of all together;
+    """One worker's files below ``folder``, where other workers write theirs. ``max_bytes``: of all together;
     ``rest``: leaves the core to others for a moment."""
 
-    def __init__(self, folder: Path, worker: str, most_bytes: int, tell: Tell, rest: Callable[[], object]) -> None:
+    def __init__(self, folder: Path, worker: str, max_bytes: int, tell: Tell, rest: Callable[[], object]) -> None:
         self.worker = worker
         self.tell = tell
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._rest = rest
         self._written = 0
 
@@ -74,7 +74,7 @@ class ScoreFiles:
     def _make_room(self, size: int) -> None:
         """Remove the oldest files until ``size`` bytes more stay below the cap."""
         files = sorted(self._present())
-        excess = sum(each[2] for each in files) + size - self._most_bytes
+        excess = sum(each[2] for each in files) + size - self._max_bytes
         for _, path, its in files:
             if excess <= 0:
                 return

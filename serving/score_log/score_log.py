@@ -36,7 +36,7 @@ AT_ONCE, AT_ONCE_BYTES = 100, writer.PIPE_BYTES // 4  # records that are sent to
 FILE_AGE_S = 10.0
 WAITING_BYTES = 64 * MEGABYTE
 RESTART_S = 1.0  # after the writer died
-CLOSE_PATIENCE_S = 10.0
+CLOSE_TIMEOUT_S = 10.0
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,10 +96,10 @@ class ScoreLog:
         """Have what is left written and end; give up after a few seconds."""
         self._closing.set()
         if self._sender is not None:
-            self._sender.join(CLOSE_PATIENCE_S)
+            self._sender.join(CLOSE_TIMEOUT_S)
             if (writer := self._writer) is not None:
                 writer.kill()  # it does not take what is sent
-                self._sender.join(CLOSE_PATIENCE_S)
+                self._sender.join(CLOSE_TIMEOUT_S)
             self._sender = None
 
     # ---------------------------------------------------------------------- on the sender's thread
@@ -206,11 +206,11 @@ class _Writer:
         with suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(CLOSE_PATIENCE_S)
+            self._process.wait(CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._listener.join(CLOSE_PATIENCE_S)
+        self._listener.join(CLOSE_TIMEOUT_S)
         if self._sent > self._settled:
             log.error("%d scores are not logged", self._sent - self._settled)
             self._metrics.score_records("failed", self._sent - self._settled)

@@ -28,14 +28,14 @@ PIECE_BYTES = PIPE_BYTES // 8  # of frames that are turned into Arrow at once
 FILE_BYTES = 4 << 20  # of Arrow data, and no more than a quarter of the cap
 
 
-def run(descriptor: int, folder: Path, worker: str, most_bytes: int, file_age_s: float) -> None:
+def run(descriptor: int, folder: Path, worker: str, max_bytes: int, file_age_s: float) -> None:
     """Until there is no more to be read from ``descriptor``."""
     # Here, since they take a while, in which a signal must not end the process nor requests wait for the core.
     from serving.score_log.codec import Frames
     from serving.score_log.files import ScoreFiles, ScoreWriter
 
-    files = ScoreFiles(folder, worker, most_bytes, _tell, lambda: time.sleep(PAUSE_S))
-    writer, frames = ScoreWriter(files, min(FILE_BYTES, most_bytes // 4), file_age_s), Frames()
+    files = ScoreFiles(folder, worker, max_bytes, _tell, lambda: time.sleep(PAUSE_S))
+    writer, frames = ScoreWriter(files, min(FILE_BYTES, max_bytes // 4), file_age_s), Frames()
     while True:
         data = None
         if select.select([descriptor], [], [], PERIOD_S)[0]:
@@ -58,7 +58,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the scorer gets it, too, and ends the input when it is done
     give_way(NICE)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    run(sys.stdin.fileno(), arguments.folder, arguments.worker, arguments.most_bytes, arguments.file_age_s)
+    run(sys.stdin.fileno(), arguments.folder, arguments.worker, arguments.max_bytes, arguments.file_age_s)
     return 0
 
 

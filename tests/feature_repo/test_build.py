@@ -129,16 +129,16 @@ def test_there_is_a_row_wherever_a_value_changes_and_at_least_every_half_ttl(log
         by_key: dict[str, list[datetime]] = {}
         for row in rows(settings, view.name):
             by_key.setdefault(row[view.join_key], []).append(row["event_timestamp"])
-        for stamps in by_key.values():
-            assert len(set(stamps)) == len(stamps)
-            assert all(later - earlier <= view.ttl / 2 for earlier, later in pairwise(stamps))
-    stamps = {(r["item_id"], r["event_timestamp"]): r["orders_7d"] for r in rows(settings, "item_windows")}
+        for timestamps in by_key.values():
+            assert len(set(timestamps)) == len(timestamps)
+            assert all(later - earlier <= view.ttl / 2 for earlier, later in pairwise(timestamps))
+    timestamps = {(r["item_id"], r["event_timestamp"]): r["orders_7d"] for r in rows(settings, "item_windows")}
     for name in "abcd":
         before = None
         for day in range(2, DAYS + 1):
             now = len(orders_of(events, at(day), 7, item_id=name))
             if before is not None and now != before:
-                assert stamps[name, at(day)] == now
+                assert timestamps[name, at(day)] == now
             before = now
 
 
@@ -204,17 +204,17 @@ def test_an_item_that_lost_its_companions_gets_an_empty_list(tmp_path):
 @pytest.mark.parametrize("seed", [2, 3])
 def test_what_happens_after_a_moment_changes_no_row_up_to_it(tmp_path, seed):
     events = random_events(seed)
-    moment = at(30)
+    timestamp = at(30)
     rng = random.Random(seed)
     changed = [
-        e if e["received_ts"] < moment else {**e, "item_id": "d", "action": "order", "value": 5.0}
+        e if e["received_ts"] < timestamp else {**e, "item_id": "d", "action": "order", "value": 5.0}
         for e in events
-        if e["received_ts"] < moment or rng.random() < 0.7
+        if e["received_ts"] < timestamp or rng.random() < 0.7
     ] + [event(9000 + i, at(31, i), "view", "b") for i in range(20)]
     before, after = built(tmp_path, "before", events), built(tmp_path, "after", changed)
     for view in views(DECLARATION):
         kept = [
-            [r for r in rows(settings, view.name) if r["event_timestamp"] <= moment] for settings in (before, after)
+            [r for r in rows(settings, view.name) if r["event_timestamp"] <= timestamp] for settings in (before, after)
         ]
         assert kept[0], view.name
         key = itemgetter(view.join_key, "event_timestamp")

@@ -8,7 +8,7 @@ import pytest
 from feature_repo.derived import derived_columns, derived_features
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Column, Declaration, DType
-from feature_repo.slate import Row, Slate, floats, instants
+from feature_repo.slate import Row, Slate, floats, timestamps
 
 NOW = int(datetime(2024, 7, 1, 12, 30, tzinfo=UTC).timestamp() * 1e6)  # a Monday
 HOUR = 3_600_000_000
@@ -39,8 +39,8 @@ def slate(**fields) -> Slate:
     items = {
         "category_id": np.array(["x", "y", None], dtype=object),
         "price": floats([1.0, 3.0, None]),
-        "first_seen_us": instants([NOW - 2 * HOUR, None, None]),
-        "last_order_us": instants([NOW - HOUR, None, None]),
+        "first_seen_us": timestamps([NOW - 2 * HOUR, None, None]),
+        "last_order_us": timestamps([NOW - HOUR, None, None]),
     }
     fields |= {name: Row(fields[name]) for name in ("user", "session") if name in fields}
     return Slate(**{"scored_us": NOW, "item_ids": ["a", "b", "c"], "items": items, **fields})

@@ -48,8 +48,8 @@ def clients(settings: Settings) -> Iterator[dict[Role, redis.Redis]]:
         redis_server.stop(settings, role)
 
 
-def microseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def microseconds(timestamp: datetime) -> int:
+    return (timestamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def test_a_log_ends_with_its_last_slate_or_its_last_event(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.schema import RECENT_LIMIT
-from feature_repo.sessions import EXPIRY_US, MOST_EVENTS, Replay, Session, SessionEvent, features, fold
+from feature_repo.sessions import EXPIRY_US, MAX_EVENTS, Replay, Session, SessionEvent, features, fold
 
 SECOND = 1_000_000
 
@@ -59,8 +59,8 @@ def test_an_event_after_the_expiry_is_not_folded():
 
 def test_a_session_keeps_at_most_its_limit_of_events():
     replay = Replay()
-    taken = [replay.fold(event(i, "view")) for i in range(MOST_EVENTS + 1)]
-    assert taken == [True] * MOST_EVENTS + [False]
+    taken = [replay.fold(event(i, "view")) for i in range(MAX_EVENTS + 1)]
+    assert taken == [True] * MAX_EVENTS + [False]
 
 
 def test_feature_rows_of_events_received_at_one_moment_have_increasing_timestamps():

@@ -10,7 +10,7 @@ import uvloop
 
 from serving.time_limits import TimeLimits
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 async def forever() -> None:
@@ -34,7 +34,7 @@ async def ended(limits: TimeLimits, seconds: float) -> float:
 @pytest.fixture(params=[asyncio.run, uvloop.run])
 def run(request):
     async def patiently(work):
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await work
 
     return lambda work: request.param(patiently(work))
@@ -62,7 +62,7 @@ def test_each_is_ended_at_its_own_limit_and_none_before(run, order):
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 def test_no_time_is_no_time(run, seconds):
-    assert run(ended(TimeLimits(), seconds)) < PATIENCE_S
+    assert run(ended(TimeLimits(), seconds)) < TIMEOUT_S
 
 
 def test_the_timer_is_set_again_after_it_rang_for_nobody(run):

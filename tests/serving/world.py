@@ -33,8 +33,8 @@ FEATURES = tuple(feature.name for feature in model_features(DECLARATION))
 VIEWS = {view.name: view for view in views(DECLARATION)}
 
 
-def us(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def us(timestamp: datetime) -> int:
+    return (timestamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def ago(**span: float) -> int:

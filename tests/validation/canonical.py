@@ -94,17 +94,17 @@ _ARRAYS: dict[str, dict[str, list[Any]]] = {
 
 
 def _view_rows(join_key: str, name: str) -> Rows:
-    moments = [at(0, 10.000001), at(1, 10.000001)] if name == "session_state" else [at(1), at(2)]
+    timestamps = [at(0, 10.000001), at(1, 10.000001)] if name == "session_state" else [at(1), at(2)]
     category = {"category_id": "c"} if name == "item_attributes" else {}
     return [
         {
             join_key: {"item_id": "i0", "user_id": "u", "session_id": "s"}[join_key],
-            "event_timestamp": moment,
-            "created_timestamp": moment + timedelta(minutes=30),
+            "event_timestamp": timestamp,
+            "created_timestamp": timestamp + timedelta(minutes=30),
             **category,
             **_ARRAYS.get(name, {}),
         }
-        for moment in moments
+        for timestamp in timestamps
     ]
 
 

@@ -91,16 +91,19 @@ class SlateMetrics:
 def slate_metrics(slates: ScoredSlates) -> SlateMetrics:
     """All of METRICS for every slate."""
     starts = group_starts(slates.sizes, len(slates.labels))
-    place = np.arange(len(slates.labels)) - np.repeat(starts, slates.sizes)  # (n,) from 0, within the slate
+    position = np.arange(len(slates.labels)) - np.repeat(starts, slates.sizes)  # (n,) from 0, within the slate
     labels = slates.labels[_scored_order(slates)].astype(np.int64)
     ideal = slates.labels[np.lexsort((-slates.labels.astype(np.int64), _groups(slates.sizes)))].astype(np.int64)
     hits = labels > 0
     positives = np.add.reduceat(hits.astype(np.int64), starts)
     values = {
-        **{f"ndcg@{k}": _dcg(labels, place, starts, k) / _positive(_dcg(ideal, place, starts, k)) for k in NDCG_DEPTHS},
-        "mrr": _reciprocal_rank(hits, place, starts, positives),
-        f"map@{MAP_DEPTH}": _average_precision(hits, place, starts) / _positive(np.minimum(positives, MAP_DEPTH)),
-        f"recall@{RECALL_DEPTH}": np.add.reduceat((hits & (place < RECALL_DEPTH)).astype(np.float64), starts)
+        **{
+            f"ndcg@{k}": _dcg(labels, position, starts, k) / _positive(_dcg(ideal, position, starts, k))
+            for k in NDCG_DEPTHS
+        },
+        "mrr": _reciprocal_rank(hits, position, starts, positives),
+        f"map@{MAP_DEPTH}": _average_precision(hits, position, starts) / _positive(np.minimum(positives, MAP_DEPTH)),
+        f"recall@{RECALL_DEPTH}": np.add.reduceat((hits & (position < RECALL_DEPTH)).astype(np.float64), starts)
         / _positive(slates.relevant_total),
     }
     return SlateMetrics(values, int((positives == 0).sum()))
@@ -116,22 +119,22 @@ def _scored_order(slates: ScoredSlates) -> npt.NDArray[np.intp]:
     return np.lexsort((slates.labels, descending, unknown, _groups(slates.sizes)))
 
 
-def _dcg(labels: Integers, place: Integers, starts: Integers, depth: int) -> Doubles:
-    gain = np.where(place < depth, (2.0**labels - 1.0) / np.log2(place + 2.0), 0.0)
+def _dcg(labels: Integers, position: Integers, starts: Integers, depth: int) -> Doubles:
+    gain = np.where(position < depth, (2.0**labels - 1.0) / np.log2(position + 2.0), 0.0)
     return np.add.reduceat(gain, starts)
 
 
-def _reciprocal_rank(hits: npt.NDArray[np.bool_], place: Integers, starts: Integers, positives: Integers) -> Doubles:
-    first = np.minimum.reduceat(np.where(hits, place + 1.0, np.inf), starts)
+def _reciprocal_rank(hits: npt.NDArray[np.bool_], position: Integers, starts: Integers, positives: Integers) -> Doubles:
+    first = np.minimum.reduceat(np.where(hits, position + 1.0, np.inf), starts)
     return np.where(positives > 0, 1.0 / first, np.nan)
 
 
-def _average_precision(hits: npt.NDArray[np.bool_], place: Integers, starts: Integers) -> Doubles:
+def _average_precision(hits: npt.NDArray[np.bool_], position: Integers, starts: Integers) -> Doubles:
     """Sum of the precisions at the hits of the first MAP_DEPTH places, (g,)."""
     so_far: Integers = np.cumsum(hits, dtype=np.int64)
     before: Integers = so_far[starts] - hits[starts]  # hits of all earlier slates
-    within: Integers = so_far - before[np.cumsum(place == 0) - 1]
-    return np.add.reduceat(np.where(hits & (place < MAP_DEPTH), within / (place + 1.0), 0.0), starts)
+    within: Integers = so_far - before[np.cumsum(position == 0) - 1]
+    return np.add.reduceat(np.where(hits & (position < MAP_DEPTH), within / (position + 1.0), 0.0), starts)
 
 
 def _positive(denominator: npt.NDArray[Any]) -> Doubles:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from infra.models.ranker import Doubles
 from training.training_set.ranking_data import RankingData
 
-PLACES = 50  # further down the last of them stands for all
+POSITIONS = 50  # further down the last of them stands for all
 LEAST = 0.05  # examination: a click counts for twenty at most
 SAMPLE = 4_000  # rows over which the curve is averaged
 ROUNDS = 80
@@ -28,15 +28,15 @@ _PARAMETERS = {"objective": "binary", "learning_rate": 0.1, "num_leaves": 15, "m
 def examination(data: RankingData, seed: int, threads: int) -> Doubles:
     """(PLACES,) from 1 at the first place on, never rising and never below LEAST. ``data``: with ``shown_at``."""
     assert data.shown_at is not None
-    place = np.minimum(data.shown_at, PLACES - 1)
-    rows = np.column_stack((data.matrix, place))
+    position = np.minimum(data.shown_at, POSITIONS - 1)
+    rows = np.column_stack((data.matrix, position))
     falls = [0] * data.matrix.shape[1] + [-1]  # nobody looks the more the further down
     parameters = {**_PARAMETERS, "seed": seed, "num_threads": threads, "monotone_constraints": falls}
     model = lightgbm.train(parameters, lightgbm.Dataset(rows, data.labels > 0), ROUNDS)
     picked = np.random.default_rng(seed).choice(len(rows), min(SAMPLE, len(rows)), replace=False)
     sample = rows[picked]
-    clicks = np.empty(PLACES)
-    for k in range(PLACES):
+    clicks = np.empty(POSITIONS)
+    for k in range(POSITIONS):
         sample[:, -1] = k
         clicks[k] = np.asarray(model.predict(sample, num_threads=threads)).mean()
     return np.asarray(np.maximum(clicks / clicks[0], LEAST), np.float64)

@@ -36,7 +36,7 @@ from feature_repo.store import open_store
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.training_set.content_hash import ContentHash
-from training.training_set.recipe import Recipe, feature_service_hash, parse_moment
+from training.training_set.recipe import Recipe, feature_service_hash, parse_timestamp
 from training.training_set.served_slates import NOT_SHOWN, Served
 from training.training_set.time_split import BadSplit, TimeSplit, time_split
 
@@ -107,7 +107,7 @@ def write_training_set(
         feature_service_hash=feature_service_hash(current_contract(settings.dataset, declaration)),
         entity_rows_hash=entity_rows.hexdigest(),
         known_at=known_at.astimezone(UTC).isoformat(),
-        split=split.moments(),
+        split=split.timestamps(),
         slates=len(slates),
         rows=content.rows,
         content_hash=content.hexdigest(),
@@ -120,13 +120,13 @@ def newest_known(settings: Settings, declaration: Declaration, served: Served | 
     """The newest moment at which anything in log and features became known. Raises DatasetError."""
     connection = connect(settings)
     try:
-        moments = [log_end(settings.log_dir), *([served.until] if served is not None else [])]
+        timestamps = [log_end(settings.log_dir), *([served.until] if served is not None else [])]
         for view in views(declaration):
             path = settings.features_dir / f"{view.name}.parquet"
-            moments += connection.execute(f"SELECT max(created_timestamp) FROM read_parquet('{path}')").fetchall()[0]
+            timestamps += connection.execute(f"SELECT max(created_timestamp) FROM read_parquet('{path}')").fetchall()[0]
     except (NoLog, duckdb.Error) as error:
         raise DatasetError(str(error).splitlines()[0]) from error
-    return max(moment for moment in moments if moment is not None)
+    return max(timestamp for timestamp in timestamps if timestamp is not None)
 
 
 def _slates(settings: Settings, source: Path, known_at: datetime) -> pd.DataFrame:
@@ -192,7 +192,7 @@ def _chunk_table(
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.training_set", description=__doc__.split("\n")[0])
-    parser.add_argument("--known-at", type=parse_moment, metavar="MOMENT", help="leave out what became known later")
+    parser.add_argument("--known-at", type=parse_timestamp, metavar="MOMENT", help="leave out what became known later")
     arguments = parser.parse_args(argv)
     settings = Settings()
     params = yaml.safe_load(settings.params_file.read_text())

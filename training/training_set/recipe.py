@@ -46,9 +46,9 @@ def feature_service_hash(contract: ModelContract) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def parse_moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """ISO 8601 with a zone. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    timestamp = datetime.fromisoformat(text)
+    if timestamp.tzinfo is None:
         raise ValueError(f"{text} needs a time zone, as in 2017-12-01T00:00:00+00:00")
-    return moment
+    return timestamp

@@ -29,7 +29,7 @@ class TimeSplit:
         if self.validation_us > self.test_us:
             raise BadSplit("validation_start must not be after test_start")
 
-    def moments(self) -> dict[str, str]:
+    def timestamps(self) -> dict[str, str]:
         """As in params.yaml."""
         return {
             "validation_start": (EPOCH + timedelta(microseconds=self.validation_us)).isoformat(),
@@ -57,7 +57,7 @@ def time_split(params: dict[str, Any] | None, shown_us: npt.NDArray[np.int64]) -
 
 
 def _micros(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    timestamp = datetime.fromisoformat(text)
+    if timestamp.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return round((moment - EPOCH).total_seconds() * 1e6)
+    return round((timestamp - EPOCH).total_seconds() * 1e6)

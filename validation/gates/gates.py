@@ -23,7 +23,7 @@ from infra.settings import Settings
 from validation.gates.docs import SuiteRunner
 from validation.gates.outcome import GateReport, Outcome
 from validation.gates.report_folder import replaced
-from validation.gates.rule_evaluation import measure, open_files, set_moments
+from validation.gates.rule_evaluation import measure, open_files, set_timestamps
 from validation.gates.rules.feature_rules import feature_files, feature_rules
 from validation.gates.rules.log_rules import log_files, log_rules
 from validation.gates.rules.rule import Rule
@@ -103,7 +103,7 @@ def _judge(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -
     names = {file.name for file in sound}
     with connect(settings) as connection:
         open_files(connection, sound)
-        set_moments(connection, now, log_end={"events", "impressions"} <= names)
+        set_timestamps(connection, now, log_end={"events", "impressions"} <= names)
         for file in gate.files:
             rules = [rule for rule in gate.rules if rule.table == file.name]
             ready = [rule for rule in rules if {file.name, *rule.needs} <= names]
@@ -121,8 +121,8 @@ def _judge_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:
 
 
 def _schema_outcome(rule: Rule, success: bool, found: str, file: TableFile) -> Outcome:
-    place = found if str(file.path) in found else f"{found} in {file.path}"
-    return Outcome(rule, success, int(not success), None if success else place)
+    position = found if str(file.path) in found else f"{found} in {file.path}"
+    return Outcome(rule, success, int(not success), None if success else position)
 
 
 def _judge_rows(

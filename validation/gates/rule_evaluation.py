@@ -36,7 +36,7 @@ def open_files(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]
         )
 
 
-def set_moments(connection: duckdb.DuckDBPyConnection, now: datetime, *, log_end: bool) -> None:
+def set_timestamps(connection: duckdb.DuckDBPyConnection, now: datetime, *, log_end: bool) -> None:
     """The variables ``now`` and, where events and impressions are open, ``log_end``: null for an empty log."""
     connection.execute(f"SET VARIABLE now = TIMESTAMPTZ '{now.isoformat()}'")
     if log_end:

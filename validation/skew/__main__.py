@@ -26,18 +26,18 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNUSABLE = (UnusableInput, DatasetError, OfflineError, RedisServerError, redis.RedisError, duckdb.Error, OSError)
 
 
-def moment_us(text: str) -> int:
+def timestamp_us(text: str) -> int:
     """ISO 8601, UTC where no zone is said, in µs since the epoch."""
     try:
-        moment = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no moment of ISO 8601") from None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1)
+    return ((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation.skew", description=__doc__.split("\n")[0])
-    parser.add_argument("--since", type=moment_us, metavar="ISO8601", help="only requests scored at or after it")
+    parser.add_argument("--since", type=timestamp_us, metavar="ISO8601", help="only requests scored at or after it")
     parser.add_argument("--threshold", type=int, default=0, metavar="N", help="unexplained values to bear; default 0")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes")
     arguments = parser.parse_args(argv)

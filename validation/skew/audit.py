@@ -36,10 +36,10 @@ class Auditor:
         """One each. Raises OfflineError, duckdb.Error."""
         slates = self._offline.read(records)
         matrices = [feature_matrix(slate, self._declaration) for slate in slates]
-        places = [i for i, each in enumerate(records) if differs(matrices[i], _matrix(each)).any()]
+        positions = [i for i, each in enumerate(records) if differs(matrices[i], _matrix(each)).any()]
         found = [equal(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
-        evidence = self._history.of([records[i] for i in places], [slates[i] for i in places])
-        for i, its in zip(places, evidence, strict=True):
+        evidence = self._history.of([records[i] for i in positions], [slates[i] for i in positions])
+        for i, its in zip(positions, evidence, strict=True):
             found[i] = judged(Case(records[i], slates[i], matrices[i], self._declaration, its, self._known))
         return found
 

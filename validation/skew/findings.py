@@ -90,10 +90,10 @@ class Findings:
         record = verdict.record
         assert record.matrix is not None  # only such records are compared
         codes, rows = np.unique(verdict.causes[:, j], return_inverse=True)
-        for place, code in enumerate(codes.tolist()):
+        for position, code in enumerate(codes.tolist()):
             if code == EQUAL:
                 continue
-            where = np.flatnonzero(rows == place)
+            where = np.flatnonzero(rows == position)
             found.causes[NAMES[code]] += len(where)
             i = int(where[0])
             online, offline = float(record.matrix[i, j]), float(verdict.offline[i, j])

@@ -67,14 +67,14 @@ class ServedSlates:
 def entity_rows(records: Sequence[ScoreRecord], declaration: Declaration) -> pd.DataFrame:
     """The slates as rows of the impressions table, as :class:`feature_repo.offline.slates.PointInTimeReader` reads."""
     sizes = [len(record.item_ids) for record in records]
-    moments = np.repeat(np.array([record.scored_us for record in records], "datetime64[us]"), sizes)
+    timestamps = np.repeat(np.array([record.scored_us for record in records], "datetime64[us]"), sizes)
     frame = pd.DataFrame(
         {
             "slate_id": np.repeat([record.request_id for record in records], sizes),
             "user_id": _texts([record.user_id for record in records], sizes),
             "session_id": _texts([record.session_id for record in records], sizes),
             "item_id": pd.array([item for record in records for item in record.item_ids], "string"),
-            "shown_ts": pd.DatetimeIndex(moments).tz_localize("UTC"),
+            "shown_ts": pd.DatetimeIndex(timestamps).tz_localize("UTC"),
         }
     )
     for fact in declaration.facts:
@@ -92,7 +92,7 @@ def _texts(values: Sequence[str | None], sizes: Sequence[int]) -> pd.Series:
 
 def _fact(record: ScoreRecord, name: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     found = np.full(len(record.item_ids), np.nan, np.float32)
-    for place, features in record.sent:
+    for position, features in record.sent:
         if features.get(name) is not None:
-            found[place] = features[name]
+            found[position] = features[name]
     return found

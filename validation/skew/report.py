@@ -111,7 +111,8 @@ def _example(found: FeatureFindings, cause: str, each: Example) -> Sequence[str]
 
 def _scope(findings: Findings) -> str:
     first, last = (
-        (EPOCH + timedelta(microseconds=moment or 0)).isoformat() for moment in (findings.first_us, findings.last_us)
+        (EPOCH + timedelta(microseconds=timestamp or 0)).isoformat()
+        for timestamp in (findings.first_us, findings.last_us)
     )
     skipped = f" {findings.skipped:,} requests of another contract were left out." if findings.skipped else ""
     return f"Scored from {first} to {last}.{skipped}"

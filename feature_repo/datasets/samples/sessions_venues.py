@@ -31,7 +31,7 @@ SESSION_HEADER = (
 )  # fmt: skip
 VENUE_HEADER = ("venue_id", "conversions_per_impression", "price_range", "rating", "popularity", "retention_rate")
 PURCHASES = ((1, 4367), (0, 34), (4, 13), (2, 1))  # (purchases, sessions that have as many)
-SHORTEST, LONGEST, MOST_ROWS = 11, 631, 2_436
+SHORTEST, MAX_LENGTH, MAX_ROWS = 11, 631, 2_436
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ def _purchases(rng: np.random.Generator) -> int:
 
 def _lists(rng: np.random.Generator, venues: Venues) -> tuple[Integers, Integers]:
     """(venue index, position) of the session's lists one after another, at most MOST_ROWS."""
-    longest = SHORTEST + int((LONGEST - SHORTEST) * rng.beta(0.6, 0.75))
+    longest = SHORTEST + int((MAX_LENGTH - SHORTEST) * rng.beta(0.6, 0.75))
     lists = 1 + (int(rng.integers(1, 5)) if rng.random() < 0.04 else 0)
     parts = []
     for _ in range(lists):
         venue = rng.choice(len(venues.venue_id), size=longest, replace=False)
         parts.append(venue[np.argsort(-venues.appeal[venue] - rng.normal(scale=2.0, size=longest))])
     position = np.tile(np.arange(longest), lists)
-    return np.concatenate(parts)[:MOST_ROWS], position[:MOST_ROWS]
+    return np.concatenate(parts)[:MAX_ROWS], position[:MAX_ROWS]
 
 
 def _spelled(rng: np.random.Generator, flag: bool) -> str:

@@ -99,8 +99,8 @@ def price_change_us(week: npt.NDArray[np.int64]) -> Integers:
     return np.asarray(START_US + week * 7 * DAY_US - HOUR_US)
 
 
-def week_of(moment_us: Integers) -> Integers:
-    return np.clip((moment_us - START_US + HOUR_US) // (7 * DAY_US), 0, WEEKS - 1)
+def week_of(timestamp_us: Integers) -> Integers:
+    return np.clip((timestamp_us - START_US + HOUR_US) // (7 * DAY_US), 0, WEEKS - 1)
 
 
 def open_shop(seed: int, size: ShopSize) -> Shop:

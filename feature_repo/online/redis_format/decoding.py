@@ -49,26 +49,26 @@ def floats(stored: Sequence[Stored]) -> NDArray[np.float32]:
     return np.array([_or_nan(value_of(value)) for value in stored], np.float32)
 
 
-def instants(stored: Sequence[Stored]) -> NDArray[np.float64]:
+def timestamps(stored: Sequence[Stored]) -> NDArray[np.float64]:
     """(n,) of an Int64 column as float64; NaN where nothing or a null is stored."""
     found = np.full(len(stored), np.nan)
-    for width, places in _by_length(stored).items():
-        cells = np.frombuffer(b"".join([stored[i] or b"" for i in places]), np.uint8).reshape(-1, width)
+    for width, positions in _by_length(stored).items():
+        cells = np.frombuffer(b"".join([stored[i] or b"" for i in positions]), np.uint8).reshape(-1, width)
         if width > 10 or not np.all(cells[:, 0] == _INT64[0]):
-            found[places] = [_or_nan(value_of(stored[i])) for i in places]
+            found[positions] = [_or_nan(value_of(stored[i])) for i in positions]
             continue
         groups = (cells[:, 1:] & np.uint8(0x7F)).astype(np.uint64) << _VARINT_SHIFTS[: width - 1]
-        found[places] = np.bitwise_or.reduce(groups, axis=1).astype(np.float64)
+        found[positions] = np.bitwise_or.reduce(groups, axis=1).astype(np.float64)
     return found
 
 
 def _by_length(stored: Sequence[Stored]) -> dict[int, list[int]]:
     """Places of the values that are not null, by how many bytes they have."""
-    places: dict[int, list[int]] = {}
+    positions: dict[int, list[int]] = {}
     for i, value in enumerate(stored):
         if value:
-            places.setdefault(len(value), []).append(i)
-    return places
+            positions.setdefault(len(value), []).append(i)
+    return positions
 
 
 def texts(stored: Sequence[Stored]) -> NDArray[np.object_]:
@@ -129,7 +129,7 @@ def array(stored: Sequence[Stored], dtype: DType) -> NDArray[Any]:
 
 _ARRAYS: dict[DType, Callable[[Sequence[Stored]], NDArray[Any]]] = {
     DType.FLOAT32: floats,
-    DType.INT64: instants,
+    DType.INT64: timestamps,
     DType.STRING: texts,
 }
 
@@ -144,17 +144,17 @@ def event_us(stored: Sequence[Stored]) -> NDArray[np.int64]:
     for i, value in enumerate(stored):
         us = known.get(value)
         if us is None:
-            us = known[value] = moment_us(value)
+            us = known[value] = timestamp_us(value)
         found[i] = us
     return found
 
 
-def moment_us(stored: Stored) -> int:
+def timestamp_us(stored: Stored) -> int:
     """Of one ``_ts`` field, as in :func:`event_us`."""
     if not stored:
         return 0
-    moment = Timestamp.FromString(stored)
-    return int(moment.seconds * 1_000_000 + moment.nanos // 1_000)
+    timestamp = Timestamp.FromString(stored)
+    return int(timestamp.seconds * 1_000_000 + timestamp.nanos // 1_000)
 
 
 def _or_nan(value: Any) -> Any:

@@ -97,7 +97,7 @@ def _int64(column: pa.Array) -> NDArray[np.int64]:
     return numbers
 
 
-def _moments(column: pa.Array, prefix: bytes) -> pa.LargeBinaryArray:
+def _timestamps(column: pa.Array, prefix: bytes) -> pa.LargeBinaryArray:
     return varint_field(prefix, timestamps.seconds(column), np.ones(len(column), np.bool_))
 
 
@@ -126,7 +126,7 @@ def _string_elements(elements: pa.Array) -> pa.LargeBinaryArray:
     return delimited_field(_ITEM, pc.fill_null(elements.cast(BYTES), NOTHING))
 
 
-def _moment_elements(elements: pa.Array) -> pa.LargeBinaryArray | None:
+def _timestamp_elements(elements: pa.Array) -> pa.LargeBinaryArray | None:
     """Where Feast's float64 is exact and its rounding towards zero is rounding down."""
     if elements.type.unit != "us":
         return None
@@ -217,7 +217,7 @@ _ENCODINGS = {
     ValueType.BOOL: _scalar("bool_val", VARINT, pa.types.is_boolean, _integers),
     ValueType.STRING: _scalar("string_val", DELIMITED, _is_text, _strings),
     ValueType.BYTES: _scalar("bytes_val", DELIMITED, _is_binary, _strings),
-    ValueType.UNIX_TIMESTAMP: _scalar("unix_timestamp_val", VARINT, pa.types.is_timestamp, _moments),
+    ValueType.UNIX_TIMESTAMP: _scalar("unix_timestamp_val", VARINT, pa.types.is_timestamp, _timestamps),
     ValueType.FLOAT_LIST: _list("float_list_val", _is_float, partial(_float_elements, dtype="<f4")),
     ValueType.DOUBLE_LIST: _list("double_list_val", _is_float, partial(_float_elements, dtype="<f8")),
     ValueType.INT32_LIST: _list("int32_list_val", _is_int32, _integer_elements),
@@ -225,7 +225,7 @@ _ENCODINGS = {
     ValueType.BOOL_LIST: _list("bool_list_val", pa.types.is_boolean, _bool_elements),
     ValueType.STRING_LIST: _list("string_list_val", _is_text, _string_elements, packed=False),
     ValueType.BYTES_LIST: _list("bytes_list_val", _is_binary, _string_elements, packed=False),
-    ValueType.UNIX_TIMESTAMP_LIST: _list("unix_timestamp_list_val", pa.types.is_timestamp, _moment_elements),
+    ValueType.UNIX_TIMESTAMP_LIST: _list("unix_timestamp_list_val", pa.types.is_timestamp, _timestamp_elements),
 }
 
 

@@ -53,7 +53,7 @@ def _number(column: pa.Array) -> pa.LargeBinaryArray:
     return fixed_width(memory_of(numbers.astype(numbers.dtype.newbyteorder("<"))))
 
 
-def _moment(column: pa.Array) -> pa.LargeBinaryArray:
+def _timestamp(column: pa.Array) -> pa.LargeBinaryArray:
     return fixed_width(memory_of(timestamps.seconds(column).astype("<i8")))
 
 
@@ -64,7 +64,7 @@ _RAW: dict[tuple[ValueType, int], Callable[[pa.Array], pa.LargeBinaryArray]] = {
     (ValueType.BYTES, pa.large_binary().id): _text,
     (ValueType.INT32, pa.int32().id): _number,
     (ValueType.INT64, pa.int64().id): _number,
-    (ValueType.UNIX_TIMESTAMP, pa.timestamp("us").id): _moment,
+    (ValueType.UNIX_TIMESTAMP, pa.timestamp("us").id): _timestamp,
 }
 
 

@@ -61,9 +61,9 @@ def _raw(column: pa.Array) -> NDArray[np.int64]:
     return array
 
 
-def datetime_microseconds(moment: datetime) -> int:
+def datetime_microseconds(timestamp: datetime) -> int:
     """Of a datetime; naive is UTC."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
     gone = aware - _EPOCH
     return (gone.days * 86_400 + gone.seconds) * SECOND + gone.microseconds
 
@@ -81,6 +81,6 @@ def timestamp_protos(micros: NDArray[np.int64]) -> pa.LargeBinaryArray:
     return kept(np.hstack(cells), np.hstack(keep))
 
 
-def created_stamps(micros: NDArray[np.int64]) -> pa.LargeBinaryArray:
+def created_timestamps(micros: NDArray[np.int64]) -> pa.LargeBinaryArray:
     """(n,) -> n strings of 8 bytes that sort like the numbers; UNKNOWN is eight zeros."""
     return fixed_width(memory_of((micros.view(np.uint64) ^ _SIGN).astype(">u8")))

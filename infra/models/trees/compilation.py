@@ -21,7 +21,7 @@ from infra.models.trees.native_forest import NativeForest
 from infra.models.trees.score_parity import ScoredRows, around_thresholds, on_test_rows
 from infra.models.trees.tree_code import object_code
 
-LONGEST_S = 900.0
+MAX_COMPILATION_S = 900.0
 POLL_S = 0.1
 REFUSED = 3  # exit status; standard error then is the reason
 
@@ -54,7 +54,7 @@ def code_from_child(ranker: LightGbmRanker, rows: ScoredRows, stop: threading.Ev
         rows.save(folder)
         command = [sys.executable, "-m", __name__, name]
         with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            until = time.monotonic() + LONGEST_S
+            until = time.monotonic() + MAX_COMPILATION_S
             while True:
                 try:
                     code, errors = child.communicate(timeout=POLL_S)

@@ -15,7 +15,7 @@ from infra.models.trees.forest import Forest, Tree, Unsupported, read_forest
 Score = Callable[[Floats], Doubles]
 
 TEST_ROWS_FILE = "test_rows.npz"
-MOST_ROWS = 3000
+MAX_ROWS = 3000
 NAN_SHARE = 0.05
 SEED = 20180101
 _FINITE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
@@ -51,7 +51,7 @@ def sample(ranker: LightGbmRanker, matrix: Floats) -> ScoredRows:
     """A seeded sample of ``matrix`` (n, f), then the same rows with some values unknown and, where the model can be
     translated, one value each moved onto a threshold as float32 rounds it. At most MOST_ROWS rows."""
     rng = np.random.default_rng(SEED)
-    chosen = np.sort(rng.permutation(len(matrix))[: MOST_ROWS // 2])
+    chosen = np.sort(rng.permutation(len(matrix))[: MAX_ROWS // 2])
     plain = np.ascontiguousarray(matrix[chosen], dtype=np.float32)
     changed = plain.copy()
     changed[rng.random(changed.shape) < NAN_SHARE] = np.nan

@@ -188,7 +188,7 @@ def test_a_bad_value_is_refused_with_file_column_and_row(write, out, table, colu
 
 
 @pytest.mark.parametrize(
-    ("table", "changed", "place"),
+    ("table", "changed", "position"),
     [
         (
             "items",
@@ -199,10 +199,10 @@ def test_a_bad_value_is_refused_with_file_column_and_row(write, out, table, colu
         ("impressions", {"item_id": ["a", "a", "a"]}, "column 'slate_id, item_id', row 2: the key r, a occurs before"),
     ],
 )
-def test_a_key_that_occurs_twice_is_refused(write, table, changed, place):
+def test_a_key_that_occurs_twice_is_refused(write, table, changed, position):
     with pytest.raises(BadSource) as refusal:
         write({table: changed})
-    assert f"{table}.parquet, {place}" in str(refusal.value)
+    assert f"{table}.parquet, {position}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def write(tmp_path, out, settings):
     return make
 
 
-def moment(ms):
+def timestamp(ms):
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
@@ -104,10 +104,10 @@ def test_an_item_has_a_row_per_change_of_what_has_a_known_meaning(write):
         "ORDER BY item_id, valid_from_ts"
     )
     assert found == [
-        ("10", moment(T - 5), "3", Decimal("12.50"), None, "1"),
-        ("10", moment(T), "3", Decimal("12.50"), 0.0, "1"),  # an equal price at T + 30 min. is no change
-        ("10", moment(T + 31 * MINUTE), "2", Decimal("10.01"), 0.0, "1"),
-        ("20", moment(T + MINUTE), None, None, None, None),
+        ("10", timestamp(T - 5), "3", Decimal("12.50"), None, "1"),
+        ("10", timestamp(T), "3", Decimal("12.50"), 0.0, "1"),  # an equal price at T + 30 min. is no change
+        ("10", timestamp(T + 31 * MINUTE), "2", Decimal("10.01"), 0.0, "1"),
+        ("20", timestamp(T + MINUTE), None, None, None, None),
     ]
 
 

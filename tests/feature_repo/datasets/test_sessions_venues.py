@@ -236,7 +236,7 @@ def test_a_bad_value_of_sessions_is_refused_with_column_and_row(write, out, colu
 
 
 @pytest.mark.parametrize(
-    ("bad", "place"),
+    ("bad", "position"),
     [
         ("x,0.1,1,8,1,0.2", "column 'venue_id', row 4"),
         ("14,1.5,1,8,1,0.2", "column 'conversions_per_impression', row 4"),
@@ -252,10 +252,10 @@ def test_a_bad_value_of_sessions_is_refused_with_column_and_row(write, out, colu
         ('14,0.1,1,8,1,"0.2', "venues.csv, row 4: Value with unterminated quote found"),
     ],
 )
-def test_a_bad_row_of_venues_is_refused_with_its_place(write, out, bad, place):
+def test_a_bad_row_of_venues_is_refused_with_its_place(write, out, bad, position):
     with pytest.raises(BadSource) as refusal:
         write(venues=(*VENUES, bad))
-    assert place in str(refusal.value)
+    assert position in str(refusal.value)
     assert not out.exists()
     assert not list(out.parent.glob(".*"))
 

@@ -51,8 +51,8 @@ def features(settings: Settings) -> Iterator[redis.Redis]:
         yield client
 
 
-def us(instant: datetime) -> int:
-    return (instant - EPOCH) // timedelta(microseconds=1)
+def us(timestamp: datetime) -> int:
+    return (timestamp - EPOCH) // timedelta(microseconds=1)
 
 
 def event(number: int, **more: object) -> LiveEvent:

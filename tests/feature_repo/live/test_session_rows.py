@@ -56,7 +56,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
 def test_one_row_is_stored_as_the_batch_writer_stores_it(
     client: redis.Redis, found: list[LiveEvent], session: str
 ) -> None:
-    entries = [b"%d|%s" % (NOON_US + place * 7, packed(event)) for place, event in enumerate(found)]
+    entries = [b"%d|%s" % (NOON_US + position * 7, packed(event)) for position, event in enumerate(found)]
     state = replayed(entries)
     client.flushdb()
     NewestWinsWriter(client).write(session_rows({session: state}, "shop"))

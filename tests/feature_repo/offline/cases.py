@@ -71,7 +71,7 @@ class Frame:
     """Entity rows. ``zone`` None: naive. ``form``: pandas, arrow, dictionary (Arrow with coded text) or sql."""
 
     rows: Sequence[Mapping[str, Any]]
-    moments: Sequence[datetime]
+    timestamps: Sequence[datetime]
     kinds: Mapping[str, str]
     zone: str | None = "UTC"
     unit: str = "us"
@@ -107,7 +107,7 @@ class Case:
             for use in self.uses
         ]
         rows = [
-            {**row, self.frame.timestamp: moment}
-            for row, moment in zip(self.frame.rows, self.frame.moments, strict=True)
+            {**row, self.frame.timestamp: timestamp}
+            for row, timestamp in zip(self.frame.rows, self.frame.timestamps, strict=True)
         ]
-        return oracle.joined(rows, self.frame.moments, views, self.known_at, self.known_when_scored)
+        return oracle.joined(rows, self.frame.timestamps, views, self.known_at, self.known_when_scored)

@@ -28,37 +28,37 @@ class OracleView:
 
 def joined(
     entity_rows: Sequence[Row],
-    moments: Sequence[datetime],
+    timestamps: Sequence[datetime],
     views: Sequence[OracleView],
     known_at: datetime | None = None,
     known_when_scored: bool = False,
 ) -> list[dict[str, Any]]:
-    """Every entity row once, in order, with all features; ``moments`` are the rows' entity timestamps.
+    """Every entity row once, in order, with all features; ``timestamps`` are the rows' entity timestamps.
 
     ``known_at`` leaves out what became known later; ``known_when_scored`` what did after the row's own moment.
     """
     found = []
-    for row, moment in zip(entity_rows, moments, strict=True):
-        known_by = [bound for bound in (known_at, moment if known_when_scored else None) if bound is not None]
+    for row, timestamp in zip(entity_rows, timestamps, strict=True):
+        known_by = [bound for bound in (known_at, timestamp if known_when_scored else None) if bound is not None]
         whole = dict(row)
         for view in views:
-            whole |= _features(row, moment, view, known_by)
+            whole |= _features(row, timestamp, view, known_by)
         found.append(whole)
     return found
 
 
-def _features(row: Row, moment: datetime, view: OracleView, known_by: list[datetime]) -> dict[str, Any]:
+def _features(row: Row, timestamp: datetime, view: OracleView, known_by: list[datetime]) -> dict[str, Any]:
     newest = None
     for candidate in view.rows:
         if not _same_keys(row, candidate, view.keys):
             continue
-        if candidate[EVENT] is None or candidate[EVENT] > moment:
+        if candidate[EVENT] is None or candidate[EVENT] > timestamp:
             continue
         if any(_known_from(candidate, view) > bound for bound in known_by):
             continue
         if newest is None or _is_newer(candidate, newest, view):
             newest = candidate
-    if newest is None or (view.ttl and newest[EVENT] + view.ttl < moment):
+    if newest is None or (view.ttl and newest[EVENT] + view.ttl < timestamp):
         return dict.fromkeys(view.features)
     return {name: newest[own] for name, own in view.features.items()}
 

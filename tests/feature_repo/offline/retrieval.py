@@ -80,8 +80,10 @@ def _entity_table(frame: Frame) -> pa.Table:
     for name, kind in frame.kinds.items():
         column = pa.array([row[name] for row in frame.rows], VALUE_TYPES[kind].arrow)
         columns[name] = column.dictionary_encode() if frame.form == "dictionary" and kind == "string" else column
-    moments = [moment.replace(tzinfo=None) for moment in frame.moments] if frame.zone is None else frame.moments
-    columns[frame.timestamp] = pa.array(moments, pa.timestamp(frame.unit, frame.zone))
+    timestamps = (
+        [timestamp.replace(tzinfo=None) for timestamp in frame.timestamps] if frame.zone is None else frame.timestamps
+    )
+    columns[frame.timestamp] = pa.array(timestamps, pa.timestamp(frame.unit, frame.zone))
     return pa.table(columns)
 
 

@@ -168,7 +168,7 @@ def frames(draw: st.DrawFn, base: datetime, pools: Mapping[str, Sequence[Any]]) 
     ]
     return Frame(
         rows=[row | {name: rows[0][name] for name in extras} if i % 2 else row for i, row in enumerate(rows)],
-        moments=[base + after for after, _ in drawn],
+        timestamps=[base + after for after, _ in drawn],
         kinds=kinds | {name: EXTRAS[name] for name in extras},
         zone=draw(st.sampled_from(ZONES)),
         unit=draw(st.sampled_from(["us", "ns"])),

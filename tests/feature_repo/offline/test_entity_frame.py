@@ -41,7 +41,7 @@ def test_pandas_arrow_and_sql_frames_mean_the_same(store: FeatureStore, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("moment", "price"),
+    ("timestamp", "price"),
     [
         (datetime(2024, 5, 1, 10), 3),  # naive is UTC  # noqa: DTZ001
         (datetime(2024, 5, 1, 13, 29, tzinfo=ZoneInfo("Asia/Kolkata")), None),  # 07:59 UTC
@@ -53,9 +53,9 @@ def test_pandas_arrow_and_sql_frames_mean_the_same(store: FeatureStore, tmp_path
 )
 @pytest.mark.parametrize("form", FORMS)
 def test_a_moment_of_any_zone_is_that_instant(
-    store: FeatureStore, tmp_path: Path, form: str, moment: datetime, price: int | None
+    store: FeatureStore, tmp_path: Path, form: str, timestamp: datetime, price: int | None
 ) -> None:
-    assert prices(store, FORMS[form](frame(("a", moment)), tmp_path)) == [price]
+    assert prices(store, FORMS[form](frame(("a", timestamp)), tmp_path)) == [price]
 
 
 def test_a_column_of_instants_of_several_zones_or_of_text_is_understood(store: FeatureStore) -> None:

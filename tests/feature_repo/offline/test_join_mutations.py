@@ -11,16 +11,16 @@ from tests.feature_repo.offline.retrieval import check
 from tests.feature_repo.offline.strategies import cases
 from tests.mutation import Mutation, mutated
 
-MOST_EXAMPLES = 1_000
+MAX_EXAMPLES = 1_000
 
 
 MUTATIONS = {
-    "bound: a row of the very moment is not seen": Mutation(
+    "bound: a row of the very timestamp is not seen": Mutation(
         join_sql, "newest_version(source, 'e.t')", "newest_version(source, '(e.t - 1)')"
     ),
-    "bound: a row known at the very moment is not seen": Mutation(join_sql, "e.t >= s.visible", "e.t > s.visible"),
+    "bound: a row known at the very timestamp is not seen": Mutation(join_sql, "e.t >= s.visible", "e.t > s.visible"),
     "tie: the oldest created row wins": Mutation(
-        join_sql, "+ coalesce({instant(source.created)}", "- coalesce({instant(source.created)}"
+        join_sql, "+ coalesce({epoch_us_of(source.created)}", "- coalesce({epoch_us_of(source.created)}"
     ),
     "tie: an unknown created time is the newest": Mutation(join_sql, ", {OLDEST})", ", {2**63 - 1})"),
     "ttl: nothing expires": Mutation(join_sql, 'if ttl_us else "true"', 'if False else "true"'),
@@ -35,10 +35,10 @@ MUTATIONS = {
         "        table = chunk = chunk.take([i for i, row in enumerate(rows) if row not in rows[:i]])\n",
     ),
     "order: features stay in the order of the join": Mutation(
-        point_in_time, "places[found[ROW].to_numpy()]", "places[np.sort(found[ROW].to_numpy())]"
+        point_in_time, "positions[found[ROW].to_numpy()]", "positions[np.sort(found[ROW].to_numpy())]"
     ),
     "known at: ignored": Mutation(join_sql, "if source.known_at_us is not None:", "if False:"),
-    "known at: the very moment is too late": Mutation(join_sql, "known <= {source", "known < {source"),
+    "known at: the very timestamp is too late": Mutation(join_sql, "known <= {source", "known < {source"),
     "known when scored: an older version that came later wins": Mutation(
         join_sql, "QUALIFY version >=", "QUALIFY 1 = 1 OR version >="
     ),
@@ -47,8 +47,8 @@ MUTATIONS = {
         'AND " for i in range(len(source.keys)))\n    if known',
         'AND " for i in range(min(1, len(source.keys))))\n    if known',
     ),
-    "files: rows of one place in two files are confused": Mutation(
-        join_sql, 'else f"s.{FILE} = c.file AND {place}"', "else place"
+    "files: rows of one number in two files are confused": Mutation(
+        join_sql, 'else f"s.{FILE} = c.file AND {row}"', "else row"
     ),
 }
 
@@ -56,7 +56,7 @@ MUTATIONS = {
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_broken_rule_is_caught(name: str) -> None:
     @settings(
-        max_examples=MOST_EXAMPLES,
+        max_examples=MAX_EXAMPLES,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

@@ -80,7 +80,9 @@ def test_every_entity_row_comes_out_once_and_query_groups_stay_whole(case: Case,
     )
     found = answer(replace(case, frame=frame))
     assert [row["slate"] for row in found] == slates
-    given_rows = [{**row, frame.timestamp: moment} for row, moment in zip(frame.rows, frame.moments, strict=True)]
+    given_rows = [
+        {**row, frame.timestamp: timestamp} for row, timestamp in zip(frame.rows, frame.timestamps, strict=True)
+    ]
     assert [{name: row[name] for name in given_rows[0]} for row in found] == given_rows
 
 
@@ -90,7 +92,7 @@ def test_permuting_the_entity_rows_permutes_the_result(case: Case, data: st.Data
     shuffled = replace(
         case.frame,
         rows=[case.frame.rows[i] for i in order],
-        moments=[case.frame.moments[i] for i in order],
+        timestamps=[case.frame.timestamps[i] for i in order],
     )
     before = answer(case)
     assert answer(replace(case, frame=shuffled)) == [before[i] for i in order]
@@ -108,7 +110,7 @@ def test_splitting_moving_and_reordering_the_source_rows_changes_nothing(case: C
 @given(cases(max_views=2), st.data())
 def test_rows_that_come_later_than_an_entity_row_do_not_change_it(case: Case, data: st.DataObject) -> None:
     """Neither by event time nor, as known at a moment, by created time."""
-    last = max(case.frame.moments, default=None)
+    last = max(case.frame.timestamps, default=None)
     if last is None:
         return
     later = {}

@@ -63,8 +63,8 @@ def selected(case: Case, first: datetime, last: datetime, store: type[DuckDBOffl
 
 @st.composite
 def selections(draw: st.DrawFn, known_at: bool = True) -> tuple[Case, datetime, datetime]:
-    case = draw(cases(max_views=1, known_at=known_at).filter(lambda case: case.frame.moments))
-    base = min(case.frame.moments)
+    case = draw(cases(max_views=1, known_at=known_at).filter(lambda case: case.frame.timestamps))
+    base = min(case.frame.timestamps)
     first, last = sorted(base + after - MOMENTS[-1] / 2 for after in draw(st.tuples(*[st.sampled_from(MOMENTS)] * 2)))
     return case, first, last
 

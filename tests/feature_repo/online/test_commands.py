@@ -69,9 +69,9 @@ class Repo:
         return done
 
     def write(self, items: list[str], days: list[int]) -> None:
-        stamps = pa.array([KNOWN + day * DAY for day in days], pa.timestamp("us", "UTC"))
+        timestamps = pa.array([KNOWN + day * DAY for day in days], pa.timestamp("us", "UTC"))
         prices = pa.array([float(day) for day in days], pa.float32())
-        table = {"item_id": items, "event_timestamp": stamps, "created_timestamp": stamps, "price": prices}
+        table = {"item_id": items, "event_timestamp": timestamps, "created_timestamp": timestamps, "price": prices}
         pq.write_table(pa.table(table), self.parquet)
 
     def online(self, *items: str) -> list[float | None]:

@@ -170,9 +170,10 @@ def test_a_column_that_the_view_gets_later_is_filled(store: FeatureStore, client
 
 def test_renamed_columns_and_several_join_keys(store: FeatureStore, client: redis.Redis, tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
-    stamps = pa.array([KNOWN, KNOWN], MICROS)
+    timestamps = pa.array([KNOWN, KNOWN], MICROS)
     pq.write_table(
-        pa.table({"item": ["a", "b"], "shop_id": [1, -2], "at": stamps, "p": pa.array([1.5, 2.5], pa.float32())}), path
+        pa.table({"item": ["a", "b"], "shop_id": [1, -2], "at": timestamps, "p": pa.array([1.5, 2.5], pa.float32())}),
+        path,
     )
     source = FileSource(
         name="s",

@@ -129,8 +129,8 @@ def test_every_order_of_arrival_ends_in_the_same_row(
 def test_an_equal_pair_is_written_again(client: redis.Redis, endpoint: Endpoint) -> None:
     """Which fills a column that the view has got since."""
     write = Write("a", MOMENTS[5], MOMENTS[6])
-    key, values, *stamps = row(write, 1)
-    write_by_ours(endpoint, VIEW, [(key, {"price": values["price"]}, *stamps)])
+    key, values, *timestamps = row(write, 1)
+    write_by_ours(endpoint, VIEW, [(key, {"price": values["price"]}, *timestamps)])
     write_by_ours(endpoint, VIEW, [row(write, 2)])
     assert versions(client) == {"a": 2}
 

@@ -52,12 +52,12 @@ def item_view(folder: Path) -> tuple[Entity, FeatureView]:
 
 
 def prices() -> pd.DataFrame:
-    stamps = pd.DatetimeIndex([KNOWN, KNOWN]).as_unit("us")
+    timestamps = pd.DatetimeIndex([KNOWN, KNOWN]).as_unit("us")
     return pd.DataFrame(
         {
             "item_id": ["a", "b"],
-            "event_timestamp": stamps,
-            "created_timestamp": stamps,
+            "event_timestamp": timestamps,
+            "created_timestamp": timestamps,
             "price": pd.array([1.5, 2.5], dtype="float32"),
         }
     )

@@ -29,7 +29,7 @@ from feature_repo.online.rows import BadRows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.online.writer import NewestWinsWriter
 from infra.redis_server.endpoint import Endpoint
-from tests.feature_repo.online.redis_format.test_encoding import FLOAT32, FLOAT64, INT32, LATER_MOMENT, TEXT
+from tests.feature_repo.online.redis_format.test_encoding import FLOAT32, FLOAT64, INT32, LATER_TIMESTAMP, TEXT
 from tests.feature_repo.online.stores import (
     PROJECT,
     feast_rows,
@@ -60,7 +60,7 @@ FEATURES: dict[str, tuple[FeastType, pa.DataType, st.SearchStrategy[Any]]] = {
     "bools": (Array(Bool), pa.list_(pa.bool_()), st.lists(st.booleans(), max_size=4)),
     "texts": (Array(String), pa.list_(pa.string()), st.lists(TEXT, max_size=4)),
     "byte_strings": (Array(Bytes), pa.list_(pa.binary()), st.lists(st.binary(), max_size=4)),
-    "moments": (Array(UnixTimestamp), pa.list_(MICROS), st.lists(LATER_MOMENT, max_size=4)),
+    "moments": (Array(UnixTimestamp), pa.list_(MICROS), st.lists(LATER_TIMESTAMP, max_size=4)),
 }
 KEYS: dict[str, tuple[FeastType, pa.DataType, st.SearchStrategy[Any]]] = {
     "item_id": (String, pa.string(), TEXT),
@@ -105,9 +105,9 @@ def test_redis_holds_what_feasts_own_store_leaves(endpoint: Endpoint, case: tupl
 
 
 def prices(count: int, value: float = 1.5) -> pa.Table:
-    moment = datetime(2024, 5, 1, tzinfo=UTC)
+    timestamp = datetime(2024, 5, 1, tzinfo=UTC)
     rows = {"item_id": [f"i{i}" for i in range(count)], "price": pa.array([value] * count, pa.float32())}
-    return stamped(rows, [moment] * count, [moment] * count)
+    return stamped(rows, [timestamp] * count, [timestamp] * count)
 
 
 PRICES = feature_view({"price": Float32})[1]

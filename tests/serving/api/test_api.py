@@ -24,8 +24,8 @@ from infra.redis_server.server import endpoint, start, stop
 from serving.api.app import create_app
 from serving.features.feast_reader import FeastReader, Keys
 from serving.features.parity_check import CheckedReader
-from serving.score.score_parser import MOST_BYTES
-from serving.score.score_schema import LARGEST_FLOAT32
+from serving.score.score_parser import MAX_BYTES
+from serving.score.score_schema import MAX_FLOAT32
 from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 
@@ -93,7 +93,7 @@ def test_null_takes_away_what_the_store_knows(client, settings):
     assert scores(answer)["a"] == ranker.score(np.full((1, len(FEATURES)), np.nan, np.float32))[0]
 
 
-@pytest.mark.parametrize("value", [LARGEST_FLOAT32, -LARGEST_FLOAT32, 1e-45, 0, -0.0])
+@pytest.mark.parametrize("value", [MAX_FLOAT32, -MAX_FLOAT32, 1e-45, 0, -0.0])
 def test_the_ends_of_float32_are_scored(client, value):
     items = [{"item_id": "a", "features": dict.fromkeys(FEATURES, value)}]
     assert np.isfinite(scores(score(client, items=items))["a"])
@@ -167,7 +167,7 @@ def test_json_with_a_charset_is_accepted(client):
 
 
 def test_a_body_over_the_limit_is_refused_whether_its_length_is_announced_or_not(client):
-    large = b" " * (MOST_BYTES + 1)
+    large = b" " * (MAX_BYTES + 1)
     assert post(client, large).status_code == 413
     chunks = (large[i : i + 100_000] for i in range(0, len(large), 100_000))
     answer = client.post("/score", content=chunks, headers={"content-type": "application/json"})
@@ -252,8 +252,8 @@ def test_the_newest_score_reaches_redis_and_never_goes_back(settings):
     key = redis_keys.newest_score_us(settings.dataset)
     with endpoint(settings).client() as redis_client:
         redis_client.delete(key)
-        for moment in (NOW, NOW.replace(year=2023)):
-            with TestClient(create_app(settings, FixedClock(moment))) as client:
+        for timestamp in (NOW, NOW.replace(year=2023)):
+            with TestClient(create_app(settings, FixedClock(timestamp))) as client:
                 score(client)
             assert int(redis_client.get(key)) == us(NOW)
 

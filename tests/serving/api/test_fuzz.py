@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 
 from infra.clock import FixedClock
 from serving.api.app import create_app
-from serving.score.score_schema import LARGEST_FLOAT32, MOST_ITEMS
+from serving.score.score_schema import MAX_FLOAT32, MAX_ITEMS
 from tests.serving.world import FEATURES, NOW
 
 CHECKS = [
@@ -108,9 +108,9 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def positions(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [here, *(place for key, each in inner for place in places(each, (*here, key)))]
+    return [here, *(position for key, each in inner for position in positions(each, (*here, key)))]
 
 
 @st.composite
@@ -118,7 +118,7 @@ def broken(draw: Any) -> Any:
     """A valid body in which up to two values are replaced, removed, doubled, or joined by another."""
     root = {"body": draw(BODIES)}
     for _ in range(draw(st.integers(0, 2))):
-        *way, last = draw(st.sampled_from([place for place in places(root) if place]))
+        *way, last = draw(st.sampled_from([position for position in positions(root) if position]))
         target: Any = root
         for step in way:
             target = target[step]
@@ -143,7 +143,7 @@ def is_valid(body: Any) -> bool:
         and all(body.get(name) is None or is_text(body[name]) for name in ("user_id", "session_id"))
         and is_mapping(body.get("context", {}), {"store_id"}, is_text)
         and isinstance(body.get("items"), list)
-        and 1 <= len(body["items"]) <= MOST_ITEMS
+        and 1 <= len(body["items"]) <= MAX_ITEMS
         and all(is_candidate(each) for each in body["items"])
         and len({each["item_id"] for each in body["items"]}) == len(body["items"])
     )
@@ -176,7 +176,7 @@ def is_text(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32  # NaN is neither
+    return number and -MAX_FLOAT32 <= value <= MAX_FLOAT32  # NaN is neither
 
 
 def documented(client, status: int) -> jsonschema.Draft202012Validator:
@@ -211,11 +211,11 @@ def test_bytes_that_were_damaged_on_the_way_are_scored_or_refused(request, clien
     @given(body=BODIES, data=st.data())
     def run(body, data):
         raw = bytearray(json.dumps(body).encode())
-        place = data.draw(st.integers(0, len(raw) - 1))
+        position = data.draw(st.integers(0, len(raw) - 1))
         if data.draw(st.booleans()):
-            raw[place] = data.draw(st.integers(0, 255))
+            raw[position] = data.draw(st.integers(0, 255))
         else:
-            del raw[place:]
+            del raw[position:]
         answer = client.post("/score", content=bytes(raw), headers={"content-type": "application/json"})
         assert answer.status_code in validators, answer.text
         validators[answer.status_code].validate(answer.json())

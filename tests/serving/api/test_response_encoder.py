@@ -15,7 +15,7 @@ from serving.api.response_encoder import ItemsCode, ItemsWriter, encoder, items_
 from serving.features.feast_reader import Missing
 from serving.score.answers import ModelName, ScoreAnswer
 from serving.score.ranking import Ranking
-from serving.score.score_schema import LONGEST_TEXT
+from serving.score.score_schema import MAX_TEXT_LENGTH
 
 pytest.importorskip("llvmlite", reason="the extra `fast` is not installed")
 
@@ -86,7 +86,7 @@ def test_what_is_no_list_or_not_as_long_as_its_scores_is_left_to_msgspec(writer)
 
 
 def test_the_longest_list_of_the_longest_ids(writer):
-    ids = [f"{i:0{LONGEST_TEXT}d}" for i in range(2_000)]
+    ids = [f"{i:0{MAX_TEXT_LENGTH}d}" for i in range(2_000)]
     wanted = ranking(ids, [-math.pi * 10.0 ** (-300 + i % 2) for i in range(2_000)])
     assert writer.write(ranking(["a"])) == b'[{"item_id":"a","score":0.0}]'
     assert msgspec.json.decode(writer.write(wanted)) == expected(wanted)

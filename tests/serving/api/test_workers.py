@@ -20,7 +20,7 @@ from tests.serving import world
 from tests.serving.api.test_api import ASKED
 from tests.shop import free_port
 
-PATIENCE_S = 90.0
+TIMEOUT_S = 90.0
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def scorer(settings, **environment):
 
 
 def until(condition) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.1)

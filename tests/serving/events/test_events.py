@@ -128,7 +128,7 @@ def test_a_moment_is_stamped_taken_or_refused(client: TestClient, settings: Sett
     found = tell(client, *sent)
     assert found["accepted"] == 3
     assert found["rejected"] == [{"index": 3, "reason": "event_ts is more than 5 s in the future"}]
-    found_by_id = {each.event_id: (moment, each) for moment, each in kept(settings, session)}
+    found_by_id = {each.event_id: (timestamp, each) for timestamp, each in kept(settings, session)}
     stamped, past, soon = (found_by_id[str(each["event_id"])] for each in sent[:3])
     assert past[1].event_us == before - 60_500_000
     assert before <= stamped[1].event_us <= stamped[0]
@@ -198,8 +198,8 @@ def test_a_late_event_takes_its_place_and_makes_a_newer_row(
 
 def row_us(settings: Settings, session: str) -> int:
     response = open_store(settings).get_online_features(["session_state:session_views"], [{"session_id": session}])
-    stamp: datetime = response.proto.results[-1].event_timestamps[0].ToDatetime(UTC)
-    return us(stamp)
+    timestamp: datetime = response.proto.results[-1].event_timestamps[0].ToDatetime(UTC)
+    return us(timestamp)
 
 
 def test_what_comes_after_a_session_expired_is_kept_and_not_folded(
@@ -218,7 +218,7 @@ def test_a_session_folds_a_thousand_events_and_keeps_all(client: TestClient, set
     for _ in range(3):
         tell(client, *(event(session, "view") for _ in range(400)))
     assert values(client, session)["session_views"] == 1000
-    received = [moment for moment, _ in kept(settings, session)]
+    received = [timestamp for timestamp, _ in kept(settings, session)]
     assert len(received) == 1200
     assert received == sorted(set(received))
 

@@ -16,10 +16,10 @@ NOW = us(at(10))
 
 
 def reply(orders: float, event_us: int = NOW - 1) -> list[bytes | None]:
-    stamp = Timestamp(seconds=event_us // 1_000_000, nanos=event_us % 1_000_000 * 1000).SerializeToString()
+    timestamp = Timestamp(seconds=event_us // 1_000_000, nanos=event_us % 1_000_000 * 1000).SerializeToString()
     values: list[bytes | None] = [None] * len(COLUMNS)
     values[COLUMNS.index("user_orders_all")] = Value(float_val=orders).SerializeToString()
-    return [stamp, *values]
+    return [timestamp, *values]
 
 
 NOBODY: list[bytes | None] = [None] * (len(COLUMNS) + 1)
@@ -47,7 +47,7 @@ def test_what_is_kept_expires_all_the_same():
 
 
 def test_what_is_kept_is_bounded_also_for_those_nobody_knows():
-    rows = EntityRows(LAYOUT, most_bytes=200_000)
+    rows = EntityRows(LAYOUT, max_bytes=200_000)
     for k in range(1_000):
         assert not rows.row(f"nobody {k}", NOBODY, NOW, {})
     unknown = len(rows._known)

@@ -18,7 +18,7 @@ from serving.features.feast_reader import Keys, StoreAway
 from serving.features.feature_client import OnlineFeatures
 from serving.features.redis_reader import OnlineReader
 from serving.item_cache.hash_layout import hash_layout
-from serving.redis_client.connection import LinkDown, connect, pack
+from serving.redis_client.connection import ConnectionLost, connect, pack
 from tests.serving import world
 from tests.serving.world import DECLARATION, NOW, ROW_AT, us
 
@@ -51,8 +51,8 @@ def with_features(settings, use):
     return asyncio.run(run())
 
 
-async def until(condition, patience_s=10.0):
-    for _ in range(int(patience_s * 100)):
+async def until(condition, timeout_s=10.0):
+    for _ in range(int(timeout_s * 100)):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -64,8 +64,8 @@ async def price(features, item="a", at=NOW):
     return float(reading.slate.items["price"][0])
 
 
-def write_price(settings, value, moment, item="a"):
-    world.write_row(settings, "item_attributes", moment, item_id=item, category_id="fruit", price=value)
+def write_price(settings, value, timestamp, item="a"):
+    world.write_row(settings, "item_attributes", timestamp, item_id=item, category_id="fruit", price=value)
 
 
 def test_a_write_is_seen_within_a_second_although_the_item_is_kept(settings):
@@ -84,7 +84,7 @@ def kept_price(reader, item):
     """None for an item that a request would ask for."""
     plan = reader.cache.plan([item])
     reader.cache.abandon(plan)
-    return None if plan.missing else float(plan.known.rows["floats"][0, reader.columns.places["price"][1]])
+    return None if plan.missing else float(plan.known.rows["floats"][0, reader.columns.positions["price"][1]])
 
 
 def test_a_kept_row_that_changed_is_refreshed_before_anyone_asks_for_it(settings):
@@ -208,7 +208,7 @@ def test_a_call_that_nobody_waits_for_fails_unseen(settings):
         waited_for = link.call(pack(b"BLPOP", b"nothing", b"0"), 1)
         link.call(pack(b"PING"), 1)
         link.close()
-        with pytest.raises(LinkDown):
+        with pytest.raises(ConnectionLost):
             await waited_for
         gc.collect()
         return said

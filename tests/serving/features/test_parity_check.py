@@ -148,11 +148,11 @@ def test_of_a_long_list_some_candidates_are_compared_each_with_its_own_values():
     times = {"item_attributes": numbers, "user_windows": np.array([7]), "item_companions": numbers}
     whole = replace(whole, slate=replace(whole.slate, items=items), event_us=times)
     some, part = parity_check.some_of(keys, whole, {"item_attributes"})
-    places = [int(each[1:]) for each in some.item_ids]
-    assert len(places) == parity_check.MOST_ITEMS == len(set(places))
+    positions = [int(each[1:]) for each in some.item_ids]
+    assert len(positions) == parity_check.MAX_ITEMS == len(set(positions))
     assert part.slate.item_ids == some.item_ids
-    assert part.slate.items["price"].tolist() == places
-    assert part.event_us["item_attributes"].tolist() == places
+    assert part.slate.items["price"].tolist() == positions
+    assert part.event_us["item_attributes"].tolist() == positions
     assert part.event_us["user_windows"].tolist() == [7]
     assert len(part.event_us["item_companions"]) == 200
     assert parity_check.some_of(KEYS, whole, set())[0] is KEYS

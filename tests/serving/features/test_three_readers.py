@@ -52,9 +52,9 @@ def scatter(settings, rng) -> None:
         ids = [f"{view.entity}{i}" for i in range(count) if rng.random() < 0.85]
         ages = rng.choice([0, 1e-6, 60, 0.5, 1, 1.000001, 2, -1e-6, -60], len(ids))
         ttl_s = view.ttl.total_seconds()
-        stamps = [NOW - timedelta(seconds=float(age if abs(age) in (0, 1e-6, 60) else age * ttl_s)) for age in ages]
+        timestamps = [NOW - timedelta(seconds=float(age if abs(age) in (0, 1e-6, 60) else age * ttl_s)) for age in ages]
         rows = {column.name: [cell(column, rng) for _ in ids] for column in view.columns}
-        rows |= {view.join_key: ids, "event_timestamp": stamps, "created_timestamp": stamps}
+        rows |= {view.join_key: ids, "event_timestamp": timestamps, "created_timestamp": timestamps}
         store.write_to_online_store(view.name, pd.DataFrame(rows))
     with endpoint(settings).client(5) as client:  # half-written rows: fields that a failed writer left out
         for key in sorted(client.scan_iter(_type="hash")):
@@ -83,8 +83,8 @@ def asked(rng) -> Keys:
         return [None, "never heard of", f"{entity}{rng.integers(ENTITIES[entity])}"][rng.choice(3, p=[0.1, 0.1, 0.8])]
 
     ids = [f"item{i}" for i in rng.permutation(ENTITIES["item"] + 5)[: rng.integers(1, 30)]]
-    moment = us(NOW) + int(rng.choice([0, 1, -1, 10**6]))
-    return Keys(maybe("user"), maybe("session"), ids, moment)
+    timestamp = us(NOW) + int(rng.choice([0, 1, -1, 10**6]))
+    return Keys(maybe("user"), maybe("session"), ids, timestamp)
 
 
 def bits(matrix):

@@ -23,11 +23,11 @@ NEAR = st.sampled_from([0, *(view.ttl_us for view in VIEWS)]).flatmap(
 STAMPS = st.none() | NEAR | st.integers(NOW - 5 * DAY_US, NOW + DAY_US)
 
 
-def reply(stamps: tuple[int | None, int | None]) -> list[bytes | None]:
+def reply(timestamps: tuple[int | None, int | None]) -> list[bytes | None]:
     """Each view has its columns' values, also where it has no row."""
     found: list[bytes | None] = [
         None if us is None else Timestamp(seconds=us // 1_000_000, nanos=us % 1_000_000 * 1000).SerializeToString()
-        for us in stamps
+        for us in timestamps
     ]
     values = (Value(float_val=2.0), Value(int64_val=3), Value(string_val="b"), Value(float_val=4.0))
     return found + [value.SerializeToString() for value in values]

@@ -25,9 +25,14 @@ DAY_US = 86_400_000_000
 
 
 def row(price: float, event_us: int = 5 * DAY_US) -> list[bytes | None]:
-    stamp = Timestamp(seconds=event_us // 1_000_000, nanos=event_us % 1_000_000 * 1000).SerializeToString()
+    timestamp = Timestamp(seconds=event_us // 1_000_000, nanos=event_us % 1_000_000 * 1000).SerializeToString()
     brand = Value(string_val=f"b{price:g}").SerializeToString()
-    return [stamp, Value(float_val=price).SerializeToString(), Value(int64_val=int(price)).SerializeToString(), brand]
+    return [
+        timestamp,
+        Value(float_val=price).SerializeToString(),
+        Value(int64_val=int(price)).SerializeToString(),
+        brand,
+    ]
 
 
 NO_ROW = [None] * 4

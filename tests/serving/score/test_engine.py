@@ -16,9 +16,9 @@ from tests.serving import world
 from tests.serving.api.test_api import score, scores
 
 
-def engine_of(client: TestClient, name: str, patience_s: float = 60.0) -> dict[str, str]:
+def engine_of(client: TestClient, name: str, timeout_s: float = 60.0) -> dict[str, str]:
     """The engine in ``/model``, once it is ``name`` or the patience is over."""
-    until = time.monotonic() + patience_s
+    until = time.monotonic() + timeout_s
     while (found := client.get("/model").json()["engine"])["name"] != name and time.monotonic() < until:
         time.sleep(0.05)
     return found

@@ -16,11 +16,11 @@ from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker
 from infra.redis_server.server import start, stop
 from serving.api.app import create_app
-from serving.features.feature_readers import Roads
+from serving.features.feature_readers import FeatureReaders
 from tests.serving import world
 from tests.serving.api.test_api import ASKED, score, scores
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def other_model() -> LightGbmRanker:
 
 
 def until(condition) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
@@ -140,7 +140,7 @@ def test_the_compiled_trees_of_the_new_champion_score_from_its_first_answer(sett
 
 def test_a_failure_in_the_middle_is_tried_again(settings, monkeypatch):
     monkeypatch.setattr("serving.score.champion.RETRY_S", 0.1)
-    real, failures = Roads.open, []
+    real, failures = FeatureReaders.open, []
 
     async def failing(*arguments):
         if len(failures) < 2:
@@ -148,7 +148,7 @@ def test_a_failure_in_the_middle_is_tried_again(settings, monkeypatch):
             raise RuntimeError("the store cannot be opened")
         return await real(*arguments)
 
-    monkeypatch.setattr(Roads, "open", failing)
+    monkeypatch.setattr(FeatureReaders, "open", failing)
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         until(lambda: score(client).status_code == 200)
     assert len(failures) == 2

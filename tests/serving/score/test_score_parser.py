@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from serving.errors import MOST_DETAILS, InvalidRequest
+from serving.errors import MAX_DETAILS, InvalidRequest
 from serving.score import score_schema
 from serving.score.score_parser import parse, refuse_unknown_names
-from serving.score.score_schema import LARGEST_FLOAT32, MOST_ITEMS
+from serving.score.score_schema import MAX_FLOAT32, MAX_ITEMS
 
 
 def body(**changes):
@@ -21,10 +21,10 @@ def with_value(text: str) -> bytes:
     return b'{"items":[{"item_id":"a"},{"item_id":"b","features":{"price":%s}}]}' % text.encode()
 
 
-def places(content: bytes) -> list[tuple[str | int, ...]]:
+def positions(content: bytes) -> list[tuple[str | int, ...]]:
     with pytest.raises(InvalidRequest) as refused:
         parse(content)
-    return [problem.place for problem in refused.value.problems]
+    return [problem.position for problem in refused.value.problems]
 
 
 def test_a_whole_request_is_read_as_it_was_sent():
@@ -49,7 +49,7 @@ def test_user_session_and_context_may_be_left_out():
 )
 def test_finite_numbers_that_float32_holds_and_null_are_accepted(text):
     value = dict(parse(with_value(text)).sent)[1]["price"]
-    assert value is None or abs(value) <= LARGEST_FLOAT32
+    assert value is None or abs(value) <= MAX_FLOAT32
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_finite_numbers_that_float32_holds_and_null_are_accepted(text):
     ],
 )
 def test_other_values_are_refused_by_name(text):
-    assert places(with_value(text)) == [("items", 1, "features", "price")]
+    assert positions(with_value(text)) == [("items", 1, "features", "price")]
 
 
 @pytest.mark.parametrize(
-    ("content", "place"),
+    ("content", "position"),
     [
         (body(items=[]), ("items",)),
         (body(items=None), ("items",)),
         (body(items={"a": 1}), ("items",)),
         (b'{"user_id":"u"}', ("items",)),
-        (body(items=[{"item_id": str(i)} for i in range(MOST_ITEMS + 1)]), ("items",)),
+        (body(items=[{"item_id": str(i)} for i in range(MAX_ITEMS + 1)]), ("items",)),
         (body(items=[{"item_id": "a"}, {"item_id": "b"}, {"item_id": "a"}]), ("items", 2, "item_id")),
         (body(items=[{"item_id": ""}]), ("items", 0, "item_id")),
         (body(items=[{"item_id": 7}]), ("items", 0, "item_id")),
@@ -104,8 +104,8 @@ def test_other_values_are_refused_by_name(text):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_body_of_another_form_is_refused_by_its_place(content, place):
-    assert places(content) == [place]
+def test_a_body_of_another_form_is_refused_by_its_place(content, position):
+    assert positions(content) == [position]
 
 
 @pytest.mark.parametrize(
@@ -128,18 +128,18 @@ def test_what_is_not_json_is_refused_with_line_and_column(content):
     with pytest.raises(InvalidRequest) as refused:
         parse(content)
     (problem,) = refused.value.problems
-    assert problem.place == ()
+    assert problem.position == ()
     assert "line 1 column" in problem.message
 
 
 def test_the_largest_list_is_accepted():
-    assert len(parse(body(items=[{"item_id": str(i)} for i in range(MOST_ITEMS)])).item_ids) == MOST_ITEMS
+    assert len(parse(body(items=[{"item_id": str(i)} for i in range(MAX_ITEMS)])).item_ids) == MAX_ITEMS
 
 
 def test_every_repetition_is_named_with_the_first_place():
     with pytest.raises(InvalidRequest) as refused:
         parse(body(items=[{"item_id": name} for name in "abaca"]))
-    assert [(p.place, p.message) for p in refused.value.problems] == [
+    assert [(p.position, p.message) for p in refused.value.problems] == [
         (("items", 2, "item_id"), "the same item as items.0"),
         (("items", 4, "item_id"), "the same item as items.0"),
     ]
@@ -151,7 +151,7 @@ def test_unknown_features_and_context_are_named():
     )
     with pytest.raises(InvalidRequest) as refused:
         refuse_unknown_names(request, {"price"}, {"store_id"})
-    assert [problem.place for problem in refused.value.problems] == [
+    assert [problem.position for problem in refused.value.problems] == [
         ("context", "planet"),
         ("items", 0, "features", "shoe"),
     ]
@@ -160,14 +160,12 @@ def test_unknown_features_and_context_are_named():
 def test_a_request_that_is_wrong_everywhere_is_counted_in_full():
     with pytest.raises(InvalidRequest) as refused:
         parse(body(items=[{}] * 30))
-    assert len(refused.value.problems) == 30 > MOST_DETAILS
+    assert len(refused.value.problems) == 30 > MAX_DETAILS
     assert str(refused.value).startswith("30 problems")
 
 
 TEXTS = st.text(max_size=4) | st.sampled_from(["a", "price", "x" * 200, "x" * 201, "", "\0", "ü💚"])
-NUMBERS = (
-    st.floats(allow_nan=True, allow_infinity=True) | st.integers() | st.sampled_from([LARGEST_FLOAT32, 3.5e38, -0.0])
-)
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.integers() | st.sampled_from([MAX_FLOAT32, 3.5e38, -0.0])
 CELLS = st.none() | NUMBERS | st.booleans() | TEXTS
 CANDIDATES = st.fixed_dictionaries(
     {"item_id": TEXTS}, optional={"features": st.dictionaries(TEXTS, CELLS, max_size=3) | st.none(), "price": CELLS}
@@ -208,6 +206,6 @@ def test_what_is_read_fast_is_what_the_form_says(values):
 def test_so_it_is_for_broken_bodies(values, data):
     content = bytearray(json.dumps(values).encode())
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position : position + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     agrees_with_the_form(bytes(content))

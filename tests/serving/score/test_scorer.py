@@ -131,11 +131,11 @@ def test_the_keys_carry_the_clocks_moment_which_is_read_once():
 
     clock, reader = Counting(), NoStore()
     model = LoadedModel("r", "1", "lightgbm", contract(), KeepingRanker(), "run", {})
-    moments = []
-    one = Scorer(model, DECLARATION, reader, clock, Metrics(), lambda record, _: moments.append(record.scored_us))
+    timestamps = []
+    one = Scorer(model, DECLARATION, reader, clock, Metrics(), lambda record, _: timestamps.append(record.scored_us))
     answer = score_with(one, request("a"), soon())
     assert clock.read == 1
-    assert reader.asked[0][0].scored_us == us(NOW) == moments[0]
+    assert reader.asked[0][0].scored_us == us(NOW) == timestamps[0]
     assert answer.scored_at == "2024-03-01T12:01:00.123464Z"
 
 
@@ -169,17 +169,17 @@ def test_the_store_may_use_a_share_of_the_time_that_is_left():
 
 
 @pytest.mark.parametrize(
-    ("more", "place"),
+    ("more", "position"),
     [
         ({"items": [{"item_id": "a", "features": {"prize": 1.0}}]}, ("items", 0, "features", "prize")),
         ({"items": [{"item_id": "a"}], "context": {"planet": "x"}}, ("context", "planet")),
     ],
 )
-def test_unknown_names_are_refused_before_anything_is_read(more, place):
+def test_unknown_names_are_refused_before_anything_is_read(more, position):
     reader = NoStore()
     with pytest.raises(InvalidRequest) as refused:
         score_with(scorer(reader=reader), parse(json.dumps(more).encode()), soon())
-    assert [problem.place for problem in refused.value.problems] == [place]
+    assert [problem.position for problem in refused.value.problems] == [position]
     assert not reader.asked
 
 

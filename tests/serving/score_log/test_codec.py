@@ -46,7 +46,7 @@ def plain(record):
         record,
         scores=record.scores.tobytes(),
         read_us={view: times.tobytes() for view, times in record.read_us.items()},
-        sent=[(place, {name: repr(value) for name, value in sent.items()}) for place, sent in record.sent],
+        sent=[(position, {name: repr(value) for name, value in sent.items()}) for position, sent in record.sent],
         matrix=None if record.matrix is None else (record.matrix.shape, record.matrix.tobytes()),
     )
 

@@ -36,9 +36,9 @@ def test_a_redis_is_looked_for_again_when_the_connection_is_lost_and_kept_while_
     with endpoint(settings).client() as redis_client:
         redis_client.delete(key)
         newest.start()
-        for moment in (1, 2, 3):
-            newest.note(moment)
-            until(lambda moment=moment: int(redis_client.get(key) or 0) == moment)
+        for timestamp in (1, 2, 3):
+            newest.note(timestamp)
+            until(lambda timestamp=timestamp: int(redis_client.get(key) or 0) == timestamp)
         assert (len(asked), lost.is_closed) == (2, True)
         newest.note(4)
         newest.close()

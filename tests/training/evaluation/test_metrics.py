@@ -56,8 +56,8 @@ def test_average_precision_divides_by_the_positives_or_by_ten() -> None:
 
 
 def test_each_depth_cuts_where_it_says() -> None:
-    def one_hit_at(place: int) -> dict[str, list[float]]:
-        return values([(-float(i), int(i == place)) for i in range(1, 40)])
+    def one_hit_at(position: int) -> dict[str, list[float]]:
+        return values([(-float(i), int(i == position)) for i in range(1, 40)])
 
     for name, depth in (("ndcg@5", 5), ("ndcg@10", 10), ("ndcg@25", 25), ("map@10", 10), ("recall@25", 25)):
         assert one_hit_at(depth)[name][0] > 0, name

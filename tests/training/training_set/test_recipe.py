@@ -10,7 +10,7 @@ from feature_repo.build.__main__ import build
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 from training.training_set.build import RECIPE_FILE, write_training_set
-from training.training_set.recipe import parse_moment, read_recipe
+from training.training_set.recipe import parse_timestamp, read_recipe
 
 SPLIT = {"validation_start": at(6).isoformat(), "test_start": at(8).isoformat()}
 ITEMS = [item(name) for name in "ab"]
@@ -88,4 +88,4 @@ def test_other_labels_are_other_entity_rows(first, tmp_path):
 
 def test_a_moment_needs_a_zone():
     with pytest.raises(ValueError, match="time zone"):
-        parse_moment("2024-06-01T00:00:00")
+        parse_timestamp("2024-06-01T00:00:00")

@@ -67,7 +67,7 @@ def move_row_to_end(table: str, row: int) -> Plant:
 LATE = at(100)
 SHORT = "as long as history_items"
 SHARED = "the same in all rows of a slate"
-PLACES = "0 to n - 1 in each slate"
+POSITIONS = "0 to n - 1 in each slate"
 FAULTS: list[tuple[str, Plant, str, str, str]] = [
     ("log", set_value("items", "item_id", None), "items", "item_id", "not null"),
     ("log", set_value("events", "user_id", None), "events", "user_id", "not null"),
@@ -87,8 +87,8 @@ FAULTS: list[tuple[str, Plant, str, str, str]] = [
     ("log", set_value("impressions", "user_id", "other"), "impressions", "user_id", SHARED),
     ("log", set_value("impressions", "shown_ts", at(2)), "impressions", "shown_ts", SHARED),
     ("log", set_value("impressions", "store_id", None), "impressions", "store_id", SHARED),
-    ("log", set_value("impressions", "input_position", 1), "impressions", "input_position", PLACES),
-    ("log", drop_row("impressions", 1), "impressions", "input_position", PLACES),
+    ("log", set_value("impressions", "input_position", 1), "impressions", "input_position", POSITIONS),
+    ("log", drop_row("impressions", 1), "impressions", "input_position", POSITIONS),
     ("log", set_value("impressions", "label", 5), "impressions", "label", "at most 4"),
     ("log", set_value("impressions", "label", 1, 1), "impressions", "relevant_total", "at least the slate's rows"),
     ("log", set_value("impressions", "is_recommended", NAN), "impressions", "is_recommended", "finite"),
@@ -137,7 +137,7 @@ FAULTS: list[tuple[str, Plant, str, str, str]] = [
     ("training_set", set_value("training_set", "bought_due", INF), "training_set", "bought_due", "not infinite"),
     ("training_set", set_value("training_set", "price", -1.0), "training_set", "price", "at least 0"),
     ("training_set", move_row_to_end("training_set", 0), "training_set", "slate_id", "rows of a slate are contiguous"),
-    ("training_set", move_row_to_end("training_set", 6), "training_set", "position", PLACES),
+    ("training_set", move_row_to_end("training_set", 6), "training_set", "position", POSITIONS),
     ("training_set", set_value("training_set", "split", "test"), "training_set", "split", SHARED),
     ("training_set", set_value("training_set", "split", "holdout"), "training_set", "split", "one of train, valid"),
     ("training_set", drop_row("training_set", 8), "training_set", "slate_id, item_id", "every impression of the log"),
@@ -200,10 +200,10 @@ def test_the_number_of_offenders_and_the_example_are_those_of_the_whole_table(se
 def _replace_column(settings: Settings, table: str, column: str, values: Callable[[pa.Array], pa.Array] | None) -> None:
     path = path_of(settings, table)
     frame = pq.read_table(path)
-    place = frame.schema.get_field_index(column)
-    changed = frame.remove_column(place)
+    position = frame.schema.get_field_index(column)
+    changed = frame.remove_column(position)
     if values is not None:
-        changed = changed.add_column(place, column, values(frame[column]))
+        changed = changed.add_column(position, column, values(frame[column]))
     pq.write_table(changed, path)
 
 

@@ -58,9 +58,9 @@ class MovedClock:
     def now(self) -> datetime:
         return self.base + timedelta(seconds=time.monotonic() - self.since)
 
-    def move_to(self, moment: datetime) -> None:
+    def move_to(self, timestamp: datetime) -> None:
         """Not back."""
-        self.base, self.since = max(moment, self.now()), time.monotonic()
+        self.base, self.since = max(timestamp, self.now()), time.monotonic()
 
     def move_on(self, seconds: float) -> None:
         self.move_to(self.now() + timedelta(seconds=seconds))

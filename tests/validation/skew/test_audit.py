@@ -83,8 +83,8 @@ def test_every_feature_has_had_values_to_compare(shop, clean):
     for path in score_files(shop.settings.live_dir):
         for record in read_records(path):
             matrix = record.matrix.copy()
-            for place, sent in record.sent:
-                matrix[place, [FEATURES_OF_MODEL.index(name) for name in sent if name != "is_recommended"]] = np.nan
+            for position, sent in record.sent:
+                matrix[position, [FEATURES_OF_MODEL.index(name) for name in sent if name != "is_recommended"]] = np.nan
             seen |= ~np.isnan(matrix).all(axis=0)
     assert [name for name, known in zip(FEATURES_OF_MODEL, seen, strict=True) if not known] == ["old_price"]
 
@@ -138,12 +138,12 @@ def test_what_was_not_logged_cannot_be_replayed(shop, clean, environment, capsys
 # ------------------------------------------------------------------------------ faults in what serves
 
 
-def causes_since(shop, moment):
-    """feature -> causes that are no excuse, of what was scored from ``moment`` on."""
+def causes_since(shop, timestamp):
+    """feature -> causes that are no excuse, of what was scored from ``timestamp`` on."""
     records = [
         record
         for path in score_files(shop.settings.live_dir)
-        for record in read_records(path, int(moment.timestamp() * 1e6))
+        for record in read_records(path, int(timestamp.timestamp() * 1e6))
     ]
     known = read_knowledge(shop.settings)
     with offline_settings(shop.settings) as private:
@@ -244,15 +244,15 @@ def test_a_mix_up_of_float64_and_float32_is_found_and_named(faulty, monkeypatch)
 
 def test_ages_computed_in_float32_are_found_and_named(faulty, monkeypatch):
     def ages(slate):
-        def since(instant):
-            return (np.float32(slate.scored_us) - np.asarray(derived._number(instant), np.float32)) / 1e6
+        def since(timestamp):
+            return (np.float32(slate.scored_us) - np.asarray(derived._number(timestamp), np.float32)) / 1e6
 
         stored = {"item_age_s": slate.items["first_seen_us"], "item_last_order_age_s": slate.items["last_order_us"]}
         of_user = {"user_age_s": "user_first_seen_us", "user_last_order_age_s": "user_last_order_us"}
         of_session = {"session_age_s": "session_first_us", "session_idle_s": "session_last_us"}
         stored |= {name: slate.user.get(column) for name, column in of_user.items()}
         stored |= {name: slate.session.get(column) for name, column in of_session.items()}
-        return {name: since(instant) for name, instant in stored.items()}
+        return {name: since(timestamp) for name, timestamp in stored.items()}
 
     began = faulty.clock.now()
     with monkeypatch.context() as patch:
@@ -295,8 +295,8 @@ def read_us_of(shop, session):
     """The event timestamp of its row online."""
     store = open_store(shop.settings)
     found = store.get_online_features([f"{SESSION_STATE.name}:session_views"], [{"session_id": session}])
-    stamp = found.proto.results[1].event_timestamps[0]
-    return stamp.seconds * 1_000_000 + stamp.nanos // 1_000
+    timestamp = found.proto.results[1].event_timestamps[0]
+    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1_000
 
 
 def test_rows_written_with_a_shifted_timestamp_are_found_and_named(faulty):

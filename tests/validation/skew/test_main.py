@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from tests.small_log import at, event, impression, item, write_log
-from validation.skew.__main__ import main, moment_us
+from validation.skew.__main__ import main, timestamp_us
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,12 @@ from validation.skew.__main__ import main, moment_us
     ],
 )
 def test_moments_are_utc_unless_they_say_otherwise(text, us):
-    assert moment_us(text) == us
+    assert timestamp_us(text) == us
 
 
 def test_what_is_no_moment_is_refused():
     with pytest.raises(argparse.ArgumentTypeError, match="'yesterday'"):
-        moment_us("yesterday")
+        timestamp_us("yesterday")
 
 
 def test_a_log_without_scores_is_status_2_with_one_line_that_says_what_to_do(tmp_path, monkeypatch, capsys):

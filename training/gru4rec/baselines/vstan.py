@@ -57,7 +57,7 @@ class VStan:
     starts: Integers  # (sessions + 1,)
     freshness: Floats  # (sessions,) exp(-age / recency_days)
     holders: Integers  # (m,) session numbers, item by item
-    places: Integers  # (m,) from 0
+    positions: Integers  # (m,) from 0
     holder_starts: Integers  # (n_items + 1,)
     weight: Floats  # (n_items,) of an item as a candidate: 1 + idf
     ties: Floats  # (n_items,)
@@ -69,7 +69,7 @@ class VStan:
     def fit(train: Sessions, n_items: int, settings: VStanSettings | None = None) -> VStan:
         settings = settings or VStanSettings()
         train, ended = _oldest_first(train)
-        owner, place = session_of_each(train), np.arange(len(train.items)) - train.starts[session_of_each(train)]
+        owner, position = session_of_each(train), np.arange(len(train.items)) - train.starts[session_of_each(train)]
         # The last occurrence of an item in a session is the first one met from the end.
         keys, back = np.unique((train.items.astype(np.int64) * len(ended) + owner)[::-1], return_index=True)
         item, holder = np.divmod(keys, max(1, len(ended)))
@@ -81,7 +81,7 @@ class VStan:
             starts=train.starts,
             freshness=np.exp(-age_days / (settings.recency_days or max(1.0, float(age_days.max(initial=0))))),
             holders=holder,
-            places=place[::-1][back],
+            positions=position[::-1][back],
             holder_starts=np.concatenate([[0], np.cumsum(held_by)]),
             weight=1.0 + settings.idf * idf,
             ties=SMALLEST * tie_breaker(train, n_items),
@@ -99,9 +99,9 @@ class VStan:
         numbers, matched = numbers[nearest], matched[nearest]
         voice = similarity[nearest] * np.exp(-since[nearest] / self.settings.match_steps)
         lengths = np.diff(self.starts)[numbers]
-        place = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        items = self.items[np.repeat(self.starts[numbers], lengths) + place]
-        nearness = np.exp(-np.abs(place - np.repeat(matched, lengths)) / self.settings.distance_steps)
+        position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        items = self.items[np.repeat(self.starts[numbers], lengths) + position]
+        nearness = np.exp(-np.abs(position - np.repeat(matched, lengths)) / self.settings.distance_steps)
         votes = np.repeat(voice, lengths) * nearness
         found: Floats = np.bincount(items, weights=votes, minlength=len(self.weight)) * self.weight + self.ties
         if not self.repeats:
@@ -122,14 +122,14 @@ class VStan:
         numbers, shared, first = numbers[newest], shared[newest], first[newest]
         lengths = np.diff(self.starts)[numbers]
         similarity = shared / np.sqrt(len(seen) * lengths) * self.freshness[numbers]
-        places = np.concatenate([place for _, place in postings])
-        return numbers, similarity, steps[first], places[first]
+        positions = np.concatenate([position for _, position in postings])
+        return numbers, similarity, steps[first], positions[first]
 
     def _holders_of(self, item: int) -> tuple[Integers, Integers]:
         """The newest sessions that hold it; older ones cannot be among the newest of several items' either."""
         start, end = self.holder_starts[item], self.holder_starts[item + 1]
         start = max(start, end - self.settings.sample)
-        return self.holders[start:end], self.places[start:end]
+        return self.holders[start:end], self.positions[start:end]
 
 
 def _oldest_first(train: Sessions) -> tuple[Sessions, Integers]:
@@ -138,8 +138,8 @@ def _oldest_first(train: Sessions) -> tuple[Sessions, Integers]:
     order = np.argsort(ended, kind="stable")
     lengths = np.diff(train.starts)[order]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    places = np.repeat(train.starts[:-1][order] - starts[:-1], lengths) + np.arange(len(train.items))
-    return Sessions(train.items[places], starts, train.ts_us[places]), ended[order]
+    positions = np.repeat(train.starts[:-1][order] - starts[:-1], lengths) + np.arange(len(train.items))
+    return Sessions(train.items[positions], starts, train.ts_us[positions]), ended[order]
 
 
 def _largest(values: Floats, count: int) -> Integers:

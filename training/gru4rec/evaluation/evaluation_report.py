@@ -70,12 +70,12 @@ def save_json(body: Mapping[str, Any], path: Path) -> None:
     part.replace(path)
 
 
-def _lines(lines: Mapping[str, Sequence[float]], places: list[int], xlabel: str, ylabel: str) -> Figure:
+def _lines(lines: Mapping[str, Sequence[float]], positions: list[int], xlabel: str, ylabel: str) -> Figure:
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = figure.subplots()
     for i, (name, values) in enumerate(lines.items()):
-        axes.plot(places, values, "o-", color=COLOURS[i % len(COLOURS)], label=name, markersize=4)
-    axes.set_xticks(places)
+        axes.plot(positions, values, "o-", color=COLOURS[i % len(COLOURS)], label=name, markersize=4)
+    axes.set_xticks(positions)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.set_ylim(bottom=0)

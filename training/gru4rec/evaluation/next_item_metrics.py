@@ -1,6 +1,6 @@
 """Recall@K and MRR@K of the next item: every position of every session, all items scored.
 
-A session of items i_1 ... i_n asks n - 1 questions: after i_1 ... i_k, what place does i_{k+1} get among all items?
+A session of items i_1 ... i_n asks n - 1 questions: after i_1 ... i_k, what position does i_{k+1} get among all items?
 
     rank      = 1 + the number of other items that do not score below the target
     Recall@K  = share of questions with rank <= K
@@ -48,10 +48,10 @@ class Judged:
 
     def recall_by_position(self, k: int, longest: int) -> list[float]:
         """After 1, 2, ... ``longest`` items; the last entry holds all longer ones too. NaN where there are none."""
-        places = np.minimum(self.positions, longest)
+        clipped = np.minimum(self.positions, longest)
         return [
-            float(np.mean(self.ranks[places == place] <= k)) if np.any(places == place) else float("nan")
-            for place in range(1, longest + 1)
+            float(np.mean(self.ranks[clipped == position] <= k)) if np.any(clipped == position) else float("nan")
+            for position in range(1, longest + 1)
         ]
 
 

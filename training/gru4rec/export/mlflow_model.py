@@ -19,7 +19,7 @@ from training.gru4rec.sessions.processed import VOCABULARY_FILE
 
 DEFAULT_K = 20
 REQUIREMENTS = ("mlflow", "numpy", "onnxruntime", "pandas")
-LARGEST_ID = 2**63
+MAX_ID = 2**63
 
 
 def save_model(
@@ -52,7 +52,7 @@ def save_model(
 
 def are_integers(items: Sequence[str]) -> bool:
     """Whether all ids are 64-bit integers, written the one way that int() gives back."""
-    return all(re.fullmatch(r"0|-?[1-9][0-9]{0,18}", item) and -LARGEST_ID <= int(item) < LARGEST_ID for item in items)
+    return all(re.fullmatch(r"0|-?[1-9][0-9]{0,18}", item) and -MAX_ID <= int(item) < MAX_ID for item in items)
 
 
 def signature(integer_ids: bool, default_k: int) -> ModelSignature:

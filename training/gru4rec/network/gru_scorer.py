@@ -51,7 +51,7 @@ def _states(network: Gru4Rec, sessions: Sequence[Items]) -> Tensor:
     hidden = network.start(len(sessions))
     for step in range(lengths.max(initial=0)):
         going_on = int(np.count_nonzero(lengths > step))
-        places = starts[:going_on] + step
-        hidden = network.step(torch.from_numpy(items[places]), hidden[:going_on])
-        states[torch.from_numpy(places)] = hidden
+        positions = starts[:going_on] + step
+        hidden = network.step(torch.from_numpy(items[positions]), hidden[:going_on])
+        states[torch.from_numpy(positions)] = hidden
     return states

@@ -91,8 +91,8 @@ def _split(config: DataConfig, clicks: Clicks) -> Prepared:
             "source": found,
             "repeats_dropped": found["events"] - len(log),
             "filter_rounds": rounds,
-            "val_from": _moment(boundaries.val_us),
-            "test_from": _moment(boundaries.test_us),
+            "val_from": _timestamp(boundaries.val_us),
+            "test_from": _timestamp(boundaries.test_us),
         },
     )
 
@@ -146,12 +146,12 @@ def _statistics(before: int, log: Log) -> dict[str, Any]:
         "events": len(log),
         "items": len(np.unique(log.item)),
         "events_dropped": before - len(log),
-        "from": _moment(int(log.ts_us.min())) if len(log) else None,
-        "to": _moment(int(log.ts_us.max())) if len(log) else None,
+        "from": _timestamp(int(log.ts_us.min())) if len(log) else None,
+        "to": _timestamp(int(log.ts_us.max())) if len(log) else None,
     }
 
 
-def _moment(us: int) -> str:
+def _timestamp(us: int) -> str:
     return (EPOCH + timedelta(microseconds=us)).isoformat()
 
 

@@ -54,8 +54,8 @@ class Clicks:
 
     def in_terms_of(self, items: pa.StringArray) -> Clicks:
         """The events of items that are among ``items``, numbered as there."""
-        place = np.asarray(pc.fill_null(pc.index_in(self.items, items), -1), np.int32)[self.item]
-        return replace(self.where(place >= 0), item=place[place >= 0], items=items)
+        position = np.asarray(pc.fill_null(pc.index_in(self.items, items), -1), np.int32)[self.item]
+        return replace(self.where(position >= 0), item=position[position >= 0], items=items)
 
 
 def read_clicks(source: Path, actions: tuple[str, ...], settings: Settings) -> Clicks:

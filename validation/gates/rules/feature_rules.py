@@ -53,13 +53,13 @@ def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
     rules: list[Rule] = []
     for view in views(declaration):
         file = files[view.name]
-        rules += [*schema_rules(file), *_moments(file, view), _known_entity(file, view)]
+        rules += [*schema_rules(file), *_timestamps(file, view), _known_entity(file, view)]
     for name, columns, limit in _ALIGNED:
         rules += _arrays(files[name], columns, limit)
     return [*rules, not_empty(files["item_attributes"]), _known_category(files["item_attributes"])]
 
 
-def _moments(file: TableFile, view: View) -> list[RowRule]:
+def _timestamps(file: TableFile, view: View) -> list[RowRule]:
     """Batch rows lie on UTC midnights up to the last one in the log; session rows just after their event."""
     published = row_rule(
         file,

@@ -32,7 +32,7 @@ def log_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
         not_empty(impressions),
         *(known_item(file) for file in (events, impressions)),
         _known_category(events),
-        *_moments(items, events, impressions),
+        *_timestamps(items, events, impressions),
         *_query_groups(impressions, declaration),
         *_warnings(events, declaration),
     ]
@@ -70,7 +70,7 @@ def _known_category(events: TableFile) -> QueryRule:
     )
 
 
-def _moments(items: TableFile, events: TableFile, impressions: TableFile) -> list[RowRule]:
+def _timestamps(items: TableFile, events: TableFile, impressions: TableFile) -> list[RowRule]:
     """``now`` bounds what ends the log, and the end of the log bounds the rest."""
     end = ("events", "impressions")
     return [

@@ -62,7 +62,7 @@ def _type(schema: pa.Schema, column: Column) -> str:
 def _order(schema: pa.Schema, file: TableFile) -> str:
     declared = [column.name for column in file.columns if column.name in schema.names]
     found = [name for name in schema.names if name in set(declared)]
-    moved = [name for name, place in zip(found, declared, strict=False) if name != place]
+    moved = [name for name, position in zip(found, declared, strict=False) if name != position]
     return f"differs from {moved[0]!r} on" if moved else AS_DECLARED
 
 

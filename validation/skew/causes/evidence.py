@@ -25,7 +25,7 @@ class Version:
 
 @dataclass(frozen=True)
 class ReadRow:
-    """One row that online read of ``view``, for the candidate (or item of the cart) at ``place``; 0 for user, session.
+    """One row that online read of ``view``, for the candidate or cart item at ``position`` (0 for user and session).
 
     read_us:  its event timestamp, 0 where there was none
     missed:   (event_us, created_us) of the offline rows newer than it that were valid at ``scored_us``, newest first
@@ -35,7 +35,7 @@ class ReadRow:
     """
 
     view: View
-    place: int
+    position: int
     key: str
     scored_us: int
     read_us: int

@@ -16,7 +16,7 @@ from infra.settings import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-REDIS_PATIENCE_S = 10.0
+REDIS_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class KnownRun:
     def covers(self, event_us: int) -> bool:
         return self.first_us <= event_us <= self.last_us
 
-    def had_finished(self, moment_us: int) -> bool:
-        return self.finished_us is not None and self.finished_us <= moment_us
+    def had_finished(self, timestamp_us: int) -> bool:
+        return self.finished_us is not None and self.finished_us <= timestamp_us
 
     def had_not_seen(self, event_us: int, created_us: int) -> bool:
         """Whether the row was not in the files that the run read, although its range covers it."""
@@ -64,7 +64,7 @@ class Knowledge:
 
 def read_knowledge(settings: Settings) -> Knowledge:
     """Raises RedisServerError, redis.RedisError, duckdb.Error for a broken event file."""
-    with endpoint(settings).client(REDIS_PATIENCE_S) as client:
+    with endpoint(settings).client(REDIS_TIMEOUT_S) as client:
         runs = Ledger(client, settings.dataset, WallClock()).runs()
     return Knowledge(_by_view(runs), _pushed(settings), settings.deadline_ms * 1_000)
 
@@ -72,9 +72,9 @@ def read_knowledge(settings: Settings) -> Knowledge:
 def _by_view(runs: Iterable[Run]) -> dict[str, list[KnownRun]]:
     found: dict[str, list[KnownRun]] = {}
     for run in runs:
-        moments = (run.first, run.last, run.started)
-        first, last, started = (_us(moment) for moment in moments)
-        finished, newest = (None if moment is None else _us(moment) for moment in (run.finished, run.newest))
+        timestamps = (run.first, run.last, run.started)
+        first, last, started = (_us(timestamp) for timestamp in timestamps)
+        finished, newest = (None if timestamp is None else _us(timestamp) for timestamp in (run.finished, run.newest))
         found.setdefault(run.view, []).append(KnownRun(first, last, started, finished, newest))
     return found
 
@@ -91,5 +91,5 @@ def _pushed(settings: Settings) -> frozenset[tuple[str, int]]:
     return frozenset(rows)
 
 
-def _us(moment: str) -> int:
-    return (datetime.fromisoformat(moment) - EPOCH) // MICROSECOND
+def _us(timestamp: str) -> int:
+    return (datetime.fromisoformat(timestamp) - EPOCH) // MICROSECOND

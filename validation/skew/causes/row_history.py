@@ -22,7 +22,7 @@ from validation.skew.causes.evidence import Evidence, ReadRow, Values, Version, 
 @dataclass(frozen=True)
 class _Wanted:
     slate: int
-    place: int
+    position: int
     key: str
     scored_us: int
     read_us: int
@@ -47,9 +47,9 @@ class RowHistory:
                     rows[slate].append(row)
         carts = [cart_of(record, found, slate) for record, found, slate in zip(records, rows, slates, strict=True)]
         asked = [
-            _Wanted(i, place, item, record.scored_us, int(read_us))
+            _Wanted(i, position, item, record.scored_us, int(read_us))
             for i, (record, cart) in enumerate(zip(records, carts, strict=True))
-            for place, (item, read_us) in enumerate(
+            for position, (item, read_us) in enumerate(
                 zip(cart, record.read_us.get(ITEM_COMPANIONS.name, ()), strict=False)
             )
         ]
@@ -71,7 +71,7 @@ class RowHistory:
         for number, each in enumerate(asked):
             row = ReadRow(
                 view=view,
-                place=each.place,
+                position=each.position,
                 key=each.key,
                 scored_us=each.scored_us,
                 read_us=each.read_us,
@@ -82,8 +82,8 @@ class RowHistory:
             )
             if every or row.matters:
                 found.append((each.slate, row))
-        places = {v.values["place"] for _, row in found for v in _all_versions(row)}
-        values = self._values(view, places)
+        positions = {v.values["place"] for _, row in found for v in _all_versions(row)}
+        values = self._values(view, positions)
         return [(slate, _filled(row, values)) for slate, row in found]
 
     def _open(self, view: View, asked: Sequence[_Wanted]) -> None:
@@ -122,25 +122,25 @@ class RowHistory:
             found.setdefault(number, []).append((event_us, created_us))
         return {number: tuple(each) for number, each in found.items()}
 
-    def _versions(self, moments: str) -> dict[int, tuple[Version, ...]]:
-        """The rows at ``moments``, SQL for (number, t). Their values are still only the place at which they stand."""
+    def _versions(self, timestamps: str) -> dict[int, tuple[Version, ...]]:
+        """The rows at ``timestamps``, SQL for (number, t). Their values are only their row numbers so far."""
         rows = self._connection.execute(
             f"""
             SELECT w.number, s.t, s.created, s.place
-            FROM wanted w JOIN ({moments}) m USING (number) JOIN stored s ON s.k = w.k AND s.t = m.t
+            FROM wanted w JOIN ({timestamps}) m USING (number) JOIN stored s ON s.k = w.k AND s.t = m.t
             ORDER BY w.number, s.t DESC, s.created DESC, s.place
             """
         ).fetchall()
         found: dict[int, list[Version]] = {}
-        for number, event_us, created_us, place in rows:
-            found.setdefault(number, []).append(Version(event_us, created_us, {"place": place}))
+        for number, event_us, created_us, position in rows:
+            found.setdefault(number, []).append(Version(event_us, created_us, {"place": position}))
         return {number: tuple(each) for number, each in found.items()}
 
-    def _values(self, view: View, places: set[int]) -> dict[int, Values]:
-        if not places:
+    def _values(self, view: View, positions: set[int]) -> dict[int, Values]:
+        if not positions:
             return {}
         columns = ", ".join(f'"{column.name}"' for column in view.columns)
-        self._connection.register("places", pa.table({"place": pa.array(sorted(places), pa.int64())}))
+        self._connection.register("places", pa.table({"place": pa.array(sorted(positions), pa.int64())}))
         table = self._connection.sql(
             f"SELECT file_row_number AS place, {columns} FROM {self._scan(view)} "
             "WHERE file_row_number IN (SELECT place FROM places)"
@@ -173,8 +173,8 @@ def _asked(view: View, slate: int, record: ScoreRecord) -> list[_Wanted]:
         "item": record.item_ids, "user": [record.user_id], "session": [record.session_id]
     }[view.entity]  # fmt: skip
     return [
-        _Wanted(slate, place, key, record.scored_us, int(us))
-        for place, (key, us) in enumerate(zip(keys, read_us, strict=True))
+        _Wanted(slate, position, key, record.scored_us, int(us))
+        for position, (key, us) in enumerate(zip(keys, read_us, strict=True))
         if key is not None
     ]
 

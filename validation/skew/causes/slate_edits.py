@@ -30,7 +30,7 @@ def with_rows(slate: Slate, changes: Changes, evidence: Evidence) -> Slate:
                 if column.name not in own:
                     items[column.name] = items[column.name].copy()
                     own.add(column.name)
-                items[column.name][row.place] = column_array([values.get(column.name)], column.dtype)[0]
+                items[column.name][row.position] = column_array([values.get(column.name)], column.dtype)[0]
         else:
             rows[row.view.entity] = _with_view(rows[row.view.entity], row.view, values)
     session = rows["session"]
@@ -58,7 +58,7 @@ def with_stored_default(slate: Slate, declaration: Declaration, default: float) 
     return replace(slate, items=items, user=rows["user"], session=rows["session"])
 
 
-def with_instants(slate: Slate, change: Any, *, of: Sequence[str]) -> Slate:
+def with_timestamps(slate: Slate, change: Any, *, of: Sequence[str]) -> Slate:
     """``change`` applied to every instant (µs since the epoch) of ``of``: item, user, session."""
     items = dict(slate.items)
     if "item" in of:

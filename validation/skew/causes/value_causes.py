@@ -19,10 +19,10 @@ from feature_repo.slate import Floats, Slate
 from validation.skew.causes.case import Case
 from validation.skew.causes.evidence import MISSING, ReadRow, Values
 from validation.skew.causes.row_causes import ROW_CAUSES, RowCause
-from validation.skew.causes.slate_edits import with_instants, with_stored_default, without_store
+from validation.skew.causes.slate_edits import with_stored_default, with_timestamps, without_store
 
 MINUTE_US = 60_000_000
-LARGEST_SHIFT_US = 14 * 60 * MINUTE_US  # time zones
+MAX_SHIFT_US = 14 * 60 * MINUTE_US  # time zones
 DEFAULTS = (0.0, -1.0)
 AGES = ("item", "user", "session")
 
@@ -45,9 +45,9 @@ class Overridden:
     def matrices(self, case: Case) -> Iterator[Floats]:
         found = case.offline.copy()
         column = {feature.name: j for j, feature in enumerate(model_features(case.declaration))}
-        for place, sent in case.record.sent:
+        for position, sent in case.record.sent:
             for name, value in sent.items():
-                found[place, column[name]] = np.nan if value is None else value
+                found[position, column[name]] = np.nan if value is None else value
         yield found
 
 
@@ -113,7 +113,7 @@ class ShiftedTimestamp:
         if not shift_us:
             return
         for of in (*((entity,) for entity in AGES), AGES):
-            yield case.matrix(with_instants(case.seen, lambda us: us - shift_us, of=of))
+            yield case.matrix(with_timestamps(case.seen, lambda us: us - shift_us, of=of))
         yield case.matrix(replace(case.seen, scored_us=case.seen.scored_us + shift_us))
 
     @staticmethod
@@ -121,7 +121,7 @@ class ShiftedTimestamp:
         """The log's row that online has under another time, a whole number of minutes away."""
         for version in row.near:
             shift_us = row.read_us - version.event_us
-            if abs(shift_us) <= LARGEST_SHIFT_US and shift_us % MINUTE_US == 0:
+            if abs(shift_us) <= MAX_SHIFT_US and shift_us % MINUTE_US == 0:
                 return version.values if row.is_valid else MISSING
         return None
 
@@ -135,7 +135,7 @@ class ShiftedTimestamp:
             return 0
         at = np.unravel_index(np.argmin(off), off.shape)
         shift_us = round((float(online[at]) - float(offline[at])) * 1e6 / MINUTE_US) * MINUTE_US
-        return shift_us if abs(shift_us) <= LARGEST_SHIFT_US else 0
+        return shift_us if abs(shift_us) <= MAX_SHIFT_US else 0
 
 
 class Default:
@@ -160,7 +160,7 @@ class Dtype:
 
     def matrices(self, case: Case) -> Iterator[Floats]:
         for slate in (case.slate, case.seen):
-            narrow = with_instants(slate, lambda us: us.astype(np.float32).astype(np.float64), of=AGES)
+            narrow = with_timestamps(slate, lambda us: us.astype(np.float32).astype(np.float64), of=AGES)
             yield case.matrix(narrow)
             yield case.matrix(replace(narrow, scored_us=int(np.float32(slate.scored_us))))
             yield self._prices(case, slate)

@@ -32,7 +32,7 @@ def test_floats_come_back_bit_for_bit(values):
 @given(st.lists(st.none() | INT64, max_size=20))
 def test_integers_come_back_as_float64_negative_ones_too(values):
     column = stored(pa.array(values, pa.int64()), ValueType.INT64)
-    np.testing.assert_array_equal(decoding.instants(column), column_array(values, DType.INT64))
+    np.testing.assert_array_equal(decoding.timestamps(column), column_array(values, DType.INT64))
 
 
 @given(st.lists(st.none() | st.text(max_size=200), max_size=10))
@@ -56,7 +56,7 @@ def test_what_was_never_stored_is_null(nothing, dtype):
 def test_a_value_of_another_type_than_expected_is_still_read():
     double, text = Value(double_val=1.5).SerializeToString(), Value(int32_val=7).SerializeToString()
     assert decoding.floats([double, Value(float_val=2.0).SerializeToString()]).tolist() == [1.5, 2.0]
-    assert decoding.instants([text, Value(int64_val=8).SerializeToString()]).tolist() == [7, 8]
+    assert decoding.timestamps([text, Value(int64_val=8).SerializeToString()]).tolist() == [7, 8]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_a_value_of_a_known_type_is_read_sooner_and_no_other(value, dtype):
 
 
 @given(st.lists(NOTHING | st.integers(1, 2**52), max_size=10))
-def test_event_timestamps_are_microseconds_and_zero_where_there_is_none(moments):
+def test_event_timestamps_are_microseconds_and_zero_where_there_is_none(timestamps):
     column = [
         Timestamp(seconds=m // 1_000_000, nanos=m % 1_000_000 * 1_000).SerializeToString() if isinstance(m, int) else m
-        for m in moments
+        for m in timestamps
     ]
-    assert decoding.event_us(column).tolist() == [m if isinstance(m, int) else 0 for m in moments]
+    assert decoding.event_us(column).tolist() == [m if isinstance(m, int) else 0 for m in timestamps]

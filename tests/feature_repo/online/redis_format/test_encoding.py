@@ -24,7 +24,7 @@ FLOAT64 = st.floats()
 INT32 = st.integers(-(2**31), 2**31 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 MOMENT = st.datetimes(timezones=st.just(UTC))
-LATER_MOMENT = st.integers(0, 7_258_118_400_000_000).map(lambda us: EPOCH + timedelta(microseconds=us))
+LATER_TIMESTAMP = st.integers(0, 7_258_118_400_000_000).map(lambda us: EPOCH + timedelta(microseconds=us))
 MICROS = pa.timestamp("us", "UTC")
 
 # Feast type, Arrow type, cells; a cell of None is null.
@@ -61,7 +61,7 @@ LISTS: dict[str, tuple[ValueType, pa.DataType, st.SearchStrategy[Any]]] = {
     "bool": (ValueType.BOOL_LIST, pa.bool_(), st.none() | st.booleans()),
     "string": (ValueType.STRING_LIST, pa.string(), st.none() | TEXT),
     "bytes": (ValueType.BYTES_LIST, pa.binary(), st.none() | st.binary()),
-    "timestamp": (ValueType.UNIX_TIMESTAMP_LIST, MICROS, st.none() | LATER_MOMENT),
+    "timestamp": (ValueType.UNIX_TIMESTAMP_LIST, MICROS, st.none() | LATER_TIMESTAMP),
     "any timestamp": (ValueType.UNIX_TIMESTAMP_LIST, MICROS, st.none() | MOMENT),
 }
 

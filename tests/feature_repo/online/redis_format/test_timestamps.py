@@ -13,7 +13,7 @@ from feature_repo.online.redis_format import timestamps
 from feature_repo.online.redis_format.timestamps import BadTimestamp, microseconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROS = st.datetimes(timezones=st.just(UTC)).map(lambda moment: (moment - EPOCH) // timedelta(microseconds=1))
+MICROS = st.datetimes(timezones=st.just(UTC)).map(lambda timestamp: (timestamp - EPOCH) // timedelta(microseconds=1))
 EDGES = [datetime(1, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), datetime(1970, 1, 1), datetime.max]  # noqa: DTZ001, DTZ901
 
 
@@ -21,21 +21,21 @@ EDGES = [datetime(1, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), datetim
 def test_stamps_are_serialized_as_protobuf_does(values: list[int]) -> None:
     expected = []
     for value in values:
-        stamp = Timestamp()
-        stamp.FromDatetime(EPOCH + timedelta(microseconds=value))
-        expected.append(stamp.SerializeToString())
+        timestamp = Timestamp()
+        timestamp.FromDatetime(EPOCH + timedelta(microseconds=value))
+        expected.append(timestamp.SerializeToString())
     assert timestamps.timestamp_protos(np.array(values)).to_pylist() == expected
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=20))
 def test_created_stamps_sort_like_their_numbers(values: list[int]) -> None:
-    stamps = timestamps.created_stamps(np.array(values)).to_pylist()
-    assert [int.from_bytes(stamp) - 2**63 for stamp in stamps] == values
-    assert [value for _, value in sorted(zip(stamps, values, strict=True))] == sorted(values)
+    created = timestamps.created_timestamps(np.array(values)).to_pylist()
+    assert [int.from_bytes(timestamp) - 2**63 for timestamp in created] == values
+    assert [value for _, value in sorted(zip(created, values, strict=True))] == sorted(values)
 
 
 def test_an_unknown_created_timestamp_is_eight_zeros() -> None:
-    assert timestamps.created_stamps(np.array([timestamps.UNKNOWN])).to_pylist() == [bytes(8)]
+    assert timestamps.created_timestamps(np.array([timestamps.UNKNOWN])).to_pylist() == [bytes(8)]
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "America/New_York", "+05:30"])

@@ -22,7 +22,7 @@ from infra.models.trees.compilation import NotCompiled, accepted_code
 from infra.models.trees.compiled_trees import CompiledRanker, Engine, compiled
 from infra.models.trees.forest import Forest, read_forest
 from infra.models.trees.native_forest import NativeForest
-from infra.models.trees.score_parity import MOST_ROWS, TEST_ROWS_FILE, ScoredRows, on_test_rows, sample
+from infra.models.trees.score_parity import MAX_ROWS, TEST_ROWS_FILE, ScoredRows, on_test_rows, sample
 from infra.models.trees.tree_code import object_code
 from tests.infra.small_models import hard_rows, ranker_of, rows_of
 
@@ -192,7 +192,7 @@ def test_a_compiled_ranker_saves_the_lightgbm_model(
 def test_the_sample_holds_unknown_values_thresholds_and_lightgbms_scores(ranker: LightGbmRanker) -> None:
     big = np.random.default_rng(2).normal(size=(9_000, 4)).astype(np.float32)
     rows = sample(ranker, big)
-    assert rows.matrix.shape == (MOST_ROWS, 4)
+    assert rows.matrix.shape == (MAX_ROWS, 4)
     assert np.isnan(rows.matrix).any()
     thresholds = {  # an infinite one is moved to the largest float32
         (int(feature), np.float32(np.clip(threshold, -LARGEST, LARGEST)))
@@ -200,7 +200,7 @@ def test_the_sample_holds_unknown_values_thresholds_and_lightgbms_scores(ranker:
         for feature, threshold in zip(tree.feature, tree.threshold, strict=True)
     }
     on_threshold = [any((j, value) in thresholds for j, value in enumerate(row)) for row in rows.matrix]
-    assert sum(on_threshold) >= MOST_ROWS // 2
+    assert sum(on_threshold) >= MAX_ROWS // 2
     np.testing.assert_array_equal(rows.scores, ranker.score(rows.matrix))
     np.testing.assert_array_equal(rows.matrix, sample(ranker, big).matrix)
 

@@ -23,8 +23,8 @@ def score(exported, tmp_path):
         source, out = tmp_path / "sessions.parquet", tmp_path / "out" / "best.parquet"
         if sessions is not None:
             pq.write_table(pa.table(sessions), source)
-        places = ["--sessions", str(source), "--out", str(out), "--model", str(exported.folder)]
-        status = batch_scoring.main([*places, *arguments])
+        positions = ["--sessions", str(source), "--out", str(out), "--model", str(exported.folder)]
+        status = batch_scoring.main([*positions, *arguments])
         assert not out.parent.exists() or [p.name for p in out.parent.iterdir()] in ([], [out.name])
         return status, pq.read_table(out).to_pylist() if out.exists() else None
 

@@ -43,9 +43,9 @@ def test_best_items_are_those_of_pytorch_in_order(network, graph_file, k):
             hidden = network.start(1)
             for item in session:
                 hidden = network.step(torch.tensor([item]), hidden)
-            expected, places = torch.topk(network.scores(hidden)[0], k)
+            expected, positions = torch.topk(network.scores(hidden)[0], k)
         np.testing.assert_allclose(best, expected.numpy(), atol=1e-6)
-        assert found.tolist() == places.tolist()
+        assert found.tolist() == positions.tolist()
 
 
 def test_what_stands_in_the_padding_does_not_matter(graph_file):

@@ -131,8 +131,8 @@ def test_an_epoch_is_the_plainest_loop_over_the_same_sessions(tmp_path):
     rows = [(queue.pop(0), 0, torch.zeros(8)) for _ in range(4)]
     while rows:
         samples = torch.from_numpy(sampler.draw())
-        targets = torch.tensor([session[place + 1] for session, place, _ in rows])
-        states = [cell(table[session[place]], state) for session, place, state in rows]
+        targets = torch.tensor([session[position + 1] for session, position, _ in rows])
+        states = [cell(table[session[position]], state) for session, position, state in rows]
         columns = torch.cat((targets, samples))
         scores = torch.stack(states) @ table[columns].T + bias[columns].T
         scores = scores - torch.cat((support[targets].log(), 0.5 * support[samples].log()))
@@ -140,11 +140,13 @@ def test_an_epoch_is_the_plainest_loop_over_the_same_sessions(tmp_path):
         for each, square, gradient in zip(parameters, squares, torch.autograd.grad(loss, parameters), strict=True):
             square += gradient**2
             each.data -= 0.1 * gradient / (square + EPSILON).sqrt()
-        going = [(session, place + 1, state.detach()) for (session, place, _), state in zip(rows, states, strict=True)]
+        going = [
+            (session, position + 1, state.detach()) for (session, position, _), state in zip(rows, states, strict=True)
+        ]
         rows = []
-        for session, place, state in going:
-            if place + 1 < len(session):
-                rows.append((session, place, state))
+        for session, position, state in going:
+            if position + 1 < len(session):
+                rows.append((session, position, state))
             elif queue:
                 rows.append((queue.pop(0), 0, torch.zeros(8)))
     found = trained(tmp_path, TrainConfig(**{**vars(CONFIG), "epochs": 1})).network

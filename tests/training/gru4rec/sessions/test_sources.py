@@ -45,14 +45,14 @@ def test_a_tsvs_sessions_keep_their_order_and_rows_of_one_moment_theirs(tmp_path
 
 
 def test_a_canonical_logs_item_events_are_read_by_user(tmp_path, settings):
-    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    timestamp = datetime(2024, 1, 1, tzinfo=UTC)
     pq.write_table(
         pa.table(
             {
                 "event_id": ["1", "2", "3", "4"],
                 "user_id": ["u", "u", "u", "u"],
                 "item_id": ["a", None, "b", "c"],
-                "event_ts": pa.array([moment] * 4, pa.timestamp("us", tz="UTC")),
+                "event_ts": pa.array([timestamp] * 4, pa.timestamp("us", tz="UTC")),
                 "action": ["view", "view", "view", "like"],
             }
         ),

@@ -17,8 +17,8 @@ from validation.skew.causes.row_history import RowHistory
 NOW = at(10, 3600)
 
 
-def us(moment):
-    return int(moment.timestamp() * 1e6)
+def us(timestamp):
+    return int(timestamp.timestamp() * 1e6)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_row_that_both_take_does_not_matter(history):
 def test_an_older_row_has_missed_the_newer_ones_and_brings_its_values(history):
     rows = [windows("a", at(day), float(day)) for day in (8, 9, 10, 11)]
     (row,) = evidence(history(item_windows=rows), record(("x", "a"), item_windows=[0, us(at(8))])).rows
-    assert (row.place, row.key, row.read_us) == (1, "a", us(at(8)))
+    assert (row.position, row.key, row.read_us) == (1, "a", us(at(8)))
     assert row.missed == ((us(at(10)), us(at(10))), (us(at(9)), us(at(9))))
     assert [version.values["orders_1d"] for version in row.versions] == [8.0]
     assert row.seen["orders_1d"] == 8.0

@@ -178,9 +178,9 @@ def test_a_value_that_hangs_on_rows_of_two_causes_is_explained_by_both():
     """The prices of two items, one not yet materialized, the other under way: each alone gives another mean."""
     attributes = item_attributes_view(DECLARATION)
 
-    def older(place, key, event_us, price):
+    def older(position, key, event_us, price):
         return ReadRow(
-            attributes, place, key, NOW, event_us, ((NOW - MINUTE, 0),), (Version(event_us, 0, {"price": price}),)
+            attributes, position, key, NOW, event_us, ((NOW - MINUTE, 0),), (Version(event_us, 0, {"price": price}),)
         )
 
     rows = (
