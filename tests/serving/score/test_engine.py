@@ -68,7 +68,7 @@ def test_trees_that_are_ready_after_their_model_has_left_change_nothing(settings
         return ranker, Engine(name, "late")
 
     monkeypatch.setattr(champion, "compiled", waiting)
-    monkeypatch.setattr(champion, "CLOSE_PATIENCE_S", 0.1)
+    monkeypatch.setattr(champion, "CLOSE_TIMEOUT_S", 0.1)
     app = create_app(settings, FixedClock(world.NOW))
     with TestClient(app):
         follower = app.state.service._follower

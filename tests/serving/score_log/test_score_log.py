@@ -249,7 +249,7 @@ def test_a_writer_that_cannot_be_started_loses_what_waited_and_counts_it(tmp_pat
 
 
 def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monkeypatch):
-    monkeypatch.setattr("serving.score_log.score_log.CLOSE_PATIENCE_S", 0.5)
+    monkeypatch.setattr("serving.score_log.score_log.CLOSE_TIMEOUT_S", 0.5)
     settings, metrics = settings_in(tmp_path), Metrics()
     log = ScoreLog(settings, metrics)
     log.start()
