@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.derived import Sparse, derived_columns, derived_features
+from feature_repo.derived.families import derived_columns, derived_features
+from feature_repo.derived.family import Sparse
 from feature_repo.schema import Declaration, DType, Feature, views
 from feature_repo.slate import Floats, ItemRows, Row, Slate
 
+STORED_VERSION = 1  # of the columns that enter the matrix as they are stored or sent; part of the model's contract
 
-@cache  # asked for at every slate
+
+@cache  # needed for every slate
 def model_features(declaration: Declaration) -> tuple[Feature, ...]:
     """Every input of the ranker: Float32 view columns, derived features, then request facts."""
     stored = tuple(

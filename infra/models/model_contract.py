@@ -21,29 +21,34 @@ class ContractFeature:
 class ModelContract:
     """The inputs a model was trained on.
 
-    ``views`` maps each feature view to a digest of its schema and ttl; ``derived_version`` is a digest of
-    the source text that computes the derived features; ``declaration`` is the data set's own, as JSON.
+    views:       feature view -> digest of its entity, ttl and columns
+    versions:    family of features -> the version of the code that computes it, raised when its values change
+    declaration: the data set's own columns, as JSON
+
+    Two contracts are the same when names, dtypes, order, views and versions are. Titles, descriptions, units and
+    ranges are carried along and not compared.
     """
 
     project: str
     feature_service: str
     features: tuple[ContractFeature, ...]
     views: dict[str, str]
-    derived_version: str
+    versions: dict[str, int]
     declaration: dict[str, Any]
 
     @property
     def contract_hash(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        compared = {**asdict(self), "declaration": _compared(self.declaration)}
+        return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
     def differences(self, other: ModelContract) -> list[str]:
-        """What differs, one sentence each, seen from self (the model) to other (the scorer)."""
+        """What differs, one sentence each, from self (the model) to other (the scorer)."""
         found = []
-        for field in ("project", "feature_service", "derived_version", "declaration"):
+        for field in ("project", "feature_service"):
             if getattr(self, field) != getattr(other, field):
                 found.append(f"{field}: the model has {getattr(self, field)!r}, the scorer {getattr(other, field)!r}")
         mine = {f.name: f for f in self.features}
@@ -57,7 +62,20 @@ class ModelContract:
             found.append("features: same names, other order")
         for view in sorted(self.views.keys() | other.views.keys()):
             if self.views.get(view) != other.views.get(view):
-                found.append(f"feature view {view!r}: schema or ttl differ")
+                found.append(f"feature view {view!r}: its entity, ttl or columns differ")
+        for family in sorted(self.versions.keys() | other.versions.keys()):
+            if self.versions.get(family) != other.versions.get(family):
+                found.append(
+                    f"{family} features: the model has version {self.versions.get(family)}, "
+                    f"the scorer {other.versions.get(family)}"
+                )
+        mine_declared, theirs_declared = _compared(self.declaration), _compared(other.declaration)
+        for part in sorted(mine_declared.keys() | theirs_declared.keys()):
+            if mine_declared.get(part) != theirs_declared.get(part):
+                found.append(
+                    f"declaration, {part}: the model has {mine_declared.get(part)!r}, "
+                    f"the scorer {theirs_declared.get(part)!r}"
+                )
         return found
 
     def to_json(self) -> str:
@@ -67,8 +85,18 @@ class ModelContract:
     def from_json(text: str) -> ModelContract:
         """Raises KeyError, TypeError or ValueError where the text is not a contract."""
         body = json.loads(text)
+        if "derived_version" in body:
+            raise ValueError("its contract was written by an older release: train again (python -m training.train)")
         body["features"] = tuple(ContractFeature(**feature) for feature in body["features"])
         return ModelContract(**body)
+
+
+def _compared(declaration: dict[str, Any]) -> dict[str, Any]:
+    """Name, time zone, and the declared columns' names and dtypes in order."""
+    compared = {part: declaration.get(part) for part in ("name", "timezone")}
+    for group in ("item_extras", "facts", "context"):
+        compared[group] = [(column["name"], column["dtype"]) for column in declaration.get(group, ())]
+    return compared
 
 
 RankerKind = Literal["lightgbm", "baseline"]

@@ -16,7 +16,7 @@ from infra.models.model_contract import ModelContract
 class Recipe:
     """``known_at``: nothing that became known later took part. Hashes are SHA-256, in hexadecimal.
 
-    ``feature_service_hash``: the views of the service, column by column, and the derived features' code;
+    ``feature_service_hash``: the views of the service, column by column, and the versions of its features;
     ``entity_rows_hash``: slates, candidates, labels and what the caller knew; ``content_hash``: all of the
     training set.
     """
@@ -42,7 +42,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def feature_service_hash(contract: ModelContract) -> str:
-    body = [contract.feature_service, contract.views, contract.derived_version, [asdict(f) for f in contract.features]]
+    body = [contract.feature_service, contract.views, contract.versions, [asdict(f) for f in contract.features]]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 

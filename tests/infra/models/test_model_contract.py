@@ -22,7 +22,10 @@ def test_equal_contracts_have_no_differences():
     ("other", "named"),
     [
         (replace(CONTRACT, project="other"), "project"),
-        (replace(CONTRACT, derived_version="0"), "derived_version"),
+        (
+            replace(CONTRACT, versions={**CONTRACT.versions, "ages": 2}),
+            "ages features: the model has version 1, the scorer 2",
+        ),
         (replace(CONTRACT, features=CONTRACT.features[:-1]), CONTRACT.features[-1].name),
         (replace(CONTRACT, features=(*CONTRACT.features, ContractFeature("new", "float32", "request"))), "'new'"),
         (replace(CONTRACT, features=CONTRACT.features[::-1]), "other order"),

@@ -25,7 +25,7 @@ CONTRACT = ModelContract(
     feature_service="ranker_v1",
     features=tuple(ContractFeature(name, "float32", "item_windows") for name in NAMES),
     views={"item_windows": "digest"},
-    derived_version="1",
+    versions={"ages": 1},
     declaration={"name": "shop"},
 )
 BASELINE = BaselineRanker("popularity", (("orders_28d", 1),), NAMES)

@@ -11,7 +11,7 @@ from serving.api.app import create_app
 from tests.serving import world
 
 OTHERS = {
-    "code": (lambda c: replace(c, derived_version="0" * 16), "derived_version"),
+    "code": (lambda c: replace(c, versions={**c.versions, "history": 0}), "history features"),
     "a view": (lambda c: replace(c, views={**c.views, "user_windows": "0" * 16}), "'user_windows'"),
     "a data set": (lambda c: replace(c, project="other"), "project"),
     "a declaration": (lambda c: replace(c, declaration={**c.declaration, "timezone": "UTC"}), "declaration"),

@@ -91,14 +91,14 @@ def test_every_answer_is_wholly_of_one_model_while_the_champion_changes(settings
 
 def test_a_champion_of_another_contract_is_refused_and_the_old_one_stays(settings):
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
-        other = replace(world.contract(), derived_version="0" * 16)
+        other = replace(world.contract(), versions={"history": 0})
         world.register(settings, other_model(), other)
         until(lambda: metric(client, "rerank_successor_refused 1.0"))
         assert version(client) == "1"
         assert score(client).status_code == 200
         ready = client.get("/readyz")
         assert ready.status_code == 200
-        assert "derived_version" in ready.json()["checks"][0]["message"]
+        assert "history features" in ready.json()["checks"][0]["message"]
         ModelStore(settings).promote("1")
         until(lambda: metric(client, "rerank_successor_refused 0.0"))
         ModelStore(settings).promote("2")  # refused once more, and said once more

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feature_repo import derived
+from feature_repo.derived import families
+from feature_repo.derived.family import or_nan
 from feature_repo.live.score_records import batch_of, read_records, score_files
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE
@@ -243,9 +244,9 @@ def test_a_mix_up_of_float64_and_float32_is_found_and_named(faulty, monkeypatch)
 
 
 def test_ages_computed_in_float32_are_found_and_named(faulty, monkeypatch):
-    def ages(slate):
+    def ages(slate, _):
         def since(timestamp):
-            return (np.float32(slate.scored_us) - np.asarray(derived._number(timestamp), np.float32)) / 1e6
+            return (np.float32(slate.scored_us) - np.asarray(or_nan(timestamp), np.float32)) / 1e6
 
         stored = {"item_age_s": slate.items["first_seen_us"], "item_last_order_age_s": slate.items["last_order_us"]}
         of_user = {"user_age_s": "user_first_seen_us", "user_last_order_age_s": "user_last_order_us"}
@@ -256,7 +257,8 @@ def test_ages_computed_in_float32_are_found_and_named(faulty, monkeypatch):
 
     began = faulty.clock.now()
     with monkeypatch.context() as patch:
-        patch.setattr(derived, "_ages", ages)
+        wrong = tuple(replace(each, columns=ages) if each.name == "ages" else each for each in families.FAMILIES)
+        patch.setattr(families, "FAMILIES", wrong)
         asked(faulty, "unheard of")
         faulty.close()
     found = causes_since(faulty, began)

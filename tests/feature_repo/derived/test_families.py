@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from feature_repo.derived import derived_columns, derived_features
+from feature_repo.derived.families import derived_columns, derived_features
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Row, Slate, floats, timestamps

@@ -1,0 +1,137 @@
+"""What the user ordered: this item before, and items of its category."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_repo.derived.family import (
+    Column,
+    Doubles,
+    Family,
+    Integers,
+    Sparse,
+    at_candidates,
+    first_indices,
+    fixed,
+    or_nan,
+)
+from feature_repo.schema import Declaration
+from feature_repo.slate import ItemRows, Row, Slate, Texts
+
+FEATURES = (
+    ("bought_before", "1 if the user ordered the item before", "flag"),
+    ("bought_count", "times the user ordered the item", "count"),
+    ("bought_share", "share of the user's orders that hold the item", "ratio"),
+    ("bought_age_s", "since the user last ordered the item", "s"),
+    ("bought_interval_s", "mean time between the user's orders of the item", "s"),
+    ("bought_due", "bought_age_s over bought_interval_s", "ratio"),
+    ("category_share", "share of the user's ordered items in the item's category", "ratio"),
+    ("category_age_s", "since the user last ordered from the item's category", "s"),
+)
+
+
+@dataclass(frozen=True)
+class _History:
+    """What a user ordered. It depends on the user's row alone, so it is computed once per row.
+
+    first:       item -> its index in ``items``
+    items:       (4, items): times ordered, share of the orders, latest order in µs, mean interval in s
+    no_share:    the share of an item that was never ordered
+    categories:  category -> its index in ``by_category``
+    by_category: (2, categories + 2): share of the ordered items, latest order in µs. The last two columns are for a
+                 category without an order and for no category.
+    """
+
+    first: dict[str, int]
+    items: Doubles
+    no_share: float
+    categories: dict[str | None, int]
+    by_category: Doubles
+    _by_number: dict[tuple[int, int], tuple[Integers, Integers]] = field(default_factory=dict)
+
+    def category_indices(self, items: Mapping[str, npt.NDArray[Any]]) -> Integers:
+        """(n,) column of ``by_category`` for each candidate."""
+        never_ordered = self.by_category.shape[1] - 2
+        if isinstance(items, ItemRows):
+            wanted, texts = items.numbered("category_id")
+            index_of = np.full(len(texts), never_ordered)
+            numbers, indices = self._numbered(texts)
+            index_of[numbers] = indices
+            return index_of.take(wanted)
+        categories = items["category_id"].tolist()
+        return np.fromiter(map(self.categories.get, categories, repeat(never_ordered)), np.int64, len(categories))
+
+    def _numbered(self, texts: Texts) -> tuple[Integers, Integers]:
+        """Numbers and indices of the categories that ``texts`` has numbers for."""
+        key = (texts.serial, len(texts))
+        if key not in self._by_number:
+            numbers = np.array(texts.known(self.categories))
+            indices = np.array(list(self.categories.values()))
+            self._by_number.clear()
+            self._by_number[key] = (numbers[numbers >= 0], indices[numbers >= 0])
+        return self._by_number[key]
+
+
+def _history(user: Row) -> _History:
+    counts, first, last = (np.array(user[f"history_{name}"], np.float64) for name in ("counts", "first_us", "last_us"))
+    ordered = user["history_categories"]
+    codes: dict[str | None, int] = {category: index for index, category in enumerate(dict.fromkeys(ordered))}
+    coded = np.fromiter(map(codes.__getitem__, ordered), int, len(ordered))
+    categories = len(codes)
+    latest = np.zeros(categories)
+    np.maximum.at(latest, coded, last)
+    codes |= {None: -1, "": -1}  # a candidate without a category has none of these values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        orders = np.float64(or_nan(user.get("user_orders_all")))
+        between = (last - first) / np.maximum(counts - 1, 1) / 1e6
+        of_category = np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
+        return _History(
+            first=first_indices(user["history_items"]),
+            # The interval is NaN for an item that was ordered once, or several times at one timestamp.
+            items=np.array((counts, counts / orders, last, np.where(between > 0, between, np.nan))),
+            no_share=float(0.0 / orders),
+            categories=codes,
+            by_category=np.array(
+                (of_category / (float(counts.sum()) or math.nan), np.append(latest, (math.nan, math.nan)))
+            ),
+        )
+
+
+def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
+    if slate.user.get("history_items") is None:
+        return {name: math.nan for name, _, _ in FEATURES}
+    history = slate.user.once(_history)
+    share, last_us = history.by_category.take(history.category_indices(slate.items), axis=1)
+    return {
+        **_bought(slate, history),
+        "category_share": share,
+        "category_age_s": (slate.scored_us - last_us) / 1e6,
+    }
+
+
+def _bought(slate: Slate, history: _History) -> dict[str, Column]:
+    never = {
+        "bought_before": 0.0,
+        "bought_count": 0.0,
+        "bought_share": history.no_share,
+        "bought_age_s": math.nan,
+        "bought_interval_s": math.nan,
+        "bought_due": math.nan,
+    }
+    positions, at = at_candidates(slate, history.first)
+    if not len(positions):
+        return {**never}
+    count, share, last_us, interval = history.items[:, at]
+    age = (slate.scored_us - last_us) / 1e6
+    values = (count > 0, count, share, age, interval, age / interval)
+    return {name: Sparse(positions, each, fill) for (name, fill), each in zip(never.items(), values, strict=True)}
+
+
+FAMILY = Family("history", version=1, features=fixed(*FEATURES), columns=columns)
