@@ -19,6 +19,8 @@ from typing import Protocol
 
 from infra.settings import Settings
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class ClockNotAnchored(RuntimeError):
     """The replay clock has no anchor yet. Run ``python -m feature_repo.replay_start`` (``make run`` does)."""
@@ -86,3 +88,13 @@ def open_clock(settings: Settings) -> Clock:
         )
     stored = json.loads(settings.clock_file.read_text())
     return ReplayClock(anchor=datetime.fromisoformat(stored["anchor"]), started=float(stored["started"]))
+
+
+def epoch_us(timestamp: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return (timestamp - EPOCH) // timedelta(microseconds=1)
+
+
+def timestamp_text(timestamp: datetime) -> str:
+    """``2018-01-01T04:01:20.000000Z``"""
+    return timestamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

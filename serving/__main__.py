@@ -1,7 +1,7 @@
 """``python -m serving``: the scorer on Settings.host and port, in Settings.workers processes, until SIGINT or SIGTERM.
 
-Requests that are under way when it is told to stop are answered first. With several workers, one that dies is
-started again, and SIGHUP replaces them one after the other.
+On a signal, requests that have begun are answered first. With several workers, a worker that dies is started again,
+and SIGHUP replaces them one after the other.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from uvicorn.supervisors import multiprocess
 from infra.clock import ClockNotAnchored, open_clock
 from infra.settings import Settings
 from serving.api.app import REPLACEMENT_TIMEOUT_S
-from serving.api.worker import ScorerApp, Worker, clock_line
+from serving.worker import ScorerApp, Worker, clock_line
 
 LAST_REQUESTS_S = 10
-START_S = int(REPLACEMENT_TIMEOUT_S) - 15  # until a worker answers, or until one that replaces another serves
-WAITING = 2048  # connections
+START_S = int(REPLACEMENT_TIMEOUT_S) - 15  # until a worker answers, or until a replacement serves
+BACKLOG = 2048  # connections
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     if settings.workers == 1:
         try:
             uvicorn.Server(_config(settings, ScorerApp(settings, url_of(listening)))).run(sockets=[listening])
-        except KeyboardInterrupt:  # a Ctrl-C that uvicorn passes on once all requests are answered
+        except KeyboardInterrupt:  # uvicorn passes Ctrl-C on once all requests are answered
             return INTERRUPTED
         return 0
     with tempfile.TemporaryDirectory(prefix="scorer-") as shared:
@@ -72,11 +72,11 @@ def _config(settings: Settings, app: ScorerApp) -> uvicorn.Config:
 def listen(host: str, port: int) -> socket.socket:
     """Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=WAITING)
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def url_of(listening: socket.socket) -> str:
-    """Under which this machine reaches it."""
+    """The URL under which this machine reaches it."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"

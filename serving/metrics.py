@@ -1,21 +1,17 @@
-"""What Prometheus sees of one scorer, which may be several worker processes: any of them answers for all."""
+"""Prometheus metrics of one scorer. Of several worker processes, each answers for all."""
 
 from __future__ import annotations
 
 import os
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.models.trees.compiled_trees import EngineName
-from serving.features.feast_reader import Missing
-from serving.later import Later, at_once
 from serving.score_log.files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
@@ -25,28 +21,27 @@ _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
 
 
 class _Timed:
-    __slots__ = ("_histogram", "_later", "_started")
+    __slots__ = ("_histogram", "_started")
 
-    def __init__(self, histogram: Histogram, later: Later) -> None:
+    def __init__(self, histogram: Histogram) -> None:
         self._histogram = histogram
-        self._later = later
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._later(partial(self._histogram.observe, time.perf_counter() - self._started))
+        self._histogram.observe(time.perf_counter() - self._started)
 
 
 class Metrics:
-    """Each app has a registry of its own, so that two in one process do not mix.
+    """Each app has a registry of its own, so that two apps in one process do not mix.
 
     ``shared``: a folder in which all workers of one scorer count together; None: this process counts alone. Gauges
     are numbers of workers.
     """
 
     def __init__(self, shared: Path | None = None) -> None:
-        # Importing Feast has set both, to files that all registries of the machine share.
+        # Importing Feast sets both, to files that all registries of the machine share.
         if shared is None:
             values.ValueClass = values.MutexValue
         else:
@@ -97,22 +92,21 @@ class Metrics:
         )
         self._refused = self._gauge("rerank_successor_refused", "Workers that the present champion cannot serve in")
         self._compared = Counter(
-            "rerank_self_check", "Readings compared with Feast's own", ["outcome"], registry=self._registry
+            "rerank_self_check", "Readings compared with Feast's SDK", ["outcome"], registry=self._registry
         )
-        self._fast = self._gauge("rerank_fast_road", "Workers whose readings come by the fast road")
-        self.road(is_fast=True)
-        self._cached = self._gauge("rerank_cached_items", "Items that the workers keep, as of each one's latest scrape")
+        self._cached = self._gauge("rerank_cached_items", "Items that the workers hold, as of each one's latest scrape")
 
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")
 
-    def stage(self, name: Stage, later: Later = at_once) -> _Timed:
-        """Times one stage, also when it fails. ``later``: when to count it."""
-        return _Timed(self._stage[name], later)
+    def stage(self, name: Stage) -> _Timed:
+        """Times one stage, also when it fails."""
+        return _Timed(self._stage[name])
 
-    def slate(self, candidates: int, missing: Missing, degraded: bool) -> None:
+    def slate(self, candidates: int, *, missing: tuple[int, int, int], degraded: bool) -> None:
+        """``missing``: items, users and sessions."""
         self._candidates.observe(candidates)
-        for counter, count in zip(self._missing_of, (missing.items, missing.user, missing.session), strict=True):
+        for counter, count in zip(self._missing_of, missing, strict=True):
             if count:
                 counter.inc(count)
         if degraded:
@@ -128,9 +122,6 @@ class Metrics:
 
     def compared(self, differences: int) -> None:
         self._compared.labels("different" if differences else "equal").inc()
-
-    def road(self, *, is_fast: bool) -> None:
-        self._fast.set(is_fast)
 
     def cached_items(self, count: int) -> None:
         self._cached.set(count)
@@ -158,40 +149,15 @@ class Metrics:
         """All metrics in Prometheus' text format."""
         if self._shared is None:
             return generate_latest(self._registry)
-        _bury_the_dead(self._shared)
+        _remove_ended(self._shared)
         together = CollectorRegistry()
         MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
 
-class CountRequests:
-    """ASGI middleware: one count per request, by path of a route (any other path is ``other``) and status."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting)
-        finally:
-            self._metrics.request(getattr(scope.get("route"), "path", "other"), status)
-
-
-def _bury_the_dead(folder: Path) -> None:
-    """Workers that have ended no longer count in gauges."""
+def _remove_ended(folder: Path) -> None:
+    """Workers that have ended do not count in gauges."""
     for pid in {path.stem.rsplit("_", 1)[-1] for path in folder.glob("gauge_live*.db")}:
         if not Path(f"/proc/{pid}").exists():
-            with suppress(FileNotFoundError):  # another worker has been asked at the same time
+            with suppress(FileNotFoundError):  # another worker is removing them at the same time
                 mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -30,7 +30,7 @@ from infra.clock import set_anchor
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import PROJECT_ROOT, Settings
 from tests.serving import world
-from tests.serving.api.test_workers import children
+from tests.serving.test_workers import children
 from tests.shop import Shop
 
 SESSIONS, PER_GENERATION = 40, 4_000  # a hundred events a session: none is full

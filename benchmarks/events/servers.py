@@ -31,12 +31,11 @@ from feature_repo.live.session_rows import MICROSECONDS
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
 from feature_repo.store import open_store
-from infra.clock import open_clock
+from infra.clock import EPOCH, epoch_us, open_clock
 from infra.redis_server.server import EVENTS, endpoint
 from infra.settings import Settings
 from serving.events.event_schema import SentEvent, parse_events
-from serving.redis_client.reconnecting import ReconnectingConnection
-from serving.score.scorer import EPOCH, epoch_us
+from serving.redis_client.connection import ReconnectingConnection
 
 STREAM = b"benchmark:events"
 
@@ -72,8 +71,8 @@ def naive() -> FastAPI:
                 pipeline.xadd(STREAM, {"event": one})
                 pipeline.rpush(f"benchmark:{event.session_id}", one)
                 pipeline.lrange(f"benchmark:{event.session_id}", 0, -1)
-                kept: list[Any] = await pipeline.execute()
-            await run_sync(_write, event.session_id, kept[-1])
+                replies: list[Any] = await pipeline.execute()
+            await run_sync(_write, event.session_id, replies[-1])
         return Accepted(accepted=len(body.events))
 
     def _write(session: str, entries: list[bytes]) -> None:
@@ -90,13 +89,13 @@ def naive() -> FastAPI:
 
 def floor() -> FastAPI:
     settings = Settings()
-    link = ReconnectingConnection("the events' Redis", lambda: endpoint(settings, EVENTS))
+    connection = ReconnectingConnection("the events' Redis", lambda: endpoint(settings, EVENTS))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await link.start(5)
+        await connection.start(5)
         yield
-        await link.close()
+        await connection.close()
 
     app = FastAPI(lifespan=lifespan)
 
@@ -104,7 +103,7 @@ def floor() -> FastAPI:
     async def accept(request: Request) -> Response:
         events = [each for each in parse_events(await request.body()) if isinstance(each, SentEvent)]
         commands = [words(b"XADD", STREAM, b"*", b"event", orjson.dumps(_stamped(each))) for each in events]
-        await link.call(b"".join(commands), len(commands))
+        await connection.call(b"".join(commands), len(commands))
         return Response(orjson.dumps({"accepted": len(events)}), 202, media_type="application/json")
 
     return with_health(app)

@@ -40,8 +40,8 @@ from benchmarks.server_process import ServerProcess, in_background
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECLARATION
 from infra.redis_server import server as redis_server
 from infra.settings import Settings
-from serving.features.feature_client import OnlineFeatures
-from serving.features.redis_reader import OnlineReader
+from serving.features.feature_client import FeatureClient
+from serving.features.redis_reader import RedisReader
 
 CANDIDATES = (1, 100, 500)
 WARM_UP = 30
@@ -178,10 +178,10 @@ def beside_materialization(
 
 def fill_cache(settings: Settings) -> Callable[[], Any]:
     """All items of the shop into a cache that stays."""
-    reader = OnlineReader(DECLARATION, settings.dataset, 1 << 30)
+    reader = RedisReader(DECLARATION, settings.dataset, 1 << 30)
 
     async def fill() -> None:
-        features = OnlineFeatures(reader, lambda: redis_server.endpoint(settings))
+        features = FeatureClient(reader, lambda: redis_server.endpoint(settings))
         await features.start(timeout_s=5)
         async with asyncio.timeout(120):
             while features.cached_items < ITEMS:

@@ -14,7 +14,7 @@ from benchmarks.server_process import ServerProcess, free_port
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECLARATION
 from infra.redis_server import server as redis_server
 from infra.settings import Settings
-from serving.features.feast_reader import item_views
+from serving.features.reading import item_views
 
 CONTENDERS = ("ours", "new_users", "uncached", "naive", "floor", "feast_serve")
 BODIES = 2_000  # of 500 users

@@ -23,16 +23,17 @@ from pydantic import BaseModel
 
 from feature_repo.model_features import feature_matrix
 from feature_repo.store import open_store
-from infra.clock import open_clock
+from infra.clock import epoch_us, open_clock
 from infra.models.model_store import ModelStore
 from infra.models.trees.compiled_trees import CompiledRanker, compiled
 from infra.settings import Settings
-from serving.features.feast_reader import FeastReader, Keys
+from serving.features.feast_reader import FeastReader
+from serving.features.reading import Keys
+from serving.limits import MAX_ITEMS
 from serving.score.champion import declaration_in
 from serving.score.score_parser import ScoreRequest, parse
-from serving.score.scorer import epoch_us, with_request
+from serving.score.scorer import with_request
 
-MOST = 2_000
 START_S = 120  # until a worker has loaded its modules
 
 
@@ -87,7 +88,7 @@ def floor_app(settings: Settings) -> FastAPI:
         raise SystemExit(f"the floor needs compiled trees: {engine.reason}")
     assert model.rows is not None
     rows = len(model.rows.matrix)
-    matrix = np.resize(model.rows.matrix, (rows + MOST, model.rows.matrix.shape[1]))
+    matrix = np.resize(model.rows.matrix, (rows + MAX_ITEMS, model.rows.matrix.shape[1]))
     starts = cycle(range(0, rows, 97))  # other rows each time, as they are for a scorer
     app = FastAPI()
 

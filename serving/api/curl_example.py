@@ -1,4 +1,4 @@
-"""A ``curl`` to try, with ids of the log where there is one."""
+"""A ``curl`` command to try, with ids of the log where there is one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN = {"user_id": "u1", "session_id": "s1", "items": [{"item_id": "i1"}, {"i
 
 
 def curl_example(settings: Settings, declaration: Declaration, url: str) -> str:
-    """Scores the log's last slate; without a log the ids are made up, which is scored as well."""
+    """A request for the log's last slate. Without a log the ids are made up, which is scored too."""
     path = settings.log_dir / "impressions.parquet"
     body = _last_slate(str(path), declaration) if path.is_file() else UNKNOWN
     ScoreRequest.model_validate_json(json.dumps(body))

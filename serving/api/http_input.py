@@ -1,19 +1,18 @@
-"""Reading a request's body and deadline within their limits."""
+"""Reads a request's body and deadline within their limits."""
 
 from __future__ import annotations
 
-from fastapi import Request
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
+from serving.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
 
 JSON = "application/json"
 DEADLINE = "x-deadline-ms"
-MAX_DEADLINE_MS = 60_000
 
 
-async def json_body(request: Request, max_bytes: int) -> bytes:
-    """A body of unknown length is cut off where it exceeds the limit.
+async def json_body(request: Request) -> bytes:
+    """Reading stops where a body of unknown length exceeds the limit.
 
     Raises WrongContentType, BodyTooLarge or ClientDisconnect.
     """
@@ -21,8 +20,8 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
     if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
     announced = headers.get(b"content-length", b"").decode("latin-1")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise _too_large(max_bytes)
+    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+        raise _too_large()
     chunks, size, is_whole = [], 0, False
     while not is_whole:
         message = await request.receive()
@@ -30,14 +29,14 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
             raise ClientDisconnect
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > max_bytes:
-            raise _too_large(max_bytes)
+        if size > MAX_BODY_BYTES:
+            raise _too_large()
         is_whole = not message.get("more_body", False)
     return b"".join(chunks)
 
 
 def deadline_ms(request: Request, default: int) -> int:
-    """Of the header, where there is one. Raises InvalidRequest."""
+    """The header's, where there is one. Raises InvalidRequest."""
     raw = _headers(request).get(DEADLINE.encode())
     if raw is None:
         return default
@@ -50,9 +49,9 @@ def deadline_ms(request: Request, default: int) -> int:
 
 
 def _headers(request: Request) -> dict[bytes, bytes]:
-    """Name, in lower case as ASGI has it -> the first of this name."""
+    """Name, in lower case as ASGI has it -> the first header of this name."""
     return dict(reversed(request.scope["headers"]))
 
 
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"a body may have {max_bytes} bytes at most")
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"a body may have {MAX_BODY_BYTES} bytes at most")

@@ -1,7 +1,8 @@
-"""The OpenAPI document: FastAPI's, with the bodies of requests and the names that the model in service knows."""
+"""The OpenAPI document: made by FastAPI, with the bodies of requests and the names that the model in service knows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,8 +10,10 @@ from fastapi.openapi.utils import get_openapi
 
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
-from serving.api.http_input import DEADLINE, MAX_DEADLINE_MS
+from serving.api.endpoint import Endpoint
+from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
+from serving.limits import MAX_DEADLINE_MS
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"
@@ -24,22 +27,27 @@ SCORE_BODY, EXPLAIN_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("ExplainReq
 DEADLINE_HEADER = {
     "name": DEADLINE,
     "in": "header",
-    "description": "Budget of this request in milliseconds, instead of the scorer's own: what the store has not "
-    "answered by then is missing, and the answer is degraded.",
+    "description": "Budget of this request in milliseconds, in place of the scorer's own. Features that the store has "
+    "not sent by then are missing, and the answer is degraded.",
     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DEADLINE_MS},
 }
 
 
-def document(app: FastAPI, declaration: Declaration | None) -> dict[str, Any]:
+def document(app: FastAPI, endpoints: Sequence[Endpoint], declaration: Declaration | None) -> dict[str, Any]:
     """``declaration``: of the model in service; None leaves the names open."""
-    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    for form in (ScoreRequest, ExplainRequest):
-        body = form.model_json_schema(ref_template=_REF)
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=[endpoint.documentation for endpoint in endpoints],
+    )
+    for schema in (ScoreRequest, ExplainRequest):
+        body = schema.model_json_schema(ref_template=_REF)
         parts = body.pop("$defs")
         if declaration is not None:
             _name_features(parts["Candidate"]["properties"]["features"], declaration)
             _name_context(body["properties"]["context"], declaration)
-        found["components"]["schemas"] |= {**parts, form.__name__: body}
+        found["components"]["schemas"] |= {**parts, schema.__name__: body}
     found["components"]["schemas"] |= events_schemas(_REF.replace("{model}", "{name}"))
     return found
 
@@ -60,7 +68,7 @@ def _name_context(schema: dict[str, Any], declaration: Declaration) -> None:
 
 
 def _value_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a mapping's values, taken out; pydantic writes it under the pattern of the keys."""
+    """Takes out the schema of a mapping's values, which pydantic writes under the pattern of the keys."""
     schema.pop("propertyNames", None)
     (value,) = schema.pop("patternProperties").values()
     return dict(value)

@@ -1,4 +1,4 @@
-"""What is written into an event about its item when it is accepted: price and category, as the store knows them now."""
+"""Adds to an event what is known of its item when it is accepted: price and category."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from feature_repo.online.redis_format import decoding
 from feature_repo.schema import Declaration, item_attributes_view
-from serving.features.entity_rows import is_valid, stored_row
+from serving.features.entity_rows import stored_row
+from serving.features.reading import is_valid
 from serving.item_cache.hash_layout import HashLayout, hash_layout
 from serving.item_cache.item_block import Reply
 
@@ -24,10 +25,10 @@ class ItemFacts:
 
 
 class ItemFactsReader:
-    """Which commands to send for some items, and what their replies say."""
+    """The commands to send for some items, and how to read the replies."""
 
     def __init__(self, project: str) -> None:
-        view = item_attributes_view(Declaration(project, ""))  # what a data set adds does not matter here
+        view = item_attributes_view(Declaration(project, ""))  # the data set's own columns are not read
         self._view = replace(view, columns=tuple(c for c in view.columns if c.name in COLUMNS))
         self._layout: HashLayout = hash_layout((self._view,), project)
 

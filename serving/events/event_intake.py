@@ -1,7 +1,8 @@
 """From a batch of sent events to accepted ones: dated, counted once, durable, and in their sessions' features.
 
-Three round trips: price and category of the items, the acceptance (:mod:`feature_repo.live.acceptance`), and the new
-rows of the sessions. What is accepted is on disk; should the third step fail, the stream's consumer makes up for it.
+Three round trips to Redis: price and category of the items, the acceptance (:mod:`feature_repo.live.acceptance`), and
+the new rows of the sessions. With the second step's reply, the events are on disk. If the third step fails, the
+stream's consumer writes the sessions later.
 """
 
 from __future__ import annotations
@@ -18,18 +19,15 @@ from feature_repo.online.newest_wins import script
 from feature_repo.online.row_encoder import OneRow
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
-from infra.clock import Clock
+from infra.clock import Clock, epoch_us
 from infra.redis_server.server import EVENTS, FEATURES, endpoint
 from infra.settings import Settings
 from serving.errors import EventsNotStored
 from serving.events.event_enrichment import ItemFacts, ItemFactsReader
-from serving.events.event_schema import SentEvent
-from serving.events.session_cache import SessionStates
+from serving.events.event_schema import EventsAnswer, RejectedEvent, SentEvent
+from serving.events.session_cache import SessionCache
 from serving.metrics import Metrics
-from serving.redis_client.connection import ConnectionLost, pack
-from serving.redis_client.reconnecting import ReconnectingConnection
-from serving.score.answers import EventsAnswer, RejectedEvent
-from serving.score.scorer import epoch_us
+from serving.redis_client.connection import ConnectionLost, ReconnectingConnection, pack
 
 FUTURE = timedelta(seconds=5)
 CONFLICT = "event_id is known with another body"
@@ -40,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class EventIntake:
-    """Not for threads: all calls come from the loop that called ``start``."""
+    """Not thread-safe: all calls come from the loop that called ``start``."""
 
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self._dataset = settings.dataset
@@ -49,7 +47,7 @@ class EventIntake:
         self._metrics = metrics
         self._items = ItemFactsReader(settings.dataset)
         self._rows = OneRow(SESSION_STATE, settings.dataset, MEMORY_S)
-        self._states = SessionStates(self._keys)
+        self._states = SessionCache(self._keys)
         self._events = ReconnectingConnection(
             "the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget
         )
@@ -62,12 +60,12 @@ class EventIntake:
         await asyncio.gather(self._events.close(), self._features.close())
 
     async def take(self, sent: Sequence[SentEvent | str], timeout_s: float) -> EventsAnswer:
-        """Accept what can be. Raises EventsNotKept: then any part may have been accepted, and all can be sent again."""
+        """Accept what can be accepted. Raises EventsNotStored; then some may be accepted, and all can be sent again."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._take(sent)
         except ConnectionLost as error:
-            raise EventsNotStored(f"the events cannot be kept for now ({error}); send them again") from error
+            raise EventsNotStored(f"the events cannot be stored now ({error}); send them again") from error
         except TimeoutError:
             raise EventsNotStored(f"no answer within {timeout_s * 1000:.0f} ms; send the events again") from None
 
@@ -81,7 +79,7 @@ class EventIntake:
                 del good[i]
         now_us = epoch_us(now)
         facts = await self._facts({each.item_id for each in good.values() if each.item_id is not None}, now_us)
-        first_us = now_us - len(good) + 1  # what has no moment happened just now, in the order of the body
+        first_us = now_us - len(good) + 1  # events without a timestamp happened just now, in the order of the body
         offered = [
             Offered(_live(each, facts, now_us, first_us + position), fingerprint(each))
             for position, each in enumerate(good.values())
@@ -96,7 +94,7 @@ class EventIntake:
         return EventsAnswer(accepted, duplicates, reasons)
 
     async def _facts(self, items: set[str], now_us: int) -> Mapping[str, ItemFacts]:
-        """Empty while the feature store is away: an event without a price is better than none."""
+        """Empty while the feature store is away: events are then accepted without price and category."""
         names = sorted(items)
         try:
             replies = await self._features.call(self._items.commands(names), len(names)) if names else []
@@ -106,33 +104,33 @@ class EventIntake:
         return dict(zip(names, self._items.facts(replies, now_us), strict=True))
 
     async def _accept(self, offered: Sequence[Offered], now_us: int) -> tuple[list[Outcome], Mapping[str, Replay]]:
-        """What became of each, and the sessions after it. Raises LinkDown."""
+        """The outcome of each event, and the sessions after it. Raises ConnectionLost."""
         if not offered:
             return [], {}
         accepting = accept_commands(self._keys, offered, now_us)
-        question = self._states.question(each.event.session_id for each in offered)
-        commands = [*accepting, *question.commands]
+        query = self._states.query(each.event.session_id for each in offered)
+        commands = [*accepting, *query.commands]
         replies = await self._events.call(b"".join(commands), len(commands))
         found = outcomes(replies[: len(accepting)])
-        states, again = self._states.answer(question, replies[len(accepting) :])
+        states, again = self._states.read(query, replies[len(accepting) :])
         if again:
-            question = self._states.question(again)
-            replies = await self._events.call(b"".join(question.commands), len(question.commands))
-            states |= self._states.answer(question, replies)[0]
+            query = self._states.query(again)
+            replies = await self._events.call(b"".join(query.commands), len(query.commands))
+            states |= self._states.read(query, replies)[0]
         return found, states
 
     async def _write_sessions(self, states: Mapping[str, Replay]) -> None:
-        """Written, and not of the future: the next request of each session sees its row."""
+        """Write the rows, and wait until none is in the future: the next request of each session reads its row."""
         if not states:
             return
         commands = [session_command(self._rows, name, state) for name, state in states.items()]
         try:
             await self._write(b"".join(commands), len(commands))
         except ConnectionLost as error:
-            log.warning("%d sessions are not written, the consumer of the stream will: %s", len(states), error)
+            log.warning("%d sessions are not written; the stream's consumer will write them: %s", len(states), error)
             return
         ahead_us = max(state.row_us for state in states.values()) - epoch_us(self._clock.now())
-        if ahead_us > 0:  # a thousand events of one session, or a clock that was set back
+        if ahead_us > 0:  # after a thousand events of one session, or when the clock was set back
             await asyncio.sleep(min(ahead_us / MICROSECONDS, MAX_WAIT_S))
 
     async def _write(self, packed: bytes, replies: int) -> None:
@@ -146,7 +144,7 @@ class EventIntake:
 
 
 def _live(sent: SentEvent, facts: Mapping[str, ItemFacts], now_us: int, timestamp_us: int) -> LiveEvent:
-    """``timestamp_us``: the moment of an event that has none."""
+    """``timestamp_us``: for an event without one."""
     known = facts.get(sent.item_id or "", ItemFacts())
     return LiveEvent(
         event_id=sent.event_id,

@@ -1,18 +1,19 @@
-"""The body of ``POST /events``: reading it, and judging each event on its own."""
+"""The bodies of ``POST /events``. Each event of a request is accepted or rejected by itself."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
+from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
 from feature_repo.schema import ACTIONS
 from serving.errors import InvalidRequest, Problem
-from serving.score.score_schema import MAX_TEXT_LENGTH
+from serving.limits import MAX_EVENTS, MAX_TEXT_LENGTH
 
-MAX_EVENTS = 1_000
 MAX_VALUE = 100_000
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
@@ -20,24 +21,26 @@ NEEDS_ITEM = frozenset(("impression", "view", "like", "add_to_cart", "remove_fro
 
 
 class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a user did, once. An ``order`` without an item orders the cart."""
+    """One thing that a user did. An ``order`` without an item orders the cart."""
 
-    event_id: Annotated[Text, msgspec.Meta(description="The same event sent again has the same id, and counts once.")]
+    event_id: Annotated[Text, msgspec.Meta(description="An event that is sent again has the same id, and counts once.")]
     user_id: Text
     session_id: Text
     action: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(ACTIONS)})]
     item_id: Annotated[Text | None, msgspec.Meta(description=f"Needed for {', '.join(sorted(NEEDS_ITEM))}.")] = None
     event_ts: Annotated[
         Annotated[datetime, msgspec.Meta(tz=True)] | None,
-        msgspec.Meta(description="When it happened, ISO 8601 with a zone; left out: now. At most 5 s in the future."),
+        msgspec.Meta(description="When it happened, ISO 8601 with a zone. Left out: now. At most 5 s in the future."),
     ] = None
     quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     value: Annotated[Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {MAX_VALUE}, rounded to cents.")] = (
         None
     )
-    request_id: Annotated[Text | None, msgspec.Meta(description="Of the /score answer that it follows from.")] = None
+    request_id: Annotated[
+        Text | None, msgspec.Meta(description="The request_id of the /score answer that it follows from.")
+    ] = None
     shown_position: (
-        Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Place on the screen, from 0.")] | None
+        Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Position on the screen, from 0.")] | None
     ) = None
 
 
@@ -56,12 +59,12 @@ _event = msgspec.json.Decoder(SentEvent)
 
 
 def parse_events(content: bytes) -> list[SentEvent | str]:
-    """Each event, or why it is none. Raises InvalidRequest for a body that is no list of 1 to 1,000 events."""
+    """Each event, or the reason why it is rejected. Raises InvalidRequest for a body without a list of events."""
     try:
         found = _envelope.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest([Problem((), str(error) or "nested too deeply")]) from None
-    return [_judged(raw) for raw in found.events]
+    return [_decoded(raw) for raw in found.events]
 
 
 def events_schemas(ref: str) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def events_schemas(ref: str) -> dict[str, Any]:
     return msgspec.json.schema_components([EventsBody], ref_template=ref)[1]
 
 
-def _judged(raw: msgspec.Raw) -> SentEvent | str:
+def _decoded(raw: msgspec.Raw) -> SentEvent | str:
     try:
         event = _event.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -81,3 +84,19 @@ def _judged(raw: msgspec.Raw) -> SentEvent | str:
     if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= MAX_VALUE):
         return f"value must be from 0 to {MAX_VALUE}"
     return event
+
+
+class RejectedEvent(TypedDict):
+    """``index``: its index in the body, from 0."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class EventsAnswer:
+    """An accepted event is on disk, and the next /score of its session reads it. ``duplicates``: accepted before."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[RejectedEvent]

@@ -1,7 +1,7 @@
-"""The folded sessions that this process has seen lately, so that an event costs its own folding and not its session's.
+"""The folded sessions that this process saw lately, so that an event costs its own fold and not its session's.
 
-What a session's list in the events' Redis holds beyond what is known here is read and folded; the list is the truth,
-and is read whole where it is shorter than what is known, which is that of another Redis then.
+A session's list of events in the events' Redis is the truth. Only the events that are not folded here yet are read.
+If the list is shorter than what is folded here, Redis was replaced, and the list is read whole.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ MAX_EVENTS = 200_000  # of about 300 bytes
 
 
 @dataclass(frozen=True)
-class Question:
-    """The commands that ask for the news of some sessions, two for each; ``known``: where their news begin."""
+class Query:
+    """The commands that read the new events of some sessions, two each. ``known``: session -> events already folded."""
 
     known: dict[str, int]
     commands: Sequence[bytes]
 
 
-class SessionStates:
-    """The least recently used are forgotten first. Not for threads."""
+class SessionCache:
+    """The least recently used are evicted first. Not thread-safe."""
 
     def __init__(self, keys: EventKeys, max_events: int = MAX_EVENTS) -> None:
         self._keys = keys
@@ -34,28 +34,28 @@ class SessionStates:
         self._events = 0
         self._states: dict[str, Replay] = {}
 
-    def question(self, sessions: Iterable[str]) -> Question:
+    def query(self, sessions: Iterable[str]) -> Query:
         known = {name: len(self._states.get(name, ())) for name in sessions}
         commands = []
         for name, first in known.items():
             key = self._keys.session(name)
             commands += [words(b"LLEN", key), words(b"LRANGE", key, b"%d" % first, b"-1")]
-        return Question(known, commands)
+        return Query(known, commands)
 
-    def answer(self, question: Question, replies: Sequence[Any]) -> tuple[dict[str, Replay], list[str]]:
-        """The states of the sessions that have events, and the sessions that must be asked for once more."""
+    def read(self, query: Query, replies: Sequence[Any]) -> tuple[dict[str, Replay], list[str]]:
+        """The states of the sessions that have events, and the sessions that must be read once more."""
         states: dict[str, Replay] = {}
         again = []
-        for position, (name, first) in enumerate(question.known.items()):
-            length, entries = replies[2 * position : 2 * position + 2]
+        for i, (name, first) in enumerate(query.known.items()):
+            length, entries = replies[2 * i : 2 * i + 2]
             state = self._states.pop(name, None) or Replay()
             self._events -= len(state)
-            if len(state) < first or length < len(state):  # forgotten meanwhile, or of another Redis
+            if len(state) < first or length < len(state):  # evicted since, or of another Redis
                 again.append(name)
                 continue
             fold_entries(state, entries[len(state) - first :])
             if len(state):
-                states[name] = self._states[name] = state  # the most recently used stands last
+                states[name] = self._states[name] = state  # the most recently used is last
                 self._events += len(state)
         while self._events > self._max_events:
             self._events -= len(self._states.pop(next(iter(self._states))))

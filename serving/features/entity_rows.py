@@ -1,4 +1,4 @@
-"""The rows of users and sessions, decoded once for as long as Redis gives the same bytes for them."""
+"""The rows of users and sessions, decoded again only when Redis answers with other bytes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from feature_repo.online.redis_format import decoding
 from feature_repo.schema import View
 from feature_repo.slate import Row, view_row
+from serving.features.reading import is_valid
 from serving.item_cache.hash_layout import HashLayout
 from serving.item_cache.item_block import Reply
 
 MAX_BYTES = 64 << 20
-ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # of what is remembered of one entity, and of each of its fields
-DECODED = 10  # times the size of a reply: list elements are objects, and what is computed from them is kept
+ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # memory per entity, and per field of it
+DECODED = 10  # memory over the size of a reply: list elements are objects, and values computed from them are cached
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class _Decoded:
 
 
 class EntityRows:
-    """Of the entities of ``layout``; the least recently used are forgotten first. Not for threads."""
+    """Holds the entities of ``layout``; the least recently used are evicted first. Not thread-safe."""
 
     def __init__(self, layout: HashLayout, max_bytes: int = MAX_BYTES) -> None:
         self.layout = layout
@@ -37,10 +38,19 @@ class EntityRows:
         self._bytes = 0
         self._known: dict[str, _Decoded] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory all rows take."""
+        return self._bytes
+
     def row(self, key: str, reply: Reply, scored_us: int, event_us: MutableMapping[str, NDArray[np.int64]]) -> Row:
         """The columns of the views that have a valid row at ``scored_us``; their timestamps go into ``event_us``.
 
-        The same object for the same bytes, so that what was computed from it can be kept with it.
+        This is where the ttl of user and session views is applied. The same bytes give the same object, so that
+        values computed from it are computed once.
         """
         views = self.layout.views
         known = self._decoded(key, reply)
@@ -61,18 +71,18 @@ class EntityRows:
             size = ENTRY_BYTES + VALUE_BYTES * len(reply) + DECODED * payload
             known = _Decoded(reply, decoding.event_us(reply[: len(self.layout.views)]), size, {})
             self._bytes += known.bytes
-        self._known[key] = known  # the most recently used stands last
+        self._known[key] = known  # the most recently used is last
         while self._bytes > self._max_bytes:
             self._bytes -= self._known.pop(next(iter(self._known))).bytes
         return known
 
     def _row(self, reply: Reply, valid: tuple[bool, ...]) -> Row:
         found = Row()
-        position = len(self.layout.views)
+        start = len(self.layout.views)
         for view, is_wanted in zip(self.layout.views, valid, strict=True):
             if is_wanted:
-                found.update(stored_row(view, reply[position : position + len(view.columns)]))
-            position += len(view.columns)
+                found.update(stored_row(view, reply[start : start + len(view.columns)]))
+            start += len(view.columns)
         return found
 
 
@@ -81,8 +91,3 @@ def stored_row(view: View, stored: Reply) -> dict[str, Any]:
     return view_row(
         view, {c.name: decoding.value(value, c.dtype) for c, value in zip(view.columns, stored, strict=True)}
     )
-
-
-def is_valid(view: View, event_us: int, scored_us: int) -> bool:
-    """``event_us``: the row's event timestamp, 0 where there is none."""
-    return 0 < event_us <= scored_us <= event_us + view.ttl_us

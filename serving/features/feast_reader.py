@@ -1,16 +1,15 @@
-"""What the online store knows of one slate, through Feast's SDK.
+"""Reads one slate's stored features through Feast's SDK: the trusted way that the parity check compares with.
 
-A constant number of calls per request: the user's views, the session's, the item views of all candidates at
-once, and the companions of all items in the cart at once. Feast applies no ttl online, so it is applied here,
-at the moment of the request, exactly as the point-in-time join does: a row counts from its event timestamp
-until ttl later, both inclusive. Feast's Redis store keeps that timestamp to the microsecond, and a null apart
-from an empty list; what is left to normalise is :func:`feature_repo.slate.view_row`.
+The number of calls per request is constant: one for the user's views, one for the session's, one for the item views
+of all candidates, and one for the companions of all items in the cart. Feast applies no ttl online, so it is applied
+here (:func:`serving.features.reading.is_valid`), exactly as the point-in-time join does. Feast's Redis store holds the
+event timestamp to the microsecond, and tells a null from an empty list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,55 +18,16 @@ from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
 from feature_repo.slate import Row, Slate, column_array, view_row
-
-
-class StoreAway(RuntimeError):
-    """The online store cannot be read, or not in time; the message says why."""
+from serving.features.reading import Keys, Missing, Reading, StoreAway, is_valid, item_views
 
 
 class WrongStore(StoreAway):
     """The Feast registry lacks views or columns that the model reads."""
 
 
-@dataclass(frozen=True)
-class Keys:
-    """Whom and what to read, and the moment it is read for. None is a user or session that is not known.
-
-    ``positions``: id -> its place in ``item_ids``, where somebody has that already.
-    """
-
-    user_id: str | None
-    session_id: str | None
-    item_ids: Sequence[str]
-    scored_us: int
-    positions: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Missing:
-    """``items``: candidates without a valid row in any item view; ``user``, ``session``: no valid row at all."""
-
-    items: int
-    user: bool
-    session: bool
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A slate with its stored features; facts and context, which the store does not have, are left empty.
-
-    ``event_us``: view -> the event timestamp of each row that was read, valid or not, µs since the epoch, 0 where
-    there is none: (n,) in the order of the candidates, of the cart for companions, (1,) for user and session views.
-    """
-
-    slate: Slate
-    missing: Missing
-    event_us: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-
-
-class FeatureReader(Protocol):
+class BlockingReader(Protocol):
     def read(self, keys: Keys) -> Reading:
-        """Raises StoreAway, or whatever the store's client raises when the store is away."""
+        """Raises StoreAway, or what the store's client raises when the store is away."""
         ...
 
 
@@ -141,7 +101,7 @@ class FeastReader:
         return {item: (row["companion_items"], row["companion_shares"]) for item, row in found.items() if row}
 
     def _fetch(self, wanted: Sequence[View], ids: Sequence[str], scored_us: int) -> list[_Rows]:
-        """One call of the SDK for all views of one entity; what is not valid at ``scored_us`` is None."""
+        """One SDK call for all views of one entity. What is not valid at ``scored_us`` is None."""
         references = [f"{view.name}:{column.name}" for view in wanted for column in view.columns]
         response = self._store.get_online_features(references, {wanted[0].join_key: list(ids)}, full_feature_names=True)
         values = response.to_dict()
@@ -151,7 +111,7 @@ class FeastReader:
             # One timestamp per view and entity, repeated for each of its columns.
             timestamps = vectors[_full_name(view, view.columns[0].name)].event_timestamps
             event_us = [t.seconds * 1_000_000 + t.nanos // 1_000 for t in timestamps]
-            valid = [_is_valid(us, view.ttl_us, scored_us) for us in event_us]
+            valid = [is_valid(view, us, scored_us) for us in event_us]
             columns = {
                 column.name: [
                     value if ok else None
@@ -161,24 +121,6 @@ class FeastReader:
             }
             found.append(_Rows(columns, valid, np.array(event_us, np.int64)))
         return found
-
-
-def item_views(declaration: Declaration) -> tuple[View, ...]:
-    """The views that are read for every candidate."""
-    return tuple(v for v in views(declaration) if v.entity == "item" and v.name != ITEM_COMPANIONS.name)
-
-
-def unread(keys: Keys, declaration: Declaration) -> Reading:
-    """The reading of a store that is away: everything is missing."""
-    nothing = [None] * len(keys.item_ids)
-    items = {c.name: column_array(nothing, c.dtype) for view in item_views(declaration) for c in view.columns}
-    slate = Slate(scored_us=keys.scored_us, item_ids=keys.item_ids, items=items)
-    return Reading(slate, Missing(items=len(keys.item_ids), user=True, session=True))
-
-
-def _is_valid(row_us: int, ttl_us: int, scored_us: int) -> bool:
-    """``row_us``: the row's event timestamp, 0 where there is no row."""
-    return row_us > 0 and row_us <= scored_us <= row_us + ttl_us
 
 
 def _full_name(view: View, column: str) -> str:

@@ -1,11 +1,10 @@
-"""The fast road held against the slow one, value by value, while it serves.
+"""The Redis reader compared with Feast's SDK, value by value, while it serves.
 
-Of a sample of the readings the user, the session and some of the candidates are read again through Feast's SDK and
-compared bit for bit; the SDK is slow, so this is done only as often as it costs half a percent of a core. Redis may
-have changed in between, so on a difference both are read again, and it counts only if both roads saw the same event
-timestamps.
-A difference that counts is logged with view, feature, entity and both values, and requests are served by the slow
-road until so many comparisons in a row agree.
+For a sample of the readings, the user, the session and some of the candidates are read again through Feast's SDK and
+compared bit for bit. The SDK is slow, so comparisons use at most half a percent of a core. Redis may have changed in
+between: on a difference both read again, and it counts only if both saw the same event timestamps. A difference that
+counts is logged with view, feature, entity and both values, counted in a metric, and shown by ``/readyz`` until enough
+comparisons in a row agree. Requests go on being served.
 """
 
 from __future__ import annotations
@@ -21,13 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
-from serving.features.feast_reader import Keys, Reading, StoreAway, item_views
+from serving.features.reading import Keys, Reading, StoreAway, item_views
 from serving.metrics import Metrics
 
-AGREEMENTS = 1_000  # in a row, before the fast road is trusted again
+AGREEMENTS = 100  # in a row, before a difference is no longer shown
 TIMEOUT_S = 5.0
-AT_ONCE = 1  # comparisons under way; more are left out, so that they never crowd out requests
-MAX_ITEMS = 5  # candidates compared of one reading: the SDK keeps the interpreter from requests while it reads
+MAX_ITEMS = 5  # candidates compared per reading: requests wait for the interpreter while the SDK reads
 REST = 200  # times as long as a comparison took, until the next one
 
 log = logging.getLogger(__name__)
@@ -39,7 +37,7 @@ class AsyncReader(Protocol):
         ...
 
 
-class BlockingReader(Protocol):
+class TimedBlockingReader(Protocol):
     def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``."""
         ...
@@ -47,98 +45,94 @@ class BlockingReader(Protocol):
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that the two roads read differently. ``entity`` is the id whose row it is."""
+    """One value that the two readers read differently. ``entity`` is the id whose row it is."""
 
     view: str
     feature: str
     entity: str
-    fast: Any
-    slow: Any
+    redis: Any
+    feast: Any
+
+    def __str__(self) -> str:
+        return f"{self.view}:{self.feature} of {self.entity} is {self.redis!r} from Redis, {self.feast!r} from Feast"
 
 
-class CheckedReader:
-    """Reads by the fast road while it is trusted, else by the slow one. ``share`` of the readings are compared."""
+class ParityCheck:
+    """Compares ``share`` of the readings. Not thread-safe: all calls come from one event loop."""
 
     def __init__(
-        self, fast: AsyncReader, slow: BlockingReader, declaration: Declaration, metrics: Metrics, share: float
+        self,
+        redis: AsyncReader,
+        feast: TimedBlockingReader,
+        declaration: Declaration,
+        metrics: Metrics,
+        share: float,
     ) -> None:
-        self._fast = fast
-        self._slow = slow
+        self._redis = redis
+        self._feast = feast
         self._views = views(declaration)
         self._item_views = {view.name for view in item_views(declaration)}
         self._metrics = metrics
         self._share = share
-        self._distrust = 0  # agreements that are still wanted
-        self._comparing: set[asyncio.Task[None]] = set()
+        self._problem: str | None = None
+        self._agreements = 0  # since the last difference
+        self._comparing: asyncio.Task[None] | None = None
         self._rest_until = 0.0
 
     @property
-    def trusts_fast(self) -> bool:
-        return self._distrust == 0
+    def problem(self) -> str | None:
+        """The last difference, until AGREEMENTS comparisons in a row found none."""
+        return self._problem
 
-    async def read(self, keys: Keys, timeout_s: float) -> Reading:
-        """Raises StoreAway."""
-        if self.trusts_fast:
-            reading = await self._fast.read(keys, timeout_s)
-            if random.random() < self._share and time.monotonic() >= self._rest_until:
-                self._compare_later(*some_of(keys, reading, self._item_views))
-            return reading
-        try:
-            async with asyncio.timeout(max(timeout_s, 0.0)):  # threads may be waited for, too
-                reading = await asyncio.to_thread(self._slow.read, keys, timeout_s)
-        except TimeoutError:
-            raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
-        self._compare_later(keys, None)
-        return reading
+    def sample(self, keys: Keys, reading: Reading) -> None:
+        """Compare this reading in the background, if it is drawn. Returns at once."""
+        if random.random() >= self._share or time.monotonic() < self._rest_until or self._comparing is not None:
+            return
+        task = asyncio.create_task(self._compare_quietly(*some_of(keys, reading, self._item_views)))
+        self._comparing = task
+        task.add_done_callback(self._finished)
 
-    async def compare(self, keys: Keys, fast: Reading | None = None) -> list[Difference]:
-        """What counts as different; none where the store is away or changed meanwhile."""
+    async def compare(self, keys: Keys, reading: Reading | None = None) -> list[Difference]:
+        """The differences that count; none where the store is away or changed in between."""
         try:
-            fast = fast or await self._fast.read(keys, TIMEOUT_S)
-            slow = await asyncio.to_thread(self._slow.read, keys, TIMEOUT_S)
-            found = list(differences(keys, fast, slow, self._views))
+            redis = reading or await self._redis.read(keys, TIMEOUT_S)
+            feast = await asyncio.to_thread(self._feast.read, keys, TIMEOUT_S)
+            found = list(differences(keys, redis, feast, self._views))
             if found:
-                fast = await self._fast.read(keys, TIMEOUT_S)
-                slow = await asyncio.to_thread(self._slow.read, keys, TIMEOUT_S)
-                found = list(differences(keys, fast, slow, self._views)) if same_times(fast, slow) else []
+                redis = await self._redis.read(keys, TIMEOUT_S)
+                feast = await asyncio.to_thread(self._feast.read, keys, TIMEOUT_S)
+                found = list(differences(keys, redis, feast, self._views)) if same_times(redis, feast) else []
         except StoreAway:
             return []
-        self._judge(found)
+        self._record(found)
         return found
 
     async def close(self) -> None:
-        for task in self._comparing:
-            task.cancel()
-        await asyncio.gather(*self._comparing, return_exceptions=True)
+        if self._comparing is not None:
+            self._comparing.cancel()
+            await asyncio.gather(self._comparing, return_exceptions=True)
 
-    def _judge(self, found: Sequence[Difference]) -> None:
+    def _record(self, found: Sequence[Difference]) -> None:
         self._metrics.compared(len(found))
         if found:
-            first = found[0]
-            log.error(
-                "the fast road read %s:%s of %s as %r, Feast as %r (%d differences); serving by Feast's",
-                first.view, first.feature, first.entity, first.fast, first.slow, len(found),
-            )  # fmt: skip
-            self._distrust = AGREEMENTS
-        elif self._distrust:
-            self._distrust -= 1
-            if self.trusts_fast:
-                log.warning("%d comparisons in a row agree: serving by the fast road again", AGREEMENTS)
-        self._metrics.road(is_fast=self.trusts_fast)
+            self._problem = f"{found[0]} ({len(found)} differences)"
+            self._agreements = 0
+            log.error("the features read from Redis differ from Feast's: %s", self._problem)
+        elif self._problem is not None:
+            self._agreements += 1
+            if self._agreements >= AGREEMENTS:
+                log.warning("%d comparisons with Feast in a row agree again", AGREEMENTS)
+                self._problem = None
 
-    def _compare_later(self, keys: Keys, reading: Reading | None) -> None:
-        if len(self._comparing) >= AT_ONCE:
-            return
-        task = asyncio.create_task(self._compare_quietly(keys, reading))
-        self._comparing.add(task)
-        task.add_done_callback(self._comparing.discard)
+    def _finished(self, _: asyncio.Task[None]) -> None:
+        self._comparing = None
 
-    async def _compare_quietly(self, keys: Keys, reading: Reading | None) -> None:
+    async def _compare_quietly(self, keys: Keys, reading: Reading) -> None:
         started = time.monotonic()
         try:
             await self.compare(keys, reading)
-        except Exception:  # a check that fails is no reason to fail
-            log.exception("the self-check failed")
+        except Exception:  # requests do not depend on the check
+            log.exception("the parity check failed")
         finally:
             self._rest_until = time.monotonic() + REST * (time.monotonic() - started)
 
@@ -162,21 +156,21 @@ def same_times(one: Reading, other: Reading) -> bool:
     )
 
 
-def differences(keys: Keys, fast: Reading, slow: Reading, known: Sequence[View]) -> Iterator[Difference]:
+def differences(keys: Keys, redis: Reading, feast: Reading, known: Sequence[View]) -> Iterator[Difference]:
     """Value by value and bit for bit; NaN equals NaN, and nothing else equals null."""
     for view in known:
         if view.name == ITEM_COMPANIONS.name:
-            yield from _of_rows(view, fast.slate.companions, slow.slate.companions)
+            yield from _of_rows(view, redis.slate.companions, feast.slate.companions)
         elif view.entity == "item":
             for column in view.columns:
-                mine, theirs = fast.slate.items[column.name], slow.slate.items[column.name]
-                for i in np.flatnonzero(~_equal(mine, theirs)).tolist():
-                    yield Difference(view.name, column.name, keys.item_ids[i], mine[i], theirs[i])
+                ours, theirs = redis.slate.items[column.name], feast.slate.items[column.name]
+                for i in np.flatnonzero(~_equal(ours, theirs)).tolist():
+                    yield Difference(view.name, column.name, keys.item_ids[i], ours[i], theirs[i])
         else:
             rows = (
-                (fast.slate.user, slow.slate.user)
+                (redis.slate.user, feast.slate.user)
                 if view.entity == "user"
-                else (fast.slate.session, slow.slate.session)
+                else (redis.slate.session, feast.slate.session)
             )
             entity = keys.user_id if view.entity == "user" else keys.session_id
             for column in view.columns:
@@ -185,10 +179,10 @@ def differences(keys: Keys, fast: Reading, slow: Reading, known: Sequence[View])
                     yield Difference(view.name, column.name, str(entity), one, other)
 
 
-def _of_rows(view: View, fast: Mapping[str, Any], slow: Mapping[str, Any]) -> Iterator[Difference]:
-    for item in sorted(fast.keys() | slow.keys()):
-        if not _same(fast.get(item), slow.get(item)):
-            yield Difference(view.name, view.columns[0].name, item, fast.get(item), slow.get(item))
+def _of_rows(view: View, redis: Mapping[str, Any], feast: Mapping[str, Any]) -> Iterator[Difference]:
+    for item in sorted(redis.keys() | feast.keys()):
+        if not _same(redis.get(item), feast.get(item)):
+            yield Difference(view.name, view.columns[0].name, item, redis.get(item), feast.get(item))
 
 
 def _equal(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:

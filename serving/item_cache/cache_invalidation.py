@@ -1,9 +1,8 @@
-"""Hears from Redis which item keys change, and keeps the caches of this process coherent.
+"""Receives from Redis which item keys change, and evicts them from the caches of this process.
 
-Server-assisted client-side caching in broadcast mode: Redis names every changed key that begins as item keys do, on
-a connection of its own (https://redis.io/docs/latest/develop/reference/client-side-caching). A connection that is
-lost, or silent for longer than a heartbeat may take, could have missed a change: everything kept is dropped, and
-nothing is kept until it is back.
+Server-assisted client-side caching in broadcast mode: on a connection of its own, Redis names every changed key that
+begins as item keys do (https://redis.io/docs/latest/develop/reference/client-side-caching). A change can be missed
+while the connection is lost or silent. Then the caches are emptied, and stay empty until the connection is back.
 """
 
 from __future__ import annotations
@@ -14,14 +13,11 @@ from typing import Any, Protocol
 
 from infra.redis_server.endpoint import Endpoint
 from serving.item_cache.hash_layout import HashLayout
-from serving.redis_client.connection import connect, pack
-
-HEARTBEAT_S = 0.2
-SILENCE_S = 0.6  # with the heartbeat, how long a silent connection can go unnoticed: under a second
+from serving.redis_client.connection import HEARTBEAT_S, SILENCE_S, connect, pack
 
 
-class Kept(Protocol):
-    """What is to be kept coherent."""
+class Cache(Protocol):
+    """What is invalidated. While ``is_coherent`` is False it stores nothing."""
 
     is_coherent: bool
 
@@ -29,48 +25,48 @@ class Kept(Protocol):
     def clear(self) -> None: ...
 
 
-class ItemTracker:
-    """``layout`` says how an item's key is made."""
+class CacheInvalidation:
+    """``layout``: how an item's key is made."""
 
-    def __init__(self, layout: HashLayout, kept: Sequence[Kept]) -> None:
+    def __init__(self, layout: HashLayout, caches: Sequence[Cache]) -> None:
         self._layout = layout
-        self._kept = kept
+        self._caches = caches
         self.coherent = asyncio.Event()
-        self.changed = asyncio.Event()  # cleared by whoever waits for it
+        self.changed = asyncio.Event()  # the task that waits for it clears it
         self.lost = asyncio.Event()
 
     async def follow(self, endpoint: Endpoint) -> None:
-        """Runs until the connection is lost or silent. Raises LinkDown, OSError or TimeoutError then."""
-        link = await connect(endpoint, self.heard)
+        """Runs until the connection is lost or silent. Raises ConnectionLost, OSError or TimeoutError then."""
+        connection = await connect(endpoint, self.on_push)
         try:
             begin = pack(b"HELLO", b"3") + pack(b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", self._layout.before)
             async with asyncio.timeout(SILENCE_S):
-                await link.call(begin, 2)
+                await connection.call(begin, 2)
             self._set_coherent(True)
             while True:
                 async with asyncio.timeout(SILENCE_S):
-                    await link.call(pack(b"PING"), 1)
+                    await connection.call(pack(b"PING"), 1)
                 await asyncio.sleep(HEARTBEAT_S)
         finally:
             self._set_coherent(False)
-            link.close()
+            connection.close()
 
-    def heard(self, message: list[Any]) -> None:
-        """``[b"invalidate", [key, ...]]``, or None for the keys when all of them are gone."""
+    def on_push(self, message: list[Any]) -> None:
+        """``[b"invalidate", [key, ...]]``, with None for the keys when all of them are gone."""
         if message[0] != b"invalidate":
             return
         if message[1] is None:
-            for each in self._kept:
-                each.clear()
+            for cache in self._caches:
+                cache.clear()
             return
-        ids = [found for key in message[1] if (found := self._layout.id_of(key)) is not None]
-        for each in self._kept:
-            each.forget(ids)
+        ids = [item_id for key in message[1] if (item_id := self._layout.id_of(key)) is not None]
+        for cache in self._caches:
+            cache.forget(ids)
         self.changed.set()
 
     def _set_coherent(self, is_coherent: bool) -> None:
-        for each in self._kept:
-            each.is_coherent = is_coherent
-            each.clear()
+        for cache in self._caches:
+            cache.is_coherent = is_coherent
+            cache.clear()
         (self.coherent if is_coherent else self.lost).set()
         (self.lost if is_coherent else self.coherent).clear()

@@ -1,4 +1,4 @@
-"""The companions of items that lie in carts, kept in the process while Redis tells of changes."""
+"""The companions of items in carts, held in the process while Redis reports changes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ CompanionRow = tuple[int, Companions | None]  # event timestamp in µs (0: no ro
 
 
 class CompanionCache:
-    """Bounded by ``capacity`` rows, the oldest goes first. Not for threads.
+    """Holds at most ``capacity`` rows; the oldest are evicted first. Not thread-safe.
 
-    A row that was read while its id changed must not be kept: ``ticket`` before the read, ``keep`` after it.
+    A row that was read while its id changed must not be stored: take a ``ticket`` before the read, and pass it to
+    ``store`` after it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -26,8 +27,8 @@ class CompanionCache:
     def ticket(self) -> int:
         return self._changes
 
-    def keep(self, rows: dict[str, CompanionRow], ticket: int) -> None:
-        """Not kept if anything changed since ``ticket``: seldom, and cheaper than to know what."""
+    def store(self, rows: dict[str, CompanionRow], ticket: int) -> None:
+        """Stores nothing if any row changed since ``ticket``, which is rare."""
         if not self.is_coherent or ticket != self._changes:
             return
         self._rows |= rows
@@ -36,8 +37,8 @@ class CompanionCache:
 
     def forget(self, ids: Iterable[str]) -> None:
         self._changes += 1
-        for each in ids:
-            self._rows.pop(each, None)
+        for item_id in ids:
+            self._rows.pop(item_id, None)
 
     def clear(self) -> None:
         self._changes += 1

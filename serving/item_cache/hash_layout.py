@@ -24,8 +24,8 @@ class HashLayout:
     """
 
     views: tuple[View, ...]
-    before: bytes  # of a key, what stands before the id's length
-    after: bytes  # what stands behind the id
+    before: bytes  # the part of a key before the id's length
+    after: bytes  # the part of a key after the id
     fields: bytes  # the fields of the HMGET, in the protocol's form
     words: int
 
@@ -35,19 +35,19 @@ class HashLayout:
         before, tail = self.before, self.after + b"\r\n" + self.fields
         fixed = len(self.before) + 4 + len(self.after)
         parts: list[bytes] = []
-        for each in ids:
-            raw = each.encode()
+        for item_id in ids:
+            raw = item_id.encode()
             size = len(raw)
             parts += (head, b"%d\r\n" % (fixed + size), before, size.to_bytes(4, "little"), raw, tail)
         return b"".join(parts)
 
     @property
     def pattern(self) -> bytes:
-        """What SCAN matches all keys of all projects by."""
+        """The pattern that SCAN finds all keys of all projects by."""
         return re.sub(rb"([*?\[\]\\])", rb"\\\1", self.before) + b"*"
 
     def id_of(self, key: bytes) -> str | None:
-        """The id that ``key`` is made of; None for another project's key."""
+        """The id in ``key``; None for another project's key."""
         start = len(self.before) + 4
         end = start + int.from_bytes(key[start - 4 : start], "little")
         return key[start:end].decode() if key.startswith(self.before) and key[end:] == self.after else None

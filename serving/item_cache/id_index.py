@@ -1,9 +1,9 @@
 """Finds the rows of many ids at once.
 
-A dictionary of strings waits for memory a few times per lookup, one lookup after the other. Here an id is known by its
-64-bit hash (Python's own, keyed anew in each process), and the hashes stand in buckets of one cache line, so that
-numpy looks up all ids of a slate together. An id that is not kept is taken for one that is if all 64 bits agree: with
-100,000 ids, one lookup of an unknown id in 10^14.
+A Python dictionary finds one string after the other and waits for memory at each. Here an id is known by its 64-bit
+hash (Python's own, with another key in each process). The hashes are stored in buckets of one cache line, so numpy
+looks up all ids of a slate together. An unknown id is taken for a stored one only if all 64 bits agree: with 100,000
+ids stored, that is one lookup of an unknown id in 10^14.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 ABSENT = -1
 FREE = -1  # a slot: no hash of Python's is -1
 BITS = 3
-SLOTS = 1 << BITS  # of a bucket, of 8 bytes each
-LOAD = 2  # ids per bucket when the index is full, at most and on average: next to none find no slot
+SLOTS = 1 << BITS  # per bucket, 8 bytes each
+LOAD = 2  # ids per bucket on average when the index is full: almost every id finds a slot
 
 
 class IdIndex:
-    """Of about ``capacity`` ids at most, each once. Ids that find no slot, or share a hash, are in a dictionary.
+    """Holds up to about ``capacity`` ids, each once. Ids without a free slot or with an equal hash are in a dictionary.
 
-    ``hash_of``: 64 bits with sign, never -1. ``hashes``, ``rows``: (slots,), a bucket begins at each SLOTS of them;
-    which bucket an id is in, the bits of its hash in ``mask`` say.
+    hash_of:      id -> 64 bits with sign, never -1
+    hashes, rows: (slots,), SLOTS for each bucket
+    mask:         the bits of a hash that give the bucket
     """
 
     def __init__(self, capacity: int, hash_of: Callable[[str], int] = hash) -> None:
@@ -39,7 +40,7 @@ class IdIndex:
 
     @staticmethod
     def of(rows: Mapping[str, int], capacity: int, hash_of: Callable[[str], int] = hash) -> IdIndex:
-        """The index of all ``rows``, made at once."""
+        """The index of all ``rows``, built in one go."""
         index = IdIndex(capacity, hash_of)
         ids, count = list(rows), len(rows)
         hashes = np.fromiter(map(hash_of, ids), np.int64, count)
@@ -47,7 +48,7 @@ class IdIndex:
         buckets = hashes & index.mask
         order = np.lexsort((hashes, buckets))
         ordered, of_bucket = hashes[order], buckets[order]
-        starts = np.searchsorted(of_bucket, of_bucket)  # where the bucket of each begins
+        starts = np.searchsorted(of_bucket, of_bucket)  # (n,) where its bucket begins
         slots = np.arange(count) - starts
         same = np.zeros(count, bool)
         same[1:] = ordered[1:] == ordered[:-1]
@@ -59,11 +60,17 @@ class IdIndex:
             index._spill(ids[i], int(positions[i]))
         return index
 
+    @property
+    def spilled(self) -> int:
+        """How many ids are in the dictionary."""
+        return len(self._spilled)
+
     def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        """(n,) rows, ABSENT for ids that are not kept."""
+        """(n,) rows, ABSENT for ids that are not stored."""
         hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
         buckets = hashes & self.mask
-        fits = self.hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]  # (n, SLOTS), one a row at most
+        # (n, SLOTS), at most one True per row
+        fits = self.hashes.reshape(-1, SLOTS).take(buckets, axis=0) == hashes[:, None]
         found = np.flatnonzero(fits)
         if len(found) == len(ids):
             return self.rows.take((buckets << BITS) | (found & (SLOTS - 1))).astype(np.int64)
@@ -75,26 +82,26 @@ class IdIndex:
                 rows[i] = self._spilled.get(ids[i], ABSENT)
         return rows
 
-    def add(self, each: str, row: int, owner: Callable[[int], str]) -> None:
-        """``each`` is not kept yet; ``owner`` gives the id of a row that is."""
-        wanted = self._hash_of(each)
+    def add(self, new_id: str, row: int, id_of: Callable[[int], str]) -> None:
+        """``new_id`` is not stored yet. ``id_of`` gives the id of a stored row."""
+        wanted = self._hash_of(new_id)
         start = (wanted & self.mask) * SLOTS
         bucket = self.hashes[start : start + SLOTS].tolist()
-        if wanted in bucket:  # two ids of one hash: both must be told apart by their text
+        if wanted in bucket:  # two ids with one hash: the dictionary tells them apart
             position = start + bucket.index(wanted)
             other = int(self.rows[position])
-            self._spill(owner(other), other)
+            self._spill(id_of(other), other)
             self.hashes[position] = FREE
         elif FREE in bucket and wanted not in self._spilled_hashes:
             position = start + bucket.index(FREE)
             self.hashes[position], self.rows[position] = wanted, row
             return
-        self._spill(each, row)
+        self._spill(new_id, row)
 
-    def remove(self, each: str) -> None:
-        """``each`` is kept."""
-        wanted = self._hash_of(each)
-        if self._spilled.pop(each, None) is not None:
+    def remove(self, known_id: str) -> None:
+        """``known_id`` is stored."""
+        wanted = self._hash_of(known_id)
+        if self._spilled.pop(known_id, None) is not None:
             self._spilled_hashes[wanted] -= 1
             if not self._spilled_hashes[wanted]:
                 del self._spilled_hashes[wanted]
@@ -102,6 +109,6 @@ class IdIndex:
         start = (wanted & self.mask) * SLOTS
         self.hashes[start + self.hashes[start : start + SLOTS].tolist().index(wanted)] = FREE
 
-    def _spill(self, each: str, row: int) -> None:
-        self._spilled[each] = row
-        self._spilled_hashes[self._hash_of(each)] += 1
+    def _spill(self, some_id: str, row: int) -> None:
+        self._spilled[some_id] = row
+        self._spilled_hashes[self._hash_of(some_id)] += 1

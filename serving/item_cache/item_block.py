@@ -13,9 +13,6 @@ from feature_repo.schema import DType, View
 from feature_repo.slate import ItemRows, Kind, Texts
 
 Reply = Sequence[bytes | None]
-Bounds = tuple[int, int, int]
-"""Of some rows: from when to when all of them count, µs since the epoch, and how many have no row in any view."""
-
 ALWAYS = int(np.iinfo(np.int64).max)
 KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "timestamps", DType.STRING: "numbers"}
 
@@ -25,11 +22,11 @@ class ItemColumns:
     """Which columns of which views lie where in an ItemBlock."""
 
     views: tuple[View, ...]
-    positions: dict[str, tuple[Kind, int]]  # column -> (field of a row, place in it)
-    spans: tuple[dict[Kind, slice], ...]  # of each view: field of a row -> its places in it
+    positions: dict[str, tuple[Kind, int]]  # column -> (field of a row, index in it)
+    spans: tuple[dict[Kind, slice], ...]  # of each view: field of a row -> its indices in it
     float_names: list[str]
     ttl_us: NDArray[np.int64]  # (views,)
-    row: np.dtype[np.void]  # what is kept of one item, in one piece of memory
+    row: np.dtype[np.void]  # what is stored of one item, contiguous in memory
 
     @staticmethod
     def of(views: tuple[View, ...]) -> ItemColumns:
@@ -70,14 +67,17 @@ class ItemColumns:
 
 @dataclass(frozen=True)
 class ItemBlock:
-    """n items. ``rows``: (n,), of fields event_us (views,) int64, 0 where a view has no row; valid_us (2,) int64:
-    from when to when all of its views' rows count, which may be at no time, (0, ALWAYS) without any; instants (i,)
-    float64; floats (f,) float32; numbers (t,) int32, of (t,) ``texts``. NaN or 0 is null. ``bounds``: of all rows
-    as they came, where somebody has them already."""
+    """The rows of n items, (n,) with these fields. NaN or 0 is null.
+
+    event_us:   (views,) int64, 0 where a view has no row
+    valid_us:   (2,) int64, first and last time at which the rows of all its views are valid; (0, ALWAYS) without a row
+    timestamps: (i,) float64
+    floats:     (f,) float32
+    numbers:    (t,) int32, which ``texts`` (t,) translates
+    """
 
     rows: NDArray[np.void]
     texts: tuple[Texts, ...]
-    bounds: Bounds | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -92,11 +92,11 @@ class ItemBlock:
         return ItemBlock(self.rows.take(positions), self.texts)
 
     def put(self, positions: NDArray[np.int64], block: ItemBlock) -> None:
-        """Overwrite the rows at ``positions`` by those of ``block``, in its order."""
+        """Overwrite the rows at ``positions`` with those of ``block``, in its order."""
         self.rows[positions] = block.rows
 
     def merged(self, others: ItemBlock, positions: Sequence[int]) -> ItemBlock:
-        """The others at ``positions``, mine elsewhere, each in its order."""
+        """The rows of ``others`` at ``positions`` and these rows elsewhere, each in its order."""
         rows = np.empty(len(self) + len(others), self.rows.dtype)
         is_mine = np.ones(len(rows), bool)
         is_mine[positions] = False
@@ -105,18 +105,19 @@ class ItemBlock:
 
     @staticmethod
     def joined(blocks: Sequence[ItemBlock]) -> ItemBlock:
-        """One after the other; at least one."""
+        """The blocks one after the other; at least one."""
         return ItemBlock(np.concatenate([block.rows for block in blocks]), blocks[0].texts)
 
     def grown(self, n: int) -> ItemBlock:
-        """n rows, the first of which are mine."""
+        """n rows, beginning with these."""
         return ItemBlock(np.concatenate([self.rows, np.zeros(n - len(self), self.rows.dtype)]), self.texts)
 
 
 def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Texts, ...]) -> ItemBlock:
-    """``replies``: (n, views + columns), as :class:`serving.item_cache.hash_layout.HashLayout` asks for them.
+    """``replies``: (n, views + columns), to the commands of :class:`serving.item_cache.hash_layout.HashLayout`.
 
-    Where a view has no row, its columns are null, whatever a half-written hash may hold. ``texts`` learn new ones.
+    Where a view has no row, its columns are null, also if a half-written hash has values. New texts are added to
+    ``texts``.
     """
     block, timestamps = columns.empty(len(replies), texts), len(columns.views)
     by_field = list(zip(*replies, strict=True))
@@ -136,13 +137,14 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Te
 def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[ItemRows, int]:
     """The columns as known at ``scored_us``, and how many items have no valid row in any view.
 
-    A row counts from its event timestamp until its view's ttl later, both inclusive. What is not valid is overwritten
-    in ``block``, of which the columns are parts.
+    This is where the ttl of item views is applied: a row is valid from its event timestamp until its view's ttl later,
+    both inclusive. Invalid values are overwritten in ``block``; the columns are views of its memory.
     """
     rows = block.rows
-    since_us, until_us, missing = block.bounds or bounds_of(rows)
-    if not since_us <= scored_us <= until_us:
-        event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): row by row all takes longer
+    first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
+    missing = int(np.count_nonzero(first_us <= 0))
+    if not int(first_us.max(initial=0)) <= scored_us <= int(last_us.min(initial=ALWAYS)):
+        event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): faster than row by row
         valid = (event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]) & (event_us <= scored_us)
         _erase(block, columns, ~valid.T)
         missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid)))
@@ -152,13 +154,8 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
     return found, missing
 
 
-def bounds_of(rows: NDArray[np.void]) -> Bounds:
-    first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
-    return int(first_us.max(initial=0)), int(last_us.min(initial=ALWAYS)), int(np.count_nonzero(first_us <= 0))
-
-
 def _erase(block: ItemBlock, columns: ItemColumns, where: NDArray[np.bool_]) -> None:
-    """Make null what is in the views of the items ``where`` (n, views)."""
+    """Make the values of the views null ``where`` (n, views) is True."""
     for j, spans in enumerate(columns.spans):
         positions = np.flatnonzero(where[:, j])
         if len(positions):

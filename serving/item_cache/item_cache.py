@@ -1,10 +1,10 @@
-"""Item rows kept in the process: in one array, a row per id, bounded in bytes.
+"""Item rows held in the process: one array with a row per id, bounded in bytes.
 
-What is kept is what Redis holds, because Redis says which keys change (:mod:`cache_invalidation`): a changed id is
-forgotten and asked for anew. A fill during which its id changed is used for its request and not kept. While nobody
-tells of changes (``is_coherent`` is False) nothing is kept and every id is asked for. Ids without any row are kept
-like the others. When the bytes are spent, rows that no request has used since the hand last passed go first
-(second chance, also called CLOCK: Corbató 1968).
+The cache holds what Redis holds. Redis reports which keys change (:mod:`serving.item_cache.cache_invalidation`); a
+changed id is evicted and read again. A row that changed while it was being read serves its request and is not stored.
+While no changes are reported (``is_coherent`` is False) nothing is stored and every id is read. Ids without a row in
+Redis are stored like the others. When the bytes are used up, rows that no request has used since the hand last passed
+are evicted first (second chance, also called CLOCK: Corbató 1968).
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import numpy as np
 
 from serving.item_cache.id_index import IdIndex
 from serving.item_cache.item_block import ItemBlock, ItemColumns
-from serving.native_lookup import NativeLookup, lookup_code
 
-ENTRY_BYTES = 350  # of an id: its string, its places in dictionary, index and list, what it adds to the texts
-TEXTS, TEXTS_OF_A_ROW = 100_000, 4  # that may be kept: in all, and besides for each row there is room for
+ENTRY_BYTES = 350  # of an id: its string, its entries in dictionary, index and list, and its share of the texts
+TEXTS, TEXTS_PER_ROW = 100_000, 4  # texts that may be stored: a base, and more for each row of the capacity
 FIRST_ROWS = 1_024
 SWEEP = 4_096  # rows that the hand looks at together
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one request knows of its items, and the ids it has to ask for, in their order.
+    """What the cache has of one request's items, and which ids must be read from Redis.
 
-    ``known``: the rows of those that are kept, as they were when the plan was made, with the texts that the missing
-    ones' are to be numbered by; ``positions``: of the missing among all; ``changes``: how many were known by then.
+    known:     rows of the stored ids, as they were when the plan was made; its texts number the missing ids' texts
+    missing:   ids to read, in the request's order
+    positions: of the missing ids among all
+    changes:   how many changes the cache had heard of when the plan was made
     """
 
     known: ItemBlock
@@ -41,138 +42,138 @@ class Plan:
 
 
 class ItemCache:
-    """Not for threads. ``max_bytes`` = 0 switches it off. Made off the event loop: the first one compiles code."""
+    """Not thread-safe. ``max_bytes`` = 0 switches it off."""
 
     def __init__(self, columns: ItemColumns, max_bytes: int) -> None:
         self._columns = columns
         self._row_bytes = columns.row.itemsize + ENTRY_BYTES
         self.capacity = max_bytes // self._row_bytes
-        self._code = lookup_code(columns.row) if self.capacity else None
         self.is_coherent = False
         self._generation = 0
-        self._filling: dict[str, int] = {}  # ids that are being asked for -> by how many requests
+        self._reading: dict[str, int] = {}  # ids that are being read -> by how many requests
         self._changes = 0
         self._changed: dict[str, int] = {}  # those of them that have changed since -> the number of their last change
         self._rows: dict[str, int] = {}
-        self._forgotten: dict[str, None] = {}  # in the order of their changes
+        self._evicted_by_change: dict[str, None] = {}  # in the order of their changes
         self._empty()
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._rows
+
+    @property
+    def texts(self) -> int:
+        """How many texts the rows refer to, or did."""
+        return sum(map(len, self._block.texts))
+
     @property
     def bytes(self) -> int:
-        """Of all rows that have been made room for."""
+        """Of all rows that memory is allocated for."""
         return len(self._block) * self._row_bytes
 
     def plan(self, ids: Sequence[str]) -> Plan:
         """``complete`` or ``abandon`` must follow."""
-        taken = self._lookup.take(ids) if self._lookup is not None else None
-        positions: list[int] = []
-        if taken is not None:
-            rows, known = taken.rows, ItemBlock(taken.copy, self._block.texts, taken.bounds)
-        else:
-            found = self._index.find(ids)
-            positions = np.flatnonzero(found < 0).tolist()
-            rows = found[found >= 0]
-            known = self._block.take(rows)
+        found = self._index.find(ids)
+        positions = np.flatnonzero(found < 0).tolist()
+        rows = found[found >= 0] if positions else found
         missing = [ids[i] for i in positions]
-        for each in missing:
-            self._filling[each] = self._filling.get(each, 0) + 1
+        for item_id in missing:
+            self._reading[item_id] = self._reading.get(item_id, 0) + 1
         if self._is_full:
             self._used[rows] = True
-        return Plan(known, missing, positions, self._generation, self._changes)
+        return Plan(self._block.take(rows), missing, positions, self._generation, self._changes)
 
     @property
     def _is_full(self) -> bool:
-        """Until then no row has to go, and none need be told from the others."""
+        """Until then no row is evicted for another, and none need be marked as used."""
         return not self._free and len(self._ids) >= self.capacity
 
-    def complete(self, plan: Plan, fresh: ItemBlock | None) -> ItemBlock:
-        """All rows of the plan, in the order of its ids. ``fresh``: those of the missing ids, None without any."""
-        if fresh is None:
+    def complete(self, plan: Plan, read: ItemBlock | None) -> ItemBlock:
+        """All rows of the plan, in the order of its ids. ``read``: the rows of the missing ids, None without any."""
+        if read is None:
             return plan.known
         if self.is_coherent and plan.generation == self._generation:
-            self._keep(plan, fresh)
+            self._store(plan, read)
         self.abandon(plan)
-        if sum(map(len, self._block.texts)) > TEXTS + TEXTS_OF_A_ROW * self.capacity:
-            self.clear()  # most of them are of rows that went long ago
-        return plan.known.merged(fresh, plan.positions)
+        if self.texts > TEXTS + TEXTS_PER_ROW * self.capacity:
+            self.clear()  # most texts belong to rows that were evicted long ago
+        return plan.known.merged(read, plan.positions)
 
     def abandon(self, plan: Plan) -> None:
-        """Nobody asks for the missing ids any longer."""
-        for each in plan.missing:
-            left = self._filling[each] - 1
+        """The plan's missing ids are no longer being read."""
+        for item_id in plan.missing:
+            left = self._reading[item_id] - 1
             if left:
-                self._filling[each] = left
+                self._reading[item_id] = left
             else:
-                del self._filling[each]
-                self._changed.pop(each, None)
+                del self._reading[item_id]
+                self._changed.pop(item_id, None)
 
     def forget(self, ids: Iterable[str]) -> None:
         """The rows of ``ids`` have changed in Redis."""
         self._changes += 1
-        for each in ids:
-            row = self._rows.pop(each, None)
+        for item_id in ids:
+            row = self._rows.pop(item_id, None)
             if row is not None:
-                self._index.remove(each)
+                self._index.remove(item_id)
                 self._ids[row] = None
                 self._used[row] = False
                 self._free.append(row)
-                self._forgotten[each] = None
-            if each in self._filling:
-                self._changed[each] = self._changes
+                self._evicted_by_change[item_id] = None
+            if item_id in self._reading:
+                self._changed[item_id] = self._changes
 
-    def take_forgotten(self, most: int) -> list[str]:
-        """Up to ``most`` ids that were kept until they changed and have not been filled since, to be asked for anew.
+    def take_forgotten(self, max_ids: int) -> list[str]:
+        """Up to ``max_ids`` ids that were evicted because they changed, and have not been stored since.
 
-        Where there is no room for all of them, the first are given up: others have taken their places.
+        Where there is no room for all of them, the first are dropped: other rows are stored instead.
         """
-        excess = max(0, len(self._forgotten) + len(self._rows) - self.capacity)
-        taken = list(islice(self._forgotten, excess + most))
-        for each in taken:
-            del self._forgotten[each]
+        excess = max(0, len(self._evicted_by_change) + len(self._rows) - self.capacity)
+        taken = list(islice(self._evicted_by_change, excess + max_ids))
+        for item_id in taken:
+            del self._evicted_by_change[item_id]
         return taken[excess:]
 
     def clear(self) -> None:
-        """Any row may have changed, also those that are being asked for."""
+        """Any row may have changed, also those that are being read."""
         self._generation += 1
         self._empty()
 
     def _empty(self) -> None:
         self._rows.clear()
-        self._forgotten.clear()
+        self._evicted_by_change.clear()
         self._index = IdIndex(0)
         self._block = self._columns.empty(0, self._columns.no_texts())
-        self._lookup: NativeLookup | None = None
         self._used = np.zeros(0, bool)
         self._ids: list[str | None] = []
         self._free: list[int] = []
         self._hand = 0
 
-    def _keep(self, plan: Plan, fresh: ItemBlock) -> None:
-        positions, kept = [], []
-        for i, each in enumerate(plan.missing):
-            if self._changed.get(each, 0) > plan.changes:
-                if each not in self._rows:
-                    self._forgotten[each] = None
+    def _store(self, plan: Plan, read: ItemBlock) -> None:
+        rows, stored = [], []
+        for i, item_id in enumerate(plan.missing):
+            if self._changed.get(item_id, 0) > plan.changes:
+                if item_id not in self._rows:
+                    self._evicted_by_change[item_id] = None
                 continue
-            row = self._rows.get(each)  # another request may have been first
+            row = self._rows.get(item_id)  # another request may have been first
             if row is None:
                 row = self._room()
                 if row is None:
                     break
-                self._index.add(each, row, self._id_of)
-                self._rows[each] = row
-                self._ids[row] = each
-                self._forgotten.pop(each, None)
-            positions.append(row)
-            kept.append(i)
-        if positions:
-            self._block.put(np.array(positions), fresh.take(np.array(kept)))
+                self._index.add(item_id, row, self._id_of)
+                self._rows[item_id] = row
+                self._ids[row] = item_id
+                self._evicted_by_change.pop(item_id, None)
+            rows.append(row)
+            stored.append(i)
+        if rows:
+            self._block.put(np.array(rows), read.take(np.array(stored)))
 
     def _room(self) -> int | None:
-        """A row to be filled; None if there is no room for any."""
+        """A row to fill; None if there is no room for any."""
         if not self._free:
             self._grow()
         if self._free:
@@ -202,9 +203,9 @@ class ItemCache:
         return None
 
     def _id_of(self, row: int) -> str:
-        found = self._ids[row]
-        assert found is not None  # the index holds rows in use only
-        return found
+        item_id = self._ids[row]
+        assert item_id is not None  # the index holds rows in use only
+        return item_id
 
     def _grow(self) -> None:
         present = len(self._ids)
@@ -216,4 +217,3 @@ class ItemCache:
         self._ids += [None] * (wanted - present)
         self._free += range(wanted - 1, present - 1, -1)
         self._index = IdIndex.of(self._rows, wanted)
-        self._lookup = NativeLookup(self._code, self._index, self._block.rows) if self._code is not None else None

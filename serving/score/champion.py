@@ -1,8 +1,8 @@
-"""What one scorer process serves with: the champion, held against the present code, and its reader.
+"""The model in service: the registry's champion, if its contract is that of this code.
 
-A scorer without a model starts all the same, says why it has none, and tries again until it has one. When the
-registry's alias moves, the new champion is loaded and compiled beside the old one and then takes its place between
-two requests; one that cannot be loaded, or whose contract is not this code's, leaves the old one in service.
+A scorer without a model starts, reports why it has none, and tries again until it has one. When the registry's alias
+moves, the new champion is loaded and compiled while the old one serves, and replaces it between two requests. A
+champion that cannot be loaded, or whose contract differs, is refused, and the old one stays in service.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.declarations.declaration_json import declaration_from_json
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
-from infra.clock import Clock
+from infra.clock import Clock, epoch_us
 from infra.models.model_contract import ModelContract
 from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.models.trees.compiled_trees import NOT_YET, compiled
 from infra.settings import Settings
 from serving.errors import NotReady
-from serving.features.feast_reader import Keys
-from serving.features.feature_client import OnlineFeatures
 from serving.features.feature_readers import FeatureReaders
+from serving.features.reading import Keys
+from serving.limits import MAX_DEADLINE_MS
 from serving.metrics import Metrics
-from serving.score.scorer import Scored, Scorer, epoch_us
+from serving.score.scorer import OnScored, Scorer
 
 RETRY_S = 5.0
 CLOSE_TIMEOUT_S = 5.0
-LAST_READS_S = 60.0  # no request takes longer: see serving.api.http_input
+LAST_READS_S = MAX_DEADLINE_MS / 1000  # no request takes longer
 
 log = logging.getLogger(__name__)
 
 
-class Service:
+class ChampionService:
     """The scorer in service, or the reasons why there is none.
 
-    ``model_problem`` and ``contract_problems`` are empty where all is well; ``successor_problem`` says why the
+    ``model_problem`` and ``contract_problems`` are empty when a model is in service. ``successor_problem``: why the
     present champion is not the model in service.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, scored: Scored) -> None:
-        self._scored = scored
+    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics, on_scored: OnScored) -> None:
+        self._on_scored = on_scored
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -56,18 +56,16 @@ class Service:
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
         self.successor_problem = ""
-        self._refused: tuple[str, list[str]] | None = None  # version, and what its contract and this code differ in
+        self._refused: tuple[str, list[str]] | None = None  # a version, and how its contract differs
         self._attempted = threading.Event()
         self._served = threading.Event()
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
 
     async def start(self, timeout_s: float, *, until_served: bool = False) -> None:
-        """Load the champion; after ``timeout_s``, or after the first attempt, go on without, and keep trying.
+        """Load the champion. Returns after ``timeout_s`` or the first attempt; attempts go on until one succeeds.
 
-        ``until_served``: no failed attempt ends the waiting.
-
-        The feature store is read on the loop that this is called on.
+        ``until_served``: a failed attempt does not end the waiting. Features are read on the loop that calls this.
         """
         self._attempted.clear()
         self._served.clear()
@@ -75,8 +73,8 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._follower = threading.Thread(target=self._follow, name="champion-follower", daemon=True)
         self._follower.start()
-        awaited = self._served if until_served else self._attempted
-        await asyncio.to_thread(awaited.wait, timeout_s)
+        event = self._served if until_served else self._attempted
+        await asyncio.to_thread(event.wait, timeout_s)
 
     async def close(self) -> None:
         """Take the model out of service; the service can be started again."""
@@ -104,16 +102,15 @@ class Service:
         return None if scorer is None else scorer.declaration
 
     @property
-    def features(self) -> OnlineFeatures | None:
-        """The feature store of the scorer in service."""
-        readers = self._readers
-        return None if readers is None else readers.fast
+    def features(self) -> FeatureReaders | None:
+        """The feature readers of the scorer in service."""
+        return self._readers
 
     def try_read(self, keys: Keys, timeout_s: float) -> None:
         """Read as requests do, from any thread but the loop's. Raises StoreAway."""
-        features, loop = self.features, self._loop
-        if features is not None and loop is not None:
-            asyncio.run_coroutine_threadsafe(features.read(keys, timeout_s), loop).result()
+        readers, loop = self._readers, self._loop
+        if readers is not None and loop is not None:
+            asyncio.run_coroutine_threadsafe(readers.client.read(keys, timeout_s), loop).result()
 
     # ------------------------------------------------------------------- on the follower's thread
 
@@ -126,7 +123,7 @@ class Service:
                 return
 
     def _look(self) -> None:
-        """Put the champion in service, unless it is there already or must be refused."""
+        """Put the champion in service, unless it is in service already or must be refused."""
         served = self._scorer
         try:
             store = ModelStore(self._settings)
@@ -146,7 +143,7 @@ class Service:
             self._note("", problems)
             if not problems:
                 self._serve(model, declaration)
-        except Exception as error:  # a registry fails in many ways, and none may end the process or this thread
+        except Exception as error:  # a registry fails in many ways; none may end the process or this thread
             self._note(f"{type(error).__name__}: {error}", [])
 
     def _note(self, model_problem: str, contract_problems: list[str]) -> None:
@@ -161,14 +158,14 @@ class Service:
             return
         text = "; ".join(problems)
         if text and text != self.successor_problem:
-            log.error("version %s stays in service, the champion cannot take its place: %s", served.model.version, text)
+            log.error("version %s stays in service, the champion cannot replace it: %s", served.model.version, text)
         self.successor_problem = text
         self._metrics.successor(is_refused=bool(text))
 
     def _serve(self, model: LoadedModel, declaration: Declaration) -> None:
         settings, loop = self._settings, self._loop
         assert loop is not None  # the follower starts after it
-        if self._scorer is not None:  # the old model scores meanwhile
+        if self._scorer is not None:  # the old model scores until then
             ranker, engine = compiled(model.ranker, model.rows, settings.compiled_dir, self._closing)
             model = replace(model, ranker=ranker, engine=engine)
         old, readers = self._readers, self._readers
@@ -182,7 +179,7 @@ class Service:
         self._readers = readers
         self._metrics.model(model.name, model.version, model.kind)
         self._metrics.engine(model.engine.name)
-        self._scorer = Scorer(model, declaration, readers.checked, self._clock, self._metrics, self._scored)
+        self._scorer = Scorer(model, declaration, readers, self._clock, self._metrics, self._on_scored)
         self._served.set()
         log.info("in service: %s version %s (%s)", model.name, model.version, model.kind)
         if old is not None and old is not readers:
@@ -190,14 +187,14 @@ class Service:
 
     def _retire(self, readers: FeatureReaders) -> None:
         async def close_later() -> None:
-            await asyncio.sleep(LAST_READS_S)  # for the requests that are under way
+            await asyncio.sleep(LAST_READS_S)  # requests that have begun still read by it
             await readers.close()
             del self._retiring[readers]
 
         self._retiring[readers] = asyncio.ensure_future(close_later())
 
     def _compile(self) -> None:
-        """Put the compiled trees in the place of the ranker in service, if that has not been tried."""
+        """Replace the ranker in service by its compiled trees, if that has not been tried."""
         scorer = self._scorer
         if scorer is None or scorer.model.engine is not NOT_YET:
             return
@@ -209,7 +206,7 @@ class Service:
 
 
 def declaration_in(model: LoadedModel) -> Declaration:
-    """The data set as the model was trained on it. Raises BrokenModel."""
+    """The declaration that the model was trained on. Raises BrokenModel."""
     try:
         return declaration_from_json(json.dumps(model.contract.declaration))
     except (KeyError, TypeError, ValueError) as error:
@@ -217,9 +214,9 @@ def declaration_in(model: LoadedModel) -> Declaration:
 
 
 def contract_problems(contract: ModelContract, settings: Settings, trained_on: Declaration) -> list[str]:
-    """What the model and this scorer's code disagree about, one sentence each.
+    """How the model's contract differs from this code's, one sentence each.
 
-    Where the data set declares itself, that is compared too; a scorer without the log has only the model's word.
+    The data set's own declaration is compared too. A scorer without the log has only the model's.
     """
     try:
         declaration = declaration_of(settings)

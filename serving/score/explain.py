@@ -1,4 +1,7 @@
-"""Why a list stands as it does: what each feature adds to each score, and what sets two items apart."""
+"""Why a list has its order: what each feature adds to each score, and what separates two items.
+
+The contributions are SHAP values, computed by LightGBM (:meth:`infra.models.ranker.LightGbmRanker.contributions`).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ import numpy as np
 from feature_repo.model_features import model_features
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
+from infra.clock import timestamp_text
 from infra.models.ranker import Doubles, NotAdditive
 from serving.errors import NotExplainable
-from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason, timestamp_text
+from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason
 from serving.score.ranking import best_first
 from serving.score.score_parser import ScoreRequest
 from serving.score.scorer import Scorer, new_request_id
@@ -23,7 +27,7 @@ REASONS_IN_WORDS = 5
 async def explain(
     scorer: Scorer, request: ScoreRequest, pair: tuple[str, str] | None, deadline: float
 ) -> ExplainAnswer:
-    """As ``Scorer.score``, but nothing is counted as served. ``deadline`` is the reading's; explaining takes longer.
+    """As ``Scorer.score``, without recording. ``deadline`` limits the reading; explaining takes longer.
 
     Raises InvalidRequest, or NotExplainable for a baseline.
     """
@@ -53,7 +57,8 @@ async def explain(
 
 def _item(item_id: str, score: float, shares: Doubles, values: Floats, features: Sequence[Feature]) -> ExplainedItem:
     by_source: dict[str, float] = {}
-    contributions = dict(zip([feature.name for feature in features], shares.tolist(), strict=False))  # but the base
+    # The last share is the base score.
+    contributions = dict(zip([feature.name for feature in features], shares[:-1].tolist(), strict=True))
     for feature in features:
         by_source[feature.source] = by_source.get(feature.source, 0.0) + contributions[feature.name]
     return {
@@ -104,7 +109,7 @@ def in_words(above: str, below: str, difference: float, reasons: Sequence[Reason
         if each["difference"] != 0
     ]
     others = sum(each["difference"] for each in rest)
-    return f"{above} stands above {below} by {difference:.3g}: {'; '.join(parts)}; all other features {others:+.3g}."
+    return f"{above} ranks above {below} by {difference:.3g}: {'; '.join(parts)}; all other features {others:+.3g}."
 
 
 def _value(value: float | None) -> str:

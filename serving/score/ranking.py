@@ -13,14 +13,14 @@ from pydantic_core import CoreSchema
 
 
 class ScoredItem(msgspec.Struct, frozen=True, gc=False):
-    """Higher scores come first; they compare within one answer only."""
+    """Higher scores come first. Scores of different answers cannot be compared."""
 
     item_id: str
     score: float
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """FastAPI documents answers by pydantic, which knows no structs; these are made 500 at a time."""
+        """For the documentation only: FastAPI describes answers by pydantic, which does not know msgspec's structs."""
         fields: dict[str, Any] = {each.name: (each.type, ...) for each in msgspec.structs.fields(cls)}
         return handler.generate_schema(create_model(cls.__name__, __doc__=cls.__doc__, **fields))
 
@@ -28,14 +28,14 @@ class ScoredItem(msgspec.Struct, frozen=True, gc=False):
 class Ranking:
     """The candidates by score, highest first; equal scores keep their input order. A list of ScoredItem in JSON.
 
-    item_ids, scores: (n,) in input order; order: (n,) places, the best first.
+    item_ids, scores: (n,) in input order; order: (n,) positions, the best first.
     """
 
     __slots__ = ("item_ids", "order", "scores")
 
     def __init__(self, item_ids: Sequence[str], scores: npt.NDArray[np.float64]) -> None:
         self.item_ids = item_ids
-        self.scores = np.asarray(scores, np.float64)  # others are written with other digits
+        self.scores = np.asarray(scores, np.float64)  # float32 would be written with other digits
         self.order = best_first(self.scores)
 
     def listed(self) -> list[ScoredItem]:
@@ -48,5 +48,5 @@ class Ranking:
 
 
 def best_first(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """(n,) places by score, highest first; equal scores keep their input order."""
+    """(n,) positions by score, highest first; equal scores keep their input order."""
     return (-scores).argsort(kind="stable")

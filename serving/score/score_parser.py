@@ -1,7 +1,7 @@
-"""One ``POST /score``: what its body says, and reading it.
+"""Reads the body of ``POST /score``.
 
-A body of the documented form is read by msgspec in one pass, without a dictionary per item. Whatever msgspec
-refuses is judged by the form itself (:mod:`serving.score.score_schema`), which names every place that is wrong.
+msgspec reads a good body in one pass, without a dictionary per item. A body that msgspec refuses is validated by its
+schema (:mod:`serving.score.score_schema`), which names the location of every problem.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pydantic import ValidationError
 
 from feature_repo.slate import positions
 from serving.errors import InvalidRequest, Location, Problem
+from serving.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
 from serving.score import score_schema
 
-MAX_BYTES = 4 * 1024 * 1024
-NUL = b"\\u0000"  # the only way in which JSON can say it
+NUL = b"\\u0000"  # the only form that NUL has in JSON
 
-Form = TypeVar("Form", bound=score_schema.ScoreRequest)
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=score_schema.MAX_TEXT_LENGTH)]
-Value = Annotated[float, msgspec.Meta(ge=-score_schema.MAX_FLOAT32, le=score_schema.MAX_FLOAT32)]
+Schema = TypeVar("Schema", bound=score_schema.ScoreRequest)
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
+Value = Annotated[float, msgspec.Meta(ge=-MAX_FLOAT32, le=MAX_FLOAT32)]
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One item of the list, as it stands in the body."""
+    """One item of the list, as the body has it."""
 
     item_id: Text
     features: dict[Text, Value | None] | msgspec.UnsetType = msgspec.UNSET
@@ -35,7 +35,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What :class:`serving.score.score_schema.ScoreRequest` documents."""
 
-    items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=score_schema.MAX_ITEMS)]
+    items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=MAX_ITEMS)]
     user_id: Text | None = None
     session_id: Text | None = None
     context: dict[Text, Text | None] = {}
@@ -45,8 +45,9 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class ScoreRequest:
     """A list to be put in order for one user, in one session. None is unknown.
 
-    item_ids: each once, in the caller's order; places: id -> its place in it; sent: (place, what the caller says of
-    that item by name).
+    item_ids:  each once, in the caller's order
+    positions: id -> its position in that order
+    sent:      (position, the features that the caller sent for that item)
     """
 
     item_ids: list[str]
@@ -61,11 +62,11 @@ _decoder = msgspec.json.Decoder(Body)
 
 
 def parse(content: bytes) -> ScoreRequest:
-    """Raises InvalidRequest, which names each place, for a body that is not JSON or not of the form."""
+    """Raises InvalidRequest, with the location of each problem, for a body that is not JSON or not of the schema."""
     try:
-        body = _judged(content) if NUL in content else _decoder.decode(content)
+        body = _validated_body(content) if NUL in content else _decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        body = _judged(content)
+        body = _validated_body(content)
     return _request(body)
 
 
@@ -79,7 +80,7 @@ def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]
         if each not in request.positions
     ]
     if found.pair is not None and found.pair[0] == found.pair[1]:
-        problems.append(Problem(("pair",), "twice the same item"))
+        problems.append(Problem(("pair",), "the same item twice"))
     if problems:
         raise InvalidRequest(problems)
     return request, found.pair
@@ -94,16 +95,16 @@ def _request(body: Body) -> ScoreRequest:
     return ScoreRequest(ids, known, sent, body.user_id, body.session_id, body.context)
 
 
-def _judged(content: bytes) -> Body:
+def _validated_body(content: bytes) -> Body:
     return _body(_validated(score_schema.ScoreRequest, content))
 
 
-def _validated(wanted: type[Form], content: bytes) -> Form:
+def _validated(schema: type[Schema], content: bytes) -> Schema:
     try:
-        return wanted.model_validate_json(content)
+        return schema.model_validate_json(content)
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_context=False, include_input=False)
-        raise InvalidRequest([Problem(each["loc"], each["msg"]) for each in wrong]) from None
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise InvalidRequest([Problem(each["loc"], each["msg"]) for each in problems]) from None
 
 
 def _body(found: score_schema.ScoreRequest) -> Body:
@@ -112,7 +113,7 @@ def _body(found: score_schema.ScoreRequest) -> Body:
 
 
 def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set[str]) -> None:
-    """Raises InvalidRequest for feature names the model does not read and context the data set does not declare."""
+    """Raises InvalidRequest for features that the model lacks and context that the data set does not declare."""
     problems = _unknown(request.context, context, ("context",), "not a context of this data set")
     for i, sent in request.sent:
         problems += _unknown(
@@ -122,8 +123,8 @@ def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set
         raise InvalidRequest(problems)
 
 
-def _unknown(sent: Mapping[str, Any], known: Set[str], position: Location, message: str) -> list[Problem]:
-    return [Problem((*position, name), message) for name in sent if name not in known]
+def _unknown(sent: Mapping[str, Any], known: Set[str], location: Location, message: str) -> list[Problem]:
+    return [Problem((*location, name), message) for name in sent if name not in known]
 
 
 def _repeated(item_ids: list[str]) -> list[Problem]:

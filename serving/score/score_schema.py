@@ -1,8 +1,7 @@
-"""The form of the body of ``POST /score``, as OpenAPI documents it, and the judge of bodies that do not have it.
+"""The schema of the body of ``POST /score``: OpenAPI documents it, and it names what is wrong in a bad body.
 
-Pydantic's JSON parser takes NaN and infinite literals for numbers, so that they are refused by name like any other
-bad value, names every place that is wrong, and has a limit on nesting. :func:`score_parser.parse` reads bodies
-that have the form.
+Pydantic's JSON parser reads NaN and infinity as numbers, so they are refused by name like any other bad value. It
+names the location of every problem and limits nesting. :func:`serving.score.score_parser.parse` reads good bodies.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-MAX_ITEMS = 2_000
-MAX_TEXT_LENGTH = 200
-MAX_FLOAT32 = 3.4028234663852886e38
+from serving.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_FLOAT32, le=MAX_FLOAT32)]
@@ -30,7 +27,7 @@ class Candidate(_Body):
     features: dict[Text, Value | None] = Field(
         default_factory=dict,
         description="Features of the model by name (see GET /model); they win over the store. null means unknown. "
-        "Derived features are not computed anew from a sent value.",
+        "Derived features are not computed again from a sent value.",
     )
 
 
@@ -53,16 +50,16 @@ class ScoreRequest(_Body):
     session_id: Text | None = Field(None, description="Left out or null: an unknown session.")
     context: dict[Text, Text | None] = Field(
         default_factory=dict,
-        description="What the data set declares as context. null means unknown.",
+        description="The context that the data set declares. null means unknown.",
     )
     items: Annotated[list[Candidate], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
-        description="The candidates, each once, in the order the caller has: their place is the input position."
+        description="The candidates, each once, in the caller's order: their index is the input position."
     )
 
 
 class ExplainRequest(ScoreRequest):
-    """The same, to be explained."""
+    """The body of ``POST /explain``."""
 
     pair: tuple[Text, Text] | None = Field(
-        None, description="Two of the items: why does one stand above the other? Left out or null: no pair."
+        None, description="Two of the items: why does one rank above the other? Left out or null: no pair."
     )

@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -17,24 +17,22 @@ from feature_repo.live.score_records import ScoreRecord
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import SESSION_STATE, Declaration
 from feature_repo.slate import Floats, Slate
-from infra.clock import Clock
+from infra.clock import Clock, epoch_us, timestamp_text
 from infra.models.model_store import LoadedModel
-from serving.features.feast_reader import Keys, Missing, Reading, StoreAway, unread
-from serving.later import Later, at_once
+from serving.features.reading import Keys, Missing, Reading, StoreAway, unread
 from serving.metrics import Metrics
-from serving.score.answers import ModelName, ScoreAnswer, timestamp_text
+from serving.score.answers import ModelName, ScoreAnswer
 from serving.score.ranking import Ranking
 from serving.score.score_parser import ScoreRequest, refuse_unknown_names
 
-READ_SHARE = 0.8  # of the time that is left for the request; the rest is for deriving, scoring and writing
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ids = random.Random()  # seeded by the kernel, in each process anew
+READ_SHARE = 0.8  # of the time left for the request; the rest is for deriving, scoring and writing
+_ids = random.Random()  # seeded by the kernel in each process
 
-Scored = Callable[[ScoreRecord, Floats], None]
-"""Is told every slate and the matrix (n, f) it was scored by; must not wait. Nobody changes either afterwards."""
+OnScored = Callable[[ScoreRecord, Floats], None]
+"""Is called with every slate and the matrix (n, f) that gave its scores. It must not block; neither changes later."""
 
 
-class TimedReader(Protocol):
+class FeatureReader(Protocol):
     async def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``."""
         ...
@@ -44,7 +42,7 @@ class TimedReader(Protocol):
 class Inputs:
     """What one request's candidates are scored by: (n, f) ``matrix``. ``degraded``: without the feature store.
 
-    ``read_us``: see :attr:`serving.features.feast_reader.Reading.event_us`.
+    ``read_us``: see :attr:`serving.features.reading.Reading.event_us`.
     """
 
     now: datetime
@@ -56,70 +54,87 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """A scored request, to be answered and then recorded."""
+
+    request: ScoreRequest
+    inputs: Inputs
+    scores: npt.NDArray[np.float64]
+    answer: ScoreAnswer
+
+
+@dataclass(frozen=True)
 class Scorer:
     """One model in service."""
 
     model: LoadedModel
     declaration: Declaration
-    reader: TimedReader
+    reader: FeatureReader
     clock: Clock
     metrics: Metrics
-    scored: Scored
+    on_scored: OnScored
 
-    async def score(self, request: ScoreRequest, deadline: float, later: Later = at_once) -> ScoreAnswer:
-        """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know."""
-        found = await self.inputs(request, deadline, later)
-        with self.metrics.stage("score", later):
-            scores = self.model.ranker.score(found.matrix)
+    async def score(self, request: ScoreRequest, deadline: float) -> Scored:
+        """``deadline``: by ``time.monotonic()``. Raises InvalidRequest for names that the model does not know.
+
+        Call :meth:`record` with the result once the answer is sent.
+        """
+        inputs = await self.inputs(request, deadline)
+        with self.metrics.stage("score"):
+            scores = self.model.ranker.score(inputs.matrix)
             items = Ranking(request.item_ids, scores)
-        request_id = new_request_id()
-        later(partial(self._note, request_id, request, found, scores))
-        return ScoreAnswer(
-            request_id=request_id,
-            scored_at=timestamp_text(found.now),
+        answer = ScoreAnswer(
+            request_id=new_request_id(),
+            scored_at=timestamp_text(inputs.now),
             model=self.model_name,
             items=items,
-            degraded=found.degraded,
-            missing=found.missing,
+            degraded=inputs.degraded,
+            missing=inputs.missing,
         )
+        return Scored(request, inputs, scores, answer)
 
-    async def inputs(self, request: ScoreRequest, deadline: float, later: Later = at_once) -> Inputs:
+    async def inputs(self, request: ScoreRequest, deadline: float) -> Inputs:
         """Everything but the score. Raises InvalidRequest for names that the model does not know."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
-        with self.metrics.stage("read", later):
-            now, keys, reading, degraded = await self._present(request, deadline)
-        with self.metrics.stage("derive", later):
+        with self.metrics.stage("read"):
+            now, keys, reading, degraded = await self._read_now(request, deadline)
+        with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
             if request.sent:
                 override(matrix, request.sent, self.model.contract.feature_names)
         return Inputs(now, keys.scored_us, matrix, reading.missing, degraded, reading.event_us)
 
+    def record(self, scored: Scored) -> None:
+        """Count the slate, and pass it on to the score log."""
+        missing = scored.inputs.missing
+        self.metrics.slate(
+            len(scored.scores),
+            missing=(missing.items, missing.user, missing.session),
+            degraded=scored.inputs.degraded,
+        )
+        self.on_scored(self._record(scored), scored.inputs.matrix)
+
     @cached_property
     def model_name(self) -> ModelName:
         return ModelName(self.model.name, self.model.version, self.model.kind)
 
-    def _note(self, request_id: str, request: ScoreRequest, found: Inputs, scores: npt.NDArray[np.float64]) -> None:
-        self.metrics.slate(len(scores), found.missing, found.degraded)
-        self.scored(self._record(request_id, request, found, scores), found.matrix)
-
-    def _record(
-        self, request_id: str, request: ScoreRequest, found: Inputs, scores: npt.NDArray[np.float64]
-    ) -> ScoreRecord:
+    def _record(self, scored: Scored) -> ScoreRecord:
+        request, inputs = scored.request, scored.inputs
         return ScoreRecord(
-            request_id=request_id,
-            scored_us=found.scored_us,
+            request_id=scored.answer.request_id,
+            scored_us=inputs.scored_us,
             clock=self.clock.mode,
             item_ids=request.item_ids,
-            scores=scores,
+            scores=scored.scores,
             model_name=self.model.name,
             model_version=self.model.version,
             contract_hash=self._contract_hash,
-            degraded=found.degraded,
+            degraded=inputs.degraded,
             user_id=request.user_id,
             session_id=request.session_id,
             context=request.context,
-            read_us=found.read_us,
+            read_us=inputs.read_us,
             sent=request.sent,
         )
 
@@ -135,11 +150,11 @@ class Scorer:
     def _context_names(self) -> frozenset[str]:
         return frozenset(column.name for column in self.declaration.context)
 
-    async def _present(self, request: ScoreRequest, deadline: float) -> tuple[datetime, Keys, Reading, bool]:
-        """The request's moment and what was known then.
+    async def _read_now(self, request: ScoreRequest, deadline: float) -> tuple[datetime, Keys, Reading, bool]:
+        """The request's timestamp, and what was known then.
 
-        An event that is accepted between the moment and the reading makes the session's row one of the future, and the
-        store has no earlier one: then the moment is taken anew.
+        If an event is accepted between the timestamp and the reading, the session's row is newer than the request, and
+        the store has no earlier one. Then the request takes a new timestamp and reads again.
         """
         while True:
             now = self.clock.now()
@@ -150,7 +165,7 @@ class Scorer:
                 return now, keys, reading, degraded
 
     async def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
-        """The reading and whether it is only what is at hand without the store."""
+        """The reading, and whether it is without the store."""
         try:
             return await self.reader.read(keys, READ_SHARE * (deadline - time.monotonic())), False
         except StoreAway:
@@ -169,7 +184,7 @@ def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) 
 
 
 def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None]]], names: Sequence[str]) -> None:
-    """Put what the caller sent by name of some rows into ``matrix`` (n, f), whose columns are ``names``.
+    """Write the values that the caller sent for some rows into ``matrix`` (n, f), whose columns are ``names``.
 
     Only the named columns change: a sent ``price`` does not alter ``price_vs_slate``.
     """
@@ -180,12 +195,8 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 
 
 def new_request_id() -> str:
-    """128 bits at random: as good as a UUID, without a call of the kernel."""
+    """128 random bits, like a UUID, without a system call."""
     return f"{_ids.getrandbits(128):032x}"
-
-
-def epoch_us(timestamp: datetime) -> int:
-    return (timestamp - EPOCH) // timedelta(microseconds=1)
 
 
 def _number(value: float | None) -> float:

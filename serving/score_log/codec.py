@@ -1,6 +1,6 @@
-"""The score log's records on their way from a scorer to its writer: MessagePack in frames.
+"""How records travel from a scorer to its writer: MessagePack in frames.
 
-A frame is the length of what follows in four bytes, then a record, field by field. Arrays travel as their bytes.
+A frame is a length in four bytes, then a record, field by field. Arrays are sent as their bytes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _LENGTH = Struct("<I")
 
 
 def frame(record: ScoreRecord) -> bytes:
-    """Raises UnicodeEncodeError for a text that is none."""
+    """Raises UnicodeEncodeError for a string that is not valid Unicode."""
     message = _encode(record)
     return _LENGTH.pack(len(message)) + message
 
 
 class Frames:
-    """Takes bytes as they come and gives the records that are complete."""
+    """Collects bytes as they arrive and yields complete records."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -44,7 +44,7 @@ class Frames:
 
 
 def _bytes(array: npt.NDArray[Any]) -> bytes:
-    """A matrix feature after feature, as it lies in memory."""
+    """A matrix is sent column by column, as it lies in memory."""
     return array.tobytes(order="F")
 
 

@@ -1,4 +1,4 @@
-"""The newest moment at which a slate was scored, kept in Redis for the replay clock's next start."""
+"""The newest timestamp of a scored slate, stored in Redis: the replay clock's next start begins there."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1]) end
 log = logging.getLogger(__name__)
 
 
-class NewestScore:
-    """Requests note the moment; a thread of its own writes it, at most once a second.
+class ReplayCheckpoint:
+    """Requests note their timestamp; a thread writes the newest, at most once a second.
 
-    A Redis that is away costs no request anything: the thread looks for one again a second later.
+    A Redis that is away delays no request: the thread tries again a second later.
     """
 
     def __init__(self, settings: Settings, period_s: float = PERIOD_S) -> None:
@@ -34,7 +34,7 @@ class NewestScore:
         self._noting = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._client: redis.Redis | None = None  # of the thread alone
+        self._client: redis.Redis | None = None  # used by the thread only
 
     def start(self) -> None:
         self._stopping.clear()
@@ -46,7 +46,7 @@ class NewestScore:
             self._newest_us = max(self._newest_us, scored_us)
 
     def close(self) -> None:
-        """Write what is left and end; give up after a few seconds."""
+        """Write the last timestamp and end; after a few seconds, end without."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(3.0)
@@ -54,7 +54,7 @@ class NewestScore:
     def _run(self) -> None:
         while not self._stopping.wait(self._period_s):
             self._write()
-        self._disconnect()  # it may be lost unseen, and nothing is written after the next
+        self._disconnect()  # the connection may be lost unnoticed, and the next write is the last
         self._write()
         self._disconnect()
 
@@ -67,7 +67,7 @@ class NewestScore:
                 self._client = endpoint(self._settings).client()
             self._client.eval(_KEEP_NEWEST, 1, redis_keys.newest_score_us(self._settings.dataset), str(newest))
         except (redis.RedisError, RedisServerError, OSError) as error:
-            log.debug("the newest score is not written: %s", error)
+            log.debug("the replay checkpoint is not written: %s", error)
             self._disconnect()
             return
         self._written_us = newest

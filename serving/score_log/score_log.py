@@ -1,9 +1,8 @@
-"""Every ``/score`` on disk, off its path: the request leaves its record in a queue, and another process does the rest.
+"""Logs every ``/score`` without delaying it: a request puts its record into a queue, and another process writes it.
 
-The queue is bounded; what does not fit is dropped and counted. A thread sends the records to
-:mod:`serving.score_log.writer`, a process of the scorer's own: turning them into files takes long, and the
-interpreter would either do that or score. A record is packed while its parts are still in the
-processor's caches, and nothing of the request is kept, so that the next one finds the same memory.
+The queue is bounded; a record that does not fit is dropped and counted. A thread sends the records to
+:mod:`serving.score_log.writer`, a process that belongs to the scorer: making files of them takes long, and would hold
+the interpreter while requests wait. A record is packed at once, so that no request stays in memory.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from serving.score_log import writer
 from serving.score_log.codec import frame
 from serving.score_log.files import MEGABYTE, RecordOutcome
 
-PERIOD_S = 0.05  # each time the thread takes the interpreter's lock from the loop
+PERIOD_S = 0.05  # between sends: each one takes the interpreter's lock from the event loop
 AT_ONCE, AT_ONCE_BYTES = 100, writer.PIPE_BYTES // 4  # records that are sent together
 FILE_AGE_S = 10.0
 WAITING_BYTES = 64 * MEGABYTE
@@ -44,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class ScoreLog:
-    """``append`` is for the event loop's thread alone. ``file_age_s``: when a file is written that is still small."""
+    """Call ``append`` from the event loop only. ``file_age_s``: a file of this age is written even if it is small."""
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class ScoreLog:
         self._folder = score_folder(settings.live_dir).absolute()
         self._bounds = (settings.score_log_mb * MEGABYTE, file_age_s)
         self._waiting: deque[bytes] = deque()
-        self._put_bytes = 0  # by the loop's thread alone, as the next is by the sender's, so that neither needs a lock
+        self._put_bytes = 0  # written by the event loop only, the next by the sender only: no lock is needed
         self._taken_bytes = 0
         self._writer: _Writer | None = None
         self._closing = threading.Event()
@@ -73,16 +72,21 @@ class ScoreLog:
             self._sender = threading.Thread(target=self._run, name="score-log", daemon=True)
             self._sender.start()
 
+    @property
+    def waiting(self) -> int:
+        """Records that are not sent to the writer yet."""
+        return len(self._waiting)
+
     def append(self, record: ScoreRecord, matrix: Floats) -> None:
         """Never waits, never raises.
 
-        ``matrix`` (n, f), what was scored, is kept for the share of the settings.
+        ``matrix``: (n, f), logged for the share of records that the settings name.
         """
         if not self._is_on:
             return
         try:
             message = frame(replace(record, matrix=matrix) if random.random() < self._share else record)
-        except Exception:  # whatever it is, the request goes on
+        except Exception:  # logging must not fail a request
             log.exception("a score is not logged")
             self._metrics.score_records("failed", 1)
             return
@@ -93,12 +97,12 @@ class ScoreLog:
         self._waiting.append(message)
 
     def close(self) -> None:
-        """Have what is left written and end; give up after a few seconds."""
+        """Write what is left and end; after a few seconds, end without."""
         self._closing.set()
         if self._sender is not None:
             self._sender.join(CLOSE_TIMEOUT_S)
             if (writer := self._writer) is not None:
-                writer.kill()  # it does not take what is sent
+                writer.kill()  # it does not read what is sent
                 self._sender.join(CLOSE_TIMEOUT_S)
             self._sender = None
 
@@ -108,7 +112,7 @@ class ScoreLog:
         while not self._closing.wait(PERIOD_S):
             if not self._send():
                 self._closing.wait(RESTART_S)
-        if self._send() or self._send():  # the second time to another writer
+        if self._send() or self._send():  # the second time with a new writer
             self._end_writer()
         left = len(self._waiting)
         if left:
@@ -117,7 +121,7 @@ class ScoreLog:
             self._waiting.clear()
 
     def _send(self) -> bool:
-        """What waits now. False when there is no writer to send it to."""
+        """Send what is waiting now. False if there is no writer to send it to."""
         try:
             if self._writer is not None:
                 self._writer.check()
@@ -134,12 +138,11 @@ class ScoreLog:
             return False
         return True
 
-    def _take(self, most: int) -> list[bytes]:
-        """One, and as many of the next ones as AT_ONCE_BYTES has room for: a writer that dies takes them along, and
-        what lies in the pipe."""
+    def _take(self, max_messages: int) -> list[bytes]:
+        """One, and as many of the next ones as fit into AT_ONCE_BYTES: if the writer dies, they are lost."""
         messages = [self._waiting.popleft()]
         size = len(messages[0])
-        while len(messages) < most and size + len(self._waiting[0]) <= AT_ONCE_BYTES:
+        while len(messages) < max_messages and size + len(self._waiting[0]) <= AT_ONCE_BYTES:
             messages.append(self._waiting.popleft())
             size += len(messages[-1])
         self._taken_bytes += size
@@ -147,7 +150,7 @@ class ScoreLog:
 
     def _new_writer(self) -> _Writer:
         """Raises OSError."""
-        worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # a process id comes again, in another container at once
+        worker = f"{os.getpid()}-{uuid4().hex[:8]}"  # process ids repeat, in other containers too
         return _Writer([str(each) for each in (self._folder, worker, *self._bounds)], self._metrics)
 
     def _end_writer(self) -> None:
@@ -157,7 +160,7 @@ class ScoreLog:
 
 
 class _Writer:
-    """The process, and what it says. Raises OSError when it cannot be started."""
+    """The writer's process and its reports. Raises OSError when it cannot be started."""
 
     def __init__(self, arguments: list[str], metrics: Metrics) -> None:
         self._metrics = metrics
@@ -167,13 +170,13 @@ class _Writer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            process_group=0,  # a terminal's signals are not for it
+            process_group=0,  # it does not get a terminal's signals
         )
         assert self._process.stdin is not None
-        with suppress(OSError, AttributeError):  # it may be more than is allowed, and there may be no such thing
+        with suppress(OSError, AttributeError):  # not allowed, or not known to the system
             fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, writer.PIPE_BYTES)
         self._sent = 0
-        self._settled = 0  # by the listener's thread alone
+        self._settled = 0  # written by the listener's thread only
         self._listener = threading.Thread(target=self._listen, name="score-log-outcomes", daemon=True)
         self._listener.start()
 
@@ -185,7 +188,7 @@ class _Writer:
     def send(self, messages: Sequence[bytes]) -> None:
         """Waits while the pipe is full. Raises OSError when the process has ended.
 
-        All in one call of the kernel: each takes the interpreter's lock from the loop when it returns.
+        One system call for all: each takes the interpreter's lock from the event loop when it returns.
         """
         assert self._process.stdin is not None
         self._sent += len(messages)
@@ -201,7 +204,7 @@ class _Writer:
         self._process.kill()
 
     def end(self) -> None:
-        """Let it write what it has; what it does not in time is counted as failed."""
+        """Let it write what it has. What it does not write in time is counted as failed."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()

@@ -1,9 +1,9 @@
-"""The process that turns one scorer's score log into files, so that no request waits for it.
+"""The process that makes files of one scorer's score log, so that no request waits for it.
 
-    python -m serving.score_log.writer FOLDER WORKER MOST_BYTES FILE_AGE_S
+    python -m serving.score_log.writer FOLDER WORKER MAX_BYTES FILE_AGE_S
 
-Reads the frames of :mod:`serving.score_log.codec` from standard input and says on standard output what became of the
-records, a line like ``written 120`` each. It ends, with everything on disk, when its input does, and not before.
+Reads frames (:mod:`serving.score_log.codec`) from standard input and reports outcomes on standard output, in lines
+like ``written 120``. It ends when its input ends, with everything on disk.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from infra.low_priority import give_way
 
 NICE = 10  # requests go first
 PERIOD_S = 0.05
-PAUSE_S = 0.001  # after each piece: a scheduler lets even who goes last finish its turn of a few milliseconds
+PAUSE_S = 0.001  # after each piece: else the scheduler lets this process finish a turn of several milliseconds
 PIPE_BYTES = 1 << 20
 PIECE_BYTES = PIPE_BYTES // 8  # of frames that are turned into Arrow at once
 FILE_BYTES = 4 << 20  # of Arrow data, and no more than a quarter of the cap
 
 
 def run(descriptor: int, folder: Path, worker: str, max_bytes: int, file_age_s: float) -> None:
-    """Until there is no more to be read from ``descriptor``."""
-    # Here, since they take a while, in which a signal must not end the process nor requests wait for the core.
+    """Runs until the end of ``descriptor``."""
+    # Imported here: it takes a while, and the process must ignore signals and have a low priority by then.
     from serving.score_log.codec import Frames
     from serving.score_log.files import ScoreFiles, ScoreWriter
 
-    files = ScoreFiles(folder, worker, max_bytes, _tell, lambda: time.sleep(PAUSE_S))
+    files = ScoreFiles(folder, worker, max_bytes, _report, lambda: time.sleep(PAUSE_S))
     writer, frames = ScoreWriter(files, min(FILE_BYTES, max_bytes // 4), file_age_s), Frames()
     while True:
         data = None
@@ -52,18 +52,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.score_log.writer", description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("worker")
-    parser.add_argument("most_bytes", type=int)
+    parser.add_argument("max_bytes", type=int)
     parser.add_argument("file_age_s", type=float)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the scorer gets it, too, and ends the input when it is done
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the scorer gets it too, and ends the input when it is done
     give_way(NICE)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run(sys.stdin.fileno(), arguments.folder, arguments.worker, arguments.max_bytes, arguments.file_age_s)
     return 0
 
 
-def _tell(outcome: str, count: int) -> None:
-    with suppress(OSError):  # the scorer is gone; what it sent is kept all the same
+def _report(outcome: str, count: int) -> None:
+    with suppress(OSError):  # the scorer is gone; what it sent is written all the same
         print(outcome, count, flush=True)
 
 

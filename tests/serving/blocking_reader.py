@@ -4,14 +4,14 @@ import asyncio
 
 from feature_repo.schema import Declaration
 from infra.redis_server.endpoint import Endpoint
-from serving.features.feast_reader import Keys, Reading
-from serving.features.redis_reader import OnlineReader
+from serving.features.reading import Keys, Reading
+from serving.features.redis_reader import RedisReader
 from serving.redis_client.connection import connect
 
 
-class BlockingOnlineReader:
+class BlockingRedisReader:
     def __init__(self, endpoint: Endpoint, declaration: Declaration, project: str, cache_bytes: int = 0) -> None:
-        self.reader = OnlineReader(declaration, project, cache_bytes)
+        self.reader = RedisReader(declaration, project, cache_bytes)
         self._runner = asyncio.Runner()
         self.link = self._runner.run(connect(endpoint))
 

@@ -16,16 +16,18 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from feature_repo.model_features import feature_matrix
+from feature_repo.online.redis_format import decoding
+from feature_repo.schema import DType
 from feature_repo.store import open_store
 from infra.clock import FixedClock
 from infra.models.model_store import ModelStore
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import endpoint, start, stop
 from serving.api.app import create_app
-from serving.features.feast_reader import FeastReader, Keys
-from serving.features.parity_check import CheckedReader
-from serving.score.score_parser import MAX_BYTES
-from serving.score.score_schema import MAX_FLOAT32
+from serving.features.feast_reader import FeastReader
+from serving.features.feature_client import FeatureClient
+from serving.features.reading import Keys
+from serving.limits import MAX_BODY_BYTES, MAX_FLOAT32
 from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 
@@ -167,7 +169,7 @@ def test_json_with_a_charset_is_accepted(client):
 
 
 def test_a_body_over_the_limit_is_refused_whether_its_length_is_announced_or_not(client):
-    large = b" " * (MAX_BYTES + 1)
+    large = b" " * (MAX_BODY_BYTES + 1)
     assert post(client, large).status_code == 413
     chunks = (large[i : i + 100_000] for i in range(0, len(large), 100_000))
     answer = client.post("/score", content=chunks, headers={"content-type": "application/json"})
@@ -199,7 +201,24 @@ def test_readyz_names_each_check(client):
         ("contract", True),
         ("redis", True),
         ("features", True),
+        ("parity", True),
     ]
+
+
+def test_a_difference_to_feast_is_shown_by_readyz_and_the_scorer_goes_on_serving(settings, monkeypatch):
+    real = decoding.array
+
+    def wrong(stored, dtype):
+        return real(stored, dtype) + 1 if dtype is DType.FLOAT32 else real(stored, dtype)
+
+    monkeypatch.setattr(decoding, "array", wrong)
+    with TestClient(create_app(settings, FixedClock(NOW))) as client:
+        answer = client.get("/readyz")
+        (parity,) = (check for check in answer.json()["checks"] if check["name"] == "parity")
+        assert (answer.status_code, parity["ok"]) == (200, False)
+        assert "item_attributes:price of " in parity["message"]
+        assert score(client).status_code == 200
+        assert 'rerank_self_check_total{outcome="different"} 1.0' in client.get("/metrics").text
 
 
 def test_the_model_says_what_it_reads(client, settings):
@@ -303,13 +322,13 @@ def test_a_deadline_that_is_no_number_of_milliseconds_is_refused_by_name(client,
 
 @pytest.mark.parametrize(("sent", "least_s", "most_s"), [(None, 0.5, 1.2), ("400", 0.05, 0.32), ("60000", 40, 48)])
 def test_the_store_is_waited_for_within_the_requests_deadline(client, monkeypatch, sent, least_s, most_s):
-    real, waited = CheckedReader.read, []
+    real, waited = FeatureClient.read, []
 
     async def noting(self, keys, timeout_s):
         waited.append(timeout_s)
         return await real(self, keys, timeout_s)
 
-    monkeypatch.setattr(CheckedReader, "read", noting)
+    monkeypatch.setattr(FeatureClient, "read", noting)
     answer = client.post("/score", json=ASKED, headers={} if sent is None else {"X-Deadline-Ms": sent})
     assert answer.status_code == 200
     assert least_s < waited[0] <= most_s

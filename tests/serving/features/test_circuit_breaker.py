@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from serving.features.circuit_breaker import GuardedReader
-from serving.features.feast_reader import Keys, StoreAway, unread
+from serving.features.circuit_breaker import CircuitBreaker
+from serving.features.reading import Keys, StoreAway, unread
 from tests.serving.world import DECLARATION
 
 KEYS = Keys("u", "s", ["a"], 1)
@@ -31,7 +31,7 @@ class Store:
 
 
 def opened(store):
-    guard = GuardedReader(lambda: store, PAUSE_S)
+    guard = CircuitBreaker(lambda: store, PAUSE_S)
     guard.open(5)
     return guard
 
@@ -78,7 +78,7 @@ def test_a_store_that_cannot_be_opened_is_opened_later():
             raise ConnectionError("no Redis")
         return Store()
 
-    guard = GuardedReader(open_store, PAUSE_S)
+    guard = CircuitBreaker(open_store, PAUSE_S)
     guard.open(1)
     answered, problems = False, set()
     until = time.monotonic() + 5
@@ -96,7 +96,7 @@ def test_a_store_that_cannot_be_opened_is_opened_later():
 def test_after_a_failure_a_store_that_moved_is_found():
     here, there = Store(), Store()
     stores = [here, there]
-    guard = GuardedReader(lambda: stores.pop(0), PAUSE_S)
+    guard = CircuitBreaker(lambda: stores.pop(0), PAUSE_S)
     guard.open(1)
     here.failure = ConnectionError("refused")
     with pytest.raises(StoreAway):

@@ -50,7 +50,7 @@ def test_what_is_kept_is_bounded_also_for_those_nobody_knows():
     rows = EntityRows(LAYOUT, max_bytes=200_000)
     for k in range(1_000):
         assert not rows.row(f"nobody {k}", NOBODY, NOW, {})
-    unknown = len(rows._known)
+    unknown = len(rows)
     assert 10 < unknown < 200
     kept = rows.row("u", reply(3), NOW, {})
     for k in range(unknown // 2):
@@ -59,4 +59,4 @@ def test_what_is_kept_is_bounded_also_for_those_nobody_knows():
     for k in range(1_000):
         rows.row(f"more {k}", NOBODY, NOW, {})
     assert rows.row("u", reply(3), NOW, {}) is not kept
-    assert rows._bytes <= 200_000
+    assert rows.bytes <= 200_000

@@ -14,9 +14,10 @@ from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import SESSION_EXPIRY, Column, DType
 from feature_repo.store import open_store
 from infra.redis_server.server import endpoint
-from serving.features.feast_reader import FeastReader, Keys, WrongStore, unread
+from serving.features.feast_reader import FeastReader, WrongStore
+from serving.features.reading import Keys, unread
 from tests.serving import world
-from tests.serving.blocking_reader import BlockingOnlineReader
+from tests.serving.blocking_reader import BlockingRedisReader
 from tests.serving.world import DECLARATION, NOW, ROW_AT, us
 
 MICROSECOND = timedelta(microseconds=1)
@@ -32,7 +33,7 @@ def reader(request, settings, store):
     if request.param == "feast":
         yield FeastReader(store, DECLARATION)
         return
-    reader = BlockingOnlineReader(endpoint(settings), DECLARATION, settings.dataset)
+    reader = BlockingRedisReader(endpoint(settings), DECLARATION, settings.dataset)
     yield reader
     reader.close()
 

@@ -14,9 +14,9 @@ import pytest
 
 from feature_repo.store import open_store
 from infra.redis_server.server import endpoint, start, stop
-from serving.features.feast_reader import Keys, StoreAway
-from serving.features.feature_client import OnlineFeatures
-from serving.features.redis_reader import OnlineReader
+from serving.features.feature_client import FeatureClient
+from serving.features.reading import Keys, StoreAway
+from serving.features.redis_reader import RedisReader
 from serving.item_cache.hash_layout import hash_layout
 from serving.redis_client.connection import ConnectionLost, connect, pack
 from tests.serving import world
@@ -39,8 +39,8 @@ def with_features(settings, use):
     """Run ``use(features, reader)`` on a loop of its own, the store connected and heard of."""
 
     async def run():
-        reader = OnlineReader(DECLARATION, settings.dataset, CACHE_BYTES)
-        features = OnlineFeatures(reader, lambda: endpoint(settings))
+        reader = RedisReader(DECLARATION, settings.dataset, CACHE_BYTES)
+        features = FeatureClient(reader, lambda: endpoint(settings))
         await features.start(5)
         try:
             await until(lambda: reader.cache.is_coherent)
@@ -187,19 +187,6 @@ def test_reads_beside_a_writer_are_never_older_than_a_second(settings):
     assert kept > 100
 
 
-def test_companions_that_changed_while_they_were_asked_for_are_not_kept(settings):
-    async def use(features, reader):
-        kept, link = reader.companion_cache, features._kept.open_link()
-        for changed in (True, False):
-            cart = reader._ask_companions(["b"], link)
-            if changed:
-                kept.forget(["b"])
-            assert (await reader._read_companions(cart, us(NOW), {})).keys() == {"b"}
-            assert (kept.get("b") is None) == changed
-
-    with_features(settings, use)
-
-
 def test_a_call_that_nobody_waits_for_fails_unseen(settings):
     async def run():
         said = []
@@ -218,8 +205,8 @@ def test_a_call_that_nobody_waits_for_fails_unseen(settings):
 
 def test_a_cache_of_no_bytes_keeps_nothing(settings):
     async def use():
-        reader = OnlineReader(DECLARATION, settings.dataset, 0)
-        features = OnlineFeatures(reader, lambda: endpoint(settings))
+        reader = RedisReader(DECLARATION, settings.dataset, 0)
+        features = FeatureClient(reader, lambda: endpoint(settings))
         await features.start(5)
         found = [await price(features, "b") for _ in range(2)]
         with endpoint(settings).client(5) as client:  # and hears of no changes

@@ -13,7 +13,8 @@ from feature_repo.store import open_store
 from infra.clock import FixedClock
 from infra.redis_server.server import start, stop
 from infra.settings import Settings
-from serving.features.feast_reader import FeastReader, Keys
+from serving.features.feast_reader import FeastReader
+from serving.features.reading import Keys
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
 
 END = at(20, 100)

@@ -1,4 +1,4 @@
-"""What counts as a difference, and what follows from one."""
+"""What counts as a difference to Feast, and what follows from one."""
 
 import asyncio
 import logging
@@ -10,10 +10,11 @@ import pytest
 from feature_repo.store import open_store
 from infra.redis_server.server import endpoint
 from serving.features import parity_check
-from serving.features.feast_reader import FeastReader, Keys, Reading, StoreAway, unread
-from serving.features.parity_check import CheckedReader, Difference
+from serving.features.feast_reader import FeastReader
+from serving.features.parity_check import Difference, ParityCheck
+from serving.features.reading import Keys, Reading, StoreAway, unread
 from serving.metrics import Metrics
-from tests.serving.blocking_reader import BlockingOnlineReader
+from tests.serving.blocking_reader import BlockingRedisReader
 from tests.serving.world import DECLARATION, NOW, us
 
 KEYS = Keys("u", "s", ("a", "b"), us(NOW))
@@ -26,8 +27,8 @@ def reading(price=1.0, history=("a",), event_us=5) -> Reading:
     return replace(found, slate=slate, event_us={"item_attributes": np.array([event_us, 0])})
 
 
-class Road:
-    """Gives the readings one after the other, the last one for ever; both as a coroutine and as a plain call."""
+class Feast:
+    """Gives the readings one after the other, then the last one again and again."""
 
     def __init__(self, *readings: Reading | Exception) -> None:
         self.readings = list(readings)
@@ -44,99 +45,115 @@ class Road:
         return self.next()
 
 
-class FastRoad(Road):
+class Redis(Feast):
     async def read(self, keys: Keys, timeout_s: float) -> Reading:  # type: ignore[override]
         return self.next()
 
 
-def checked(fast: Road, slow: Road, share: float = 0.0) -> CheckedReader:
-    return CheckedReader(fast, slow, DECLARATION, Metrics(), share)
+def check(redis: Redis, feast: Feast, metrics: Metrics | None = None, share: float = 0.0) -> ParityCheck:
+    return ParityCheck(redis, feast, DECLARATION, metrics or Metrics(), share)
 
 
-def compare(fast: Road, slow: Road) -> list[Difference]:
-    return asyncio.run(checked(fast, slow).compare(KEYS))
+def compare(redis: Redis, feast: Feast) -> list[Difference]:
+    return asyncio.run(check(redis, feast).compare(KEYS))
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 def test_equal_readings_do_not_differ():
-    assert compare(FastRoad(reading()), Road(reading())) == []
+    assert compare(Redis(reading()), Feast(reading())) == []
 
 
 @pytest.mark.parametrize(
-    ("slow", "expected"),
+    ("feast", "expected"),
     [
         (reading(price=1.0000001), ("item_attributes", "price", "a")),
         (reading(history=("a", "b")), ("user_history", "history_items", "u")),
     ],
 )
-def test_a_difference_names_view_feature_and_entity(slow, expected):
-    (found,) = compare(FastRoad(reading()), Road(slow))
+def test_a_difference_names_view_feature_and_entity(feast, expected):
+    (found,) = compare(Redis(reading()), Feast(feast))
     assert (found.view, found.feature, found.entity) == expected
 
 
 def test_zero_and_minus_zero_differ_and_nan_does_not_differ_from_itself():
-    assert len(compare(FastRoad(reading(price=0.0)), Road(reading(price=-0.0)))) == 1
-    assert compare(FastRoad(reading(price=np.nan)), Road(reading(price=np.nan))) == []
+    assert len(compare(Redis(reading(price=0.0)), Feast(reading(price=-0.0)))) == 1
+    assert compare(Redis(reading(price=np.nan)), Feast(reading(price=np.nan))) == []
 
 
 def test_a_difference_that_is_gone_when_read_again_does_not_count():
-    assert compare(FastRoad(reading(1), reading(2)), Road(reading(2))) == []
+    assert compare(Redis(reading(1), reading(2)), Feast(reading(2))) == []
 
 
-def test_a_difference_of_rows_of_other_moments_does_not_count():
-    assert compare(FastRoad(reading(1, event_us=5)), Road(reading(2, event_us=6))) == []
+def test_a_difference_of_rows_with_other_timestamps_does_not_count():
+    assert compare(Redis(reading(1, event_us=5)), Feast(reading(2, event_us=6))) == []
 
 
 def test_a_store_that_is_away_is_no_difference():
-    assert compare(FastRoad(reading()), Road(StoreAway("gone"))) == []
+    assert compare(Redis(reading()), Feast(StoreAway("gone"))) == []
 
 
-def test_after_a_difference_the_slow_road_serves_until_enough_comparisons_agree(monkeypatch, caplog):
+def test_a_difference_is_logged_counted_and_shown_until_enough_comparisons_agree(monkeypatch, caplog):
     monkeypatch.setattr(parity_check, "AGREEMENTS", 3)
     wrong, right = reading(1), reading(2)
-    fast, slow = FastRoad(wrong, wrong, right), Road(right)
+    metrics = Metrics()
+    parity = check(Redis(wrong, wrong, right), Feast(right), metrics)
 
-    async def use():
-        reader = checked(fast, slow, share=1.0)
-        served = []
-        for _ in range(6):
-            served.append(float((await reader.read(KEYS, 1.0)).slate.items["price"][0]))
-            await asyncio.gather(*reader._comparing)
-        return served, reader
+    async def compare_repeatedly():
+        problems = [parity.problem]
+        for _ in range(4):
+            await parity.compare(KEYS)
+            problems.append(parity.problem)
+        return problems
 
-    with caplog.at_level(logging.WARNING):
-        served, reader = asyncio.run(use())
-    assert served == [1, 2, 2, 2, 2, 2]
-    assert reader.trusts_fast
-    assert "item_attributes:price of a as" in caplog.text
-    text = reader._metrics.text().decode()
+    with caplog.at_level(logging.ERROR):
+        before, *shown, after = asyncio.run(compare_repeatedly())
+    assert before is None
+    assert len(shown) == 3
+    assert all("item_attributes:price of a is" in problem for problem in shown)
+    assert after is None
+    assert "item_attributes:price of a is" in caplog.text
+    text = metrics.text().decode()
     assert 'rerank_self_check_total{outcome="different"} 1.0' in text
-    assert "rerank_fast_road 1.0" in text
+    assert 'rerank_self_check_total{outcome="equal"} 3.0' in text
 
 
-def test_only_a_share_is_compared():
-    fast, slow = FastRoad(reading()), Road(reading())
+def test_only_the_share_is_compared():
+    feast = Feast(reading())
 
-    async def use():
-        reader = checked(fast, slow, share=0.0)
+    async def sample(share):
+        parity = check(Redis(reading()), feast, share=share)
         for _ in range(50):
-            await reader.read(KEYS, 1.0)
+            parity.sample(KEYS, reading())
+            await asyncio.sleep(0)
+        await parity.close()
 
-    asyncio.run(use())
-    assert (fast.calls, slow.calls) == (50, 0)
+    asyncio.run(sample(0.0))
+    assert feast.calls == 0
+    asyncio.run(sample(1.0))
+    assert feast.calls >= 1
 
 
-def test_a_comparison_is_followed_by_a_rest():
-    fast, slow = FastRoad(reading()), Road(reading())
+def test_a_comparison_is_followed_by_a_rest(monkeypatch):
+    monkeypatch.setattr(parity_check, "REST", 1e9)  # however short the comparison was
+    feast = Feast(reading())
+    metrics = Metrics()
 
-    async def use():
-        reader = checked(fast, slow, share=1.0)
+    async def sample():
+        parity = check(Redis(reading()), feast, metrics, share=1.0)
+        parity.sample(KEYS, reading())
+        await until(lambda: 'outcome="equal"} 1.0' in metrics.text().decode())
         for _ in range(20):
-            await reader.read(KEYS, 1.0)
-            await asyncio.gather(*reader._comparing)
-            reader._rest_until += 60  # however short the comparison was
+            parity.sample(KEYS, reading())
+            await asyncio.sleep(0)
+        await parity.close()
 
-    asyncio.run(use())
-    assert (fast.calls, slow.calls) == (20, 1)
+    asyncio.run(sample())
+    assert feast.calls == 1
 
 
 def test_of_a_long_list_some_candidates_are_compared_each_with_its_own_values():
@@ -158,11 +175,11 @@ def test_of_a_long_list_some_candidates_are_compared_each_with_its_own_values():
     assert parity_check.some_of(KEYS, whole, set())[0] is KEYS
 
 
-def test_both_roads_to_a_real_store_agree(settings):
-    online = BlockingOnlineReader(endpoint(settings), DECLARATION, settings.dataset)
+def test_both_readers_of_a_real_store_agree(settings):
+    online = BlockingRedisReader(endpoint(settings), DECLARATION, settings.dataset)
     feast = FeastReader(open_store(settings, offline=False), DECLARATION)
     for keys in (Keys("u", "s", ("a", "b", "c", "z"), us(NOW)), Keys(None, None, ("z", "b"), us(NOW))):
-        fast, slow = online.read(keys), feast.read(keys)
-        assert list(parity_check.differences(keys, fast, slow, parity_check.views(DECLARATION))) == []
-        assert parity_check.same_times(fast, slow)
+        ours, theirs = online.read(keys), feast.read(keys)
+        assert list(parity_check.differences(keys, ours, theirs, parity_check.views(DECLARATION))) == []
+        assert parity_check.same_times(ours, theirs)
     online.close()

@@ -1,4 +1,4 @@
-"""Random requests down every road: through the cache, without it, and by Feast's SDK. ``--requests N`` asks for more.
+"""Random requests to every reader: with the cache, without it, and Feast's SDK. ``--requests N`` asks for more.
 
 The store holds rows of all ages, whole, partly null, partly written, expired and not yet known; what is asked for
 includes what the store has never heard of. Every feature of every matrix must agree bit for bit, and so must the
@@ -20,9 +20,10 @@ from feature_repo.store import open_store
 from infra.models.model_store import ModelStore
 from infra.models.trees.compiled_trees import CompiledRanker, compiled
 from infra.redis_server.server import endpoint, start, stop
-from serving.features.feast_reader import FeastReader, Keys
+from serving.features.feast_reader import FeastReader
+from serving.features.reading import Keys
 from tests.serving import world
-from tests.serving.blocking_reader import BlockingOnlineReader
+from tests.serving.blocking_reader import BlockingRedisReader
 from tests.serving.world import DECLARATION, NOW, us
 
 ENTITIES = {"item": 80, "user": 12, "session": 12}
@@ -34,7 +35,7 @@ SEED = 3
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     """A store of random rows and a champion."""
-    made = world.settings_in(tmp_path_factory.mktemp("roads"))
+    made = world.settings_in(tmp_path_factory.mktemp("readers"))
     start(made)
     try:
         world.fill_store(made)
@@ -91,14 +92,14 @@ def bits(matrix):
     return np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix)).view(np.uint32)
 
 
-def test_every_road_gives_the_same_features_and_scores_bit_for_bit(settings, request):
+def test_every_reader_gives_the_same_features_and_scores_bit_for_bit(settings, request):
     rng = np.random.default_rng(SEED + 1)
     model = ModelStore(settings).load()
     native, engine = compiled(model.ranker, model.rows, settings.compiled_dir)
     assert isinstance(native, CompiledRanker), engine
-    slow = FeastReader(open_store(settings, offline=False), DECLARATION)
+    feast = FeastReader(open_store(settings, offline=False), DECLARATION)
     cached, uncached = (
-        BlockingOnlineReader(endpoint(settings), DECLARATION, settings.dataset, size) for size in (CACHE_BYTES, 0)
+        BlockingRedisReader(endpoint(settings), DECLARATION, settings.dataset, size) for size in (CACHE_BYTES, 0)
     )
     cached.reader.cache.is_coherent = cached.reader.companion_cache.is_coherent = True  # nobody writes
     known = hits = 0
@@ -106,8 +107,8 @@ def test_every_road_gives_the_same_features_and_scores_bit_for_bit(settings, req
         for _ in range(request.config.getoption("--requests")):
             keys = asked(rng)
             context = {"store_id": str(rng.integers(300))}
-            hits += sum(each in cached.reader.cache._rows for each in keys.item_ids)
-            readings = [reader.read(keys) for reader in (slow, uncached, cached)]
+            hits += sum(each in cached.reader.cache for each in keys.item_ids)
+            readings = [reader.read(keys) for reader in (feast, uncached, cached)]
             matrices = [feature_matrix(replace(r.slate, context=context), DECLARATION) for r in readings]
             for reading, matrix in zip(readings[1:], matrices[1:], strict=True):
                 np.testing.assert_array_equal(bits(matrix), bits(matrices[0]))

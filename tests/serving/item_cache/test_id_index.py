@@ -47,7 +47,7 @@ def test_it_holds_what_a_dictionary_holds(hash_of, data):
 
 def test_most_ids_need_no_dictionary():
     rows = {f"item {i}": i for i in range(20_000)}
-    assert len(IdIndex.of(rows, 20_000)._spilled) < 0.001 * len(rows)
+    assert IdIndex.of(rows, 20_000).spilled < 0.001 * len(rows)
     assert IdIndex.of(rows, 20_000).hashes.size <= 4 * SLOTS * 20_000 // 4
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from feature_repo.schema import Column, DType, View
 from serving.item_cache.item_block import ItemColumns, columns_at, decode_items
 from serving.item_cache.item_cache import ENTRY_BYTES, ItemCache
-from serving.native_lookup import lookup_code
 from tests.small_log import at
 
 VIEW = View(
@@ -200,12 +199,11 @@ def test_a_row_is_valid_from_its_timestamp_to_its_ttl_both_inclusive():
     assert found == [1, 0, 0, 1]
 
 
-@pytest.mark.parametrize("code", [lookup_code, lambda dtype: None], ids=["machine code", "numpy"])
 @given(data=st.data(), capacity=st.integers(0, 7))
-def test_whatever_happens_a_read_gives_what_redis_holds(code, data, capacity):
-    """Reads, writes, lost connections and overlapping fills, while the cache grows; an answer is of now or of the
-    moment it was planned."""
-    with patch("serving.item_cache.item_cache.lookup_code", code), patch("serving.item_cache.item_cache.FIRST_ROWS", 2):
+def test_whatever_happens_a_read_gives_what_redis_holds(data, capacity):
+    """Reads, writes, lost connections and overlapping fills, while the cache grows. An answer is of now or of the time
+    of its plan."""
+    with patch("serving.item_cache.item_cache.FIRST_ROWS", 2):
         whatever_happens(data, capacity)
 
 
@@ -235,37 +233,36 @@ def whatever_happens(data, capacity):
         assert len(store.cache) <= capacity
 
 
-def test_rows_in_use_stay_and_the_unused_go_first_however_large_the_ring(monkeypatch):
-    monkeypatch.setattr("serving.item_cache.item_cache.SWEEP", 3)
-    store = Store(capacity=10, **{f"i{k}": k for k in range(30)})
+def test_rows_in_use_stay_and_unused_rows_are_evicted_first(monkeypatch):
+    monkeypatch.setattr("serving.item_cache.item_cache.SWEEP", 3)  # the hand needs several steps per round
+    store = Store(capacity=10, **{f"i{k}": k for k in range(40)})
     store.read(*[f"i{k}" for k in range(10)])
-    store.read("i10")  # the first new one: all were in use, so the hand passes them all
-    in_use = list(store.cache._rows)[:5]
-    store.cache._used[:] = False
-    store.read(*in_use)
-    for k in range(20, 25):
+    store.read("i10")  # all were in use: the hand passes all of them once and evicts one
+    in_use = [name for name in (f"i{k}" for k in range(10)) if name in store.cache][:5]
+    for k in range(20, 40):
+        store.read(*in_use)
         store.read(f"i{k}")
     store.asked.clear()
     store.read(*in_use)
     assert store.asked == []
 
 
-def test_the_hand_comes_to_every_row(monkeypatch):
+def test_every_row_is_evicted_in_its_turn(monkeypatch):
     monkeypatch.setattr("serving.item_cache.item_cache.SWEEP", 4)
+    first = [f"i{k}" for k in range(9)]
     store = Store(capacity=9, **{f"i{k}": k for k in range(100)})
-    store.read(*[f"i{k}" for k in range(9)])
-    taken = set()
-    for _ in range(9):
-        store.cache._used[:] = True
-        taken.add(store.cache._unused())
-    assert taken == set(range(9))
+    store.read(*first)
+    for k in range(20, 60):
+        store.read(f"i{k}")
+    assert len(store.cache) == 9
+    assert not any(name in store.cache for name in first)
 
 
 def test_texts_that_no_row_has_any_longer_do_not_pile_up(monkeypatch):
     monkeypatch.setattr("serving.item_cache.item_cache.TEXTS", 20)
-    monkeypatch.setattr("serving.item_cache.item_cache.TEXTS_OF_A_ROW", 0)
+    monkeypatch.setattr("serving.item_cache.item_cache.TEXTS_PER_ROW", 0)
     store = Store(capacity=5, a=1)
     for price in range(100):
         store.write("a", price)
         assert store.read("a") == [price]
-        assert sum(map(len, store.cache._block.texts)) <= 21
+        assert store.cache.texts <= 21

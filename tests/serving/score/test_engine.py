@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from infra.clock import FixedClock
 from infra.models.trees.compiled_trees import Engine
 from serving.api.app import create_app
+from serving.errors import NotReady
 from serving.score import champion
 from tests.serving import world
 from tests.serving.api.test_api import score, scores
@@ -71,7 +72,12 @@ def test_trees_that_are_ready_after_their_model_has_left_change_nothing(settings
     monkeypatch.setattr(champion, "CLOSE_TIMEOUT_S", 0.1)
     app = create_app(settings, FixedClock(world.NOW))
     with TestClient(app):
-        follower = app.state.service._follower
+        pass
+    followers = [thread for thread in threading.enumerate() if thread.name == "champion-follower"]
+    assert followers
     held.set()
-    follower.join(10)
-    assert app.state.service._scorer is None
+    for follower in followers:
+        follower.join(10)
+        assert not follower.is_alive()
+    with pytest.raises(NotReady):
+        app.state.champion.scorer()

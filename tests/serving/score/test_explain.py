@@ -59,7 +59,7 @@ def test_a_pair_is_set_apart_by_reasons_that_sum_to_the_distance(client):
         assert sum(parts) == pytest.approx(found["difference"], abs=1e-9)
         assert [abs(part) for part in parts] == sorted((abs(part) for part in parts), reverse=True)
         assert {reason["feature"] for reason in found["reasons"]} == set(FEATURES)
-        assert found["text"].startswith(f"{first} stands above {last} by ")
+        assert found["text"].startswith(f"{first} ranks above {last} by ")
         assert found["reasons"][0]["feature"] in found["text"]
 
 
@@ -76,7 +76,7 @@ def test_words_name_values_and_what_is_unknown():
 
     reasons = [reason("price", 1.0, np.nan, 0.5)] + [reason(f"f{i}", 1, 1, 0.0) for i in range(5)]
     assert in_words("a", "b", 0.625, [*reasons, reason("late", 1, 2, 0.125)]) == (
-        "a stands above b by 0.625: price 1 against unknown (+0.5); all other features +0.125."
+        "a ranks above b by 0.625: price 1 against unknown (+0.5); all other features +0.125."
     )
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from serving.errors import MAX_DETAILS, InvalidRequest
+from serving.limits import MAX_FLOAT32, MAX_ITEMS
 from serving.score import score_schema
 from serving.score.score_parser import parse, refuse_unknown_names
-from serving.score.score_schema import MAX_FLOAT32, MAX_ITEMS
 
 
 def body(**changes):
@@ -21,10 +21,10 @@ def with_value(text: str) -> bytes:
     return b'{"items":[{"item_id":"a"},{"item_id":"b","features":{"price":%s}}]}' % text.encode()
 
 
-def positions(content: bytes) -> list[tuple[str | int, ...]]:
+def locations(content: bytes) -> list[tuple[str | int, ...]]:
     with pytest.raises(InvalidRequest) as refused:
         parse(content)
-    return [problem.position for problem in refused.value.problems]
+    return [problem.location for problem in refused.value.problems]
 
 
 def test_a_whole_request_is_read_as_it_was_sent():
@@ -70,11 +70,11 @@ def test_finite_numbers_that_float32_holds_and_null_are_accepted(text):
     ],
 )
 def test_other_values_are_refused_by_name(text):
-    assert positions(with_value(text)) == [("items", 1, "features", "price")]
+    assert locations(with_value(text)) == [("items", 1, "features", "price")]
 
 
 @pytest.mark.parametrize(
-    ("content", "position"),
+    ("content", "location"),
     [
         (body(items=[]), ("items",)),
         (body(items=None), ("items",)),
@@ -104,8 +104,8 @@ def test_other_values_are_refused_by_name(text):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_body_of_another_form_is_refused_by_its_place(content, position):
-    assert positions(content) == [position]
+def test_a_body_of_another_form_is_refused_by_its_location(content, location):
+    assert locations(content) == [location]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_is_not_json_is_refused_with_line_and_column(content):
     with pytest.raises(InvalidRequest) as refused:
         parse(content)
     (problem,) = refused.value.problems
-    assert problem.position == ()
+    assert problem.location == ()
     assert "line 1 column" in problem.message
 
 
@@ -136,10 +136,10 @@ def test_the_largest_list_is_accepted():
     assert len(parse(body(items=[{"item_id": str(i)} for i in range(MAX_ITEMS)])).item_ids) == MAX_ITEMS
 
 
-def test_every_repetition_is_named_with_the_first_place():
+def test_every_repetition_is_named_with_the_first_location():
     with pytest.raises(InvalidRequest) as refused:
         parse(body(items=[{"item_id": name} for name in "abaca"]))
-    assert [(p.position, p.message) for p in refused.value.problems] == [
+    assert [(p.location, p.message) for p in refused.value.problems] == [
         (("items", 2, "item_id"), "the same item as items.0"),
         (("items", 4, "item_id"), "the same item as items.0"),
     ]
@@ -151,7 +151,7 @@ def test_unknown_features_and_context_are_named():
     )
     with pytest.raises(InvalidRequest) as refused:
         refuse_unknown_names(request, {"price"}, {"store_id"})
-    assert [problem.position for problem in refused.value.problems] == [
+    assert [problem.location for problem in refused.value.problems] == [
         ("context", "planet"),
         ("items", 0, "features", "shoe"),
     ]

@@ -17,7 +17,7 @@ from feature_repo.slate import Floats
 from infra.clock import FixedClock
 from infra.models.model_store import LoadedModel
 from serving.errors import InvalidRequest
-from serving.features.feast_reader import StoreAway, unread
+from serving.features.reading import StoreAway, unread
 from serving.metrics import Metrics
 from serving.score.ranking import Ranking, best_first
 from serving.score.score_parser import parse
@@ -26,7 +26,7 @@ from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
 
 
 @dataclass
-class KeepingRanker:
+class RecordingRanker:
     """Scores by one feature and keeps the matrix it was given."""
 
     by: str = "input_position"
@@ -53,9 +53,9 @@ class NoStore:
         return unread(keys, DECLARATION)
 
 
-def scorer(ranker=None, reader=None, scored=lambda *_: None):
-    model = LoadedModel("ranker-x", "3", "lightgbm", contract(), ranker or KeepingRanker(), "run", {})
-    return Scorer(model, DECLARATION, reader or NoStore(), FixedClock(NOW), Metrics(), scored)
+def scorer(ranker=None, reader=None, on_scored=lambda *_: None):
+    model = LoadedModel("ranker-x", "3", "lightgbm", contract(), ranker or RecordingRanker(), "run", {})
+    return Scorer(model, DECLARATION, reader or NoStore(), FixedClock(NOW), Metrics(), on_scored)
 
 
 def request(*items, **more):
@@ -64,7 +64,9 @@ def request(*items, **more):
 
 
 def score_with(one, asked, deadline):
-    return asyncio.run(one.score(asked, deadline))
+    scored = asyncio.run(one.score(asked, deadline))
+    one.record(scored)
+    return scored.answer
 
 
 def soon():
@@ -88,7 +90,7 @@ def test_the_best_come_first_and_equals_in_their_input_order(scores):
 
 
 def test_a_sent_feature_wins_and_others_stay():
-    ranker = KeepingRanker("price")
+    ranker = RecordingRanker("price")
     sent = {"item_id": "b", "features": {"price": 7.5, "bought_count": 2, "session_views": None}}
     answer = score_with(scorer(ranker), request("a", sent), soon())
     assert answer.items.listed()[0].item_id == "b"
@@ -106,7 +108,7 @@ def scorer_keys(*items):
 
 
 def test_facts_and_context_reach_the_matrix():
-    ranker = KeepingRanker()
+    ranker = RecordingRanker()
     sent = {"item_id": "a", "features": {"is_recommended": 1, "on_display": None}}
     score_with(scorer(ranker), request(sent, "b", context={"store_id": "330"}), soon())
     (matrix,) = ranker.matrices
@@ -116,7 +118,7 @@ def test_facts_and_context_reach_the_matrix():
 
 
 def test_null_context_is_as_if_not_sent():
-    ranker = KeepingRanker()
+    ranker = RecordingRanker()
     score_with(scorer(ranker), request("a", context={"store_id": None}), soon())
     assert np.isnan(ranker.matrices[0][0, FEATURES.index("context_store_id")])
 
@@ -130,7 +132,7 @@ def test_the_keys_carry_the_clocks_moment_which_is_read_once():
             return NOW
 
     clock, reader = Counting(), NoStore()
-    model = LoadedModel("r", "1", "lightgbm", contract(), KeepingRanker(), "run", {})
+    model = LoadedModel("r", "1", "lightgbm", contract(), RecordingRanker(), "run", {})
     timestamps = []
     one = Scorer(model, DECLARATION, reader, clock, Metrics(), lambda record, _: timestamps.append(record.scored_us))
     answer = score_with(one, request("a"), soon())
@@ -141,7 +143,7 @@ def test_the_keys_carry_the_clocks_moment_which_is_read_once():
 
 def test_what_is_scored_is_told_whole():
     told = []
-    one = scorer(scored=lambda record, matrix: told.append((record, matrix)))
+    one = scorer(on_scored=lambda record, matrix: told.append((record, matrix)))
     sent = {"item_id": "b", "features": {"price": 3}}
     answer = score_with(one, request("a", sent, user_id="u", session_id="s", context={"store_id": "7"}), soon())
     ((record, matrix),) = told
@@ -179,7 +181,7 @@ def test_unknown_names_are_refused_before_anything_is_read(more, position):
     reader = NoStore()
     with pytest.raises(InvalidRequest) as refused:
         score_with(scorer(reader=reader), parse(json.dumps(more).encode()), soon())
-    assert [problem.position for problem in refused.value.problems] == [position]
+    assert [problem.location for problem in refused.value.problems] == [position]
     assert not reader.asked
 
 

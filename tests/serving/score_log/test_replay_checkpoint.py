@@ -7,8 +7,8 @@ import redis
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import endpoint
 from serving.score_log import replay_checkpoint
-from serving.score_log.replay_checkpoint import NewestScore
-from tests.serving.api.test_workers import until
+from serving.score_log.replay_checkpoint import ReplayCheckpoint
+from tests.serving.test_workers import until
 
 
 class LostConnection:
@@ -32,7 +32,7 @@ def test_a_redis_is_looked_for_again_when_the_connection_is_lost_and_kept_while_
         return SimpleNamespace(client=lambda: lost) if len(asked) == 1 else endpoint(its)
 
     monkeypatch.setattr(replay_checkpoint, "endpoint", endpoint_of)
-    newest = NewestScore(settings, period_s=0.02)
+    newest = ReplayCheckpoint(settings, period_s=0.02)
     with endpoint(settings).client() as redis_client:
         redis_client.delete(key)
         newest.start()

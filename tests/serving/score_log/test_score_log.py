@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -25,7 +28,7 @@ from serving.score_log.codec import frame
 from serving.score_log.score_log import AT_ONCE_BYTES, ScoreLog
 from tests.serving import world
 from tests.serving.api.test_api import ASKED
-from tests.serving.api.test_workers import scorer, until
+from tests.serving.test_workers import scorer, until
 from tests.serving.world import FEATURES, NOW, us
 
 DAY = 19_783  # 2024-03-01
@@ -220,9 +223,22 @@ def test_a_record_that_cannot_be_encoded_does_not_end_the_log(tmp_path):
     assert (counted(metrics)["failed"], counted(metrics)["written"]) == (1, 1)
 
 
-def _writer_of(log):
-    until(lambda: log._writer is not None)
-    return log._writer._process
+def writers() -> list[int]:
+    """Pids of the writers that this process started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"serving.score_log.writer" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def the_writer() -> int:
+    until(lambda: len(writers()) == 1)
+    return writers()[0]
 
 
 def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path, monkeypatch):
@@ -231,11 +247,11 @@ def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path, mon
     log = ScoreLog(settings, metrics, file_age_s=0.5)
     log.start()
     log.append(record(0), matrix())
-    first = _writer_of(log)
+    first = the_writer()
     until(lambda: counted(metrics)["written"] == 1)
     log.append(record(1), matrix())
-    until(lambda: not log._waiting)
-    first.kill()  # with the second in its memory
+    until(lambda: not log.waiting)
+    os.kill(first, signal.SIGKILL)  # with the second record in its memory
     until(lambda: counted(metrics)["failed"] == 1)
     log.append(record(2), matrix())
     log.close()
@@ -254,10 +270,10 @@ def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monk
     log = ScoreLog(settings, metrics)
     log.start()
     log.append(record(0), matrix())
-    _writer_of(log).send_signal(signal.SIGSTOP)
+    os.kill(the_writer(), signal.SIGSTOP)
     frames = [frame(replace(record(number, items=2000), matrix=matrix(2000))) for number in range(20)]
-    log._waiting.extend(frames)  # all at once, and more than the pipe takes
-    log._put_bytes += sum(map(len, frames))
+    for number in range(20):  # more than the pipe takes
+        log.append(record(number, items=2000), matrix(2000))
     started = time.monotonic()
     log.close()
     assert time.monotonic() - started < 10
@@ -266,21 +282,30 @@ def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monk
     assert 0 < counted(metrics)["failed"] * len(frames[0]) < offered < sum(map(len, frames))
 
 
-def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
-    settings, metrics = settings_in(tmp_path), Metrics()
-    log = ScoreLog(settings, metrics, file_age_s=0.0)
+def test_a_terminals_signals_do_not_reach_the_writer(tmp_path):
+    log = ScoreLog(settings_in(tmp_path), Metrics())
     log.start()
     log.append(record(0), matrix())
-    process = _writer_of(log)
-    assert os.getpgid(process.pid) != os.getpgid(0)  # a terminal's signals are not for it
-    until(lambda: counted(metrics)["written"] == 1)
-    process.send_signal(signal.SIGTERM)  # nor those for all processes of a container
-    log.append(record(1), matrix())
-    until(lambda: not log._waiting)
-    process.stdin.close()  # as the kernel does when the scorer dies
-    process.wait(10)
+    try:
+        assert os.getpgid(the_writer()) != os.getpgid(0)
+    finally:
+        log.close()
+
+
+def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
+    """A container's SIGTERM reaches the writer too; then the kernel closes the dead scorer's end of the pipe."""
+    settings = settings_in(tmp_path)
+    folder = score_folder(settings.live_dir)
+    command = [sys.executable, "-m", "serving.score_log.writer", str(folder), "worker", str(1 << 30), "0.0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(frame(record(0)))
+        process.stdin.flush()
+        assert process.stdout.readline() == b"written 1\n"
+        process.send_signal(signal.SIGTERM)
+        process.stdin.write(frame(record(1)))
+        process.stdin.close()
+        assert process.wait(20) == 0
     assert [each.request_id for each in logged(settings)] == ["r0", "r1"]
-    log.close()
 
 
 def test_what_a_process_that_died_left_half_written_is_removed_in_time(tmp_path):

@@ -13,25 +13,24 @@ from fastapi import FastAPI
 from uvicorn.server import Server
 from uvicorn.supervisors.multiprocess import Process
 
-from infra.clock import Clock, ReplayClock, open_clock
+from infra.clock import Clock, ReplayClock, open_clock, timestamp_text
 from infra.settings import Settings
 from serving.api.app import create_app
 from serving.api.curl_example import curl_example
 from serving.errors import NotReady
 from serving.metrics import Metrics
-from serving.score.answers import timestamp_text
-from serving.score.champion import Service
+from serving.score.champion import ChampionService
 
 ANNOUNCED = "announced"
-GARBAGE = 20_000  # objects, of which a request makes a thousand and leaves next to none behind
+GC_THRESHOLD = 20_000  # objects; a request makes about a thousand and leaves almost none
 SWITCH_S = 0.0005  # how long the event loop waits for a busy thread (Python's 5 ms are several requests)
 
 
 @dataclass(frozen=True)
 class ScorerApp:
-    """Makes the app of one worker; passed to worker processes whole.
+    """Makes the app of one worker. It is pickled and sent to worker processes.
 
-    ``url``: where all of them listen; ``shared``: a folder in which they count together, None for a single one.
+    ``url``: where all of them listen; ``shared``: a folder in which they count together, None for a single worker.
     """
 
     settings: Settings
@@ -41,20 +40,20 @@ class ScorerApp:
     def __call__(self) -> FastAPI:
         logging.basicConfig(
             level=self.settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )  # a worker process begins without
+        )  # a worker process starts without it
         sys.setswitchinterval(SWITCH_S)
         replaces = self.shared is not None and (self.shared / ANNOUNCED).exists()
         clock, metrics = open_clock(self.settings), Metrics(self.shared)
         return create_app(self.settings, clock, metrics, self._started, replaces=replaces)
 
-    def _started(self, service: Service) -> None:
-        gc.freeze()  # no request waits until the modules' hundreds of thousands of objects are looked through
-        gc.set_threshold(GARBAGE)
+    def _started(self, champion: ChampionService) -> None:
+        gc.freeze()  # a full collection would look through hundreds of thousands of objects while requests wait
+        gc.set_threshold(GC_THRESHOLD)
         if self._is_first():
-            print(announcement(self.settings, service, self.url), flush=True)
+            print(announcement(self.settings, champion, self.url), flush=True)
 
     def _is_first(self) -> bool:
-        """One worker speaks for all."""
+        """Whether this worker prints for all."""
         try:
             if self.shared is not None:
                 (self.shared / ANNOUNCED).touch(exist_ok=False)
@@ -64,32 +63,32 @@ class ScorerApp:
 
 
 class Worker(Process):
-    """Uvicorn's worker process, of which its supervisor learns at once when it dies."""
+    """Uvicorn's worker process; its supervisor learns at once when it dies."""
 
     def start(self) -> None:
         super().start()
-        self.child_conn.close()  # the worker has its own; while this one is open, the worker's end is not seen
+        self.child_conn.close()  # the worker has its own; while this one is open, the worker's end goes unnoticed
 
     def target(self, sockets: list[socket] | None = None) -> None:
-        self._server = Server(self.config)  # else the thread that tells of it may make another, which never starts
+        self._server = Server(self.config)  # else the health-check thread may make another server, which never starts
         super().target(sockets)
 
 
-def announcement(settings: Settings, service: Service, url: str) -> str:
+def announcement(settings: Settings, champion: ChampionService, url: str) -> str:
     workers = f", {settings.workers} workers" if settings.workers > 1 else ""
     lines = [f"listening: {url} (documented at {url}/docs{workers})"]
     try:
-        scorer = service.scorer()
+        scorer = champion.scorer()
     except NotReady as error:
         return "\n".join([*lines, *(f"not ready: {problem.message}" for problem in error.problems)])
     model = scorer.model
     kind = "a baseline: no trained model is promoted" if model.kind == "baseline" else model.kind
     lines.append(f"model: {model.name} version {model.version} ({kind})")
-    if service.features is not None and service.features.problem is not None:
-        lines.append(f"answers are degraded for now: {service.features.problem}")
+    if champion.features is not None and champion.features.client.problem is not None:
+        lines.append(f"answers are degraded for now: {champion.features.client.problem}")
     try:
         example = curl_example(settings, scorer.declaration, url)
-    except Exception as error:  # a damaged log is no reason not to serve
+    except Exception as error:  # a damaged log does not prevent serving
         return "\n".join([*lines, f"no example of a request: {error}"])
     return "\n".join([*lines, "try:", "", example, ""])
 

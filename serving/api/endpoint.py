@@ -1,0 +1,53 @@
+"""One endpoint of the API: how it is served, and how it is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Response
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.routing import Route
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Documented = dict[int | str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """``handler`` reads and writes bytes itself, so Starlette's plain route serves it.
+
+    ``status``, ``answers`` and ``extra`` only document it. The docstring of ``handler`` is its description.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    status: int = 200
+    answers: Documented = field(default_factory=dict)
+    answer_class: type[Response] = Response
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def route(self) -> Route:
+        return Route(self.path, self.handler, methods=[self.method])
+
+    @property
+    def documentation(self) -> APIRoute:
+        """A route that is never served: FastAPI makes the OpenAPI document from it."""
+
+        async def undescribed() -> None: ...
+
+        undescribed.__name__ = self.handler.__name__
+        undescribed.__doc__ = self.handler.__doc__
+        return APIRoute(
+            self.path,
+            undescribed,
+            methods=[self.method],
+            status_code=self.status,
+            responses=self.answers,
+            response_class=self.answer_class,
+            openapi_extra=self.extra,
+        )

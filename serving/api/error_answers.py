@@ -1,0 +1,77 @@
+"""The status and the body of every refusal.
+
+A body names what is wrong by its location. It never repeats what was sent, which may not even be valid JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from serving.api.answers import ErrorAnswer, ErrorBody, ErrorDetail
+from serving.errors import (
+    MAX_DETAILS,
+    BodyTooLarge,
+    Busy,
+    EventsNotStored,
+    InvalidRequest,
+    Location,
+    NotExplainable,
+    NotReady,
+    Problem,
+    ServingError,
+    WrongContentType,
+)
+
+MAX_NAME_LENGTH = 100
+STATUS: dict[type[ServingError], tuple[int, str]] = {
+    InvalidRequest: (422, "invalid_request"),
+    BodyTooLarge: (413, "body_too_large"),
+    WrongContentType: (415, "wrong_content_type"),
+    NotExplainable: (409, "not_explainable"),
+    Busy: (503, "busy"),
+    EventsNotStored: (503, "events_not_kept"),
+    NotReady: (503, "not_ready"),
+}
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Give every error of ``app`` its status and the body of :class:`ErrorAnswer`."""
+
+    @app.exception_handler(ServingError)
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ServingError)
+        status, kind = STATUS[type(error)]
+        return _answer(status, kind, str(error), error.problems)
+
+    @app.exception_handler(ClientDisconnect)
+    async def disconnected(_: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # the client is gone and does not read it
+
+    @app.exception_handler(HTTPException)
+    async def no_such_route(_: Request, error: HTTPException) -> Response:
+        answer = _answer(error.status_code, "http_error", str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        log.error("a request failed", exc_info=error)
+        return _answer(500, "internal_error", "the scorer failed; its log says more")
+
+
+def _answer(status: int, kind: str, message: str, problems: Sequence[Problem] = ()) -> Response:
+    details = tuple(ErrorDetail(_short(each.location), each.message) for each in problems[:MAX_DETAILS])
+    body = orjson.dumps(ErrorAnswer(ErrorBody(kind, message, details)))
+    return Response(body, status, media_type="application/json")
+
+
+def _short(location: Location) -> Location:
+    return tuple(part[:MAX_NAME_LENGTH] if isinstance(part, str) else part for part in location)

@@ -1,0 +1,173 @@
+"""The endpoints: each reads its request, calls the rest of serving, and writes the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import anyio
+import orjson
+from anyio.to_thread import run_sync
+from fastapi import Response
+from fastapi.responses import PlainTextResponse
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+
+from infra.settings import Settings
+from serving.api import openapi
+from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
+from serving.api.endpoint import Documented, Endpoint
+from serving.api.http_input import JSON, deadline_ms, json_body
+from serving.api.readiness import TIMEOUT_S, hanging, readiness
+from serving.api.response_encoder import encode_score
+from serving.errors import Busy
+from serving.events.event_intake import EventIntake
+from serving.events.event_schema import EventsAnswer, parse_events
+from serving.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
+from serving.metrics import Metrics
+from serving.score.answers import ExplainAnswer, ScoreAnswer
+from serving.score.champion import ChampionService
+from serving.score.explain import explain
+from serving.score.score_parser import parse, parse_explain
+
+PROBES = 4  # threads that a Redis that hangs may occupy
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_NOT_READY: Documented = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
+_BAD_BODY: Documented = {
+    413: {"model": ErrorAnswer, "description": f"More than {MAX_BODY_BYTES} bytes"},
+    415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
+    422: {"model": ErrorAnswer, "description": "Not JSON, not of this form, or unknown names; each location is named"},
+}
+
+
+def endpoints(settings: Settings, champion: ChampionService, intake: EventIntake, metrics: Metrics) -> list[Endpoint]:
+    return [
+        score_endpoint(settings, champion, metrics),
+        explain_endpoint(settings, champion),
+        events_endpoint(settings, intake),
+        *state_endpoints(settings, champion, metrics),
+    ]
+
+
+def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metrics) -> Endpoint:
+    async def score(request: Request) -> Response:
+        deadline = _deadline(request, settings)
+        body = await json_body(request)
+        scorer = champion.scorer()
+        with metrics.stage("parse"):
+            asked = parse(body)
+        scored = await scorer.score(asked, deadline)
+        with metrics.stage("write"):
+            content = encode_score(scored.answer)
+
+        async def record() -> None:  # on the event loop: a plain function would run on a thread
+            scorer.record(scored)
+
+        return Response(content, media_type=JSON, background=BackgroundTask(record))
+
+    score.__doc__ = f"""Put up to {MAX_ITEMS:,} candidates in the best order for this user, in this session, now.
+
+    Users, sessions and items that the store does not know are scored too, and counted in ``missing``.
+    """
+    return Endpoint(
+        "POST",
+        "/score",
+        score,
+        answers={200: {"model": ScoreAnswer}, **_BAD_BODY, **_NOT_READY},
+        extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
+    )
+
+
+def explain_endpoint(settings: Settings, champion: ChampionService) -> Endpoint:
+    one_at_a_time = asyncio.Lock()  # the longest lists take seconds of a core
+
+    async def explained(request: Request) -> Response:
+        """What each feature adds to each score, and why one of a pair of items ranks above the other."""
+        deadline = _deadline(request, settings)
+        asked, pair = parse_explain(await json_body(request))
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await one_at_a_time.acquire()
+        except TimeoutError:
+            raise Busy("other lists are being explained; send the request again") from None
+        try:
+            answer = await explain(champion.scorer(), asked, pair, deadline)
+        finally:
+            one_at_a_time.release()
+        return Response(orjson.dumps(answer), media_type=JSON)
+
+    return Endpoint(
+        "POST",
+        "/explain",
+        explained,
+        answers={
+            200: {"model": ExplainAnswer},
+            409: {"model": ErrorAnswer, "description": "The model in service is a baseline"},
+            **_BAD_BODY,
+            **_NOT_READY,
+        },
+        extra={"requestBody": openapi.EXPLAIN_BODY, "parameters": [openapi.DEADLINE_HEADER]},
+    )
+
+
+def events_endpoint(settings: Settings, intake: EventIntake) -> Endpoint:
+    async def events(request: Request) -> Response:
+        deadline = _deadline(request, settings)
+        sent = parse_events(await json_body(request))
+        answer = await intake.take(sent, deadline - time.monotonic())
+        return Response(orjson.dumps(answer), 202, media_type=JSON)
+
+    events.__doc__ = f"""Send what users did: up to {MAX_EVENTS:,} events, each counted once however often it is sent.
+
+    An accepted event is on disk, and the next /score of its session reads it.
+    """
+    return Endpoint(
+        "POST",
+        "/events",
+        events,
+        status=202,
+        answers={
+            202: {"model": EventsAnswer},
+            **_BAD_BODY,
+            503: {"model": ErrorAnswer, "description": "Not stored for now: send them again"},
+        },
+        extra={"requestBody": openapi.EVENTS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
+    )
+
+
+def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metrics) -> list[Endpoint]:
+    probes = anyio.CapacityLimiter(PROBES)
+
+    async def healthz(_: Request) -> Response:
+        """Whether the process answers."""
+        return Response(orjson.dumps(Health()), media_type=JSON)
+
+    async def readyz(_: Request) -> Response:
+        """Whether a model is loaded, its contract matches, Redis answers and features can be read."""
+        found = hanging(champion)
+        with anyio.move_on_after(TIMEOUT_S + 1):
+            found = await run_sync(readiness, champion, settings, abandon_on_cancel=True, limiter=probes)
+        return Response(orjson.dumps(found), 200 if found.ready else 503, media_type=JSON)
+
+    async def model(_: Request) -> Response:
+        """The model in service and its inputs."""
+        return Response(orjson.dumps(ModelCard.of(champion.scorer())), media_type=JSON)
+
+    async def prometheus(_: Request) -> Response:
+        """Prometheus' text format: latency by stage, candidates, missing and degraded, requests by status."""
+        if champion.features is not None:
+            metrics.cached_items(champion.features.client.cached_items)
+        return Response(metrics.text(), media_type=METRICS_TYPE)
+
+    return [
+        Endpoint("GET", "/healthz", healthz, answers={200: {"model": Health}}),
+        Endpoint("GET", "/readyz", readyz, answers={200: {"model": Readiness}, 503: {"model": Readiness}}),
+        Endpoint("GET", "/model", model, answers={200: {"model": ModelCard}, **_NOT_READY}),
+        Endpoint("GET", "/metrics", prometheus, answer_class=PlainTextResponse),
+    ]
+
+
+def _deadline(request: Request, settings: Settings) -> float:
+    """By ``time.monotonic()``. Raises InvalidRequest."""
+    return time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000

@@ -1,0 +1,73 @@
+"""What a request reads, and what it gets: the types that all readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.slate import Slate, column_array
+
+
+class StoreAway(RuntimeError):
+    """The online store cannot be read, or not in time; the message says why."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Whose features to read, and the time they are read for. None is an unknown user or session.
+
+    ``positions``: id -> its position in ``item_ids``, where it is already known.
+    """
+
+    user_id: str | None
+    session_id: str | None
+    item_ids: Sequence[str]
+    scored_us: int
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """``items``: candidates without a valid row in any item view; ``user``, ``session``: no valid row at all."""
+
+    items: int
+    user: bool
+    session: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A slate with its stored features. Facts and context are empty: the store does not have them.
+
+    ``event_us``: view -> the event timestamp of each row that was read, valid or not, µs since the epoch, 0 where
+    there is none: (n,) in the order of the candidates, of the cart for companions, (1,) for user and session views.
+    """
+
+    slate: Slate
+    missing: Missing
+    event_us: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+
+def item_views(declaration: Declaration) -> tuple[View, ...]:
+    """The views that are read for every candidate."""
+    return tuple(v for v in views(declaration) if v.entity == "item" and v.name != ITEM_COMPANIONS.name)
+
+
+def unread(keys: Keys, declaration: Declaration) -> Reading:
+    """The reading when the store is away: everything is missing."""
+    nothing = [None] * len(keys.item_ids)
+    items = {c.name: column_array(nothing, c.dtype) for view in item_views(declaration) for c in view.columns}
+    slate = Slate(scored_us=keys.scored_us, item_ids=keys.item_ids, items=items)
+    return Reading(slate, Missing(items=len(keys.item_ids), user=True, session=True))
+
+
+def is_valid(view: View, event_us: int, scored_us: int) -> bool:
+    """Whether a row of ``view`` counts at ``scored_us``: from its event timestamp until ttl later, both inclusive.
+
+    ``event_us``: the row's event timestamp, 0 where there is no row.
+    """
+    return 0 < event_us <= scored_us <= event_us + view.ttl_us
