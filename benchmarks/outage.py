@@ -35,7 +35,7 @@ CONNECTIONS = 64
 
 
 class Phase(NamedTuple):
-    """Begins when Redis is told to go (``takes_away``), or when it is there."""
+    """Begins when Redis is stopped (``takes_away``), or when it is there."""
 
     name: str
     begin: Callable[[], Any]

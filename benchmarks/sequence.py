@@ -4,7 +4,7 @@
 
 *onnx* is the exported model's own call, ids in and ids out; *pyfunc* the same through MLflow's pyfunc, which makes and
 checks a DataFrame; *torch* the straightforward way: the network in eager PyTorch, then topk. These three take turns,
-session by session, so that a busy moment of the machine meets all. *http* is POST /invocations to ``serve_mlflow`` in a
+session by session, so that a busy phase of the machine meets all. *http* is POST /invocations to ``serve_mlflow`` in a
 process of its own, one kept-alive connection. Weights are random: time does not depend on them.
 """
 
@@ -154,7 +154,7 @@ def main() -> int:
         parser.error("--requests must be at least 1")
     found = measure(arguments.requests)
     print(f"{N_ITEMS:,} items, hidden {HIDDEN}, sessions of about {MEAN_LENGTH} items, {K} best; milliseconds")
-    print("| road | p50 | p99 |\n| --- | ---: | ---: |")
+    print("| way | p50 | p99 |\n| --- | ---: | ---: |")
     for name in ("onnx", "pyfunc", "http", "torch"):
         print(f"| {name} | {found[f'{name}_p50_ms']:.3f} | {found[f'{name}_p99_ms']:.3f} |")
     if arguments.json:

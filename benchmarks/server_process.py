@@ -60,13 +60,13 @@ class ServerProcess:
                 try:
                     if int(_stat(int(path.name))[3]) == self.process.pid:
                         found.append(int(path.name))
-                except OSError:  # ended meanwhile
+                except OSError:  # it has ended
                     continue
         return found
 
 
 def in_background(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Has the CPU when nobody else wants it: see :mod:`infra.low_priority`."""
+    """Runs when no other process wants the CPU: see :mod:`infra.low_priority`."""
     return subprocess.Popen(
         [sys.executable, "-m", low_priority.__name__, sys.executable, *command],
         env={"PATH": os.defpath, **environment},

@@ -2,7 +2,7 @@
 
     python -m benchmarks.trees [--json FILE] [--lleaves DIR]
 
-All in one process and in turns, slate by slate, so that a busy moment of the machine meets every contender, and
+All in one process and in turns, slate by slate, so that a busy phase of the machine meets every contender, and
 each finds the caches full of the others' code; then each alone, slate after slate, with the caches its own. Each is
 held against LightGBM on ordinary rows and on rows on and next to thresholds: the largest difference, and in how many
 slates of 500 the order, ties included, is the same.

@@ -32,7 +32,7 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
 
 
 class _RowColumns:
-    """The features of a user's or a session's row, which all candidates share."""
+    """The features of a user's or a session's row, the same for all candidates."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
@@ -44,7 +44,7 @@ class _RowColumns:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The features of each kind, in the order of the matrix; between the session's and the facts stand the derived."""
+    """The features of each kind, in the order of the matrix; the derived ones are before the facts."""
 
     items: list[str]
     user: _RowColumns
@@ -62,7 +62,7 @@ def _columns(declaration: Declaration) -> _Columns:
         if each.source in entity_of:
             of[entity_of[each.source]].append(each.name)
     if [*of["item"], *of["user"], *of["session"]] != [each.name for each in features if each.source in entity_of]:
-        raise ValueError("the views of an entity must stand together: items' first, then users', then sessions'")
+        raise ValueError("the views must be grouped by entity: items, then users, then sessions")
     return _Columns(
         items=of["item"],
         user=_RowColumns(of["user"]),
@@ -75,11 +75,11 @@ def _columns(declaration: Declaration) -> _Columns:
 def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
     """(n, len(model_features)) float32 in the order of :func:`model_features`, NaN where unknown.
 
-    Column by column in memory, which is how it is written here and read by the trees.
+    It lies column by column in memory: it is filled that way and the trees read it that way.
     """
     columns = _columns(declaration)
     derived = derived_columns(slate, declaration).values()
-    shared = [*slate.user.once(columns.user), *slate.session.once(columns.session)]  # by all candidates
+    shared = [*slate.user.once(columns.user), *slate.session.once(columns.session)]  # the same for all candidates
     own_values: list[tuple[int, npt.NDArray[Any] | Sparse]] = []
     for values in derived:
         if isinstance(values, float):

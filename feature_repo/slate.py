@@ -1,7 +1,7 @@
-"""One slate with everything that was read for it: the input of the derived features.
+"""One slate with all features that were read for it: the input of the derived features.
 
-Training fills it from a point-in-time join, serving from the online store. What is missing is NaN in
-an array, ``None`` in a row.
+Training fills it from a point-in-time join, serving from the online store. A missing value is NaN in an array and
+``None`` in a row.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 
 class Row(dict[str, Any]):
-    """Column -> value of an entity's view rows; never changed once it is read.
+    """Column -> value of an entity's view rows. It does not change after it is read.
 
-    ``once`` keeps what was computed from nothing but the row, for as long as the row is kept.
+    ``once`` caches what is computed from the row alone.
     """
 
     def __init__(self, *values: Any) -> None:
@@ -40,17 +40,17 @@ class Row(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Slate:
-    """``n`` candidates in the caller's order, scored for one user and session at one moment.
+    """``n`` candidates in the caller's order, scored for one user and session at one time.
 
-    scored_us:  the request's moment, µs since the epoch
+    scored_us:  the request's timestamp, µs since the epoch
     item_ids:   (n,) candidate ids, each once, in input order
-    items:      column of an item view -> (n,); float32, float64 for instants, object for strings
+    items:      column of an item view -> (n,); float32, float64 for timestamps, object for strings
     user:       column of a user view -> value; empty when nothing is known of the user
     session:    column of a session view -> value; empty when nothing is known of the session
     companions: item in the cart -> (companion ids, shares)
     facts:      request fact -> (n,) float32
-    context:    name -> value, what the caller says of the request as a whole
-    positions:     candidate id -> its place in input order
+    context:    name -> value, sent by the caller for the whole request
+    positions:  candidate id -> its position in input order
     """
 
     scored_us: int
@@ -71,14 +71,14 @@ class Slate:
         return len(self.item_ids)
 
     def positions_of(self, ids: Iterable[str]) -> list[int]:
-        """Of those ``ids`` that are candidates, in their order."""
+        """The positions of those ``ids`` that are candidates, in the order of ``ids``."""
         return [position for each in ids if (position := self.positions.get(each)) is not None]
 
 
 class Texts:
-    """Texts by number, for a column in which the same ones come again and again; 0 is null.
+    """Numbers for the texts of a column with many repetitions; 0 is null.
 
-    A number never gets another text. ``serial`` tells one such numbering from another. Not for threads.
+    The text of a number never changes. ``serial`` identifies this numbering. Not thread-safe.
     """
 
     _serials = count()
@@ -92,7 +92,7 @@ class Texts:
         return len(self._texts)
 
     def number(self, text: str | None) -> int:
-        """A new one for a new text."""
+        """The text's number; a new text gets a new one."""
         found = self._numbers.setdefault(text, len(self._texts))
         if found == len(self._texts):
             self._texts.append(text)
@@ -103,7 +103,7 @@ class Texts:
         return np.fromiter(map(self.number, texts), np.int32)
 
     def known(self, texts: Iterable[str | None]) -> list[int]:
-        """Their numbers, -1 for one that has none."""
+        """Their numbers, -1 for an unknown text."""
         return list(map(self._numbers.get, texts, repeat(-1)))
 
     def of(self, numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.object_]:
@@ -115,10 +115,10 @@ class Texts:
 
 @dataclass(frozen=True)
 class ItemRows(Mapping[str, npt.NDArray[Any]]):
-    """Item columns as they are kept: floats (n, f) float32, instants (n, i) float64, numbers (n, t) of (t,) ``texts``.
+    """Item columns in blocks: floats (n, f) float32, timestamps (n, i) float64, numbers (n, t) of (t,) ``texts``.
 
     ``positions``: column -> (which of the three, its index there); ``float_names``: the floats' columns in order.
-    A text column is (n,) objects once it is asked for.
+    A text column is built as (n,) objects when it is read.
     """
 
     floats: Floats
@@ -140,13 +140,13 @@ class ItemRows(Mapping[str, npt.NDArray[Any]]):
         return len(self.positions)
 
     def numbered(self, name: str) -> tuple[npt.NDArray[np.int32], Texts]:
-        """A text column: (n,), and what its numbers mean."""
+        """A text column: (n,) numbers, and their texts."""
         position = self.positions[name][1]
         return self.numbers[:, position], self.texts[position]
 
 
 def positions(item_ids: Sequence[str]) -> dict[str, int]:
-    """Id -> its place."""
+    """Id -> its position."""
     return dict(zip(item_ids, range(len(item_ids)), strict=True))
 
 
@@ -172,8 +172,8 @@ def column_array(values: Sequence[Any], dtype: DType) -> npt.NDArray[Any]:
 def view_row(view: View, values: Mapping[str, Any]) -> dict[str, Any]:
     """One row of a view as the derived features read it, from an offline or an online read.
 
-    ``values``: column -> value or None. A row of nothing but nulls is no row: {}. Elsewhere a null list is
-    [], and so are aligned lists that differ in length, as a half-written row leaves them.
+    ``values``: column -> value or None. A row of nulls only is {}. In any other row a null list is [], and so are
+    aligned lists of different lengths, which a half-written row may have.
     """
     row = {column.name: _value_or_none(values[column.name]) for column in view.columns}
     if all(value is None for value in row.values()):

@@ -1,0 +1,1 @@
+"""``python -m benchmarks.events``: ``POST /events`` beside another stack and the floor."""

@@ -3,7 +3,8 @@
     python -m benchmarks.events [--json FILE] [--quick]
 
 One event a call over one connection, in sessions of 20 events, and batches of 100 over 8 connections. All servers run
-at once and are asked in turns. *ours*: ``python -m serving``; *naive*, *floor*: see :mod:`benchmarks.events.servers`.
+at the same time and get requests in turns. *ours*: ``python -m serving``; *naive*, *floor*: see
+:mod:`benchmarks.events.servers`.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def is_accepted(size: int) -> Any:
     return expected
 
 
-def asked(server: ServerProcess, name: str, numbers: Iterator[int], size: int, calls: int, connections: int) -> Load:
+def send(server: ServerProcess, name: str, numbers: Iterator[int], size: int, calls: int, connections: int) -> Load:
     """Each event is a new one."""
     url = f"{server.url}/events"
     load = closed_loop(url, requests_of(url, bodies(name, numbers, size, calls)), calls, connections, is_accepted(size))
@@ -101,10 +102,10 @@ def one_by_one(running: dict[str, ServerProcess], rounds: int) -> dict[str, Any]
     numbers = {name: count() for name in PER_ROUND}
     loads: dict[str, list[Load]] = {name: [] for name in PER_ROUND}
     for name, server in running.items():
-        asked(server, name, numbers[name], 1, WARM_UP, 1)
+        send(server, name, numbers[name], 1, WARM_UP, 1)
     for _ in range(rounds):
         for name, calls in PER_ROUND.items():
-            loads[name].append(asked(running[name], name, numbers[name], 1, calls, 1))
+            loads[name].append(send(running[name], name, numbers[name], 1, calls, 1))
     found = {name: Load.together(each).percentiles() for name, each in loads.items()}
     print("one event a call, one connection")
     for name, figures in found.items():
@@ -119,7 +120,7 @@ def in_batches(running: dict[str, ServerProcess], rounds: int) -> dict[str, floa
     loads: dict[str, list[Load]] = {name: [] for name in BATCHES}
     for _ in range(max(1, rounds // 10)):
         for name, calls in BATCHES.items():
-            loads[name].append(asked(running[name], name, numbers[name], BATCH, calls, CONNECTIONS))
+            loads[name].append(send(running[name], name, numbers[name], BATCH, calls, CONNECTIONS))
     found = {name: round(Load.together(each).rate * BATCH, 1) for name, each in loads.items()}
     print(f"batches of {BATCH}, {CONNECTIONS} connections")
     for name, rate in found.items():

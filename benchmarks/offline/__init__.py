@@ -1,0 +1,1 @@
+"""``python -m benchmarks.offline``: the point-in-time join and materialization beside other ways."""

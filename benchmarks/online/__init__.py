@@ -1,0 +1,1 @@
+"""``python -m benchmarks.online``: ``POST /score`` beside other stacks and the floor."""

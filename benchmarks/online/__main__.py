@@ -3,8 +3,8 @@
     python -m benchmarks.online [--json FILE] [--quick] [--workers N]
 
 300 trees x 63 leaves on all features of the default data set, 100,000 items; 1, 100 and 500 candidates. All servers
-run at once and are asked in turns, a few requests each, so that a busy moment of the machine meets every one. Beside
-the ratio of ours to the floor over all requests stands the median of the turns' ratios.
+run at the same time and get requests in turns, a few each, so that a busy phase of the machine meets all of them. The
+table has the ratio of ours to the floor over all requests, and the median of the turns' ratios.
 
 - *ours*: ``python -m serving``; *uncached*: the same without an item cache. Both decode a user's row once for as long
   as it stays the same, and each user asks four times in a row; *new users*: ours, each request another user's.
@@ -13,8 +13,8 @@ the ratio of ours to the floor over all requests stands the median of the turns'
 
 Then 8 connections at once; requests at a fixed rate, timed from when they were due, alone and while a `feast
 materialize` of all items, niced and limited to a rate, runs on the same cores; stages, CPU and memory. The rate is
-half the capacity, which is measured anew before every few seconds of it: a virtual machine is not as fast all the
-time, and half of its best moment may be all of its next.
+half the capacity, which is measured again every few seconds: the speed of a virtual machine changes, and half of its
+best phase may be all of the next.
 """
 
 from __future__ import annotations
@@ -136,10 +136,10 @@ def figures(load: Load) -> dict[str, Any]:
     return found
 
 
-def told(slices: Sequence[Slice]) -> dict[str, Any]:
+def summarized(slices: Sequence[Slice]) -> dict[str, Any]:
     """All requests together, and each slice.
 
-    One bad moment of the machine decides the tail of them all together, so the slice in the middle is named, too.
+    One bad phase of the machine decides the tail of all slices together, so the median slice is reported too.
     """
     each = [one.figures() for one in slices]
     for line in each:
@@ -233,10 +233,10 @@ def measure(workers: int, quick: bool) -> dict[str, Any]:
                 found["rps"] = throughput(running, 500, seconds)
                 found["rps"]["n100"] = throughput(running, 100, seconds)
                 print("\nopen loop at half the capacity, 500 candidates", flush=True)
-                found["open_loop"] = told([steady(running, 500) for _ in range(slices)])
+                found["open_loop"] = summarized([steady(running, 500) for _ in range(slices)])
                 print("\nthe same beside a materialization", flush=True)
                 beside, took_s = beside_materialization(running, settings, 500)
-                found["materializing"] = {**told(beside), "materialized_s": round(took_s, 1)}
+                found["materializing"] = {**summarized(beside), "materialized_s": round(took_s, 1)}
                 found["memory_mb"] = {name: round(server.memory_mb()) for name, server in running.items()}
             found["memory_mb"]["million_cached_items"] = round(cache_memory(settings))
             print(f"memory, MB (PSS of all processes of each server): {found['memory_mb']}")

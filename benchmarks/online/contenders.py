@@ -1,4 +1,4 @@
-"""Who is measured by :mod:`benchmarks.online`: each server as a process of its own, and what it is asked."""
+"""The servers that :mod:`benchmarks.online` measures, each a process of its own, and the requests they get."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def servers(settings: Settings, workers: int) -> Iterator[dict[str, ServerProces
 
 
 def _ask_for_unknown_items(server: ServerProcess, workers: int) -> None:
-    """A scorer keeps those, too, once it has been asked for them, as one that has run for a while has been."""
+    """Unknown ids are cached too once they were requested, as in a scorer that has run for a while."""
     numbers = range(ITEMS, ITEMS + unknown(ITEMS))
     body = json.dumps({"items": [{"item_id": f"item{i}"} for i in numbers]}).encode()
     url, is_warm = f"{server.url}/score", _is_warm(workers, ITEMS + len(numbers))

@@ -91,7 +91,7 @@ def training_matrix(features: int) -> Floats:
 
 
 def unknown(items: int) -> int:
-    """How many ids are asked for that no item has; their numbers follow those of the items."""
+    """How many requested ids no item has; their numbers follow those of the items."""
     return items // 50
 
 
