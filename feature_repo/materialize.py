@@ -1,8 +1,8 @@
 """``python -m feature_repo.materialize``: feature parquet -> Redis, up to the clock's now.
 
-Each view is read over its ttl: an older row would count as missing anyway. The receipt is what the engine recorded
-of these runs in Redis (:mod:`feature_repo.online.materialization_log`), so that an emptied Redis is seen and
-filled again: ``--check`` removes a receipt whose runs Redis does not know.
+Each view is read over its ttl, because an older row counts as missing. The engine records each run in Redis
+(:mod:`feature_repo.online.materialization_log`), and the receipt file lists the same runs. ``--check`` removes the
+receipt if Redis does not know its runs, so that an emptied Redis is filled again.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def receipt_file(settings: Settings) -> Path:
 
 
 def materialize(settings: Settings, clock: Clock) -> list[Run]:
-    """Fill Redis with every view's newest rows up to ``clock.now()`` and write the receipt.
+    """Fill Redis with the newest rows of every view up to ``clock.now()``, then write the receipt.
 
-    Interrupted halfway there is no receipt, and it can be run again. Raises DatasetError, RedisServerError.
+    An interrupted run leaves no receipt and can be run again. Raises DatasetError, RedisServerError.
     """
     store = open_store(settings)
     engine = store._get_provider().batch_engine
@@ -61,7 +61,7 @@ def _write_receipt(path: Path, runs: list[Run]) -> None:
 
 
 def redis_holds_receipt(settings: Settings) -> bool:
-    """Whether Redis was filled by the runs of the receipt."""
+    """Whether Redis knows every run of the receipt."""
     path = receipt_file(settings)
     if not path.exists():
         return False
@@ -72,14 +72,16 @@ def redis_holds_receipt(settings: Settings) -> bool:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m feature_repo.materialize", description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only remove a receipt that Redis does not match")
+    parser.add_argument(
+        "--check", action="store_true", help="fill nothing; remove the receipt if Redis does not match it"
+    )
     arguments = parser.parse_args(argv)
     settings = Settings()
     try:
         if arguments.check:
             if not redis_holds_receipt(settings):
                 receipt_file(settings).unlink(missing_ok=True)
-                print("Redis is to be filled")
+                print("Redis must be filled again")
             return 0
         clock = open_clock(settings)
         runs = materialize(settings, clock)
