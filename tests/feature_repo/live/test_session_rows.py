@@ -1,4 +1,4 @@
-"""A session's row in Redis, by the batch writer and by the one that a request waits for."""
+"""A session's row in Redis: the row encoder of a request writes the same as the batch writer."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     stop(settings)
 
 
-@given(found=st.lists(events, min_size=1, max_size=80), session=st.text(min_size=1, max_size=50))
-def test_one_row_is_stored_as_the_batch_writer_stores_it(
-    client: redis.Redis, found: list[LiveEvent], session: str
+@given(live_events=st.lists(events, min_size=1, max_size=80), session=st.text(min_size=1, max_size=50))
+def test_the_row_encoder_stores_the_same_as_the_batch_writer(
+    client: redis.Redis, live_events: list[LiveEvent], session: str
 ) -> None:
-    entries = [b"%d|%s" % (NOON_US + position * 7, packed(event)) for position, event in enumerate(found)]
+    entries = [b"%d|%s" % (NOON_US + i * 7, packed(event)) for i, event in enumerate(live_events)]
     state = replayed(entries)
     client.flushdb()
     NewestWinsWriter(client).write(session_rows({session: state}, "shop"))
@@ -77,7 +77,7 @@ def test_an_older_row_does_not_win(client: redis.Redis) -> None:
     assert _send(client, session_command(rows, "s", replayed(entries[:2]))) == 0
 
 
-def test_a_row_can_expire_by_either_road(client: redis.Redis) -> None:
+def test_a_row_can_expire_with_either_writer(client: redis.Redis) -> None:
     event = LiveEvent(event_id="e", user_id="u", session_id="s", action="view", event_us=NOON_US)
     state = replayed([b"%d|%s" % (NOON_US, packed(event))])
     client.flushdb()
