@@ -12,17 +12,17 @@ START = datetime(2018, 1, 1, 4, tzinfo=UTC)
 
 @dataclass
 class SteppingClock:
-    """A second later each time it is asked."""
+    """Each call of ``now`` returns a time one second later."""
 
     mode: str = "stepping"
-    asked: list[datetime] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
 
     def now(self) -> datetime:
-        self.asked.append(START + timedelta(seconds=len(self.asked)))
-        return self.asked[-1]
+        self.times.append(START + timedelta(seconds=len(self.times)))
+        return self.times[-1]
 
 
-def test_a_run_is_there_from_its_start_and_finishes_later(client: redis.Redis) -> None:
+def test_a_run_is_recorded_at_its_start_and_at_its_end(client: redis.Redis) -> None:
     ledger = Ledger(client, "shop", SteppingClock())
     run = ledger.start("prices", START - timedelta(days=1), START)
     started = Run(run.id, "prices", "2017-12-31T04:00:00+00:00", "2018-01-01T04:00:00+00:00", START.isoformat())
@@ -33,7 +33,7 @@ def test_a_run_is_there_from_its_start_and_finishes_later(client: redis.Redis) -
     assert ledger.runs() == [done]
 
 
-def test_runs_come_in_the_order_of_their_start_and_an_unfinished_one_stays(client: redis.Redis) -> None:
+def test_runs_are_ordered_by_their_start_and_unfinished_ones_are_included(client: redis.Redis) -> None:
     ledger = Ledger(client, "shop", SteppingClock())
     first, second, third = (ledger.start(name, START, START) for name in "zyx")
     ledger.finish(third, 1, 1)
@@ -42,6 +42,6 @@ def test_runs_come_in_the_order_of_their_start_and_an_unfinished_one_stays(clien
     assert second in ledger.runs()
 
 
-def test_projects_have_ledgers_of_their_own(client: redis.Redis) -> None:
+def test_each_project_has_its_own_log(client: redis.Redis) -> None:
     Ledger(client, "shop", SteppingClock()).start("prices", START, START)
     assert Ledger(client, "other", SteppingClock()).runs() == []
