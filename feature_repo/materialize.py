@@ -19,7 +19,7 @@ import redis
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.online.engine import BulkMaterializationEngine
-from feature_repo.online.materialization_log import Ledger, Run
+from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.schema import views
 from feature_repo.store import open_store
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
@@ -43,12 +43,12 @@ def materialize(settings: Settings, clock: Clock) -> list[Run]:
     if isinstance(engine, BulkMaterializationEngine):
         engine.clock = clock
     with endpoint(settings).client(TIMEOUT_S) as client:
-        ledger = Ledger(client, settings.dataset, clock)
-        before = {run.id for run in ledger.runs()}
+        run_log = MaterializationLog(client, settings.dataset, clock)
+        before = {run.id for run in run_log.runs()}
         for view in views(declaration_of(settings)):
             now = clock.now()
             store.materialize(start_date=now - view.ttl, end_date=now, feature_views=[view.name])
-        runs = [run for run in ledger.runs() if run.id not in before]
+        runs = [run for run in run_log.runs() if run.id not in before]
     _write_receipt(receipt_file(settings), runs)
     return runs
 
@@ -66,7 +66,7 @@ def redis_holds_receipt(settings: Settings) -> bool:
     if not path.exists():
         return False
     with endpoint(settings).client(TIMEOUT_S) as client:
-        known = {run.id for run in Ledger(client, settings.dataset, WallClock()).runs()}
+        known = {run.id for run in MaterializationLog(client, settings.dataset, WallClock()).runs()}
     return known >= {run["id"] for run in json.loads(path.read_text())}
 
 

@@ -12,7 +12,7 @@ keys.
 
 The received timestamps of a session strictly increase, so that the live fold and the build see the same order. The
 script applies the folding rule of :mod:`feature_repo.sessions`, so that a list never holds events that are not folded;
-an expired session stays closed. All keys but the stream expire MEMORY_S after their last write. After that a session
+an expired session stays closed. All keys but the stream expire RETENTION_S after their last write. After that a session
 or an event with the same id counts as new.
 """
 
@@ -28,7 +28,7 @@ from feature_repo.sessions import EXPIRY_US, MAX_EVENTS
 from infra.redis_server import keys as redis_keys
 
 EVENTS_PER_CALL = 50  # a call blocks other clients for about a millisecond
-MEMORY_S = 7 * 24 * 3600  # real time, also with a replay clock
+RETENTION_S = 7 * 24 * 3600  # real time, also with a replay clock
 
 _SCRIPT = rb"""
 -- KEYS: the stream, the newest received timestamp, then per event: the id's key, the session's list and its tail.
@@ -49,13 +49,13 @@ for i = 1, (#KEYS - 2) / 3 do
     local stamp = string.format('%.0f', received)
     if length == 0 or (length < <max_events> and received <= tonumber(state[2]) + <expiry>) then
       call('RPUSH', list, stamp .. '|' .. event)
-      call('EXPIRE', list, <memory_s>)
+      call('EXPIRE', list, <retention_s>)
       call('HSET', tail, 'received', stamp, 'folded', stamp, 'length', length + 1)
     else
       call('HSET', tail, 'received', stamp)
     end
-    call('EXPIRE', tail, <memory_s>)
-    call('SET', id, body, 'EX', <memory_s>)
+    call('EXPIRE', tail, <retention_s>)
+    call('SET', id, body, 'EX', <retention_s>)
     call('XADD', KEYS[1], '*', 'received', stamp, 'event', event)
     newest = math.max(newest, received)
     found[i] = stamp
@@ -67,7 +67,7 @@ return found
 SCRIPT = (
     _SCRIPT.replace(b"<max_events>", b"%d" % MAX_EVENTS)
     .replace(b"<expiry>", b"%d" % EXPIRY_US)
-    .replace(b"<memory_s>", b"%d" % MEMORY_S)
+    .replace(b"<retention_s>", b"%d" % RETENTION_S)
 )
 
 
@@ -118,7 +118,7 @@ def outcomes(replies: Iterable[Sequence[bytes]]) -> list[Outcome]:
     return [_outcome(value) for reply in replies for value in reply]
 
 
-def words(*parts: bytes) -> bytes:
+def redis_command(*parts: bytes) -> bytes:
     """One command as bytes of the Redis protocol."""
     return b"*%d\r\n" % len(parts) + b"".join(map(bulk_string, parts))
 
@@ -129,7 +129,7 @@ def _command(keys: EventKeys, group: Sequence[Offered], now_us: int) -> bytes:
         session = offered.event.session_id
         names += (keys.event(offered.event.event_id), keys.session(session), keys.tail(session))
         arguments += (offered.body, packed(offered.event))
-    return words(b"EVAL", SCRIPT, b"%d" % len(names), *names, *arguments)
+    return redis_command(b"EVAL", SCRIPT, b"%d" % len(names), *names, *arguments)
 
 
 def _outcome(reply: bytes) -> Outcome:

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import redis
 
-from feature_repo.live.acceptance import MEMORY_S, EventKeys
+from feature_repo.live.acceptance import RETENTION_S, EventKeys
 from feature_repo.live.event import LiveEvent, unpacked
 from feature_repo.live.event_files import event_folder, write_batch
 from feature_repo.live.session_rows import replayed, session_rows
@@ -45,7 +45,7 @@ class Drain:
         self._keys = EventKeys(dataset)
         self._live_dir = live_dir
         self._events = events
-        self._writer = NewestWinsWriter(features, MEMORY_S)
+        self._writer = NewestWinsWriter(features, RETENTION_S)
         self._make_group()
 
     def drain(self) -> int:

@@ -49,7 +49,7 @@ def fingerprint(sent: Any) -> bytes:
     return sha1(msgspec.json.encode(sent, order="deterministic"), usedforsecurity=False).digest()
 
 
-def received(entry: bytes) -> tuple[int, LiveEvent]:
+def parse_entry(entry: bytes) -> tuple[int, LiveEvent]:
     """The received timestamp (µs since the epoch) and the event of one entry of a session's list.
 
     An entry is the timestamp in decimal, a bar and the packed event; :mod:`feature_repo.live.acceptance` writes it.

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from feature_repo.feast_objects import value_types
-from feature_repo.live.event import received, session_event
-from feature_repo.online.row_encoder import OneRow
+from feature_repo.live.event import parse_entry, session_event
+from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.rows import Layout, Rows, rows_of_batch
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
@@ -28,7 +28,7 @@ def replayed(entries: Sequence[bytes]) -> Replay:
 def fold_entries(state: Replay, entries: Iterable[bytes]) -> None:
     """Fold further entries of a session's list into ``state``."""
     for entry in entries:
-        state.fold(session_event(*received(entry)))
+        state.fold(session_event(*parse_entry(entry)))
 
 
 def session_rows(states: Mapping[str, Replay], project: str) -> Rows:
@@ -45,7 +45,7 @@ def session_rows(states: Mapping[str, Replay], project: str) -> Rows:
     return rows_of_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), _layout(project))
 
 
-def session_command(rows: OneRow, session_id: str, state: Replay) -> bytes:
+def session_command(rows: RowEncoder, session_id: str, state: Replay) -> bytes:
     """The Redis command that writes one session's row: the bytes of :func:`session_rows`, made without Arrow."""
     return rows.command(session_id, state.row_us, state.row_us + _DELAY_US, state.features())
 

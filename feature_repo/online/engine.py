@@ -33,7 +33,7 @@ from pydantic import Field, StrictStr
 from tqdm import tqdm
 
 from feature_repo.online.bulk_support import unsupported
-from feature_repo.online.materialization_log import Ledger
+from feature_repo.online.materialization_log import MaterializationLog
 from feature_repo.online.rows import Rows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.schema import TIMESTAMP
@@ -87,16 +87,16 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
             log.warning("feature view %s is materialized by Feast's slow engine: %s", task.feature_view.name, obstacle)
         if not isinstance(self.online_store, ServedRedisOnlineStore):
             return super()._materialize_one(registry, task, **kwargs)
-        ledger = Ledger(self.online_store.client(self.repo_config), task.project, self.clock or _clock())
+        run_log = MaterializationLog(self.online_store.client(self.repo_config), task.project, self.clock or _clock())
         if obstacle:
-            run = ledger.start(task.feature_view.name, task.start_time, task.end_time)
+            run = run_log.start(task.feature_view.name, task.start_time, task.end_time)
             job = super()._materialize_one(registry, task, **kwargs)
             if job.status() is MaterializationJobStatus.SUCCEEDED:
-                ledger.finish(run, rows=None, written=None)
+                run_log.finish(run, rows=None, written=None)
             return job
         first = read_from(task, self._config.late_seconds)
-        run = ledger.start(task.feature_view.name, first, task.end_time)
-        ledger.finish(run, *self._write(registry, task, first))
+        run = run_log.start(task.feature_view.name, first, task.end_time)
+        run_log.finish(run, *self._write(registry, task, first))
         return _job(task, MaterializationJobStatus.SUCCEEDED)
 
     def _write(

@@ -42,7 +42,7 @@ class Run:
     newest: str | None = None
 
 
-class Ledger:
+class MaterializationLog:
     """The runs of one Feast project. ``client``: redis-py's client of a server or of a cluster."""
 
     def __init__(self, client: Any, project: str, clock: Clock) -> None:

@@ -26,7 +26,7 @@ _SIGN = 1 << 63
 _TEXT = "I4c0"  # format of Lua's struct: a length, then this number of bytes
 
 
-class OneRow:
+class RowEncoder:
     """Encodes rows of ``view``. Its only join key must be a string.
 
     ``key_ttl_seconds``: time after which a written key expires, 0 for never. Raises KeyError if a column has a type

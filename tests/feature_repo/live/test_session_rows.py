@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from feature_repo.live.event import LiveEvent, packed
 from feature_repo.live.session_rows import replayed, session_command, session_rows
 from feature_repo.online.newest_wins import script
-from feature_repo.online.row_encoder import OneRow
+from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.writer import NewestWinsWriter
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY, Column, DType
 from infra.redis_server.server import start, stop
@@ -63,7 +63,7 @@ def test_the_row_encoder_stores_the_same_as_the_batch_writer(
     (key,) = client.keys()
     expected = client.hgetall(key)
     client.flushdb()
-    assert _send(client, session_command(OneRow(SESSION_STATE, "shop"), session, state)) == 1
+    assert _send(client, session_command(RowEncoder(SESSION_STATE, "shop"), session, state)) == 1
     assert client.keys() == [key]
     assert client.hgetall(key) == expected
 
@@ -72,7 +72,7 @@ def test_an_older_row_does_not_win(client: redis.Redis) -> None:
     client.flushdb()
     entries = [b"%d|%s" % (NOON_US + i, packed(LiveEvent(event_id=f"{i}", user_id="u", session_id="s", action="view",
                                                          event_us=NOON_US))) for i in range(3)]  # fmt: skip
-    rows = OneRow(SESSION_STATE, "shop")
+    rows = RowEncoder(SESSION_STATE, "shop")
     assert _send(client, session_command(rows, "s", replayed(entries))) == 1
     assert _send(client, session_command(rows, "s", replayed(entries[:2]))) == 0
 
@@ -81,7 +81,7 @@ def test_a_row_can_expire_with_either_writer(client: redis.Redis) -> None:
     event = LiveEvent(event_id="e", user_id="u", session_id="s", action="view", event_us=NOON_US)
     state = replayed([b"%d|%s" % (NOON_US, packed(event))])
     client.flushdb()
-    _send(client, session_command(OneRow(SESSION_STATE, "shop", 100), "s", state))
+    _send(client, session_command(RowEncoder(SESSION_STATE, "shop", 100), "s", state))
     NewestWinsWriter(client, 100).write(session_rows({"t": state}, "shop"))
     keys = client.keys()
     assert len(keys) == 2
@@ -89,11 +89,11 @@ def test_a_row_can_expire_with_either_writer(client: redis.Redis) -> None:
 
 
 def test_a_view_with_columns_of_other_types_is_refused() -> None:
-    OneRow(ITEM_WINDOWS, "shop")
-    OneRow(USER_HISTORY, "shop")
+    RowEncoder(ITEM_WINDOWS, "shop")
+    RowEncoder(USER_HISTORY, "shop")
     view = replace(SESSION_STATE, columns=(Column("name", DType.STRING, "text"),))
     with pytest.raises(KeyError):
-        OneRow(view, "shop")
+        RowEncoder(view, "shop")
 
 
 def _send(client: redis.Redis, command: bytes) -> int:

@@ -12,7 +12,7 @@ import redis
 from feast import FeatureStore
 from feast.types import Float32
 
-from feature_repo.online.materialization_log import Ledger
+from feature_repo.online.materialization_log import MaterializationLog
 from infra.clock import WallClock
 from tests.feature_repo.online.stores import PROJECT, feature_view, hashes
 
@@ -47,7 +47,7 @@ def online(store: FeatureStore, *items: str) -> list[float | None]:
 
 
 def runs(client: redis.Redis) -> list[Any]:
-    return Ledger(client, PROJECT, WallClock()).runs()
+    return MaterializationLog(client, PROJECT, WallClock()).runs()
 
 
 def features(client: redis.Redis) -> dict[bytes, dict[bytes, bytes]]:

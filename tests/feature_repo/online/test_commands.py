@@ -16,7 +16,7 @@ import redis
 import yaml
 from feast import FeatureStore
 
-from feature_repo.online.materialization_log import Ledger, Run
+from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.store import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings
@@ -92,7 +92,7 @@ def repo(redis_settings: Settings, client: redis.Redis, tmp_path: Path, monkeypa
 
 
 def runs(client: redis.Redis) -> list[Run]:
-    return Ledger(client, PROJECT, WallClock()).runs()
+    return MaterializationLog(client, PROJECT, WallClock()).runs()
 
 
 def test_materialize_and_then_materialize_incremental(repo: Repo, client: redis.Redis) -> None:
