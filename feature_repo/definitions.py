@@ -9,4 +9,5 @@ from feature_repo.feast_objects import feast_objects
 from infra.settings import Settings
 
 _settings = Settings()
-globals().update({f"object_{i}": each for i, each in enumerate(feast_objects(_settings, declaration_of(_settings)))})
+_objects = feast_objects(_settings, declaration_of(_settings))
+globals().update({f"object_{i}": feast_object for i, feast_object in enumerate(_objects)})

@@ -48,10 +48,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def write(source, out, settings):
-    """Returns a function that writes the tables, makes the log and returns a query function on it.
-
-    ``changed``: {table: {column: values}} replaces columns.
-    """
+    """Returns a function that writes the tables with ``changed`` columns, makes the log and returns queries on it."""
 
     def make(changed=None, drop=(), declaration=None, size=None):
         for name, columns in TABLES.items():
@@ -194,11 +191,7 @@ def test_the_error_names_file_column_and_row_of_a_bad_value(write, out, table, c
 @pytest.mark.parametrize(
     ("table", "changed", "location"),
     [
-        (
-            "items",
-            {"item_id": ["a", "a"]},
-            "column 'item_id, valid_from_ts', row 2: the key a, 2024-05-01 12:00:00+00:00",
-        ),
+        ("items", {"item_id": ["a", "a"]}, "column 'item_id, valid_from_ts', row 2: the key a, 2024-05-01 12:00:00"),
         ("events", {"event_id": ["e1", "e1"]}, "column 'event_id', row 2: the key e1 occurs twice"),
         ("impressions", {"item_id": ["a", "a", "a"]}, "column 'slate_id, item_id', row 2: the key r, a occurs twice"),
     ],

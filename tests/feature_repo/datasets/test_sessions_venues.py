@@ -117,14 +117,7 @@ def test_a_session_id_in_two_spellings_is_one_session(write):
 
 
 def test_flags_may_be_spelled_in_several_ways_or_be_empty(write):
-    query = write(
-        (
-            HEADER,
-            f'0,"True",{A},0,11,,TRUE,1,1.0',
-            f"1,false,{A},1,13,,FALSE,0,0.0",
-            f"2,0,{A},2,-12,,,,",
-        )
-    )
+    query = write((HEADER, f'0,"True",{A},0,11,,TRUE,1,1.0', f"1,false,{A},1,13,,FALSE,0,0.0", f"2,0,{A},2,-12,,,,"))
     columns = "label, is_new_user, is_from_order_again, is_recommended"
     assert query(f"SELECT {columns} FROM impressions ORDER BY input_position") == [
         (1, 1.0, 1.0, 1.0),
