@@ -1,4 +1,4 @@
-"""``python -m feature_repo.apply``: what ``feast -c feature_repo apply`` does, for any data set."""
+"""``python -m feature_repo.apply``: the same as ``feast -c feature_repo apply``, for any data set."""
 
 from __future__ import annotations
 

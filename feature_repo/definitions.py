@@ -1,7 +1,7 @@
-"""What ``feast -c feature_repo apply`` registers: the objects of the data set in use.
+"""The Feast objects of the data set in use, for ``feast -c feature_repo apply``.
 
-The only module of this folder that Feast imports (see ``.feastignore``); it finds objects by module
-variable, so each gets one.
+Feast imports only this module of the folder (see ``.feastignore``). It looks for objects in module variables, so
+each object gets one.
 """
 
 from feature_repo.datasets.declarations.built_in import declaration_of
@@ -9,4 +9,5 @@ from feature_repo.feast_objects import feast_objects
 from infra.settings import Settings
 
 _settings = Settings()
-globals().update({f"object_{i}": each for i, each in enumerate(feast_objects(_settings, declaration_of(_settings)))})
+_objects = feast_objects(_settings, declaration_of(_settings))
+globals().update({f"object_{i}": feast_object for i, feast_object in enumerate(_objects)})

@@ -1,4 +1,4 @@
-"""DuckDB connections: UTC, bounded memory, spilling beside the data."""
+"""DuckDB connections: UTC, bounded memory, with a folder to spill to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
 
 
 def open_database(memory_limit: str, threads: int, spill: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory database. ``spill`` is the folder for what does not fit into ``memory_limit``."""
+    """An in-memory database. What does not fit into ``memory_limit`` is written to the folder ``spill``."""
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")

@@ -56,13 +56,13 @@ def feature_view(view: View, entity: Entity, settings: Settings) -> FeatureView:
 
 
 def value_types(view: View) -> dict[str, ValueType]:
-    """Feast's type of the join key and of each column, by name."""
+    """Column name -> Feast's value type, for the join key and each column."""
     types = {view.join_key: String} | {column.name: _FEAST_TYPE[column.dtype] for column in view.columns}
-    return {name: its.to_value_type() for name, its in types.items()}
+    return {name: feast_type.to_value_type() for name, feast_type in types.items()}
 
 
 def feast_objects(settings: Settings, declaration: Declaration) -> tuple[object, ...]:
-    """Project, entities, views and the feature service, ready for ``FeatureStore.apply``."""
+    """The project, entities, views and feature service that ``FeatureStore.apply`` registers."""
     entities = {
         name: Entity(
             name=name,
@@ -78,7 +78,7 @@ def feast_objects(settings: Settings, declaration: Declaration) -> tuple[object,
     service = FeatureService(
         name=FEATURE_SERVICE,
         features=feature_views,
-        description="Everything the ranker reads, for training and for serving.",
+        description="All stored features of the ranker, for training and for serving.",
         tags={"owner": OWNER, "unit": "see each feature"},
         owner=OWNER,
     )

@@ -1,8 +1,8 @@
 """``python -m feature_repo.materialize``: feature parquet -> Redis, up to the clock's now.
 
-Each view is read over its ttl: an older row would count as missing anyway. The receipt is what the engine recorded
-of these runs in Redis (:mod:`feature_repo.online.materialization_log`), so that an emptied Redis is seen and
-filled again: ``--check`` removes a receipt whose runs Redis does not know.
+Each view is read over its ttl, because an older row counts as missing. The engine records each run in Redis
+(:mod:`feature_repo.online.materialization_log`), and the receipt file lists the same runs. ``--check`` removes the
+receipt if Redis does not know its runs, so that an emptied Redis is filled again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import redis
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.online.engine import BulkMaterializationEngine
-from feature_repo.online.materialization_log import Ledger, Run
+from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.schema import views
 from feature_repo.store import open_store
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
@@ -34,21 +34,21 @@ def receipt_file(settings: Settings) -> Path:
 
 
 def materialize(settings: Settings, clock: Clock) -> list[Run]:
-    """Fill Redis with every view's newest rows up to ``clock.now()`` and write the receipt.
+    """Fill Redis with the newest rows of every view up to ``clock.now()``, then write the receipt.
 
-    Interrupted halfway there is no receipt, and it can be run again. Raises DatasetError, RedisServerError.
+    An interrupted run leaves no receipt and can be run again. Raises DatasetError, RedisServerError.
     """
     store = open_store(settings)
     engine = store._get_provider().batch_engine
     if isinstance(engine, BulkMaterializationEngine):
         engine.clock = clock
     with endpoint(settings).client(TIMEOUT_S) as client:
-        ledger = Ledger(client, settings.dataset, clock)
-        before = {run.id for run in ledger.runs()}
+        run_log = MaterializationLog(client, settings.dataset, clock)
+        before = {run.id for run in run_log.runs()}
         for view in views(declaration_of(settings)):
             now = clock.now()
             store.materialize(start_date=now - view.ttl, end_date=now, feature_views=[view.name])
-        runs = [run for run in ledger.runs() if run.id not in before]
+        runs = [run for run in run_log.runs() if run.id not in before]
     _write_receipt(receipt_file(settings), runs)
     return runs
 
@@ -61,25 +61,27 @@ def _write_receipt(path: Path, runs: list[Run]) -> None:
 
 
 def redis_holds_receipt(settings: Settings) -> bool:
-    """Whether Redis was filled by the runs of the receipt."""
+    """Whether Redis knows every run of the receipt."""
     path = receipt_file(settings)
     if not path.exists():
         return False
     with endpoint(settings).client(TIMEOUT_S) as client:
-        known = {run.id for run in Ledger(client, settings.dataset, WallClock()).runs()}
+        known = {run.id for run in MaterializationLog(client, settings.dataset, WallClock()).runs()}
     return known >= {run["id"] for run in json.loads(path.read_text())}
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m feature_repo.materialize", description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only remove a receipt that Redis does not match")
+    parser.add_argument(
+        "--check", action="store_true", help="fill nothing; remove the receipt if Redis does not match it"
+    )
     arguments = parser.parse_args(argv)
     settings = Settings()
     try:
         if arguments.check:
             if not redis_holds_receipt(settings):
                 receipt_file(settings).unlink(missing_ok=True)
-                print("Redis is to be filled")
+                print("Redis must be filled again")
             return 0
         clock = open_clock(settings)
         runs = materialize(settings, clock)

@@ -1,9 +1,8 @@
-"""``python -m feature_repo.replay_start``: set the replay clock to the end of what is known.
+"""``python -m feature_repo.replay_start``: set the start time (anchor) of the replay clock.
 
-The anchor is the newest of: the log's end, the newest accepted event, the newest score. The last two are
-in the two Redis servers (:mod:`infra.redis_server.keys`), so that a service that is started again does not go
-back in time.
-With ``RERANK_CLOCK=wall`` there is nothing to set.
+The anchor is the newest of three times: the end of the log, the newest accepted event, the newest score. The two
+Redis servers store the last two (:mod:`infra.redis_server.keys`), so that a restarted service does not go back in
+time. With ``RERANK_CLOCK=wall`` there is no anchor.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ LOG_ENDS = (("events.parquet", "received_ts"), ("impressions.parquet", "shown_ts
 
 
 class NoLog(RuntimeError):
-    """The log is missing, unreadable or empty, so that it has no end."""
+    """The log has no end, because it is missing, unreadable or empty."""
 
 
 def log_end(log_dir: Path) -> datetime:
@@ -40,7 +39,7 @@ def log_end(log_dir: Path) -> datetime:
 
 
 def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
-    """The moment under ``key``; None where there is none.
+    """The time stored under ``key``, None if there is none.
 
     Raises RedisServerError, redis.RedisError, or ValueError for a key that is not a number.
     """
@@ -50,20 +49,20 @@ def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
 
 
 def anchor(settings: Settings) -> datetime:
-    """Set and return the anchor; what a Redis that is away knows is left out, and that is said. Raises NoLog."""
+    """Set and return the anchor. A Redis that cannot be reached is left out, with a warning. Raises NoLog."""
     ends = [log_end(settings.log_dir)]
     for role, key in ((EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)):
         try:
             newest = newest_known(settings, role, key(settings.dataset))
         except (RedisServerError, redis.RedisError) as error:
-            print(f"{COMMAND}: without what the Redis of the {role.name} knows: {error}", file=sys.stderr)
+            print(f"{COMMAND}: the newest time in the Redis of the {role.name} is left out: {error}", file=sys.stderr)
             continue
         ends += [newest] if newest else []
     return set_anchor(settings.clock_file, max(ends)).anchor
 
 
 def _newest_us(path: Path, column: str) -> int | None:
-    """Microseconds since the epoch; None for a table without rows. Raises NoLog."""
+    """Microseconds since the epoch, None for a table without rows. Raises NoLog."""
     if not path.is_file():
         raise NoLog(f"{path} does not exist: make the log with `python -m feature_repo.datasets`")
     try:

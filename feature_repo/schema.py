@@ -4,8 +4,8 @@ Feast fields, Great Expectations suites, the model's feature list and the tests 
 
     Table        one parquet file of the canonical log
     View         one feature view: a parquet file with its entity, time to live and granularity
-    Declaration  what one data set has beyond the common columns
-    Feature      one input of the model: always Float32, from a view, derived, or sent by the caller
+    Declaration  the columns that one data set adds to the common ones
+    Feature      one model input, always Float32: from a view, derived, or sent by the caller
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACTIONS = (
 
 
 class DType(Enum):
-    """Column types, each with its Arrow form."""
+    """Column types. ``arrow`` is the Arrow type."""
 
     STRING = "string"
     TIMESTAMP = "timestamp"
@@ -103,9 +103,8 @@ class Table:
 class View:
     """A feature view.
 
-    Float32 columns go to the model as they are; the other columns feed derived features.
-    ``granularity`` says when rows appear; ``created_timestamp`` is ``event_timestamp`` plus
-    ``publish_delay``.
+    Float32 columns are model features as they are. The other columns are inputs of derived features.
+    ``granularity`` says when rows appear. ``created_timestamp`` is ``event_timestamp`` plus ``publish_delay``.
     """
 
     name: str
@@ -126,7 +125,7 @@ class View:
 
     @cached_property
     def aligned_lists(self) -> list[list[str]]:
-        """The names of the lists that belong together, element by element: ``history_items``, ``history_counts``, …"""
+        """Names of the lists that are aligned element by element: ``history_items``, ``history_counts``, …"""
         found: dict[str, list[str]] = {}
         for column in self.columns:
             if column.dtype in LISTS:
@@ -138,8 +137,8 @@ class View:
         return arrow_schema(
             (
                 Column(self.join_key, DType.STRING, f"{self.entity} id"),
-                Column("event_timestamp", DType.TIMESTAMP, "moment from which the row was known"),
-                Column("created_timestamp", DType.TIMESTAMP, "moment the row was published"),
+                Column("event_timestamp", DType.TIMESTAMP, "time from which the row was known"),
+                Column("created_timestamp", DType.TIMESTAMP, "time when the row was published"),
                 *self.columns,
             )
         )
@@ -147,11 +146,11 @@ class View:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a data set adds to the common columns, and how its days are cut.
+    """The columns that a data set adds to the common ones, and the time zone of its days.
 
-    ``item_extras`` join the items table and the item_attributes view. ``facts`` are Float32 columns of
-    the impressions, known when the slate was made and sent by the caller when scoring. ``context`` are
-    string columns of the impressions, one value per slate, sent as ``context``.
+    item_extras: columns of the items table and of the item_attributes view
+    facts:       Float32 columns of the impressions, known when the slate was made; a /score request sends them
+    context:     string columns of the impressions with one value per slate; a /score request sends them as ``context``
     """
 
     name: str
@@ -163,7 +162,7 @@ class Declaration:
     price_required: bool = True
 
     def __hash__(self) -> int:
-        """Of the name, which tells them apart: what is kept per declaration is looked up in every request."""
+        """The name alone identifies a declaration. Every request looks up caches by it, so this must be cheap."""
         return hash(self.name)
 
 
@@ -188,13 +187,13 @@ MAX_PRICE = 100_000.0
 
 
 def items_table(declaration: Declaration) -> Table:
-    """One row per item and moment at which one of its attributes changed."""
+    """One row per item and time at which one of its attributes changed."""
     return Table(
         "items",
         ("item_id", "valid_from_ts"),
         (
             Column("item_id", DType.STRING, "item"),
-            Column("valid_from_ts", DType.TIMESTAMP, "moment from which these attributes hold"),
+            Column("valid_from_ts", DType.TIMESTAMP, "time from which these attributes hold"),
             Column("category_id", DType.STRING, "category", nullable=True),
             Column("price", DType.MONEY, "price of one unit", "money", True, 0, MAX_PRICE),
             Column("old_price", DType.MONEY, "price before a reduction", "money", True, 0, MAX_PRICE),
@@ -206,7 +205,7 @@ def items_table(declaration: Declaration) -> Table:
 
 
 def events_table(declaration: Declaration) -> Table:
-    """What users did, one row per action."""
+    """What users did: one row per action."""
     return Table(
         "events",
         ("event_id",),
@@ -214,15 +213,15 @@ def events_table(declaration: Declaration) -> Table:
             Column("event_id", DType.STRING, "event"),
             Column("user_id", DType.STRING, "user"),
             Column("session_id", DType.STRING, "session"),
-            Column("item_id", DType.STRING, "item, null where the action has none", nullable=True),
-            Column("event_ts", DType.TIMESTAMP, "moment it happened"),
-            Column("received_ts", DType.TIMESTAMP, "moment it was accepted"),
+            Column("item_id", DType.STRING, "item, null for an action without an item", nullable=True),
+            Column("event_ts", DType.TIMESTAMP, "time when it happened"),
+            Column("received_ts", DType.TIMESTAMP, "time when it was accepted"),
             Column("action", DType.STRING, "what was done", allowed=ACTIONS),
             Column("quantity", DType.INT32, "units", "units", True, 1, 10_000),
             Column("value", DType.MONEY, "money paid", "money", True, 0, MAX_PRICE),
             Column("price", DType.MONEY, "price of one unit as known at acceptance", "money", True, 0, MAX_PRICE),
             Column("category_id", DType.STRING, "category as known at acceptance", nullable=True),
-            Column("request_id", DType.STRING, "the /score answer it follows from", nullable=True),
+            Column("request_id", DType.STRING, "the /score answer that the event follows", nullable=True),
             Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
         ),
     )
@@ -238,10 +237,10 @@ def impressions_table(declaration: Declaration) -> Table:
             Column("user_id", DType.STRING, "user"),
             Column("session_id", DType.STRING, "session"),
             Column("item_id", DType.STRING, "candidate"),
-            Column("shown_ts", DType.TIMESTAMP, "moment the slate was scored"),
-            Column("input_position", DType.INT32, "order the caller had, from 0", "rank", False, 0, 100_000),
+            Column("shown_ts", DType.TIMESTAMP, "time when the slate was scored"),
+            Column("input_position", DType.INT32, "position in the caller's order, from 0", "rank", False, 0, 100_000),
             Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
-            Column("label", DType.INT32, "graded gain of what followed", "gain", False, 0, 4),
+            Column("label", DType.INT32, "graded gain of what the user did", "gain", False, 0, 4),
             Column("relevant_total", DType.INT32, "items the user wanted, in the slate or not", "items", False, 0),
             *declaration.facts,
             *declaration.context,
@@ -262,7 +261,7 @@ HISTORY_LIMIT = 500
 RECENT_LIMIT = 50
 COMPANION_LIMIT = 30
 
-_INSTANT = "us since epoch"
+_TIME_UNIT = "us since epoch"
 
 
 def _f(name: str, description: str, unit: str, low: float | None = 0, high: float | None = None) -> Column:
@@ -295,7 +294,7 @@ def item_attributes_view(declaration: Declaration) -> View:
 ITEM_WINDOWS = View(
     "item_windows",
     "item",
-    "What happened to an item lately: counts, conversion, and its price against history and category.",
+    "Recent activity of an item: counts, conversion, and its price compared with its history and category.",
     ttl=30 * DAY,
     granularity="UTC midnight after a change or when an event leaves a window, and every 15 days",
     publish_delay=timedelta(minutes=30),
@@ -312,8 +311,8 @@ ITEM_WINDOWS = View(
         _f("price_vs_history", "price over its own mean since first seen", "ratio"),
         _f("price_vs_category", "price over the mean of its category", "ratio"),
         _f("category_orders_28d", "orders of the whole category in the last 28 days", "count"),
-        Column("first_seen_us", DType.INT64, "first event or attribute", _INSTANT, True, 0),
-        Column("last_order_us", DType.INT64, "latest order", _INSTANT, True, 0),
+        Column("first_seen_us", DType.INT64, "first event or attribute", _TIME_UNIT, True, 0),
+        Column("last_order_us", DType.INT64, "latest order", _TIME_UNIT, True, 0),
     ),
 )
 
@@ -325,15 +324,21 @@ ITEM_COMPANIONS = View(
     granularity="every 14th UTC midnight since 1970-01-01",
     publish_delay=timedelta(minutes=30),
     columns=(
-        Column("companion_items", DType.STRING_LIST, "items ordered together, most often first", nullable=True),
-        Column("companion_shares", DType.FLOAT32_LIST, "share of the item's sessions with each", "ratio", True),
+        Column("companion_items", DType.STRING_LIST, "items ordered together, most frequent first", nullable=True),
+        Column(
+            "companion_shares",
+            DType.FLOAT32_LIST,
+            "share of the item's sessions that hold each companion",
+            "ratio",
+            True,
+        ),
     ),
 )
 
 USER_WINDOWS = View(
     "user_windows",
     "user",
-    "How often, how recently and for how much a user orders.",
+    "How often a user orders, when last, and for how much money.",
     ttl=60 * DAY,
     granularity="UTC midnight after a change or when an event leaves a window, and every 30 days",
     publish_delay=timedelta(minutes=30),
@@ -346,8 +351,8 @@ USER_WINDOWS = View(
         _f("user_mean_basket", "money paid per session with an order so far", "money"),
         _f("user_mean_price", "money paid per item ordered so far", "money"),
         _f("user_is_new", "1 before the first order, else 0", "flag", 0, 1),
-        Column("user_first_seen_us", DType.INT64, "first event", _INSTANT, True, 0),
-        Column("user_last_order_us", DType.INT64, "latest order", _INSTANT, True, 0),
+        Column("user_first_seen_us", DType.INT64, "first event", _TIME_UNIT, True, 0),
+        Column("user_last_order_us", DType.INT64, "latest order", _TIME_UNIT, True, 0),
     ),
 )
 
@@ -361,9 +366,9 @@ USER_HISTORY = View(
     columns=(
         Column("history_items", DType.STRING_LIST, "items", nullable=True),
         Column("history_categories", DType.STRING_LIST, "their categories, '' where unknown", nullable=True),
-        Column("history_counts", DType.INT64_LIST, "how often each was ordered", "count", True),
-        Column("history_first_us", DType.INT64_LIST, "first order of each", _INSTANT, True),
-        Column("history_last_us", DType.INT64_LIST, "latest order of each", _INSTANT, True),
+        Column("history_counts", DType.INT64_LIST, "number of orders of each item", "count", True),
+        Column("history_first_us", DType.INT64_LIST, "first order of each", _TIME_UNIT, True),
+        Column("history_last_us", DType.INT64_LIST, "latest order of each", _TIME_UNIT, True),
     ),
 )
 
@@ -385,12 +390,12 @@ SESSION_STATE = View(
         _f("session_categories", "distinct categories touched so far", "count"),
         _f("session_cart_size", "items in the cart", "count"),
         _f("session_cart_value", "money in the cart", "money"),
-        Column("session_first_us", DType.INT64, "first event", _INSTANT, True, 0),
-        Column("session_last_us", DType.INT64, "latest event", _INSTANT, True, 0),
+        Column("session_first_us", DType.INT64, "first event", _TIME_UNIT, True, 0),
+        Column("session_last_us", DType.INT64, "latest event", _TIME_UNIT, True, 0),
         Column("cart_items", DType.STRING_LIST, "items in the cart, latest first", nullable=True),
         Column("recent_items", DType.STRING_LIST, f"items of the last {RECENT_LIMIT} item events", nullable=True),
         Column("recent_actions", DType.STRING_LIST, "their actions, latest first", nullable=True),
-        Column("recent_us", DType.INT64_LIST, "their instants, latest first", _INSTANT, True),
+        Column("recent_us", DType.INT64_LIST, "their times, latest first", _TIME_UNIT, True),
     ),
 )
 

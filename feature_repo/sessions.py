@@ -1,8 +1,9 @@
 """The session fold: what happened in a session so far, from its events alone.
 
-``fold`` and ``features`` are pure: events count in (event_ts, event_id) order among those received so far. An event
-that arrives more than SESSION_EXPIRY after the session's latest is not folded: that session is over. :class:`Replay`
-is the same fold for millions of events: it keeps what it has counted, and counts anew only after an event was late.
+``fold`` and ``features`` are pure. They order the events received so far by (event_ts, event_id). An event that is
+received more than SESSION_EXPIRY after the session's latest one is not folded, because that session is over.
+:class:`Replay` is the same fold for millions of events: it counts as events arrive, and counts all of them again only
+after a late event.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _COUNTERS = {
 
 @dataclass(frozen=True, order=True, slots=True)
 class SessionEvent:
-    """One accepted event. Instants in µs since the epoch; ``price`` in cents, None where unknown."""
+    """One accepted event. Times are µs since the epoch. ``price`` is in cents, None where unknown."""
 
     event_us: int
     event_id: str
@@ -41,27 +42,32 @@ class SessionEvent:
 
 @dataclass(frozen=True)
 class Session:
-    """Its folded events, in their order; when the latest was received, and the event_timestamp of its feature row."""
+    """The state of one session.
+
+    events:           the folded events, ordered
+    last_received_us: time when the latest of them was received
+    row_us:           event_timestamp of the session's feature row
+    """
 
     events: tuple[SessionEvent, ...] = ()
-    seen_us: int = 0
+    last_received_us: int = 0
     row_us: int = 0
 
 
 def fold(state: Session, event: SessionEvent) -> Session:
-    """The state with one more received event; the same state where that is not folded: expired or one too many."""
-    if not _is_folded(len(state.events), state.seen_us, event):
+    """The state with one more received event. Returns ``state`` itself if the session has expired or is full."""
+    if not _is_folded(len(state.events), state.last_received_us, event):
         return state
     at = bisect(state.events, event)
     return Session(
         (*state.events[:at], event, *state.events[at:]),
-        max(state.seen_us, event.received_us),
+        max(state.last_received_us, event.received_us),
         max(state.row_us, event.received_us) + 1,
     )
 
 
 def features(state: Session) -> dict[str, Any]:
-    """The columns of the session_state view of a session with events, lists latest first."""
+    """The session_state columns of a session that has events. Lists are latest first."""
     tally = _Tally()
     for event in state.events:
         tally.add(event)
@@ -69,26 +75,26 @@ def features(state: Session) -> dict[str, Any]:
 
 
 class Replay:
-    """The fold of one session, event by event, without copying: ``Session`` and its features, step by step."""
+    """The fold of one session, event by event, in place. At each step it equals ``Session`` and its features."""
 
-    __slots__ = ("_events", "_is_tallied", "_tally", "row_us", "seen_us")
+    __slots__ = ("_events", "_is_tallied", "_tally", "last_received_us", "row_us")
 
     def __init__(self) -> None:
         self._events: list[SessionEvent] = []
         self._tally = _Tally()
         self._is_tallied = True
         self.row_us = 0
-        self.seen_us = 0
+        self.last_received_us = 0
 
     def __len__(self) -> int:
-        """Events folded so far."""
+        """The number of events folded so far."""
         return len(self._events)
 
     def fold(self, event: SessionEvent) -> bool:
-        """Take one received event. Returns whether it is folded."""
-        if not _is_folded(len(self._events), self.seen_us, event):
+        """Fold one received event. Returns False if the session has expired or is full."""
+        if not _is_folded(len(self._events), self.last_received_us, event):
             return False
-        self.seen_us = max(self.seen_us, event.received_us)
+        self.last_received_us = max(self.last_received_us, event.received_us)
         self.row_us = max(self.row_us, event.received_us) + 1
         if self._events and event < self._events[-1]:
             insort(self._events, event)
@@ -102,19 +108,19 @@ class Replay:
     def features(self) -> dict[str, Any]:
         if not self._is_tallied:
             self._tally = _Tally()
-            for each in self._events:
-                self._tally.add(each)
+            for event in self._events:
+                self._tally.add(event)
             self._is_tallied = True
         return self._tally.features(self._events[0], self._events[-1])
 
 
-def _is_folded(events: int, seen_us: int, event: SessionEvent) -> bool:
-    """``events``: how many are already; ``seen_us``: when the latest of them was received."""
-    return events < MAX_EVENTS and (not events or event.received_us <= seen_us + EXPIRY_US)
+def _is_folded(folded_events: int, last_received_us: int, event: SessionEvent) -> bool:
+    """``folded_events``: their number. ``last_received_us``: when the latest of them was received."""
+    return folded_events < MAX_EVENTS and (not folded_events or event.received_us <= last_received_us + EXPIRY_US)
 
 
 class _Tally:
-    """What the features count, over events that come in their order."""
+    """The counts behind the features. Events must be added in (event_ts, event_id) order."""
 
     __slots__ = ("_cart", "_categories", "_counts", "_items", "_recent")
 
@@ -143,12 +149,12 @@ class _Tally:
                 del self._recent[0]
         if action == "add_to_cart":
             value = self._cart.pop(item, 0) + (event.price or 0) * (event.quantity or 1)
-            self._cart[item] = value  # last place: latest added
+            self._cart[item] = value  # a dict keeps insertion order: the latest added item is last
         elif action in ("remove_from_cart", "order"):
             self._cart.pop(item, None)
 
     def features(self, first: SessionEvent, last: SessionEvent) -> dict[str, Any]:
-        """``first`` and ``last`` of the events that were added."""
+        """``first`` and ``last`` are the first and last event that were added."""
         recent = self._recent[::-1]
         return {
             **self._counts,

@@ -1,4 +1,4 @@
-"""Opening Feast's store for the data set in use."""
+"""Opens Feast's store for the data set in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPO = Path(__file__).resolve().parent
 
 
 class LocalRegistryStore(FileRegistryStore):  # type: ignore[misc]
-    """Feast's registry file. Makes the folders above it, of which Feast makes only the last."""
+    """Feast's registry file. Creates all folders above it; Feast itself creates only the last one."""
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
         super().__init__(registry_config, repo_path)
@@ -37,10 +37,9 @@ def _config(settings: Settings) -> dict[str, Any]:
 def open_store(settings: Settings, *, offline: bool = True, known_at: datetime | None = None) -> FeatureStore:
     """``feature_store.yaml`` with this data set's project and registry.
 
-    ``offline=False`` is the scorer's: it leaves the offline store at Feast's default, so that no DuckDB is
-    needed, and waits for Redis no longer than ``redis_timeout_s``; otherwise the patience is that of bulk
-    writes. ``known_at``: retrievals leave out feature rows created later. Raises NoRedis when there is no
-    Redis to talk to.
+    ``offline=False`` is for the scorer: the offline store stays at Feast's default, so that DuckDB is not needed, and
+    the Redis timeout is ``redis_timeout_s``. Otherwise the Redis timeout is the longer one of bulk writes.
+    ``known_at``: retrievals leave out feature rows created later. Raises NoRedis if there is no Redis to connect to.
     """
     body = _config(settings)
     if offline:
@@ -58,7 +57,7 @@ def open_store(settings: Settings, *, offline: bool = True, known_at: datetime |
 
 
 def write_feature_store_yaml(settings: Settings) -> Path:
-    """The data set's own feature_store.yaml, for ``feast -f FILE -c feature_repo …``."""
+    """Write the data set's own feature_store.yaml, for ``feast -f FILE -c feature_repo …``."""
     path = settings.data_dir / settings.dataset / "feature_store.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")

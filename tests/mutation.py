@@ -1,4 +1,4 @@
-"""Breaking one rule of a module on purpose, to see that the tests notice."""
+"""Breaks one rule of a module on purpose, to check that the tests notice it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Mutation:
-    """``right`` occurs once in the module's source; ``wrong`` is put in its place."""
+    """``right`` occurs once in the module's source. ``wrong`` replaces it."""
 
     module: ModuleType
     right: str
@@ -21,21 +21,21 @@ class Mutation:
 
 @contextmanager
 def mutated(mutation: Mutation) -> Iterator[None]:
-    """The module's functions run the code of a copy whose source is rewritten in one place."""
+    """Within the context, the module's functions run the mutated source."""
     source = inspect.getsource(mutation.module)
-    assert source.count(mutation.right) == 1, f"{mutation.module.__name__} no longer says {mutation.right!r}"
+    assert source.count(mutation.right) == 1, f"{mutation.module.__name__} must contain {mutation.right!r} once"
     broken: dict[str, Any] = {"__name__": mutation.module.__name__}
     exec(compile(source.replace(mutation.right, mutation.wrong), "mutant", "exec"), broken)
-    own = [
-        each
-        for each in vars(mutation.module).values()
-        if isinstance(each, FunctionType) and each.__module__ == mutation.module.__name__
+    functions = [
+        value
+        for value in vars(mutation.module).values()
+        if isinstance(value, FunctionType) and value.__module__ == mutation.module.__name__
     ]
-    codes = [each.__code__ for each in own]
+    codes = [function.__code__ for function in functions]
     try:
-        for each in own:
-            each.__code__ = broken[each.__name__].__code__
+        for function in functions:
+            function.__code__ = broken[function.__name__].__code__
         yield
     finally:
-        for each, code in zip(own, codes, strict=True):
-            each.__code__ = code
+        for function, code in zip(functions, codes, strict=True):
+            function.__code__ = code

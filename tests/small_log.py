@@ -1,4 +1,4 @@
-"""Making a small canonical log by hand."""
+"""Rows of a small canonical log, written by hand in a test, and the function that writes the log."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

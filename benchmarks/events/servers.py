@@ -26,7 +26,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from benchmarks.online.servers import with_health
-from feature_repo.live.acceptance import words
+from feature_repo.live.acceptance import redis_command
 from feature_repo.live.session_rows import MICROSECONDS
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
@@ -102,7 +102,7 @@ def floor() -> FastAPI:
     @app.post("/events", response_class=Response, status_code=202)
     async def accept(request: Request) -> Response:
         events = [each for each in parse_events(await request.body()) if isinstance(each, SentEvent)]
-        commands = [words(b"XADD", STREAM, b"*", b"event", orjson.dumps(_stamped(each))) for each in events]
+        commands = [redis_command(b"XADD", STREAM, b"*", b"event", orjson.dumps(_stamped(each))) for each in events]
         await connection.call(b"".join(commands), len(commands))
         return Response(orjson.dumps({"accepted": len(events)}), 202, media_type="application/json")
 

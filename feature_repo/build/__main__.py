@@ -35,8 +35,8 @@ BUILD_FILE = "build.json"
 def build(settings: Settings, until: datetime | None = None) -> None:
     """Write every feature table below ``settings.features_dir``: all of them or none.
 
-    ``until`` is the last moment to make batch rows for; default the end of the log, since nothing is
-    known of a day before it is over. Raises DatasetError for an unusable log.
+    Batch rows end with the last midnight up to ``until``, because a day is known only after its end. ``until`` is by
+    default the end of the log. Raises DatasetError for an unusable log.
     """
     declaration = declaration_of(settings)
     connection = connect(settings)
@@ -85,7 +85,9 @@ def _replace(final: Path, folder: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m feature_repo.build", description=__doc__)
-    parser.add_argument("--until", type=datetime.fromisoformat, help="last moment of batch rows; default: end of log")
+    parser.add_argument(
+        "--until", type=datetime.fromisoformat, help="time of the last batch rows; default: end of the log"
+    )
     arguments = parser.parse_args(argv)
     until = arguments.until
     if until is not None and until.tzinfo is None:

@@ -1,4 +1,4 @@
-"""Writing one feature table: cast to its view's schema, complete or not at all."""
+"""Writes one feature table, cast to the schema of its view. The file is complete or absent."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ROWS_PER_BATCH = 50_000
 
 
 def write_view(connection: duckdb.DuckDBPyConnection, view: View, queries: Iterable[str], folder: Path) -> None:
-    """Write the rows of all ``queries``, each of which yields the join key, ``event_timestamp`` and the columns.
+    """Write the rows of all ``queries``. Each query yields the join key, ``event_timestamp`` and the columns.
 
-    Several queries bound the memory of a table that is too large to be made or sorted at once; rows are
-    ordered by time within each.
+    Several queries bound the memory for a table that is too large to be computed or sorted at once. Rows are ordered
+    by time within each query.
     """
     columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in view.columns)
     delay = int(view.publish_delay.total_seconds())

@@ -1,6 +1,6 @@
-"""item_companions: what is ordered in the same session, counted over 56 days, every 14 days.
+"""The view item_companions: items ordered in the same session, counted over 56 days, every 14 days.
 
-An item that no longer qualifies gets one row with empty lists, so that an old list does not live on.
+An item that has no companions any more gets one row with empty lists, so that its old lists do not stay valid.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def snapshots(first: datetime, until: datetime) -> list[datetime]:
 
 
 def write(connection: duckdb.DuckDBPyConnection, first: datetime, until: datetime, folder: Path) -> None:
-    """``first`` is the log's first order; each snapshot is counted on its own to bound memory."""
+    """``first`` is the time of the log's first event. Each snapshot is counted separately, to bound memory."""
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE companions (
-            item_id VARCHAR, m TIMESTAMPTZ, companion_items VARCHAR[], companion_shares DOUBLE[]
+            item_id VARCHAR, midnight TIMESTAMPTZ, companion_items VARCHAR[], companion_shares DOUBLE[]
         );
         CREATE OR REPLACE TEMP TABLE item_numbers AS
         SELECT item_id, row_number() OVER (ORDER BY item_id) AS item
@@ -53,11 +53,11 @@ def write(connection: duckdb.DuckDBPyConnection, first: datetime, until: datetim
         ITEM_COMPANIONS,
         [
             """
-        SELECT item_id, m AS event_timestamp, companion_items, companion_shares FROM companions
+        SELECT item_id, midnight AS event_timestamp, companion_items, companion_shares FROM companions
         UNION ALL
         SELECT item_id, following, [], [] FROM (
-            SELECT item_id, m, lead(m) OVER (PARTITION BY item_id ORDER BY m) AS next_row,
-                (SELECT min(m) FROM companions later WHERE later.m > companions.m) AS following
+            SELECT item_id, midnight, lead(midnight) OVER (PARTITION BY item_id ORDER BY midnight) AS next_row,
+                (SELECT min(midnight) FROM companions later WHERE later.midnight > companions.midnight) AS following
             FROM companions
         ) WHERE following IS NOT NULL AND next_row IS DISTINCT FROM following
         """
@@ -74,11 +74,11 @@ def _snapshot(midnight: datetime) -> str:
             WHERE received_ts < '{midnight.isoformat()}' AND received_ts >= '{(midnight - WINDOW).isoformat()}'
         ), sold AS (
             SELECT item, count(*) AS sessions FROM recent GROUP BY item HAVING count(*) >= {MIN_SESSIONS}
-        ), kept AS (
+        ), counted AS (
             SELECT session, item FROM recent SEMI JOIN sold USING (item)
         ), pairs AS (
             SELECT a.item, b.item AS companion, count(*) AS together
-            FROM kept a JOIN kept b ON a.session = b.session AND a.item <> b.item
+            FROM counted a JOIN counted b ON a.session = b.session AND a.item <> b.item
             GROUP BY a.item, b.item HAVING count(*) >= {MIN_PAIRS}
         ), ranked AS (
             SELECT item, companion, together FROM pairs

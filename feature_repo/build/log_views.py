@@ -1,4 +1,4 @@
-"""The canonical log opened in DuckDB, and the build's end."""
+"""Opens the canonical log in DuckDB, and finds its end and the midnights of feature rows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from infra.settings import Settings
 
 
 def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Create views items, events (with ``day`` = UTC day of receipt) and impressions.
+    """Create the views items, events (with ``day`` = UTC day of receipt) and impressions.
 
-    The events are the imported ones and those that were accepted since (:mod:`feature_repo.live.event_files`).
-    Raises DatasetError when a table is missing or unreadable.
+    The events are the imported ones and the accepted live events (:mod:`feature_repo.live.event_files`).
+    Raises DatasetError if a table is missing or unreadable.
     """
     for name in ("items", "events", "impressions"):
         paths = [settings.log_dir / f"{name}.parquet"]
@@ -34,7 +34,7 @@ def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 
 def end_of_log(connection: duckdb.DuckDBPyConnection) -> datetime:
-    """The latest instant the log knows of. Raises DatasetError for a log without events and impressions."""
+    """The newest ``received_ts`` or ``shown_ts``. Raises DatasetError for a log without events and impressions."""
     row = connection.execute(
         "SELECT greatest((SELECT max(received_ts) FROM events), (SELECT max(shown_ts) FROM impressions))"
     ).fetchall()[0]
@@ -50,15 +50,18 @@ def last_midnight(timestamp: datetime) -> datetime:
 
 
 def midnights(changes: str, key: str, until: datetime, refresh: timedelta) -> str:
-    """SQL for (key, m): each midnight of ``changes`` up to ``until``, and one every ``refresh`` in between.
+    """SQL for (key, midnight): each midnight of ``changes`` up to ``until``, and one every ``refresh`` in between.
 
-    ``changes`` is SQL that yields distinct or repeated (key, m).
+    ``changes`` is SQL for (key, midnight), which may repeat.
     """
     end = f"TIMESTAMPTZ '{until.isoformat()}'"
     return f"""
-        SELECT {key}, unnest(generate_series(m, following - INTERVAL 1 DAY, INTERVAL {refresh.days} DAY)) AS m
+        SELECT {key},
+            unnest(generate_series(midnight, following - INTERVAL 1 DAY, INTERVAL {refresh.days} DAY)) AS midnight
         FROM (
-            SELECT {key}, m, coalesce(lead(m) OVER (PARTITION BY {key} ORDER BY m), {end} + INTERVAL 1 DAY) AS following
-            FROM (SELECT DISTINCT {key}, m FROM ({changes}) WHERE m <= {end})
+            SELECT {key}, midnight,
+                coalesce(lead(midnight) OVER (PARTITION BY {key} ORDER BY midnight), {end} + INTERVAL 1 DAY)
+                    AS following
+            FROM (SELECT DISTINCT {key}, midnight FROM ({changes}) WHERE midnight <= {end})
         )
     """

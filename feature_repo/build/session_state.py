@@ -1,7 +1,7 @@
-"""session_state: the session fold replayed over the log, one row per folded event.
+"""The view session_state: the session fold over the log, with one row per folded event.
 
-Sessions are independent, so they are split over processes; each streams its share of the events, ordered
-by session and receipt, and writes a parquet part.
+Sessions are independent of each other. So each process reads the events of its share of the sessions, ordered by
+session and receipt, and writes a part file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from feature_repo.sessions import Replay, SessionEvent
 from infra.settings import Settings
 
 ROWS_PER_GROUP = 100_000
-SMALL_LOG = 200_000
+SMALL_LOG = 200_000  # events; below this, starting processes costs more than it saves
 
 
 def write(settings: Settings, folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""user_history: the items a user ordered, as aligned arrays, latest first.
+"""The view user_history: the items that a user ordered, as aligned arrays, latest first.
 
-Each (user, item, day) with an order opens an interval in which its running count, first and latest order
-hold; a row of the view gathers the intervals that are open at its midnight. Users are taken in shares to
-bound memory.
+Each (user, item, day) with an order opens an interval. Its count, first order and latest order hold until the next
+interval of the same (user, item). A row of the view collects the intervals that are open at its midnight. Users are
+processed in shares, to bound memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def queries(until: datetime) -> list[str]:
 
 
 def _query(until: datetime, share: int) -> str:
-    changes = "SELECT user_id, day + INTERVAL 1 DAY AS m FROM ordered_days"
+    changes = "SELECT user_id, day + INTERVAL 1 DAY AS midnight FROM ordered_days"
     return f"""
         WITH ordered_days AS (
             SELECT user_id, item_id, day, count(*) AS orders,
@@ -37,18 +37,18 @@ def _query(until: datetime, share: int) -> str:
                 sum(orders) OVER item_so_far AS orders, min(first_order) OVER item_so_far AS first_order
             FROM ordered_days WINDOW item_so_far AS (PARTITION BY user_id, item_id ORDER BY day)
         )
-        SELECT user_id, m AS event_timestamp,
+        SELECT user_id, midnight AS event_timestamp,
             list_transform(latest, lambda x: x.item_id) AS history_items,
             list_transform(latest, lambda x: x.category_id) AS history_categories,
             list_transform(latest, lambda x: x.orders::BIGINT) AS history_counts,
             list_transform(latest, lambda x: x.first_us) AS history_first_us,
             list_transform(latest, lambda x: -x.newest) AS history_last_us
         FROM (
-            SELECT g.user_id, m, list_sort(list({{
+            SELECT g.user_id, midnight, list_sort(list({{
                 'newest': -epoch_us(last_order), 'item_id': item_id, 'category_id': category_id,
                 'orders': orders, 'first_us': epoch_us(first_order)
             }}))[:{HISTORY_LIMIT}] AS latest
-            FROM grid g JOIN intervals i ON i.user_id = g.user_id AND i.opens <= g.m AND g.m < i.closes
-            GROUP BY g.user_id, m
+            FROM grid g JOIN intervals i ON i.user_id = g.user_id AND i.opens <= g.midnight AND g.midnight < i.closes
+            GROUP BY g.user_id, midnight
         )
     """

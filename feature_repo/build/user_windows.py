@@ -1,4 +1,4 @@
-"""user_windows: frequency, recency and spend per user."""
+"""The view user_windows: frequency, recency and spend per user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from feature_repo.schema import USER_WINDOWS
 
 def query(until: datetime) -> str:
     changes = """
-        SELECT user_id, day + unnest([INTERVAL 1 DAY, INTERVAL 8 DAY, INTERVAL 29 DAY]) AS m FROM user_days
+        SELECT user_id, day + unnest([INTERVAL 1 DAY, INTERVAL 8 DAY, INTERVAL 29 DAY]) AS midnight FROM user_days
     """
     return f"""
         WITH user_days AS (
@@ -23,7 +23,7 @@ def query(until: datetime) -> str:
         ), grid AS (
             {midnights(changes, "user_id", until, USER_WINDOWS.ttl / 2)}
         ), windowed AS (
-            SELECT g.user_id, g.m,
+            SELECT g.user_id, g.midnight,
                 sum(coalesce(orders, 0)) OVER days_7 AS orders_7d,
                 sum(coalesce(orders, 0)) OVER days_28 AS orders_28d,
                 sum(coalesce(items, 0)) OVER days_28 AS items_28d,
@@ -32,14 +32,14 @@ def query(until: datetime) -> str:
                 sum(coalesce(items, 0)) OVER so_far AS items_all,
                 sum(coalesce(spend, 0)) OVER so_far AS spend_all,
                 min(first_seen) OVER so_far AS first_seen, max(last_order) OVER so_far AS last_order
-            FROM grid g LEFT JOIN user_days d ON d.user_id = g.user_id AND d.day = g.m - INTERVAL 1 DAY
-            WINDOW so_far AS (PARTITION BY g.user_id ORDER BY g.m),
-                days_7 AS (PARTITION BY g.user_id ORDER BY g.m
+            FROM grid g LEFT JOIN user_days d ON d.user_id = g.user_id AND d.day = g.midnight - INTERVAL 1 DAY
+            WINDOW so_far AS (PARTITION BY g.user_id ORDER BY g.midnight),
+                days_7 AS (PARTITION BY g.user_id ORDER BY g.midnight
                     RANGE BETWEEN INTERVAL 6 DAY PRECEDING AND CURRENT ROW),
-                days_28 AS (PARTITION BY g.user_id ORDER BY g.m
+                days_28 AS (PARTITION BY g.user_id ORDER BY g.midnight
                     RANGE BETWEEN INTERVAL 27 DAY PRECEDING AND CURRENT ROW)
         )
-        SELECT user_id, m AS event_timestamp,
+        SELECT user_id, midnight AS event_timestamp,
             orders_7d AS user_orders_7d, orders_28d AS user_orders_28d, orders_all AS user_orders_all,
             items_28d AS user_items_28d, spend_28d AS user_spend_28d,
             spend_all::DOUBLE / nullif(orders_all, 0)::DOUBLE AS user_mean_basket,

@@ -15,7 +15,7 @@ from infra.settings import Settings
 
 @dataclass(frozen=True)
 class Adapter:
-    """``module``.write_log makes the log; ``size`` says what --size counts."""
+    """``module``.write_log writes the log. ``size`` names what --size counts. ``seeded``: --seed is allowed."""
 
     module: str
     summary: str
@@ -34,7 +34,7 @@ ADAPTERS = {
         "feature_repo.datasets.retailrocket", "events.csv and item properties of a shop's visitors", "visitors"
     ),
     "parquet": Adapter("feature_repo.datasets.parquet", "your own canonical log", "slates"),
-    "simulated": Adapter("feature_repo.datasets.simulated", "a shop with known utilities", "slates", seeded=True),
+    "simulated": Adapter("feature_repo.datasets.simulated", "a simulated shop", "slates", seeded=True),
 }
 
 
@@ -48,7 +48,7 @@ def adapt(
         raise DatasetError(f"{name} takes no --seed")
     if size is not None and size < 1:
         raise DatasetError(f"--size must be at least 1, not {size}")
-    # Lazily, so that one adapter's own requirements are not everybody's.
+    # Imported here, because an adapter may need packages that the others do not need.
     module: Any = import_module(ADAPTERS[name].module)
     module.write_log(out.resolve(), source=source, size=size, settings=settings, **seed)
 
@@ -62,10 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", metavar="NAME", help=", ".join(ADAPTERS))
-    parser.add_argument("--out", type=Path, help="folder of the log; default: the log folder of RERANK_DATASET")
-    parser.add_argument("--input", type=Path, help="folder of the source files")
-    parser.add_argument("--size", type=int, help="how much of it; default: all")
-    parser.add_argument("--seed", type=int, help="seed of simulated")
+    parser.add_argument("--out", type=Path, help="folder for the log; default: the log folder of RERANK_DATASET")
+    parser.add_argument("--input", type=Path, help="folder with the source files")
+    parser.add_argument("--size", type=int, help="how much of the source to use; default: all")
+    parser.add_argument("--seed", type=int, help="seed of the simulated shop")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""What an adapter, or whoever reads its log, refuses.
+"""Errors of the adapters and of the readers of a log.
 
-DatasetError                  anything wrong with a source or a log; a command prints it and exits with 2
-└── BadSource(file, ...)      a source file that is missing or holds what the contract forbids
+DatasetError                  a source or a log is wrong; a command prints the message and exits with 2
+└── BadSource(file, ...)      a source file is missing or holds what the contract forbids
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from pathlib import Path
 
 
 class DatasetError(Exception):
-    """Base of everything an adapter refuses."""
+    """A source or a log is wrong. The message names what is wrong and what to do."""
 
 
 class BadSource(DatasetError):
-    """A source file is refused. Names the file and, where known, the column and the row (from 1)."""
+    """A source file is wrong. The message names the file and, if known, the column and the row (from 1)."""
 
     def __init__(self, file: Path, problem: str, column: str | None = None, row: int | None = None) -> None:
-        position = str(file)
+        location = str(file)
         if column is not None:
-            position += f", column {column!r}"
+            location += f", column {column!r}"
         if row is not None:
-            position += f", row {row}"
-        super().__init__(f"{position}: {problem}")
+            location += f", row {row}"
+        super().__init__(f"{location}: {problem}")

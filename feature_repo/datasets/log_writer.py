@@ -1,4 +1,4 @@
-"""Writing a canonical log: checked against the schema, complete or not at all."""
+"""Writes a canonical log. The log is checked against the schema and appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from feature_repo.schema import Declaration, DType, Table, log_tables
 
 
 class LogWriter:
-    """Collects the three tables in a folder beside ``out`` and moves it into place at the end.
+    """Writes the three tables into a folder beside ``out`` and renames that folder to ``out`` at the end.
 
-    Use as a context manager: leaving it without an error publishes the log, with an error leaves
-    ``out`` as it was. A folder that holds anything but an earlier log is not replaced: DatasetError.
+    It is a context manager. Leaving it without an error publishes the log; after an error ``out`` is unchanged.
+    Raises DatasetError if ``out`` holds anything but an earlier log.
     """
 
     def __init__(self, out: Path, declaration: Declaration) -> None:
@@ -48,12 +48,12 @@ class LogWriter:
         other = sorted(name for name in found if name != DECLARATION_FILE and not name.endswith(".parquet"))
         if other or (found and DECLARATION_FILE not in found):
             name = (other or sorted(found))[0]
-            raise DatasetError(f"{self.out} holds {name} and is no log of this program: choose a new folder for --out")
+            raise DatasetError(f"{self.out} holds {name}, so it is not a log: choose a new folder for --out")
 
     def write(self, connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> int:
         """Write the rows of ``query`` as ``table``, cast to its schema. Returns the number of rows.
 
-        Raises DatasetError when a cast fails, a required column is null or a key occurs twice.
+        Raises DatasetError if a cast fails, a required column is null or a key occurs twice.
         """
         path = self.partial / f"{table.name}.parquet"
         columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in table.columns)
@@ -65,7 +65,7 @@ class LogWriter:
         return int(pq.ParquetFile(path).metadata.num_rows)
 
     def extra(self, name: str) -> Path:
-        """Where to write a file of the adapter's own, published beside the tables."""
+        """Path for an additional file of the adapter. It is published beside the tables."""
         return self.partial / name
 
     def _publish(self) -> None:

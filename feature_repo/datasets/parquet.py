@@ -1,4 +1,4 @@
-"""A log of your own, already in the canonical form.
+"""Your own log, already in the canonical form.
 
 Put three parquet files into a folder and run::
 
@@ -10,12 +10,13 @@ Put three parquet files into a folder and run::
 ``impressions.parquet``  slate_id, user_id, session_id, item_id, shown_ts, input_position, label;
                          relevant_total (default: the positives in the slate), shown_position where you have it
 
-:mod:`feature_repo.schema` says what each column means, its unit and its range. Types need only be castable:
-ids may be strings or integers, instants any timestamp (without a zone: UTC) or ISO 8601 text, money any number
-(rounded to cents). Columns may come in any order. A nullable column that is missing is filled with null; a column
-that nobody declared is refused, so that nothing is dropped in silence.
+:mod:`feature_repo.schema` defines the meaning, unit and range of each column. A type must only be castable: ids may be
+strings or integers; times may be any timestamp (UTC if it has no zone) or ISO 8601 text; money may be any number and is
+rounded to cents. The order of columns does not matter. A missing nullable column is filled with null. An undeclared
+column is an error, so that no data is dropped silently.
 
-``dataset.json`` declares columns beyond the common ones; without it there are none, and days are cut in UTC::
+``dataset.json`` declares additional columns and the time zone of the days. Without it there are no additional columns,
+and days are UTC days::
 
     {"title": "My shop", "timezone": "Europe/Paris",
      "item_extras": [{"name": "rating", "dtype": "float32", "description": "stars", "unit": "points",
@@ -23,8 +24,8 @@ that nobody declared is refused, so that nothing is dropped in silence.
      "facts": [{"name": "is_recommended", "dtype": "float32", "description": "1 if promoted", "nullable": true}],
      "context": [{"name": "store_id", "dtype": "string", "description": "store", "nullable": true}]}
 
-``item_extras`` are columns of items (float32 ones are model features), ``facts`` float32 columns of impressions
-that the caller also sends when scoring, ``context`` string columns of impressions with one value per slate.
+``item_extras`` are columns of items; those of type float32 are model features. ``facts`` are float32 columns of
+impressions; a /score request also sends them. ``context`` are string columns of impressions with one value per slate.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from infra.progress import step
 from infra.settings import Settings
 
 SEED = 20240101
-# What a required column is where it is missing.
+# SQL for a required column that is missing.
 DEFAULTS = {
     ("events", "received_ts"): "event_ts",
     ("impressions", "relevant_total"): "count(*) FILTER (label > 0) OVER (PARTITION BY slate_id)",
@@ -51,9 +52,9 @@ DEFAULTS = {
 
 
 def write_log(out: Path, *, source: Path | None, size: int | None, settings: Settings) -> None:
-    """``size`` is the number of slates, a seeded sample; default all. Items and events are always all.
+    """``size`` is the number of slates, a seeded sample; default all. Items and events are always written in full.
 
-    Raises DatasetError without a ``source``, BadSource for what the contract forbids.
+    Raises DatasetError without a ``source``, BadSource for a file that the contract forbids.
     """
     if source is None:
         raise DatasetError("parquet needs --input: a folder with items.parquet, events.parquet and impressions.parquet")
@@ -72,7 +73,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
 
 
 def _read(connection: duckdb.DuckDBPyConnection, path: Path, table: Table) -> None:
-    """Create ``table.name`` with the contract's columns and ROW, the row of the file from 0. Raises BadSource."""
+    """Create ``table.name`` with the contract's columns and the column ROW. Raises BadSource."""
     types = _types(connection, path)
     check_columns(path, table, set(types), {name for of, name in DEFAULTS if of == table.name})
     connection.execute(
@@ -108,7 +109,7 @@ def _quoted(path: Path) -> str:
 
 
 def _completed(table: Table, column: Column, present: bool) -> str:
-    """SQL of the column: as it is, or its default where it is missing."""
+    """SQL of the column: the column itself, or its default if it is missing."""
     if present:
         return f'"{column.name}"'
     return DEFAULTS.get((table.name, column.name), f"NULL::{duckdb_type(column.dtype)}")

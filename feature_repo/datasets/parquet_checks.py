@@ -1,4 +1,4 @@
-"""What a user's own parquet file may hold, checked before anything is written. Each check raises BadSource."""
+"""Checks of a user's own parquet files, before anything is written. Each check raises BadSource."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, Declaration, DType, Table
 
-SOURCE = "source_rows"  # the view over the file as it is
-ROW = "file_row_number"  # its row number, from 0
+SOURCE = "source_rows"  # the view over the unchanged file
+ROW = "file_row_number"  # the row number in the file, from 0
 GROUP_OF = {"items": "item_extras", "impressions": "facts (numbers) or context (strings)"}
 _FLOATING = ("FLOAT", "DOUBLE", "DECIMAL")
 _NESTED = ("STRUCT", "MAP", "UNION", "[]", "BLOB")
 
 
 def check_columns(path: Path, table: Table, found: set[str], derivable: set[str]) -> None:
-    """Required columns are there, save those of ``derivable``, and no other is. Raises BadSource."""
+    """Check that required columns exist, except those in ``derivable``, and that every column is declared."""
     for column in table.columns:
         if column.name not in found and not column.nullable and column.name not in derivable:
             raise BadSource(path, f"the column is missing: {column.description}", column=column.name)
@@ -48,7 +48,7 @@ def check_column(connection: duckdb.DuckDBPyConnection, path: Path, column: Colu
 
 
 def _problem(column: Column, source_type: str) -> str:
-    """SQL: why the value is refused, null where it is fine."""
+    """SQL that describes what is wrong with the value; null if the value is allowed."""
     value = f'"{column.name}"'
     cast = f"TRY_CAST({value} AS {duckdb_type(column.dtype)})"
     cases = [] if column.nullable else [f"WHEN {value} IS NULL THEN 'null'"]
@@ -82,11 +82,11 @@ def check_key(connection: duckdb.DuckDBPyConnection, path: Path, table: Table) -
     ).fetchall()
     if found:
         row, *values = found[0]
-        raise BadSource(path, f"the key {', '.join(map(str, values))} occurs before", ", ".join(table.key), row)
+        raise BadSource(path, f"the key {', '.join(map(str, values))} occurs twice", ", ".join(table.key), row)
 
 
 def check_slates(connection: duckdb.DuckDBPyConnection, path: Path, declaration: Declaration) -> None:
-    """A slate has one user, session, moment and context, and its candidates different places. Raises BadSource."""
+    """Check that a slate has one user, session, time and context, and that no two candidates share a position."""
     for name in ("user_id", "session_id", "shown_ts", "relevant_total", *(c.name for c in declaration.context)):
         _refuse_first(
             connection, path, name, f'"{name}" IS DISTINCT FROM first("{name}") OVER slate', "differs within its slate"

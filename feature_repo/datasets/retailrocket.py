@@ -1,19 +1,20 @@
-"""RetailRocket: views, carts and purchases of a shop's visitors, and its items' properties as they changed.
+"""RetailRocket: views, carts and purchases of a shop's visitors, and the changes of its items' properties.
 
 Source: a folder with events.csv, item_properties_part1.csv, item_properties_part2.csv and category_tree.csv.
 
-*Events.* A visitor's session ends after 30 minutes without an event; its id is the visitor and the session's first
-moment, so later events change no id. The same row twice counts once. view, addtocart and transaction become view,
-add_to_cart and order; a transaction has neither amount nor quantity in the source: one unit at the known price.
+*Events.* A session of a visitor ends after 30 minutes without an event. Its id is the visitor and the time of its
+first event, so later events do not change an id. A repeated row counts once. view, addtocart and transaction become
+view, add_to_cart and order. A transaction has neither amount nor quantity in the source, so an order is one unit at
+the known price.
 
-*Items.* Of the properties only ``categoryid``, ``available`` and ``790`` (the price, ``n<number>``) have a known
-meaning. A row per moment at which one of them changed; an item without properties gets a row at its first event.
-Events carry what was known strictly before them. The source does not tell the price's unit: it is read as hundredths,
-and one above the contract's largest price is unknown. Changes after the last event are left out.
+*Items.* Only the properties ``categoryid``, ``available`` and ``790`` (the price, ``n<number>``) have a known meaning.
+There is one row per time at which one of them changed. An item without properties gets a row at its first event.
+Events carry the values that were known strictly before them. The source does not state the unit of the price; the log
+reads it as hundredths. A price above MAX_PRICE is unknown. Changes after the last event are left out.
 
-*No impressions.* The source does not tell what anybody was shown, and a list that nobody was shown is not made up: the
-table is empty. Sequences (``python -m training.gru4rec``) and the features need only events; the log's gate and the
-ranker's training need slates, and refuse this log.
+*No impressions.* The source does not record which lists were shown, and the log does not invent them, so the table is
+empty. Sequence models (``python -m training.gru4rec``) and features need only events. The log's gate and the ranker's
+training need slates and refuse this log.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ PROPERTY_FILES = ("item_properties_part1.csv", "item_properties_part2.csv")
 
 
 def write_log(out: Path, *, source: Path | None, size: int | None, settings: Settings) -> None:
-    """``size`` is the number of visitors, the first by their hash; default all.
+    """``size`` is the number of visitors, taken in the order of their hash; default all.
 
     Raises DatasetError without a ``source``, BadSource for a missing or malformed file.
     """
@@ -82,7 +83,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
         for number, name in enumerate(PROPERTY_FILES, 1):
             with step(f"reading {name}"):
                 _read_properties(connection, source / name, number)
-        with step("following the items' changes"):
+        with step("collecting the changes of the items"):
             connection.execute(_VERSIONS)
         _report(connection)
         with step("writing items"):
@@ -93,15 +94,15 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
 
 
 def _roots(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Table ``roots``: each category of the tree with the top of its branch. Raises BadSource."""
-    twice = connection.execute(
+    """Create the table ``roots``: each category with the root of its branch. Raises BadSource."""
+    repeated = connection.execute(
         """
         SELECT categoryid, row FROM tree
         QUALIFY row_number() OVER (PARTITION BY categoryid ORDER BY row) = 2 ORDER BY row LIMIT 1
         """
     ).fetchall()
-    if twice:
-        raise BadSource(path, f"category {twice[0][0]} occurs before", column="categoryid", row=twice[0][1])
+    if repeated:
+        raise BadSource(path, f"category {repeated[0][0]} occurs twice", column="categoryid", row=repeated[0][1])
     connection.execute(
         """
         CREATE TEMP TABLE roots AS
@@ -112,15 +113,15 @@ def _roots(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) SELECT * FROM below
         """
     )
-    circle = connection.execute(
+    cycle = connection.execute(
         "SELECT categoryid, row FROM tree ANTI JOIN roots USING (categoryid) ORDER BY row LIMIT 1"
     ).fetchall()
-    if circle:
-        raise BadSource(path, f"category {circle[0][0]} is above itself", column="parentid", row=circle[0][1])
+    if cycle:
+        raise BadSource(path, f"category {cycle[0][0]} is its own ancestor", column="parentid", row=cycle[0][1])
 
 
 def _sessions(size: int | None) -> str:
-    """Table ``visits``: the events, each once, with its session and moment."""
+    """SQL that creates the table ``visits``: each event once, with its session and time."""
     return f"""
         CREATE TEMP TABLE visitors AS
         SELECT visitorid FROM source_events GROUP BY visitorid
@@ -143,7 +144,7 @@ def _sessions(size: int | None) -> str:
 
 
 def _read_properties(connection: duckdb.DuckDBPyConnection, path: Path, number: int) -> None:
-    """Table ``changes``: the properties with a known meaning, of both files. Raises BadSource."""
+    """Add the properties with a known meaning to the table ``changes``. Raises BadSource."""
     known = "trim(property) IN ('categoryid', 'available', '790')"
     read_csv(connection, path, "properties", PROPERTY_COLUMNS, ALIAS, where=known)
     formats = (
@@ -167,11 +168,11 @@ def _read_properties(connection: duckdb.DuckDBPyConnection, path: Path, number: 
     connection.execute(f"INSERT INTO changes SELECT {number}, row, timestamp, itemid, property, value FROM properties")
 
 
-# -1 stands for a price that is out of range, so that it is not taken for one that did not change. Of two values of
-# one moment the later row's holds.
+# The price -1 marks a price out of range; null would mean that the price did not change. If a property has two values
+# at the same time, the later row wins.
 _VERSIONS = f"""
     CREATE TEMP TABLE versions AS
-    WITH at_moment AS (
+    WITH at_time AS (
         SELECT itemid, ms,
             arg_max(value, (part, row)) FILTER (property = 'categoryid') AS category,
             arg_max(value, (part, row)) FILTER (property = 'available') AS available,
@@ -184,7 +185,7 @@ _VERSIONS = f"""
             WHEN price[2:]::DOUBLE BETWEEN 0 AND {MAX_PRICE * 100} THEN round(price[2:]::DOUBLE / 100, 2)
             ELSE -1
         END AS price
-        FROM at_moment
+        FROM at_time
     ), known AS (
         SELECT itemid, ms,
             last_value(category IGNORE NULLS) OVER so_far AS category,
@@ -206,15 +207,15 @@ _VERSIONS = f"""
 
 
 def _report(connection: duckdb.DuckDBPyConnection) -> None:
-    rows, kept, sessions, late = connection.execute(
+    rows, events, sessions, late = connection.execute(
         """
         SELECT (SELECT count(*) FROM source_events SEMI JOIN visitors USING (visitorid)), count(*),
             count(DISTINCT session_id), (SELECT count(*) FROM changes WHERE ms > (SELECT max(ms) FROM visits))
         FROM visits
         """
     ).fetchall()[0]
-    print(f"  {kept} events in {sessions} sessions; {rows - kept} rows repeat another", file=sys.stderr)
-    print(f"  {late} changes of items come after the last event and are left out", file=sys.stderr)
+    print(f"  {events} events in {sessions} sessions; {rows - events} repeated rows are left out", file=sys.stderr)
+    print(f"  {late} changes of items are left out, because they come after the last event", file=sys.stderr)
 
 
 _ITEMS = """

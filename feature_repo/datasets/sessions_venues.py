@@ -1,18 +1,18 @@
 """Food-delivery sessions over a static list of venues, from sessions.csv and venues.csv.
 
-The source has neither users nor times. Each session is its own user and its own slate, shown at a base time
-plus the rank of a seeded hash of the session id, in minutes: a split by time is a random split by session.
-The venues' attributes hold from a day before, so that the first slate already finds them.
+The source has neither users nor times. Each session is one user with one slate. Its time is a base time plus the rank
+of a seeded hash of the session id, in minutes. So a split by time is a random split by session. The attributes of the
+venues hold from the day before, so that the first slate has them too.
 
-*Kept.* Session ids in lower case. Rows that are equal but for their row number count once. A venue listed twice
-keeps its lowest place, and is purchased if one of its rows says so. The longest sessions hold several lists, so
-places occur more than once; ``input_position`` ranks them densely by (position_in_list, row), while
-``shown_position`` is position_in_list. Label 1 = purchased; each purchase is an order event after the slate.
-A venue that venues.csv lacks becomes an item without attributes.
+*What the log holds.* Session ids are in lower case. Rows that differ only in their row number count once. A venue
+listed twice has its lowest position, and it is purchased if any of its rows is. The longest sessions hold several
+lists, so a position may occur more than once: ``shown_position`` is position_in_list, and ``input_position`` is the
+rank by (position_in_list, row). Label 1 = purchased. Each purchase is an order event after the slate. A venue that
+venues.csv lacks becomes an item without attributes.
 
-*Left out.* ``has_seen_venue_in_this_session`` is set by what the user did after the list was shown, so it leaks
-the label to a ranker that scores before the click. The column may be there or not; it is not read. The venues'
-published rates (conversion, retention) are static and their period is unknown.
+*What is left out.* ``has_seen_venue_in_this_session`` depends on what the user did after the list was shown, so it
+leaks the label. The column is not read and may be absent. The published rates of the venues (conversion, retention)
+are static, and their period is unknown.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ from infra.settings import Settings
 ITEMS_FROM = "2024-01-01 00:00:00+00"
 FIRST_SLATE = "2024-01-02 01:00:00+00"
 SEED = 20240101
-ALIAS = ("item", "venue")  # other copies of the task say item in place of venue
-
+ALIAS = ("item", "venue")  # some copies of the source write item instead of venue
 
 SESSION_COLUMNS = (
     SourceColumn("purchased", FLAG, "True or False"),
@@ -57,7 +56,7 @@ VENUE_COLUMNS = (
 
 
 def write_log(out: Path, *, source: Path | None, size: int | None, settings: Settings) -> None:
-    """``size`` is the number of sessions, the first by their hash; default all.
+    """``size`` is the number of sessions, taken in the order of their hash; default all.
 
     Raises DatasetError without a ``source``, BadSource for a missing or malformed file.
     """
@@ -97,24 +96,24 @@ def _refuse_repeated_venue(connection: duckdb.DuckDBPyConnection, path: Path) ->
         """
     ).fetchall()
     if found:
-        raise BadSource(path, f"venue {found[0][0]} occurs before", column="venue_id", row=found[0][1])
+        raise BadSource(path, f"venue {found[0][0]} occurs twice", column="venue_id", row=found[0][1])
 
 
 def _report(connection: duckdb.DuckDBPyConnection) -> None:
-    rows, kept, unknown = connection.execute(
+    rows, candidates, unknown = connection.execute(
         """
-        SELECT (SELECT count(*) FROM sessions SEMI JOIN moments USING (session_id)), (SELECT count(*) FROM slates),
+        SELECT (SELECT count(*) FROM sessions SEMI JOIN slate_times USING (session_id)), (SELECT count(*) FROM slates),
             (SELECT count(DISTINCT venue_id) FROM slates ANTI JOIN venues USING (venue_id))
         """
     ).fetchall()[0]
-    print(f"  {rows - kept} of {rows} rows repeat a venue of their session and are merged", file=sys.stderr)
-    print(f"  {unknown} venues are not in venues.csv and have no attributes", file=sys.stderr)
+    print(f"  {rows - candidates} of {rows} rows repeat a venue of their session: merged", file=sys.stderr)
+    print(f"  {unknown} venues are not in venues.csv: they have no attributes", file=sys.stderr)
 
 
 def _slates(size: int | None) -> str:
-    # The flags of a repeated venue are those of the row that is kept; the purchase is that of any.
+    # A repeated venue has the flags of its first row, and is purchased if any of its rows is.
     return f"""
-        CREATE TEMP TABLE moments AS
+        CREATE TEMP TABLE slate_times AS
         SELECT session_id,
             TIMESTAMPTZ '{FIRST_SLATE}' + to_minutes(
                 row_number() OVER (ORDER BY md5('{SEED}:' || session_id), session_id) - 1
@@ -125,7 +124,7 @@ def _slates(size: int | None) -> str:
         WITH venues_once AS (
             SELECT session_id, venue_id, shown_ts, max(purchased) OVER same_venue AS label,
                 position_in_list, row, is_new_user, is_from_order_again, is_recommended
-            FROM sessions JOIN moments USING (session_id)
+            FROM sessions JOIN slate_times USING (session_id)
             WINDOW same_venue AS (PARTITION BY session_id, venue_id)
             QUALIFY row_number() OVER (PARTITION BY session_id, venue_id ORDER BY position_in_list, row) = 1
         )

@@ -1,14 +1,15 @@
-"""A seeded shop at any size, with known utilities and known position bias.
+"""A simulated shop of any size, with known utilities and known position bias. All of it depends on one seed.
 
-``label`` is the true outcome of a candidate, as if the user had looked at all of the slate (0 nothing,
-1 click, 2 cart, 3 order): unbiased. What the user did is in the events: they follow the slate with
-``request_id`` = slate_id and ``shown_position``, and only what was looked at was clicked: biased.
+``label`` is the true outcome of a candidate if the user looked at it: 0 nothing, 1 click, 2 cart, 3 order. Labels are
+unbiased. The events are biased feedback: the user clicks only candidates that the user looked at. An event that
+follows a slate has ``request_id`` = slate_id and ``shown_position``.
 
-``truth.parquet`` beside the tables has, per slate_id and item_id, the candidate's ``utility``, the probability
-of ``examination`` of its place, and whether it was ``clicked``. An oracle ranks by utility.
+``truth.parquet`` beside the tables has one row per slate_id and item_id: the ``utility`` of the candidate, the
+probability of ``examination`` of its position, and whether it was ``clicked``. An oracle ranks by utility.
 
-``input_position`` = ``shown_position`` is the order of a production ranker that sees half of the truth and
-much noise. The shop and its prices: :mod:`simulated_shop`; the sessions: :mod:`simulated_sessions`.
+``input_position`` = ``shown_position`` is the order of a production ranker that knows only part of the utility, with
+much noise. The shop and its prices are in :mod:`feature_repo.datasets.simulation.shop`, the sessions in
+:mod:`feature_repo.datasets.simulation.sessions`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def write_log(
 ) -> None:
     """``size`` is the number of slates, over nine weeks from 2024-01-01. Raises DatasetError for a ``source``."""
     if source is not None:
-        raise DatasetError("simulated reads no input: leave --input out")
+        raise DatasetError("simulated reads no input: remove --input")
     shop = open_shop(seed, shop_size(DEFAULT_SLATES if size is None else size))
     connection = connect(settings)
     with (
@@ -81,7 +82,7 @@ def _write_parts(shop: Shop, folder: Path) -> None:
 
 
 def _tables(shop: Shop, chunk: SessionChunk, warm_up: int) -> dict[str, pa.Table]:
-    """The chunk as tables; candidates only of sessions whose slate is logged, and prices as known."""
+    """The chunk as tables. Only sessions after the warm-up have their candidates logged."""
     events, candidates = chunk.events, chunk.candidates
     logged = candidates.session >= warm_up
     session = chunk.first + np.arange(len(chunk.user))
@@ -104,7 +105,7 @@ def _columns(table: Events | Candidates) -> dict[str, np.ndarray[tuple[int], np.
 
 
 def _versions(shop: Shop) -> pa.Table:
-    """One row per item and week, from its launch on."""
+    """One row per item and week, with the attributes of the item in that week."""
     week = np.broadcast_to(np.arange(WEEKS), shop.cents.shape)
     item = np.broadcast_to(np.arange(shop.size.items)[:, None], shop.cents.shape)
     return pa.table(

@@ -1,4 +1,4 @@
-"""Reading a CSV strictly with DuckDB: every value is what its column allows, or the file is refused."""
+"""Reads a CSV file strictly with DuckDB: a value that its column does not allow raises BadSource."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ REAL = "CASE WHEN isfinite(TRY_CAST(value AS DOUBLE)) THEN TRY_CAST(value AS FLO
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A CSV column: SQL over ``value`` (VARCHAR) that is null where the text is not allowed.
+    """A CSV column. ``parse`` is SQL over ``value`` (VARCHAR); it is null where the text is not allowed.
 
-    ``low`` and ``high`` are inclusive; ``low`` None means no range.
+    ``wanted`` describes the allowed values in errors. ``low`` and ``high`` are inclusive; ``low`` None means no range.
     """
 
     name: str
@@ -45,11 +45,11 @@ def read_csv(
     where: str = "true",
     delimiter: str = ",",
 ) -> None:
-    """Create ``table`` with the parsed columns and ``row``, the data row from 1.
+    """Create ``table`` with the parsed columns and ``row``, the number of the data row from 1.
 
-    ``alias`` = (theirs, ours): a part of a column name that the file may spell otherwise. Columns that are not
-    asked for are not looked at, nor are rows that ``where`` (SQL over the columns as text) leaves out, none of which
-    are ever held. Raises BadSource.
+    ``alias`` = (theirs, ours): a part of column names that the file may spell differently. ``where`` is SQL over the
+    columns as text; other rows are neither checked nor held in memory. Other columns are not checked either.
+    Raises BadSource.
     """
     header = _header(path, delimiter)
     spelled = _spellings(path, header, columns, alias)
@@ -92,7 +92,7 @@ def _header(path: Path, delimiter: str) -> list[str]:
 def _spellings(
     path: Path, header: list[str], columns: tuple[SourceColumn, ...], alias: tuple[str, str]
 ) -> dict[str, str]:
-    """Our name -> the header's."""
+    """Our column name -> its name in the header."""
     found = {}
     for column in columns:
         names = [name for name in header if name.strip().replace(*alias) == column.name]

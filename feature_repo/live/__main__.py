@@ -1,7 +1,7 @@
 """``python -m feature_repo.live [--once]``: the stream's consumer, until SIGINT or SIGTERM.
 
-Drains accepted events into the log every few seconds, and once more before it ends. A Redis that is away is waited
-for; what was accepted stays in the stream meanwhile.
+Every few seconds it moves (drains) accepted events from the stream into the log, and once more before it ends. While a
+Redis server is away, it waits, and accepted events stay in the stream.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ log = logging.getLogger("feature_repo.live")
 
 
 def drain_once(settings: Settings) -> int:
-    """Returns the number of events. Raises RedisServerError, redis.RedisError, OSError."""
+    """Drain the stream once. Returns the number of events. Raises RedisServerError, redis.RedisError, OSError."""
     events, features = endpoint(settings, EVENTS), endpoint(settings, FEATURES)
     with events.client(TIMEOUT_S) as source, features.client(TIMEOUT_S) as store:
         return Drain(settings.dataset, settings.live_dir, source, store).drain()
 
 
 def warn_of_loss(settings: Settings) -> None:
-    """Say so where the events' Redis may lose what was accepted. A Redis that is away or does not tell is not named."""
+    """Log a warning if the settings of the events' Redis allow it to lose accepted events.
+
+    There is no warning if the server is away or does not report its settings.
+    """
     try:
         with endpoint(settings, EVENTS).client(TIMEOUT_S) as client:
             found: Any = client.config_get("append*")
@@ -41,7 +44,7 @@ def warn_of_loss(settings: Settings) -> None:
     wanted = {"appendonly": "yes", "appendfsync": "always"}
     lacking = [f"{name} {value}" for name, value in wanted.items() if found.get(name) != value]
     if lacking:
-        log.warning("the events' Redis may lose accepted events when its machine goes down: set %s", ", ".join(lacking))
+        log.warning("the events' Redis may lose accepted events if its machine crashes: set %s", ", ".join(lacking))
 
 
 def run(settings: Settings, stopping: threading.Event) -> None:
@@ -51,22 +54,22 @@ def run(settings: Settings, stopping: threading.Event) -> None:
         try:
             drained = drain_once(settings)
             if drained:
-                log.info("%d events are in the log", drained)
+                log.info("drained %d events into the log", drained)
         except (RedisServerError, redis.RedisError, OSError) as error:
-            log.warning("the events stay in the stream: %s", error)
+            log.warning("the events stay in the stream for now: %s", error)
         if is_last:
             return
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m feature_repo.live", description=__doc__.split("\n")[0])
-    parser.add_argument("--once", action="store_true", help="drain what is there and end")
+    parser.add_argument("--once", action="store_true", help="drain the present events and end")
     arguments = parser.parse_args(argv)
     settings = Settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopping = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: stopping.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     try:
         with sole_consumer(settings.live_dir):
             if arguments.once:
@@ -76,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
                 run(settings, stopping)
     except AlreadyDraining as error:
         print(f"feature_repo.live: {error}", file=sys.stderr)
-        return 0 if arguments.once else 2  # once is what the other does anyway
+        return 0 if arguments.once else 2  # with --once it is enough that the other consumer drains
     except (RedisServerError, redis.RedisError, OSError, ValueError) as error:
         print(f"feature_repo.live: {error}", file=sys.stderr)
         return 2

@@ -1,17 +1,19 @@
-r"""Acceptance: one step in the events' Redis that counts an event once, dates it, and keeps it for session and log.
+r"""Acceptance of events: one atomic step in the events' Redis.
 
-Keys of the events' Redis, all of one data set (one server, no Redis Cluster: a call touches several keys):
+The step accepts each event_id only once, gives the event its received timestamp, and stores it for the session and for
+the log. The keys of one data set are below. They need one server, not a Redis Cluster, because a call uses several
+keys.
 
     rerank:<dataset>:events             stream of accepted events, until they are in the log
-    rerank:<dataset>:event:<id>         fingerprint of the body that an event_id came with
+    rerank:<dataset>:event:<id>         fingerprint of the body that was sent with an event_id
     rerank:<dataset>:session:<id>       list of the session's folded events, in the order of their acceptance
-    rerank:<dataset>:tail:<id>          the session's newest acceptance, its newest folded one, and its length
-    rerank:<dataset>:newest_event_us    the newest acceptance of all, for the replay clock's next start
+    rerank:<dataset>:tail:<id>          the session's last received timestamp, its last folded one, and the list length
+    rerank:<dataset>:newest_event_us    the newest received timestamp of all sessions, for the start of the replay clock
 
-What is stamped is later than all that its session has, so that the order of acceptance is one for the live fold and
-for the build. The rule of what is folded is that of :mod:`feature_repo.sessions`, applied here so that a list never
-holds more; a session that has expired stays closed. All but the stream is kept for MEMORY_S after it was last
-touched: by then neither a session goes on nor is an event sent again, or it counts as a new one.
+The received timestamps of a session strictly increase, so that the live fold and the build see the same order. The
+script applies the folding rule of :mod:`feature_repo.sessions`, so that a list never holds events that are not folded;
+an expired session stays closed. All keys but the stream expire RETENTION_S after their last write. After that a session
+or an event with the same id counts as new.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ from feature_repo.online.call_packing import bulk_string
 from feature_repo.sessions import EXPIRY_US, MAX_EVENTS
 from infra.redis_server import keys as redis_keys
 
-EVENTS_PER_CALL = 50  # other clients wait for a call: about a millisecond
-MEMORY_S = 7 * 24 * 3600  # in real time, also where the clock is replayed and stands still overnight
+EVENTS_PER_CALL = 50  # a call blocks other clients for about a millisecond
+RETENTION_S = 7 * 24 * 3600  # real time, also with a replay clock
 
 _SCRIPT = rb"""
--- KEYS: the stream, the newest acceptance, then of each event: its id's key, its session's list, its session's tail.
--- ARGV: now (microseconds), then of each event: fingerprint, packed event.
+-- KEYS: the stream, the newest received timestamp, then per event: the id's key, the session's list and its tail.
+-- ARGV: now (microseconds), then per event: fingerprint, packed event.
 local call, now, found = redis.call, tonumber(ARGV[1]), {}
 local known_newest = tonumber(call('GET', KEYS[2]) or '0')
 local newest = known_newest
@@ -45,15 +47,15 @@ for i = 1, (#KEYS - 2) / 3 do
     local length = tonumber(state[3] or '0')
     local received = math.max(now, tonumber(state[1] or '0') + 1)
     local stamp = string.format('%.0f', received)
-    if length == 0 or (length < <most> and received <= tonumber(state[2]) + <expiry>) then
+    if length == 0 or (length < <max_events> and received <= tonumber(state[2]) + <expiry>) then
       call('RPUSH', list, stamp .. '|' .. event)
-      call('EXPIRE', list, <memory_s>)
+      call('EXPIRE', list, <retention_s>)
       call('HSET', tail, 'received', stamp, 'folded', stamp, 'length', length + 1)
     else
       call('HSET', tail, 'received', stamp)
     end
-    call('EXPIRE', tail, <memory_s>)
-    call('SET', id, body, 'EX', <memory_s>)
+    call('EXPIRE', tail, <retention_s>)
+    call('SET', id, body, 'EX', <retention_s>)
     call('XADD', KEYS[1], '*', 'received', stamp, 'event', event)
     newest = math.max(newest, received)
     found[i] = stamp
@@ -63,27 +65,27 @@ if newest > known_newest then call('SET', KEYS[2], string.format('%.0f', newest)
 return found
 """
 SCRIPT = (
-    _SCRIPT.replace(b"<most>", b"%d" % MAX_EVENTS)
+    _SCRIPT.replace(b"<max_events>", b"%d" % MAX_EVENTS)
     .replace(b"<expiry>", b"%d" % EXPIRY_US)
-    .replace(b"<memory_s>", b"%d" % MEMORY_S)
+    .replace(b"<retention_s>", b"%d" % RETENTION_S)
 )
 
 
 @dataclass(frozen=True)
 class Offered:
-    """An event that may be accepted. ``body``: the fingerprint of what was sent."""
+    """An event to be accepted. ``body``: the fingerprint of the body that was sent."""
 
     event: LiveEvent
     body: bytes
 
 
 Outcome = int | Literal["duplicate", "conflict"]
-"""The moment of acceptance (µs since the epoch), or why there is none."""
+"""The received timestamp (µs since the epoch), or why the event was not accepted."""
 
 
 @dataclass(frozen=True)
 class EventKeys:
-    """Names of the keys of one data set."""
+    """The names of the Redis keys of one data set."""
 
     dataset: str
 
@@ -106,28 +108,28 @@ class EventKeys:
 
 
 def accept_commands(keys: EventKeys, offered: Sequence[Offered], now_us: int) -> list[bytes]:
-    """EVAL commands, each one step; their replies, one after the other, are read by :func:`outcomes`."""
+    """EVAL commands, each one atomic step. :func:`outcomes` reads their replies."""
     groups = [offered[first : first + EVENTS_PER_CALL] for first in range(0, len(offered), EVENTS_PER_CALL)]
     return [_command(keys, group, now_us) for group in groups]
 
 
 def outcomes(replies: Iterable[Sequence[bytes]]) -> list[Outcome]:
-    """What became of each offered event, in their order."""
-    return [_outcome(each) for reply in replies for each in reply]
+    """The outcome of each offered event, in order."""
+    return [_outcome(value) for reply in replies for value in reply]
 
 
-def words(*parts: bytes) -> bytes:
-    """One command in Redis' protocol."""
+def redis_command(*parts: bytes) -> bytes:
+    """One command as bytes of the Redis protocol."""
     return b"*%d\r\n" % len(parts) + b"".join(map(bulk_string, parts))
 
 
 def _command(keys: EventKeys, group: Sequence[Offered], now_us: int) -> bytes:
     names, arguments = [keys.stream, keys.newest], [b"%d" % now_us]
-    for each in group:
-        session = each.event.session_id
-        names += (keys.event(each.event.event_id), keys.session(session), keys.tail(session))
-        arguments += (each.body, packed(each.event))
-    return words(b"EVAL", SCRIPT, b"%d" % len(names), *names, *arguments)
+    for offered in group:
+        session = offered.event.session_id
+        names += (keys.event(offered.event.event_id), keys.session(session), keys.tail(session))
+        arguments += (offered.body, packed(offered.event))
+    return redis_command(b"EVAL", SCRIPT, b"%d" % len(names), *names, *arguments)
 
 
 def _outcome(reply: bytes) -> Outcome:

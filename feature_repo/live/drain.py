@@ -1,12 +1,12 @@
-"""The stream's consumer: accepted events -> the log's files, each exactly once, and its sessions' rows made sure of.
+"""The stream's consumer: it writes accepted events to the log's files, each exactly once, and their sessions' rows.
 
-A batch is read by a consumer group, written (:mod:`feature_repo.live.event_files`) and then acknowledged and
-deleted. What a consumer that was killed had read is still pending, and is what the next one begins with: the same
-entries make the same files. Only one consumer may run, which a lock sees to.
+A consumer group reads a batch, writes it (:mod:`feature_repo.live.event_files`), and then acknowledges and deletes it.
+If a consumer is killed, its batch stays pending. The next consumer starts with that batch; the same entries make the
+same files. A lock allows only one consumer.
 
-The scorer writes a session's row before it answers. Where it was killed in between, or the feature store was away,
-this makes up for it: the newest row wins, so that writing one again is harmless. While the feature store is away a
-batch stays pending, and what follows it in the stream.
+The scorer writes the row of a session before it answers ``POST /events``. If it was killed before that, or if the
+feature store was away, the row is missing. So the consumer writes the rows again; this is harmless, because the newest
+row wins. While the feature store is away, the batch stays pending and later entries stay in the stream.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any, cast
 
 import redis
 
-from feature_repo.live.acceptance import MEMORY_S, EventKeys
+from feature_repo.live.acceptance import RETENTION_S, EventKeys
 from feature_repo.live.event import LiveEvent, unpacked
 from feature_repo.live.event_files import event_folder, write_batch
 from feature_repo.live.session_rows import replayed, session_rows
 from feature_repo.online.writer import NewestWinsWriter
 
 GROUP, CONSUMER = "log", "drain"
-BATCH = 10_000  # entries; what is pending is at most one batch
-SESSIONS = 100  # that are folded at once
+BATCH = 10_000  # entries; at most one batch is pending
+SESSIONS = 100  # number of sessions that are folded at once
 NEW, PENDING = ">", "0"
 
 Entry = tuple[bytes, tuple[int, LiveEvent]]
@@ -38,24 +38,24 @@ class AlreadyDraining(RuntimeError):
 
 
 class Drain:
-    """``events``: a client of the events' Redis; ``features``: of the feature store's."""
+    """``events``: client of the events' Redis. ``features``: client of the feature store's Redis."""
 
     def __init__(self, dataset: str, live_dir: Path, events: redis.Redis, features: redis.Redis) -> None:
         self._dataset = dataset
         self._keys = EventKeys(dataset)
         self._live_dir = live_dir
         self._events = events
-        self._writer = NewestWinsWriter(features, MEMORY_S)
+        self._writer = NewestWinsWriter(features, RETENTION_S)
         self._make_group()
 
     def drain(self) -> int:
-        """Take all that is there, batch by batch. Returns the number of events. Raises redis.RedisError, OSError."""
-        drained = self._take(PENDING)
-        while found := self._take(NEW):
-            drained += found
+        """Drain all entries, batch by batch. Returns the number of events. Raises redis.RedisError, OSError."""
+        drained = self._drain_batch(PENDING)
+        while batch := self._drain_batch(NEW):
+            drained += batch
         return drained
 
-    def _take(self, which: str) -> int:
+    def _drain_batch(self, which: str) -> int:
         entries = self._read(which)
         if not entries:
             return 0
@@ -72,16 +72,16 @@ class Drain:
     def _read(self, which: str) -> list[Entry]:
         found: Any = self._events.xreadgroup(GROUP, CONSUMER, {self._keys.stream: which}, count=BATCH)
         entries = found[0][1] if found else []
-        # An entry that somebody deleted while it was pending has no fields.
+        # An entry that was deleted while it was pending has no fields.
         return [(id, (int(entry[b"received"]), unpacked(entry[b"event"]))) for id, entry in entries if entry]
 
     def _write_sessions(self, sessions: set[str]) -> None:
-        """In pieces: a session may have a thousand events."""
+        """Write some sessions at a time, because a session may have a thousand events."""
         names = sorted(sessions)
         for first in range(0, len(names), SESSIONS):
-            self._write_some(names[first : first + SESSIONS])
+            self._write_rows(names[first : first + SESSIONS])
 
-    def _write_some(self, names: Sequence[str]) -> None:
+    def _write_rows(self, names: Sequence[str]) -> None:
         with self._events.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.lrange(self._keys.session(name), 0, -1)
@@ -100,12 +100,12 @@ class Drain:
 
 @contextmanager
 def sole_consumer(live_dir: Path) -> Iterator[None]:
-    """Held while draining. Raises AlreadyDraining."""
+    """The lock of the consumer. Raises AlreadyDraining."""
     folder = event_folder(live_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".drain.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise AlreadyDraining(f"another consumer drains into {folder}") from None
+            raise AlreadyDraining(f"another consumer is already draining into {folder}") from None
         yield

@@ -1,4 +1,4 @@
-"""An event as ``POST /events`` accepted it, and its form in Redis."""
+"""An event that ``POST /events`` accepted, and its form in Redis."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from feature_repo.sessions import SessionEvent
 
 
 class LiveEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """All that the log and the session fold will ever know of it, but the moment of its acceptance.
+    """All values of an event that the log and the session fold use, except its received timestamp.
 
-    Instants in µs since the epoch, money in cents; ``price`` and ``category_id`` as known at acceptance.
+    Times are µs since the epoch and money is in cents. ``price`` and ``category_id`` are as known at acceptance.
     """
 
     event_id: str
@@ -35,7 +35,7 @@ _decoder = msgspec.json.Decoder(LiveEvent)
 
 
 def packed(event: LiveEvent) -> bytes:
-    """JSON, without what is null."""
+    """JSON without null values."""
     return _encoder.encode(event)
 
 
@@ -45,21 +45,21 @@ def unpacked(content: bytes) -> LiveEvent:
 
 
 def fingerprint(sent: Any) -> bytes:
-    """20 bytes that tell bodies apart, whatever the order of their names."""
+    """20 bytes that identify a body. The order of its names does not matter."""
     return sha1(msgspec.json.encode(sent, order="deterministic"), usedforsecurity=False).digest()
 
 
-def received(entry: bytes) -> tuple[int, LiveEvent]:
-    """The moment of acceptance (µs since the epoch) and the event of one entry of a session's list.
+def parse_entry(entry: bytes) -> tuple[int, LiveEvent]:
+    """The received timestamp (µs since the epoch) and the event of one entry of a session's list.
 
-    An entry is the moment in decimal, a bar and the packed event, as :mod:`feature_repo.live.acceptance` writes it.
+    An entry is the timestamp in decimal, a bar and the packed event; :mod:`feature_repo.live.acceptance` writes it.
     """
     timestamp, _, content = entry.partition(b"|")
     return int(timestamp), unpacked(content)
 
 
 def session_event(received_us: int, event: LiveEvent) -> SessionEvent:
-    """What the fold reads of it."""
+    """The part of the event that the session fold reads."""
     return SessionEvent(
         event_us=event.event_us,
         event_id=event.event_id,

@@ -1,8 +1,8 @@
-"""Accepted events as parquet: one file per drained batch and UTC day of receipt, complete or absent.
+"""Accepted events as parquet: one file per drained batch and UTC day of receipt. A file is complete or absent.
 
     <live_dir>/events/day=2026-11-21/<first>_<last>.parquet     ids of the batch's first and last stream entry
 
-The same batch gives the same names and the same rows, so that a batch that is drained again replaces its own files.
+The same batch always gives the same file names and rows. So a batch that is drained again replaces its own files.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def event_files(live_dir: Path) -> list[Path]:
 
 
 def write_batch(live_dir: Path, first: str, last: str, events: Sequence[tuple[int, LiveEvent]]) -> list[Path]:
-    """The files of one batch of (moment of acceptance in µs, event). ``first``, ``last``: its stream ids."""
+    """Write one batch of (received timestamp in µs, event). ``first``, ``last``: its first and last stream id."""
     by_day: dict[int, list[tuple[int, LiveEvent]]] = defaultdict(list)
-    for each in events:
-        by_day[each[0] // DAY_US].append(each)
-    return [_write(live_dir, day, f"{first}_{last}.parquet", found) for day, found in sorted(by_day.items())]
+    for received_us, event in events:
+        by_day[received_us // DAY_US].append((received_us, event))
+    return [_write(live_dir, day, f"{first}_{last}.parquet", part) for day, part in sorted(by_day.items())]
 
 
 def _write(live_dir: Path, day: int, name: str, events: Sequence[tuple[int, LiveEvent]]) -> Path:
@@ -51,7 +51,7 @@ def _write(live_dir: Path, day: int, name: str, events: Sequence[tuple[int, Live
     with partial.open("wb") as file:
         pq.write_table(_table(events), file, compression="zstd")
         file.flush()
-        os.fsync(file.fileno())  # Redis forgets the events once the file is there
+        os.fsync(file.fileno())  # Redis deletes the events after this
     partial.replace(path)
     for folder in (path.parent, path.parent.parent, live_dir):
         _sync(folder)
@@ -63,9 +63,9 @@ def _table(events: Sequence[tuple[int, LiveEvent]]) -> pa.Table:
 
 
 def _row(received_us: int, event: LiveEvent) -> dict[str, Any]:
-    found = msgspec.structs.asdict(event)
-    found |= {name: _money(found[name]) for name in ("value", "price")}
-    return found | {"event_ts": found["event_us"], "received_ts": received_us}
+    fields = msgspec.structs.asdict(event)
+    fields |= {name: _money(fields[name]) for name in ("value", "price")}
+    return fields | {"event_ts": fields["event_us"], "received_ts": received_us}
 
 
 def _money(cents: int | None) -> Decimal | None:
@@ -73,7 +73,7 @@ def _money(cents: int | None) -> Decimal | None:
 
 
 def _sync(folder: Path) -> None:
-    """A renamed file is found again after a power cut only once its folder is on disk."""
+    """Write the folder to disk: without it, a renamed file may be lost in a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,8 +1,8 @@
-"""What the score log keeps of a ``/score``, and its files.
+"""The records of the score log, one per ``/score`` request, and their files.
 
     <live_dir>/scores/day=2026-11-21/<worker>-<number>.parquet     the UTC day is that of ``scored_at``
 
-Each file is complete or absent, and its rows are the requests of one worker process, in their order.
+Each file is complete or absent. Its rows are the requests of one worker process, in order.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ _LONG = ["scores", "matrix"]
 class ScoreRecord:
     """One slate as it was scored.
 
-    scored_us: the request's moment by the service's clock, µs since the epoch
-    item_ids:  (n,) in the caller's order; scores: (n,) float64, of each
-    read_us:   view -> event timestamp of each row that was read, valid or not, 0 where there was none: (n,) for item
-               views, in the order of the candidates; (1,) for user and session views; one per distinct item of the
-               cart for companions
-    sent:      (place, what the caller said of that item by name), which wins over the store
-    matrix:    (n, f) float32 in the order of the model's features; None where it was not kept
+    scored_us: time of the request by the service's clock, µs since the epoch
+    item_ids:  (n,) in the caller's order
+    scores:    (n,) float64, one per item
+    read_us:   view -> event timestamps of the rows that were read, valid or not, 0 without a row: (n,) for item views,
+               in the order of the candidates; (1,) for user and session views; one per distinct cart item for
+               companions
+    sent:      (position, {feature: value that the caller sent for the item}); such a value replaces the stored one
+    matrix:    (n, f) float32 in the order of the model's features; None if it was not logged
     """
 
     request_id: str
@@ -98,7 +99,7 @@ def score_files(live_dir: Path) -> list[Path]:
 
 
 def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
-    """``worker``: whose they are."""
+    """The records as Arrow. ``worker``: name of the process that scored them."""
     columns: dict[str, pa.Array] = {
         name: pa.array([getattr(record, name) for record in records], SCHEMA.field(name).type) for name in _PLAIN
     }
@@ -106,7 +107,7 @@ def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
     columns["worker"] = pa.array([worker] * len(records), _TEXT)
     columns["context"] = pa.array([list(record.context.items()) for record in records], SCHEMA.field("context").type)
     columns["sent"] = pa.array([_sent(record) for record in records], SCHEMA.field("sent").type)
-    ids = pa.array([each for record in records for each in record.item_ids], _TEXT)
+    ids = pa.array([item_id for record in records for item_id in record.item_ids], _TEXT)
     columns["item_ids"] = pa.ListArray.from_arrays(_offsets([record.item_ids for record in records]), ids)
     columns["scores"] = _lists([record.scores for record in records], np.float64)
     columns["read_us"] = _read_us(records)
@@ -117,7 +118,7 @@ def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
 def read_records(
     path: Path, since_us: int | None = None, *, only_matrices: bool = False, request_id: str | None = None
 ) -> Iterator[ScoreRecord]:
-    """The records of one file, scored at or after ``since_us``. Raises OSError, pa.ArrowException."""
+    """The records of one file that were scored at or after ``since_us``. Raises OSError, pa.ArrowException."""
     wanted = pc.scalar(True)
     if since_us is not None:
         wanted &= pc.field("scored_at") >= pa.scalar(since_us, pa.int64()).cast(TIMESTAMP)
@@ -132,7 +133,7 @@ def read_records(
 
 
 def _record(row: dict[str, Any], long: dict[str, Any]) -> ScoreRecord:
-    """``long``: the values of the columns _LONG, which would take long as Python's numbers; None for null."""
+    """``long``: the values of the columns in _LONG as Arrow arrays, None for null. Python numbers would be slow."""
     ids, matrix = row["item_ids"], long["matrix"]
     return ScoreRecord(
         **{name: row[name] for name in _PLAIN},
@@ -141,7 +142,7 @@ def _record(row: dict[str, Any], long: dict[str, Any]) -> ScoreRecord:
         scores=long["scores"].to_numpy(),
         context=dict(row["context"]),
         read_us={view: np.array(times, np.int64) for view, times in row["read_us"]},
-        sent=[(each["place"], {each["feature"]: each["value"]}) for each in row["sent"]],
+        sent=[(entry["place"], {entry["feature"]: entry["value"]}) for entry in row["sent"]],
         matrix=None if matrix is None else matrix.to_numpy().reshape(-1, len(ids)).T,
     )
 
@@ -155,21 +156,21 @@ def _sent(record: ScoreRecord) -> list[dict[str, Any]]:
 
 
 def _lists(parts: Sequence[npt.NDArray[Any]], kind: type[np.generic]) -> pa.ListArray:
-    """One list of each part."""
+    """A list array with one list per part."""
     values = np.concatenate([np.empty(0, kind), *parts])
     return pa.ListArray.from_arrays(_offsets(parts), pa.array(values))
 
 
 def _read_us(records: Sequence[ScoreRecord]) -> pa.MapArray:
     views = [view for record in records for view in record.read_us]
-    times = [each for record in records for each in record.read_us.values()]
+    times = [view_times for record in records for view_times in record.read_us.values()]
     return pa.MapArray.from_arrays(
         _offsets([record.read_us for record in records]), pa.array(views, _TEXT), _lists(times, np.int64)
     )
 
 
 def _matrices(matrices: Sequence[Floats | None]) -> pa.ListArray:
-    """Feature after feature, as it lies in memory and compresses best."""
+    """Each matrix as one list, feature by feature: its order in memory, and the order that compresses best."""
     lists = _lists([np.empty(0, np.float32) if m is None else m.ravel(order="F") for m in matrices], np.float32)
     absent = pa.array([matrix is None for matrix in matrices], pa.bool_())
     return pa.ListArray.from_arrays(lists.offsets, lists.values, mask=absent)

@@ -1,4 +1,4 @@
-"""From a session's folded events to its row of the session_state view, as Feast's Redis store would hold it."""
+"""Turns the folded events of a session into its session_state row, in the form of Feast's Redis store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from feature_repo.feast_objects import value_types
-from feature_repo.live.event import received, session_event
-from feature_repo.online.row_encoder import OneRow
+from feature_repo.live.event import parse_entry, session_event
+from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.rows import Layout, Rows, rows_of_batch
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
@@ -19,20 +19,20 @@ _DELAY_US = round(SESSION_STATE.publish_delay.total_seconds() * MICROSECONDS)
 
 
 def replayed(entries: Sequence[bytes]) -> Replay:
-    """The fold of one session over its list: see :mod:`feature_repo.live.acceptance`."""
+    """The fold over all entries of a session's list (see :mod:`feature_repo.live.acceptance`)."""
     state = Replay()
     fold_entries(state, entries)
     return state
 
 
 def fold_entries(state: Replay, entries: Iterable[bytes]) -> None:
-    """Fold what a session's list holds beyond what ``state`` has."""
+    """Fold further entries of a session's list into ``state``."""
     for entry in entries:
-        state.fold(session_event(*received(entry)))
+        state.fold(session_event(*parse_entry(entry)))
 
 
 def session_rows(states: Mapping[str, Replay], project: str) -> Rows:
-    """One row per session id; a state has at least one event."""
+    """One row per session id. Each state must have at least one event."""
     columns: dict[str, list[Any]] = {name: [] for name in SESSION_STATE.arrow.names}
     for session_id, state in states.items():
         columns["session_id"].append(session_id)
@@ -45,8 +45,8 @@ def session_rows(states: Mapping[str, Replay], project: str) -> Rows:
     return rows_of_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), _layout(project))
 
 
-def session_command(rows: OneRow, session_id: str, state: Replay) -> bytes:
-    """What writes the row of one session: the same as :func:`session_rows`, without Arrow."""
+def session_command(rows: RowEncoder, session_id: str, state: Replay) -> bytes:
+    """The Redis command that writes one session's row: the bytes of :func:`session_rows`, made without Arrow."""
     return rows.command(session_id, state.row_us, state.row_us + _DELAY_US, state.features())
 
 

@@ -1,1 +1,4 @@
-"""Feast's offline store as DuckDB's ASOF JOIN."""
+"""Feast's offline store plugin: the point-in-time join as DuckDB's ASOF JOIN.
+
+May import the schema and ``infra``.
+"""

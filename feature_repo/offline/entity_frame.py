@@ -1,6 +1,6 @@
-"""The caller's entity rows, whatever their form, as chunks of Arrow, in order.
+"""The caller's entity rows, in any form, as Arrow tables (chunks), in order.
 
-A chunk bounds the memory of a join: its rows, their features and what the engine sorts.
+Chunks bound the memory of a join: its rows, their features and the engine's sorting.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EntityRows: TypeAlias = pd.DataFrame | pa.Table | str
 
 
 class EntityFrame:
-    """``rows``: a pandas frame, an Arrow table or a SELECT that DuckDB understands.
+    """``rows``: a pandas frame, an Arrow table or a SELECT statement for DuckDB.
 
-    The entity timestamp is the column ``event_timestamp``, else the only column of a time type; a time
-    without zone is UTC. Raises BadEntityFrame.
+    The entity timestamp is the column ``event_timestamp``, or else the only column of a time type. A time without a
+    zone is UTC. Raises BadEntityFrame.
     """
 
     def __init__(self, rows: EntityRows, connection: duckdb.DuckDBPyConnection) -> None:
@@ -35,7 +35,7 @@ class EntityFrame:
         self.schema = self._sql_schema(self._rows) if isinstance(self._rows, str) else self._rows.schema
         repeated = sorted({name for name in self.schema.names if self.schema.names.count(name) > 1})
         if repeated:
-            raise BadEntityFrame(f"the entity frame has two columns {', '.join(repeated)}")
+            raise BadEntityFrame(f"the entity frame has more than one column named {', '.join(repeated)}")
         self.timestamp = _timestamp_column(self.schema)
 
     @property
@@ -43,32 +43,32 @@ class EntityFrame:
         return list(self.schema.names)
 
     def chunks(self, rows_per_chunk: int = ROWS_PER_CHUNK) -> Iterator[pa.Table]:
-        """At least one table, empty when the frame is; the entity timestamp in UTC."""
+        """At least one table, which is empty if the frame is empty. The entity timestamp is in UTC."""
         if isinstance(self._rows, pa.Table):
             for start in range(0, max(len(self._rows), 1), rows_per_chunk):
                 yield self._in_utc(self._rows.slice(start, rows_per_chunk))
             return
-        # A connection of its own, which shares the memory limit: the stream ends when its connection is used anew.
-        pending, held, made = [], 0, 0
+        # A separate cursor, with the same memory limit: another query on the same cursor would end the stream.
+        pending, pending_rows, chunks = [], 0, 0
         with self._connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             for batch in cursor.sql(self._rows).to_arrow_reader(min(rows_per_chunk, 100_000)):
                 pending.append(batch)
-                held += len(batch)
-                if held >= rows_per_chunk:
+                pending_rows += len(batch)
+                if pending_rows >= rows_per_chunk:
                     yield self._in_utc(pa.Table.from_batches(pending))
-                    pending, held, made = [], 0, made + 1
-        if pending or not made:
+                    pending, pending_rows, chunks = [], 0, chunks + 1
+        if pending or not chunks:
             yield self._in_utc(pa.Table.from_batches(pending, self.schema))
 
     def narrow(self, chunk: pa.Table, keys: Sequence[str]) -> pa.Table:
-        """``row``, ``t`` and ``k0, k1, ...`` of a chunk, as :mod:`feature_repo.offline.join_sql` wants them."""
+        """The columns ``row``, ``t`` and ``k0, k1, ...`` of a chunk, for :mod:`feature_repo.offline.join_sql`."""
         timestamps = chunk[self.timestamp].cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
         columns = {f"k{i}": chunk[key] for i, key in enumerate(keys)}
         return pa.table({"row": pa.array(np.arange(len(chunk))), "t": timestamps, **columns})
 
     def range(self) -> tuple[Any, Any]:
-        """Earliest and latest entity timestamp; None of an empty frame."""
+        """Earliest and latest entity timestamp, both None for an empty frame."""
         first = last = None
         for chunk in self.chunks():
             found = pc.min_max(chunk[self.timestamp]).as_py()
@@ -85,7 +85,7 @@ class EntityFrame:
         try:
             return chunk.set_column(position, self.timestamp, _utc(column))
         except (ValueError, pa.ArrowNotImplementedError) as error:
-            raise BadEntityFrame(f"the entity frame's {self.timestamp} is no time: {error}") from error
+            raise BadEntityFrame(f"the entity frame's {self.timestamp} is not a timestamp: {error}") from error
 
     def _sql_schema(self, sql: str) -> pa.Schema:
         try:
@@ -93,19 +93,19 @@ class EntityFrame:
                 cursor.execute("SET TimeZone = 'UTC'")
                 return cursor.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema
         except duckdb.Error as error:
-            raise BadEntityFrame(f"the entity frame's SQL: {error}") from error
+            raise BadEntityFrame(f"the entity frame's SQL fails: {error}") from error
 
 
-def checked_keys(frame: EntityFrame, keys: Mapping[str, str], wanted_by: str) -> None:
-    """Refuse a frame without a join key, or with text where the source has numbers.
+def check_keys(frame: EntityFrame, keys: Mapping[str, str], wanted_by: str) -> None:
+    """Check that the frame has all join keys, and that a key is text in both the frame and the source, or in neither.
 
-    ``keys``: the frame's column -> DuckDB's type of the source's column. Raises BadEntityFrame.
+    ``keys``: column of the frame -> DuckDB type of the source's column. Raises BadEntityFrame.
     """
     for name, source_type in keys.items():
         if name not in frame.names:
             raise BadEntityFrame(f"the entity frame has no column {name}, which {wanted_by} is joined by")
         found = frame.schema.field(name).type
-        # A frame whose keys are all null, or an empty one, has no type to compare.
+        # An empty column, or one with nulls only, has no type to compare.
         if not pa.types.is_null(found) and _is_text(found) != (source_type == "VARCHAR"):
             raise BadEntityFrame(f"the entity frame's {name} is {found}, but {source_type} in {wanted_by}")
 
@@ -135,7 +135,7 @@ def _timestamp_column(schema: pa.Schema) -> str:
 
 
 def _utc(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Any time type to a timestamp in UTC of the same unit; text is read as ISO 8601."""
+    """Cast any time type to a UTC timestamp of the same unit. Text is read as ISO 8601."""
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp(column.type.unit, "UTC"))
     if _is_text(column.type):

@@ -1,15 +1,15 @@
-"""What can be wrong with a retrieval.
+"""Errors of a retrieval.
 
 OfflineError
-├── BadSource       a feature view's files: missing, unreadable, without a column
-└── BadEntityFrame  the caller's rows: without a key or timestamp, of a type that cannot be compared
+├── BadSource       the files of a feature view are missing or unreadable, or lack a column
+└── BadEntityFrame  the caller's rows lack a key or the timestamp, or a type cannot be compared
 """
 
 from __future__ import annotations
 
 
 class OfflineError(ValueError):
-    """The message names the feature view or the frame's column, and what to do."""
+    """The message names the feature view or the column of the frame, and what to do."""
 
 
 class BadSource(OfflineError):

@@ -1,9 +1,9 @@
 """The point-in-time join as SQL text: pure functions, one rule of the time contract each.
 
-Both sides are narrow. ``entity_rows`` holds ``row`` (int64, the place in the caller's frame), ``t`` (int64,
-microseconds since the epoch) and the join keys ``k0, k1, ...``. The source's rows are ordered by their event
-time and, within it, by their created time, packed into one 128-bit number, since an ASOF JOIN takes a single
-inequality. The features come last, by the place of the one row that was chosen.
+Both sides of the join are narrow. ``entity_rows`` holds ``row`` (int64, row number in the caller's frame), ``t``
+(int64, microseconds since the epoch) and the join keys ``k0, k1, ...``. The source's rows are ordered by event time and
+then by created time. Both are packed into one 128-bit number, because an ASOF JOIN has only one inequality. The
+features are fetched at the end, by the row number of the chosen source row.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-# DuckDB's names for where a parquet row lies; its file_index counts only the files left after pruning.
+# DuckDB's columns for the location of a parquet row. Its file_index would not do: it counts only files that are read.
 FILE, ROW_NUMBER = "filename", "file_row_number"
-OLDEST = -(2**63)  # an unknown created time
-SPREAD = f"{2**64}::HUGEINT"  # room for every created time between two event times
+UNKNOWN_CREATED = -(2**63)  # sorts before every known created time
+CREATED_RANGE = f"{2**64}::HUGEINT"  # number of possible created times
 ROW = "__entity_row"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
@@ -22,11 +22,11 @@ EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=
 
 @dataclass(frozen=True)
 class Source:
-    """One feature view's rows. Names are the source's own, before Feast's field mapping.
+    """One feature view's rows. Names are those of the files, before Feast's field mapping.
 
-    ``scan`` is a table expression over parquet files, ``single_file`` or more. Left out are rows created
-    after ``known_at_us`` and, so that their files are not even read, rows of event times outside
-    ``first_us`` .. ``last_us``, inclusive.
+    ``scan`` is a table expression over one parquet file (``single_file``) or several. Rows created after
+    ``known_at_us`` are left out. Rows with an event time outside ``first_us`` .. ``last_us`` (inclusive) are left out
+    too, so that DuckDB does not read their files.
     """
 
     scan: str
@@ -40,7 +40,7 @@ class Source:
 
     @property
     def file(self) -> str:
-        """What tells a row's file; a constant costs nothing to sort along."""
+        """SQL that identifies a row's file. For a single file it is a constant, which costs nothing to sort."""
         return "0" if self.single_file else FILE
 
 
@@ -49,7 +49,7 @@ def quoted(name: str) -> str:
 
 
 def epoch_us_of(column: str) -> str:
-    """Microseconds since the epoch; a time without zone is UTC (the session's time zone is)."""
+    """Microseconds since the epoch. A time without a zone is UTC, because the session's time zone is UTC."""
     return f"epoch_us(CAST({quoted(column)} AS TIMESTAMPTZ))"
 
 
@@ -59,7 +59,7 @@ def timestamp_literal(us: int) -> str:
 
 
 def within_range(source: Source) -> str:
-    """Whether the event time lies in the source's range; bounds that no timestamp reaches are none."""
+    """Whether the event time is in the source's range. A bound before every possible timestamp is left out."""
     at = f"CAST({quoted(source.timestamp)} AS TIMESTAMPTZ)"
     bounds = []
     if source.first_us is not None and source.first_us > EARLIEST_US:
@@ -70,25 +70,26 @@ def within_range(source: Source) -> str:
 
 
 def version(source: Source) -> str:
-    """A number that grows with (event time, created time); an unknown created time is the oldest."""
+    """A number that increases with (event time, created time). An unknown created time is the oldest."""
     if source.created is None:
         return epoch_us_of(source.timestamp)
-    return f"{epoch_us_of(source.timestamp)} * {SPREAD} + coalesce({epoch_us_of(source.created)}, {OLDEST})"
+    created = f"coalesce({epoch_us_of(source.created)}, {UNKNOWN_CREATED})"
+    return f"{epoch_us_of(source.timestamp)} * {CREATED_RANGE} + {created}"
 
 
 def newest_version(source: Source, at: str) -> str:
-    """The greatest version that a row of event time ``at`` can have."""
-    return at if source.created is None else f"{at} * {SPREAD} + {2**63 - 1}"
+    """The highest possible version of a row with event time ``at``."""
+    return at if source.created is None else f"{at} * {CREATED_RANGE} + {2**63 - 1}"
 
 
 def known_from(source: Source) -> str:
-    """When a row became known: its created time, or its event time where that is not recorded."""
+    """The time when a row became known: its created time, or its event time if there is no created time."""
     event = epoch_us_of(source.timestamp)
     return event if source.created is None else f"coalesce({epoch_us_of(source.created)}, {event})"
 
 
 def narrow_source(source: Source) -> str:
-    """Keys, event time ``t``, ``version``, ``known`` and place of every row that may be chosen."""
+    """Keys, event time ``t``, ``version``, ``known``, file and row number of every row that may be chosen."""
     keys = "".join(f"{quoted(key)} AS k{i}, " for i, key in enumerate(source.keys))
     wanted = [f"k{i} IS NOT NULL" for i in range(len(source.keys))] + ["t IS NOT NULL"]
     if source.known_at_us is not None:
@@ -102,7 +103,10 @@ def narrow_source(source: Source) -> str:
 
 
 def unsuperseded(source: Source) -> str:
-    """``narrow_source`` without the rows that a newer version preceded, so that ``visible`` orders them too."""
+    """``narrow_source`` without rows that became visible after a newer version.
+
+    So the order by ``visible`` (the time from which a row may be used) is also the order by version.
+    """
     keys = ", ".join(f"k{i}" for i in range(len(source.keys)))
     partition = f"PARTITION BY {keys}" if keys else ""
     return f"""
@@ -111,14 +115,14 @@ def unsuperseded(source: Source) -> str:
 
 
 def within_ttl(ttl_us: int | None) -> str:
-    """A row is valid up to and at ``ttl`` after its event time; no ttl, or zero, is for ever."""
+    """A row is valid up to and including ``ttl`` after its event time. Without a ttl, or with 0, it never expires."""
     return f"s.t + {ttl_us} >= e.t" if ttl_us else "true"
 
 
 def chosen_rows(source: Source, ttl_us: int | None, *, known_when_scored: bool) -> str:
-    """(row, file, row_number) for each entity row that has a value: the newest row at or before its moment, if valid.
+    """(row, file, row_number): the newest source row at or before each entity row's time, if it is still valid.
 
-    ``known_when_scored`` leaves out, for each entity row, what was created after its own moment.
+    ``known_when_scored`` leaves out, for each entity row, source rows created after its time.
     """
     same = "".join(f"e.k{i} = s.k{i} AND " for i in range(len(source.keys)))
     if known_when_scored:
@@ -131,13 +135,13 @@ def chosen_rows(source: Source, ttl_us: int | None, *, known_when_scored: bool) 
 
 
 def same_row(source: Source) -> str:
-    """Joins the features ``s`` to the chosen places ``c``."""
+    """The condition that joins the source ``s`` to the chosen rows ``c``."""
     row = f"s.{ROW_NUMBER} = c.row_number"
     return row if source.single_file else f"s.{FILE} = c.file AND {row}"
 
 
 def joined(source: Source, columns: dict[str, str], ttl_us: int | None, *, known_when_scored: bool) -> str:
-    """``row`` and the features, in no order. ``columns``: output name -> the source's name."""
+    """``row`` and the features, in any order. ``columns``: output name -> the source's name."""
     features = "".join(f", s.{quoted(name)} AS {quoted(out)}" for out, name in columns.items())
     return f"""
         SELECT c.row AS "{ROW}"{features}

@@ -1,4 +1,4 @@
-"""A Feast FileSource of parquet files as something DuckDB can scan: a file, a folder, a glob, local or by URL."""
+"""Turns a Feast FileSource of parquet files into a DuckDB scan. Its path is a file, folder or glob, local or a URL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GLOB = "*?["
 
 
 def is_parquet(data_source: DataSource | None) -> bool:
-    """Whether ParquetScan can read it; Delta, Iceberg and the like it cannot."""
+    """Whether ParquetScan can read the source. It cannot read Delta, Iceberg and other formats."""
     return isinstance(data_source, FileSource) and (
         data_source.file_format is None or isinstance(data_source.file_format, ParquetFormat)
     )
@@ -29,7 +29,7 @@ def is_parquet(data_source: DataSource | None) -> bool:
 
 @dataclass(frozen=True)
 class ParquetScan:
-    """``location``: path, glob or URL. ``columns``: DuckDB's type of each column, hive partitions included."""
+    """``location``: path, glob or URL. ``columns``: name -> DuckDB type, including hive partitions."""
 
     location: str
     columns: dict[str, str]
@@ -49,12 +49,12 @@ class ParquetScan:
 def open_scan(
     connection: duckdb.DuckDBPyConnection, data_source: FileSource, repo_path: Path | None, wanted_by: str
 ) -> ParquetScan:
-    """Raises BadSource, naming ``wanted_by`` and the files, when there are none or they cannot be read."""
+    """Open the files. Raises BadSource, naming ``wanted_by`` and the files, if they are missing or unreadable."""
     location = FileSource.get_uri_for_file_path(repo_path, data_source.path.removeprefix("file://"))
     try:
         filesystem = _remote(connection, data_source, location)
         is_folder = Path(location).is_dir() if filesystem is None else filesystem.isdir(location)
-        # A folder may hold partitions; files of one table may order their columns differently.
+        # A folder may hold partitions, and the files of a table may have their columns in different orders.
         path = f"{location.rstrip('/')}/**/*.parquet" if is_folder else location
         single = not is_folder and not any(sign in path for sign in GLOB)
         options = "" if single else ", union_by_name = true, hive_partitioning = true"
@@ -64,12 +64,12 @@ def open_scan(
         raise BadSource(f"{wanted_by}: cannot read {location}: {error}") from error
     taken = {FILE, ROW_NUMBER} & {row[0] for row in described}
     if taken:
-        raise BadSource(f"{wanted_by}: {location} has a column {', '.join(taken)}, a name that DuckDB keeps for itself")
+        raise BadSource(f"{wanted_by}: {location} has a column {', '.join(taken)}, a name that DuckDB reserves")
     return ParquetScan(location, {row[0]: row[1] for row in described}, sql, single)
 
 
 def _remote(connection: duckdb.DuckDBPyConnection, data_source: FileSource, location: str) -> Any:
-    """The fsspec filesystem of a URL, made known to DuckDB; None for a local path."""
+    """The fsspec filesystem of a URL, registered with DuckDB. None for a local path."""
     scheme = urlparse(location).scheme
     if not scheme:
         return None

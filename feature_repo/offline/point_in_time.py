@@ -1,7 +1,7 @@
-"""The join of entity rows with any number of feature views, chunk by chunk, each view on its own.
+"""Joins entity rows with any number of feature views, chunk by chunk and view by view.
 
-A view's join yields (row, features) for the rows that have a value, in no order; the rows are put back into
-the caller's order by their numbers, so no wide row is ever sorted.
+The join of a view yields (row, features) for the rows that have a value, in any order. The row numbers restore the
+caller's order, so that no wide rows are sorted.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from feature_repo.offline.join_sql import ROW, Source, joined
 
 @dataclass(frozen=True)
 class ViewJoin:
-    """One feature view of a retrieval. ``keys``: the frame's columns, in the order of ``source.keys``;
-    ``columns``: output name -> the source's name."""
+    """One feature view of a retrieval.
+
+    ``keys``: columns of the frame, in the order of ``source.keys``. ``columns``: output name -> the source's name.
+    """
 
     source: Source
     keys: tuple[str, ...]
@@ -37,7 +39,7 @@ def join(
     known_when_scored: bool,
     rows_per_chunk: int,
 ) -> Iterator[pa.Table]:
-    """Every entity row once, in order, with all features of all views; one table per chunk."""
+    """One table per chunk: every entity row once, in order, with the features of all views."""
     for chunk in frame.chunks(rows_per_chunk):
         table = chunk
         for view in views:
@@ -51,7 +53,7 @@ def _features(
 ) -> dict[str, pa.Array]:
     rows = frame.narrow(chunk, view.keys)
     timestamps = pc.min_max(rows["t"]).as_py()
-    first, last = timestamps["min"] or 0, timestamps["max"] or 0  # of no rows, whatever: the types are still wanted
+    first, last = timestamps["min"] or 0, timestamps["max"] or 0  # without rows the query still gives the types
     source = replace(view.source, first_us=first - view.ttl_us if view.ttl_us else None, last_us=last)
     connection.register("entity_rows", rows)
     sql = joined(source, view.columns, view.ttl_us, known_when_scored=known_when_scored)
@@ -59,6 +61,6 @@ def _features(
     connection.unregister("entity_rows")
     positions = np.full(len(chunk), -1)
     positions[found[ROW].to_numpy()] = np.arange(len(found))
-    # A null place is a row without a value.
+    # A null index means that the entity row has no value.
     indices = pa.array(positions, mask=positions < 0)
     return {name: found[name].combine_chunks().take(indices) for name in view.columns}

@@ -1,4 +1,4 @@
-"""What a retrieval returns: rows made when they are asked for, as a table or as a stream of batches."""
+"""The result of a retrieval. Its rows are computed on demand, as a table or as a stream of batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS_PER_BATCH = 100_000
 
 
 class StreamedJob(RetrievalJob):  # type: ignore[misc]
-    """``rows`` makes the schema and the batches anew at each call; it holds no more than one chunk."""
+    """``rows`` computes the batches again at each call. It holds at most one chunk in memory."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class StreamedJob(RetrievalJob):  # type: ignore[misc]
         self._metadata = metadata
 
     def to_arrow_reader(self, rows_per_batch: int = ROWS_PER_BATCH) -> pa.RecordBatchReader:
-        """The stored features, batch by batch; on-demand views are not computed here."""
+        """The stored features, batch by batch, without on-demand views."""
         return self._rows(rows_per_batch)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Slates with their stored features as they were known when each slate was scored, through Feast."""
+"""Slates with their stored features as known when each slate was scored, read through Feast."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from feature_repo.slate import Row, Slate, view_row
 class PointInTimeReader:
     """Joins the views of the feature service onto slates.
 
-    Item views are joined per impression, user and session views once per slate, and companions once per
-    item in a slate's cart.
+    Item views are joined per impression, user and session views once per slate, and companions once per cart item of a
+    slate.
     """
 
     def __init__(self, store: FeatureStore, declaration: Declaration) -> None:
@@ -30,7 +30,7 @@ class PointInTimeReader:
     def read(self, impressions: pd.DataFrame) -> Iterator[Slate]:
         """One Slate per query group of ``impressions``, in the frame's order.
 
-        The frame holds the impressions table's columns, rows of a slate contiguous and ordered by
+        The frame has the columns of the impressions table. The rows of a slate are contiguous and ordered by
         input_position.
         """
         starts = np.flatnonzero(~impressions["slate_id"].duplicated().to_numpy())
@@ -62,7 +62,7 @@ class PointInTimeReader:
         return tuple(view for view in self.views if view.entity == "item" and view.name != "item_companions")
 
     def _join(self, joined: Sequence[View], entity_rows: pd.DataFrame) -> pa.Table:
-        """Feast's point-in-time join, in the order of ``entity_rows``, which has the key and ``shown_ts``."""
+        """Feast's point-in-time join. ``entity_rows`` has the join key and ``shown_ts``; its order is preserved."""
         frame = entity_rows.rename(columns={"shown_ts": "event_timestamp"}).reset_index(drop=True)
         references = [f"{view.name}:{column.name}" for view in joined for column in view.columns]
         table = self.store.get_historical_features(frame, references).to_arrow()
@@ -75,7 +75,7 @@ class PointInTimeReader:
         return {column.name: _array(table[column.name], column.dtype) for view in joined for column in view.columns}
 
     def _rows(self, entity: str, entity_rows: pd.DataFrame) -> list[Row]:
-        """One per entity row; a view without a valid row leaves its columns out."""
+        """One Row per entity row. If a view has no valid row, its columns are absent."""
         rows = [Row() for _ in range(len(entity_rows))]
         for view in (v for v in self.views if v.entity == entity):
             names = [column.name for column in view.columns]
@@ -103,7 +103,7 @@ class PointInTimeReader:
 
 
 def _array(column: pa.ChunkedArray, dtype: DType) -> Any:
-    """(n,) float32, float64 for instants, object for strings; null is NaN or None."""
+    """(n,): float32, float64 for timestamps, object for strings. Null is NaN or None."""
     if dtype is DType.FLOAT32:
         return column.to_numpy().astype(np.float32)
     if dtype is DType.INT64:

@@ -1,7 +1,7 @@
-"""Feast's offline store plugin: the point-in-time join by DuckDB's ASOF JOIN over parquet.
+"""The offline store plugin for Feast: the point-in-time join as DuckDB's ASOF JOIN over parquet.
 
-``offline_store: {type: feature_repo.offline.store.AsofOfflineStore}`` in feature_store.yaml. It is Feast's
-DuckDB store with three methods replaced; what it cannot do goes to that store, with a warning.
+``offline_store: {type: feature_repo.offline.store.AsofOfflineStore}`` in feature_store.yaml selects it. It replaces
+three methods of Feast's DuckDB store. A retrieval that it does not support is done by Feast's store, with a warning.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from feast.utils import _parse_feature_ref
 from pydantic import Field, StrictStr
 
 from feature_repo.duckdb_connection import open_database
-from feature_repo.offline.entity_frame import ROWS_PER_CHUNK, EntityFrame, EntityRows, checked_keys
+from feature_repo.offline.entity_frame import ROWS_PER_CHUNK, EntityFrame, EntityRows, check_keys
 from feature_repo.offline.errors import BadEntityFrame
 from feature_repo.offline.join_sql import EPOCH, Source, newest_rows, quoted, within_range
 from feature_repo.offline.parquet_source import is_parquet, open_scan
@@ -36,11 +36,11 @@ from infra.settings import Settings
 
 
 class NotByAsofJoin(UserWarning):
-    """A retrieval went to Feast's own DuckDB store; the message says why."""
+    """Feast's own DuckDB store did a retrieval. The message says why."""
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc]
-    """``known_at``: leave out feature rows created later, as if the retrieval had been made at that moment."""
+    """``known_at``: leave out feature rows created later, as if the retrieval had been made at that time."""
 
     type: StrictStr = "feature_repo.offline.store.AsofOfflineStore"
     known_at: datetime | None = None
@@ -54,14 +54,14 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):  # type: ignore[misc]
 
     @property
     def known_at_us(self) -> int | None:
-        """``known_at`` without a zone is UTC, as in the files."""
+        """``known_at`` in µs since the epoch. Without a zone it is UTC, as in the files."""
         if self.known_at is None:
             return None
         return microseconds(self.known_at if self.known_at.tzinfo else self.known_at.replace(tzinfo=UTC))
 
 
 class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
-    """Point-in-time retrieval by ASOF JOIN; writes, logs and other sources are Feast's DuckDB store's."""
+    """Point-in-time retrieval by ASOF JOIN. Feast's DuckDB store does writes, logs and other kinds of sources."""
 
     @staticmethod
     def get_historical_features(
@@ -77,7 +77,7 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
     ) -> RetrievalJob:
         """Raises BadSource and BadEntityFrame."""
         if entity_df is None:
-            raise BadEntityFrame(f"entity rows are needed; {' and '.join(other) or 'a time range'} is not enough")
+            raise BadEntityFrame(f"entity rows are required; {' and '.join(other) or 'a time range'} is not enough")
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         reason = _unsupported(feature_views, on_demand)
         if reason:
@@ -134,7 +134,7 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
         start_date: datetime,
         end_date: datetime,
     ) -> RetrievalJob:
-        """The newest (event, created) row of each key between both moments, inclusive."""
+        """For each key, the newest row by (event time, created time) from ``start_date`` to ``end_date``, inclusive."""
         if not is_parquet(data_source):
             return DuckDBOfflineStore.pull_latest_from_table_or_query(
                 config,
@@ -167,7 +167,7 @@ class AsofOfflineStore(DuckDBOfflineStore):  # type: ignore[misc]
         start_date: datetime | None = None,
         end_date: datetime | None = None,
     ) -> RetrievalJob:
-        """All rows between both moments, inclusive."""
+        """All rows from ``start_date`` to ``end_date``, inclusive."""
         if not is_parquet(data_source):
             return DuckDBOfflineStore.pull_all_from_table_or_query(
                 config,
@@ -198,7 +198,7 @@ def in_range(source: Source, first: datetime | None, last: datetime | None) -> S
 
 
 def microseconds(timestamp: datetime) -> int:
-    """Since the epoch. Feast hands on local times without a zone, as ``datetime`` itself reads them."""
+    """Microseconds since the epoch. Feast passes local times without a zone; ``astimezone`` reads them as such."""
     return (timestamp.astimezone() - EPOCH) // timedelta(microseconds=1)
 
 
@@ -207,13 +207,13 @@ def _columns(keys: list[str], features: list[str], timestamp: str, created: str 
 
 
 def _unsupported(feature_views: list[FeatureView], on_demand: list[OnDemandFeatureView]) -> str | None:
-    """Why the ASOF JOIN cannot serve this retrieval."""
+    """Why this retrieval cannot be an ASOF JOIN. None if it can."""
     for view in feature_views:
         if view.batch_source is not None and not is_parquet(view.batch_source):
             return f"{view.name} is not stored as parquet files"
-    for each in on_demand:
-        if each.mode == "substrait":
-            return f"{each.name} is a substrait plan"
+    for view in on_demand:
+        if view.mode == "substrait":
+            return f"{view.name} is a substrait plan"
     return None
 
 
@@ -230,9 +230,9 @@ def _view_join(
         raise ValueError(f"feature view {view.name} has no batch source")
     wanted_by = f"feature view {view.name}"
     scan = open_scan(connection, cast(FileSource, source), config.repo_path, wanted_by)
-    own_name = {new: old for old, new in source.field_mapping.items() if old in scan.columns}
+    file_name = {new: old for old, new in source.field_mapping.items() if old in scan.columns}
     keys = {
-        view.projection.join_key_map.get(column.name, column.name): own_name.get(column.name, column.name)
+        view.projection.join_key_map.get(column.name, column.name): file_name.get(column.name, column.name)
         for column in view.entity_columns
         if column.name != DUMMY_ENTITY_ID
     }
@@ -242,11 +242,11 @@ def _view_join(
         if view.projection.name_to_use() == (owner if version is None else f"{owner}@v{version}")
     ]
     prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
-    columns = {f"{prefix}{name}": own_name.get(name, name) for name in features}
-    timestamp = own_name.get(source.timestamp_field, source.timestamp_field)
-    created = own_name.get(source.created_timestamp_column, source.created_timestamp_column) or None
+    columns = {f"{prefix}{name}": file_name.get(name, name) for name in features}
+    timestamp = file_name.get(source.timestamp_field, source.timestamp_field)
+    created = file_name.get(source.created_timestamp_column, source.created_timestamp_column) or None
     scan.require([*keys.values(), *columns.values(), timestamp, *([created] if created else [])], wanted_by)
-    checked_keys(frame, {name: scan.columns[own] for name, own in keys.items()}, wanted_by)
+    check_keys(frame, {name: scan.columns[column] for name, column in keys.items()}, wanted_by)
     store = cast(AsofOfflineStoreConfig, config.offline_store)
     return ViewJoin(
         source=scan.source(list(keys.values()), timestamp, created, store.known_at_us),
@@ -257,15 +257,15 @@ def _view_join(
 
 
 def _refuse_collisions(frame: EntityFrame, joins: list[ViewJoin]) -> None:
-    taken = {name for each in joins for name in each.columns} & set(frame.names)
+    taken = {name for view_join in joins for name in view_join.columns} & set(frame.names)
     if taken:
         raise BadEntityFrame(
-            f"the entity frame already has {', '.join(sorted(taken))}: rename it, or ask for full_feature_names"
+            f"the entity frame already has {', '.join(sorted(taken))}: rename it, or set full_feature_names"
         )
 
 
 def _reader(tables: Iterator[pa.Table], rows_per_batch: int) -> pa.RecordBatchReader:
-    first = next(tables)  # there is always one
+    first = next(tables)  # there is at least one table
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from first.to_batches(rows_per_batch)

@@ -1,4 +1,4 @@
-"""Which views the bulk road can materialize; the others go Feast's own way."""
+"""Decides which views the bulk engine can materialize. Feast's local engine does the others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from feast.infra.online_stores.online_store import OnlineStore
 from feature_repo.online.store import ServedRedisOnlineStore
 
 
-def why_not(task: MaterializationTask, online_store: OnlineStore) -> str | None:
-    """What the bulk road cannot do about this task, in words; None if it can all."""
+def unsupported(task: MaterializationTask, online_store: OnlineStore) -> str | None:
+    """Why the bulk engine cannot do this task, as text. None if it can."""
     view = task.feature_view
     obstacles = {
         f"the online store is a {type(online_store).__name__}": not isinstance(online_store, ServedRedisOnlineStore),
@@ -22,10 +22,9 @@ def why_not(task: MaterializationTask, online_store: OnlineStore) -> str | None:
         "it is made of other views": bool(view.source_views) or view.batch_source is None,
         "it is written to the offline store too": view.offline,
         "it is not online": not view.online,
-        "its rows are to be validated": bool(view.enable_validation),
+        "its rows must be validated": bool(view.enable_validation),
         "it has a vector index": any(field.vector_index for field in view.features),
         "it has no entity": DUMMY_ENTITY_NAME in view.entities,
-        "all rows are asked for, not the latest": not task.only_latest,
+        "all rows are requested, not only the latest": not task.only_latest,
     }
-    found = [words for words, true in obstacles.items() if true]
-    return "; ".join(found) or None
+    return "; ".join(text for text, applies in obstacles.items() if applies) or None

@@ -1,4 +1,4 @@
-"""Many rows as few EVALSHA commands, packed in Redis' protocol column by column, without a loop over rows."""
+"""Packs many rows into few EVALSHA commands of the Redis protocol, column by column, without a loop over rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def bulk_strings(values: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
 
 
 def packed_rows(rows: Rows) -> tuple[list[str], pa.LargeBinaryArray]:
-    """The formats by which the script unpacks a row, and (n,) rows as one string each."""
+    """The struct formats with which the script unpacks a row, and (n,) rows as one string each."""
     cells = [_cell(column) for column in (rows.event, rows.created, *rows.values.values())]
     formats = [kind for kind, _ in cells]
     groups = [formats[:2], *(formats[2 + run.start : 2 + run.stop] for run in runs(len(rows.values)))]
@@ -44,7 +44,10 @@ def packed_rows(rows: Rows) -> tuple[list[str], pa.LargeBinaryArray]:
 
 
 def _cell(column: pa.LargeBinaryArray) -> tuple[str, tuple[pa.LargeBinaryArray, ...]]:
-    """A format of Lua's struct and what it reads: the bare string where all are of one length, else length first."""
+    """A format of Lua's struct and the bytes that it reads.
+
+    If all strings have the same length, these are the strings; otherwise each string follows its length.
+    """
     sizes = lengths(column)
     width = int(sizes[0])
     if width and not np.any(sizes != width):
@@ -56,7 +59,7 @@ def common_arguments(rows: Rows, formats: list[str], key_ttl_seconds: int) -> li
     """The script's arguments before the rows."""
     fields = [feature_field(rows.view, name) for name in rows.values]
     timestamps = [event_field(rows.view), created_field(rows.view), b"%d" % key_ttl_seconds]
-    return [*timestamps, *fields, *(each.encode() for each in formats)]
+    return [*timestamps, *fields, *(text.encode() for text in formats)]
 
 
 def calls(rows: Rows, rows_per_call: int, key_ttl_seconds: int) -> Iterator[bytes]:
@@ -68,7 +71,7 @@ def calls(rows: Rows, rows_per_call: int, key_ttl_seconds: int) -> Iterator[byte
     name = bulk_string(b"EVALSHA") + bulk_string(digest(len(rows.values)).encode())
     common = b"".join(map(bulk_string, shared))
     keys, arguments = bulk_strings(rows.keys), bulk_strings(packed)
-    key_at, argument_at = positions(keys).tolist(), positions(arguments).tolist()
+    key_starts, argument_starts = positions(keys).tolist(), positions(arguments).tolist()
     key_bytes, argument_bytes = memoryview(content(keys)), memoryview(content(arguments))
     for first in range(0, len(rows), rows_per_call):
         last = min(first + rows_per_call, len(rows))
@@ -78,8 +81,8 @@ def calls(rows: Rows, rows_per_call: int, key_ttl_seconds: int) -> Iterator[byte
                 b"*%d\r\n" % (3 + len(shared) + 2 * count),
                 name,
                 bulk_string(b"%d" % count),
-                key_bytes[key_at[first] : key_at[last]],
+                key_bytes[key_starts[first] : key_starts[last]],
                 common,
-                argument_bytes[argument_at[first] : argument_at[last]],
+                argument_bytes[argument_starts[first] : argument_starts[last]],
             )
         )

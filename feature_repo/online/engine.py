@@ -1,13 +1,13 @@
-"""Feast's batch engine for ``feast materialize`` and ``materialize-incremental``: Arrow columns straight to Redis.
+"""The batch engine for ``feast materialize`` and ``materialize-incremental``: it writes Arrow columns to Redis.
 
-Reads the newest row per key from the offline store, encodes record batches while Redis writes the ones before, and
-records each run. A view that it cannot do goes to Feast's local engine with a warning, and still through our store's
-writer. A run that was interrupted can be run again: newer rows win, whoever wrote them.
+It reads the newest row per key from the offline store, encodes record batches while Redis writes earlier ones, and
+records each run. Feast's local engine does a view that is not supported, with a warning; its rows still go through our
+store's writer. An interrupted run can be run again, because newer rows always win.
 
-``materialize-incremental`` in Feast begins where the last run's range ended, by event time, so it never sees a row
-that came late. Here it reaches back further, by default over the whole ttl: rewriting is harmless, and an older row
-would count as missing anyway. ``late_seconds`` in the engine's configuration shortens that for views so large
-that it matters, if it is known how late rows can be.
+In Feast, ``materialize-incremental`` starts where the last run's range ended, by event time. So it misses rows that
+arrive late. Here it starts earlier, by default by the view's ttl. Rewriting a row is harmless, and a row older than the
+ttl counts as missing. ``late_seconds`` in the engine's configuration shortens this for large views, if the maximum
+delay of rows is known.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from feast.repo_config import FeastConfigBaseModel
 from pydantic import Field, StrictStr
 from tqdm import tqdm
 
-from feature_repo.online.bulk_support import why_not
-from feature_repo.online.materialization_log import Ledger
+from feature_repo.online.bulk_support import unsupported
+from feature_repo.online.materialization_log import MaterializationLog
 from feature_repo.online.rows import Rows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.schema import TIMESTAMP
@@ -41,28 +41,28 @@ from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.settings import Settings
 
 CHUNK_ROWS = 8_192
+CHUNK_BYTES = 16 << 20  # of Arrow data; a chunk of long rows has fewer rows
 PIECES_PER_SECOND = 50
-CHUNK_BYTES = 16 << 20  # of Arrow data; fewer rows where they are long
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
 
 class BulkMaterializationEngineConfig(FeastConfigBaseModel):  # type: ignore[misc]
-    """What may stand under ``batch_engine``. Raises pydantic's ValidationError for anything else."""
+    """The options of ``batch_engine``. Raises pydantic's ValidationError for any other option."""
 
     type: StrictStr = "feature_repo.online.engine.BulkMaterializationEngine"
     backend: str | None = None
-    """Of Feast's local engine, for the views that go there."""
+    """The backend of Feast's local engine, for views that are not supported here."""
     late_seconds: int | None = Field(None, ge=0)
-    """How far materialize-incremental reaches back before its watermark; by default the view's ttl."""
+    """How far before its watermark materialize-incremental starts; by default the view's ttl."""
     rows_per_second: int | None = Field(None, ge=0)
-    """At most so many rows are written a second, in small pieces, to spare what serves meanwhile; 0: no limit. By
-    default that of the settings. What goes Feast's slow road is not limited."""
+    """The max rows written per second, in small pieces, so that serving is not slowed down; 0: no limit. The default is
+    that of the settings. Feast's local engine is not limited."""
 
 
 class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
-    """``batch_engine`` of feature_store.yaml. Runs are recorded by ``clock``, by default the one of the settings."""
+    """``batch_engine`` of feature_store.yaml. ``clock`` gives the times of runs; by default the settings' clock."""
 
     clock: Clock | None = None
 
@@ -75,32 +75,34 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         self, registry: BaseRegistry, task: MaterializationTask, **kwargs: Any
     ) -> LocalMaterializationJob:
         try:
-            return self._recorded(registry, task, **kwargs)
-        except Exception as error:  # Feast's contract: an engine returns its errors
+            return self._materialize_and_record(registry, task, **kwargs)
+        except Exception as error:  # Feast expects that an engine returns its errors
             return _job(task, MaterializationJobStatus.ERROR, error)
 
-    def _recorded(self, registry: BaseRegistry, task: MaterializationTask, **kwargs: Any) -> LocalMaterializationJob:
-        obstacle = why_not(task, self.online_store)
+    def _materialize_and_record(
+        self, registry: BaseRegistry, task: MaterializationTask, **kwargs: Any
+    ) -> LocalMaterializationJob:
+        obstacle = unsupported(task, self.online_store)
         if obstacle:
-            log.warning("feature view %s goes Feast's slow road: %s", task.feature_view.name, obstacle)
+            log.warning("feature view %s is materialized by Feast's slow engine: %s", task.feature_view.name, obstacle)
         if not isinstance(self.online_store, ServedRedisOnlineStore):
             return super()._materialize_one(registry, task, **kwargs)
-        ledger = Ledger(self.online_store.client(self.repo_config), task.project, self.clock or _clock())
+        run_log = MaterializationLog(self.online_store.client(self.repo_config), task.project, self.clock or _clock())
         if obstacle:
-            run = ledger.start(task.feature_view.name, task.start_time, task.end_time)
+            run = run_log.start(task.feature_view.name, task.start_time, task.end_time)
             job = super()._materialize_one(registry, task, **kwargs)
             if job.status() is MaterializationJobStatus.SUCCEEDED:
-                ledger.finish(run, rows=None, written=None)
+                run_log.finish(run, rows=None, written=None)
             return job
         first = read_from(task, self._config.late_seconds)
-        run = ledger.start(task.feature_view.name, first, task.end_time)
-        ledger.finish(run, *self._write(registry, task, first))
+        run = run_log.start(task.feature_view.name, first, task.end_time)
+        run_log.finish(run, *self._write(registry, task, first))
         return _job(task, MaterializationJobStatus.SUCCEEDED)
 
     def _write(
         self, registry: BaseRegistry, task: MaterializationTask, first: datetime
     ) -> tuple[int, int, datetime | None]:
-        """Rows read, rows written, and the newest event timestamp among them."""
+        """Returns the rows read, the rows written, and the newest event timestamp that was read."""
         view: FeatureView = task.feature_view
         layout = layout_of(view, task.project, self.online_store.stored_name(view, self.repo_config))
         batches = self._batches(registry, task, first)
@@ -112,13 +114,13 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
         chunks = (timestamps.noted(chunk, rows_of_batch(chunk, layout)) for chunk in pieces)
         rows = written = 0
         with tqdm(desc=view.name, unit=" rows", file=sys.stderr) as progress:
-            for count, won in self.online_store.writer(self.repo_config).write_all(chunks):
-                rows, written = rows + count, written + won
-                progress.update(count)
+            for chunk_rows, chunk_written in self.online_store.writer(self.repo_config).write_all(chunks):
+                rows, written = rows + chunk_rows, written + chunk_written
+                progress.update(chunk_rows)
         return rows, written, timestamps.newest
 
     def _batches(self, registry: BaseRegistry, task: MaterializationTask, first: datetime) -> Iterator[pa.RecordBatch]:
-        """The newest row per key, its columns named as the view names them."""
+        """The newest row per key, with the view's column names."""
         view: FeatureView = task.feature_view
         columns = LocalFeatureBuilder(registry, task, PandasBackend()).get_column_info(view)
         job = self.offline_store.pull_latest_from_table_or_query(
@@ -138,14 +140,14 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
 
 
 class _Newest:
-    """The newest event timestamp of the rows that have passed."""
+    """The newest event timestamp of all noted rows."""
 
     def __init__(self, event_column: str) -> None:
         self._event_column = event_column
         self.newest: datetime | None = None
 
     def noted(self, chunk: pa.RecordBatch, rows: Rows) -> Rows:
-        """``rows``, which are those of ``chunk``."""
+        """Note the timestamps of ``chunk`` and return ``rows``, the encoded form of the same chunk."""
         found = pc.max(chunk.column(self._event_column).cast(TIMESTAMP, safe=False)).as_py()
         if found is not None and (self.newest is None or found > self.newest):
             self.newest = found
@@ -153,7 +155,7 @@ class _Newest:
 
 
 def paced(batches: Iterator[pa.RecordBatch], rows_per_second: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in small pieces, none earlier than the rate allows."""
+    """The same rows in small pieces, at most ``rows_per_second``. A pause is not followed by a faster rate."""
     due = time.monotonic()
     for piece in chunks_of(batches, max(1, rows_per_second // PIECES_PER_SECOND)):
         time.sleep(max(0.0, due - time.monotonic()))
@@ -162,8 +164,7 @@ def paced(batches: Iterator[pa.RecordBatch], rows_per_second: int) -> Iterator[p
 
 
 def chunks_of(batches: Iterator[pa.RecordBatch], max_rows: int = CHUNK_ROWS) -> Iterator[pa.RecordBatch]:
-    """The same rows in pieces of at most ``max_rows`` and CHUNK_ROWS rows and, for rows of even length, CHUNK_BYTES
-    bytes."""
+    """The same rows in pieces of at most ``max_rows`` and CHUNK_ROWS rows and about CHUNK_BYTES bytes."""
     for batch in batches:
         fitting = batch.num_rows * CHUNK_BYTES // max(1, batch.nbytes)
         size = max(1, min(CHUNK_ROWS, max_rows, fitting))
@@ -172,10 +173,11 @@ def chunks_of(batches: Iterator[pa.RecordBatch], max_rows: int = CHUNK_ROWS) -> 
 
 
 def read_from(task: MaterializationTask, late_seconds: int | None) -> datetime:
-    """Where reading begins: the task's start, or earlier if it is an incremental run's.
+    """Where reading starts: at the task's start, or earlier for an incremental run.
 
-    Feast does not say which command asks. An incremental run begins at the view's watermark; the first of all at
-    the wall clock's now - ttl, which may lie behind the end of a log of the past, where `materialize` refuses to go.
+    Feast does not tell the engine which command runs. An incremental run starts at the view's watermark. The first one
+    starts at the wall clock's now - ttl; for an old log that may be after the task's end, which never happens with
+    `materialize`.
     """
     start, end, view = _aware(task.start_time), _aware(task.end_time), task.feature_view
     watermark = view.most_recent_end_time
@@ -192,7 +194,7 @@ def _aware(timestamp: datetime) -> datetime:
 
 
 def _clock() -> Clock:
-    """The service's clock; the wall's before `make run` has anchored it."""
+    """The clock of the service, or the wall clock if the service's clock has no anchor yet."""
     try:
         return open_clock(Settings())
     except ClockNotAnchored:

@@ -1,8 +1,8 @@
-"""What was materialized and when, kept in Redis beside the features: it is lost and moved together with them.
+"""A log of materialization runs, stored in Redis beside the features, so that both are lost or moved together.
 
-One entry of a hash per view and run, about 300 bytes. An audit that asks what Redis held at a moment takes the runs
-that had finished by then; an interrupted or failed run has started and never finishes, and may have written any part
-of its rows.
+It is a hash with one entry per view and run, about 300 bytes each. An audit that asks what Redis held at a given time
+uses the runs that had finished before it. An interrupted or failed run never finishes; it may have written some of its
+rows.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from infra.redis_server import keys as redis_keys
 class Run:
     """One view's materialization.
 
-    ``first``, ``last``: the range of event timestamps that was read, both inclusive; ``started``, ``finished``: by
-    the service's clock, ``finished`` None until all rows are in Redis. All are ISO 8601 in UTC. ``rows``: one per
-    entity key; ``written``: those that were not older than what was stored; ``newest``: the newest event timestamp of
-    all rows that were there to read, None without any. All three are None where Feast's own engine ran.
+    first, last: the range of event timestamps that was read, both inclusive
+    started:     time by the service's clock
+    finished:    time by the service's clock; None until all rows are in Redis
+    rows:        number of rows that were read, one per entity key
+    written:     number of rows that were not older than the stored ones
+    newest:      the newest event timestamp that was read; None without rows
+
+    Times are ISO 8601 in UTC. ``rows``, ``written`` and ``newest`` are None if Feast's own engine ran.
     """
 
     id: str
@@ -38,8 +42,8 @@ class Run:
     newest: str | None = None
 
 
-class Ledger:
-    """The runs of one Feast project. ``client``: redis-py's, of a server or of a cluster."""
+class MaterializationLog:
+    """The runs of one Feast project. ``client``: redis-py's client of a server or of a cluster."""
 
     def __init__(self, client: Any, project: str, clock: Clock) -> None:
         self._client = client
@@ -47,20 +51,20 @@ class Ledger:
         self._clock = clock
 
     def start(self, view: str, first: datetime, last: datetime) -> Run:
-        """Record that a run begins now. ``first``, ``last``: aware."""
+        """Record that a run starts now. ``first`` and ``last`` must have a time zone."""
         run = Run(uuid4().hex, view, first.isoformat(), last.isoformat(), self._clock.now().isoformat())
         self._put(run)
         return run
 
     def finish(self, run: Run, rows: int | None, written: int | None, newest: datetime | None = None) -> Run:
-        """Record that all of the run's rows are in Redis now. ``newest``: aware."""
+        """Record that all rows of the run are in Redis now. ``newest`` must have a time zone."""
         last = None if newest is None else newest.isoformat()
         done = replace(run, finished=self._clock.now().isoformat(), rows=rows, written=written, newest=last)
         self._put(done)
         return done
 
     def runs(self) -> list[Run]:
-        """All runs, in the order of their start."""
+        """All runs, ordered by their start."""
         entries = [Run(**json.loads(entry)) for entry in self._client.hvals(self._name)]
         return sorted(entries, key=lambda run: (datetime.fromisoformat(run.started), run.id))
 

@@ -1,19 +1,20 @@
-r"""The rule of every write, as a script that Redis runs as one step: per key and view the newest row wins.
+r"""The rule of every write, as a Lua script that Redis runs atomically: per key and view, the newest row wins.
 
-Rows are ordered by (event timestamp, created timestamp). A row is written if none is stored or if it is not older
-than the stored one. An equal pair is written again, which fills a column that the view has got since; that is why a
-correction needs a newer created timestamp. The whole row is written or nothing of it.
+Rows are ordered by (event timestamp, created timestamp). A row is written if no row is stored or if it is not older
+than the stored one. A row with equal timestamps is written again, so that a column that was added to the view gets its
+values. For that reason a correction needs a newer created timestamp. A row is written completely or not at all.
 
-Feast keeps the event timestamp alone, in ``_ts:<view>``. Ours keeps one field more, ``_ct:<view>``: the created
-timestamp (8 bytes that sort like the number; zeros where it is unknown) followed by the ``_ts`` that it belongs to.
-If that is not the ``_ts`` beside it, another client has written since, and the stored created timestamp is unknown,
-which is older than any. (Feast's ``skip_dedup`` can rewrite a row without changing ``_ts``; nobody can see that.)
+Feast stores only the event timestamp, in the field ``_ts:<view>``. This script stores one more field, ``_ct:<view>``:
+the created timestamp (8 bytes that sort like the number, zeros if it is unknown), followed by the ``_ts`` it belongs
+to. If this differs from the field ``_ts``, another client has written the row. Then the created timestamp is unknown,
+which is older than any known one. (Feast's ``skip_dedup`` can rewrite a row without changing ``_ts``; the script cannot
+detect that.)
 
-Compared are numbers below 2**53, the range in which Lua's are exact: seconds, microseconds of the second, and
-halves of the created timestamp. Lua's ``<`` on strings follows the locale.
+The script compares numbers below 2**53, because Lua's numbers are exact only in this range: seconds, microseconds of
+the second, and halves of the created timestamp. It does not compare strings, because Lua's ``<`` depends on the locale.
 
-Of the time that Redis takes most goes into passing strings to and from Lua, so a row comes as one string, which
-``struct.unpack`` takes apart, and HSET's arguments are spelled out.
+Most of the time is spent on passing strings between Redis and Lua. So a row is one string, which ``struct.unpack``
+splits, and the arguments of HSET are written out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha1
 
-RUN = 50  # features that are unpacked and written at once: they must fit into the registers of a Lua function
+RUN = 50  # max features per unpack and HSET: they must fit into the registers of a Lua function
 
 _SCRIPT = r"""
 -- KEYS: the hash of each row.
@@ -30,8 +31,8 @@ _SCRIPT = r"""
 local A, call, unpack, byte, sub = ARGV, redis.call, struct.unpack, string.byte, string.sub
 local UNKNOWN = '\0\0\0\0\0\0\0\0'
 
--- A serialized protobuf Timestamp as whole seconds and microseconds. A negative number has 64 bits, here 35 + 29.
-local function instant(ts)
+-- A serialized protobuf Timestamp -> whole seconds and microseconds. A negative number has 64 bits, here 35 + 29.
+local function parse(ts)
   local seconds, micros, i = 0, 0, 1
   while i <= #ts do
     local tag, low, high, scale, groups, b = byte(ts, i), 0, 0, 1, 0, 0
@@ -52,8 +53,8 @@ end
 
 local function is_older(ts, created, stored_ts, stored_stamp)
   if ts ~= stored_ts then
-    local seconds, micros = instant(ts)
-    local stored_seconds, stored_micros = instant(stored_ts)
+    local seconds, micros = parse(ts)
+    local stored_seconds, stored_micros = parse(stored_ts)
     if seconds ~= stored_seconds then return seconds < stored_seconds end
     if micros ~= stored_micros then return micros < stored_micros end
   end
@@ -80,32 +81,32 @@ for k = 1, #KEYS do
 end
 return written
 """
-_FIRST_FEATURE = 4  # where the features' fields begin in ARGV
+_FIRST_FEATURE = 4  # index in ARGV of the first feature's field
 
 
 def runs(features: int) -> list[range]:
-    """The features in runs of at most RUN; one empty run if there are none."""
+    """The features in runs of at most RUN. Without features there is one empty run."""
     return [range(first, min(first + RUN, features)) for first in range(0, max(features, 1), RUN)]
 
 
 @lru_cache
 def script(features: int) -> str:
-    """The Lua text for rows of so many features."""
+    """The Lua text for rows with this number of features."""
     formats = _FIRST_FEATURE + features
     writes = [_write(run, formats + 1 + position) for position, run in enumerate(runs(features))]
     text = _SCRIPT.replace("<formats>", str(formats)).replace("<rows>", str(formats + len(writes)))
     return text.replace("<writes>", "\n".join(writes))
 
 
-def _write(run: range, its_format: int) -> str:
+def _write(run: range, format_index: int) -> str:
     names = [f"v{feature}" for feature in run]
     fields = [f"A[{_FIRST_FEATURE + feature}], v{feature}" for feature in run]
     timestamps = ["A[1], ts, A[2], created .. ts"] if run.start == 0 else []
-    unpacked = f"local {', '.join([*names, 'rest'])} = unpack(A[{its_format}], row, p)"
+    unpacked = f"local {', '.join([*names, 'rest'])} = unpack(A[{format_index}], row, p)"
     return f"    do {unpacked}; p = rest; call('HSET', key, {', '.join(timestamps + fields)}) end"
 
 
 @lru_cache
 def digest(features: int) -> str:
-    """By which EVALSHA names the script."""
+    """The script's SHA1 digest, for EVALSHA."""
     return sha1(script(features).encode(), usedforsecurity=False).hexdigest()

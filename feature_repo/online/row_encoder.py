@@ -1,7 +1,7 @@
-"""One row as one command, value by value: for a write of which somebody waits, where Arrow's columns cost more.
+"""Encodes one row as one command, value by value. For a single row this is faster than Arrow columns.
 
-The same bytes as :mod:`feature_repo.online.call_packing` makes of a batch of one, but for the formats by which the
-script takes the row apart.
+A request waits for this write. Redis stores the same bytes as with :mod:`feature_repo.online.call_packing`; only the
+struct formats of the packed row differ.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from feature_repo.schema import DType, View
 
 SECOND = 1_000_000
 _SIGN = 1 << 63
-_TEXT = "I4c0"  # of Lua's struct: a length, and so many bytes
+_TEXT = "I4c0"  # format of Lua's struct: a length, then this number of bytes
 
 
-class OneRow:
-    """Writes rows of ``view``, whose only join key is a string and whose values are floats, whole numbers and lists.
+class RowEncoder:
+    """Encodes rows of ``view``. Its only join key must be a string.
 
-    ``key_ttl_seconds``: when a written key expires, 0 for never. Raises KeyError when made for a view with columns of
-    other types.
+    ``key_ttl_seconds``: time after which a written key expires, 0 for never. Raises KeyError if a column has a type
+    other than FLOAT32, INT64, STRING_LIST and INT64_LIST.
     """
 
     def __init__(self, view: View, project: str, key_ttl_seconds: int = 0) -> None:
@@ -49,14 +49,14 @@ class OneRow:
             *fields,
             f"<{_TEXT}c8".encode(),
         ]
-        shared += [f"<{each}".encode() for each in formats]
+        shared += [f"<{text}".encode() for text in formats]
         self._head = b"*%d\r\n" % (3 + 1 + len(shared) + 1) + b"".join(
             map(bulk_string, (b"EVALSHA", digest(features).encode(), b"1"))
         )
         self._shared = b"".join(map(bulk_string, shared))
 
     def command(self, key: str, event_us: int, created_us: int, values: Mapping[str, Any]) -> bytes:
-        """``event_us``, ``created_us``: µs since the epoch; ``values``: of all columns, none of them null."""
+        """The command. ``event_us``, ``created_us``: µs since the epoch. ``values``: one per column, none is None."""
         raw = key.encode()
         stored_key = self._key_before + pack("<I", len(raw)) + raw + self._key_after
         timestamp = Timestamp(seconds=event_us // SECOND, nanos=event_us % SECOND * 1_000).SerializeToString()

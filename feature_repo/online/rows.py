@@ -1,4 +1,4 @@
-"""Rows of one feature view, every column encoded as Redis will hold it."""
+"""Rows of one feature view, with every column in the encoding of Feast's Redis store."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from feature_repo.online.redis_format.encoding import BadColumn, encode
 from feature_repo.online.redis_format.entity_keys import SERIALIZATION_VERSION, BadJoinKey, redis_keys
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
-"""What Feast hands an online store: key, features, event timestamp, created timestamp."""
+"""A row as Feast passes it to an online store: key, features, event timestamp, created timestamp."""
 
 
 class BadRows(ValueError):
-    """Rows that cannot be stored; the message names the view and the column."""
+    """The rows cannot be stored. The message names the view and the column."""
 
 
 @dataclass(frozen=True)
 class Rows:
     """``keys``, ``event``, ``created`` and each of ``values``: (n,) byte strings.
 
-    ``view`` is the name under which the view is stored; ``values`` has one column per feature, by name.
+    ``view`` is the stored name of the view. ``values``: feature name -> column.
     """
 
     view: str
@@ -47,24 +47,24 @@ class Rows:
 
 
 def event_field(view: str) -> bytes:
-    """Feast's hash field of the event timestamp."""
+    """The hash field of the event timestamp, as in Feast."""
     return f"_ts:{view}".encode()
 
 
 def created_field(view: str) -> bytes:
-    """Our hash field of the created timestamp."""
+    """The hash field of the created timestamp, which Feast does not have."""
     return f"_ct:{view}".encode()
 
 
 def feature_field(view: str, feature: str) -> bytes:
-    """Feast's hash field of a feature."""
+    """The hash field of a feature, as in Feast."""
     field: bytes = _mmh3(f"{view}:{feature}")
     return field
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a view's batches hold what is stored, and under which names it is stored."""
+    """The columns of a view's batches, and the view's stored name."""
 
     view: str
     project: str
@@ -75,7 +75,7 @@ class Layout:
 
 
 def layout_of(view: FeatureView, project: str, stored_name: str) -> Layout:
-    """For batches whose columns are named as the view names them."""
+    """The layout of batches with the view's column names."""
     source = view.batch_source
     return Layout(
         view=stored_name,
@@ -88,7 +88,7 @@ def layout_of(view: FeatureView, project: str, stored_name: str) -> Layout:
 
 
 def rows_of_batch(batch: pa.RecordBatch, layout: Layout) -> Rows:
-    """Raises BadRows."""
+    """Encode one batch. Raises BadRows."""
     try:
         keys = {name: (_column(batch, name), kind) for name, kind in layout.join_keys.items()}
         values = {name: _encoded(batch, name, kind) for name, kind in layout.features.items()}
@@ -125,7 +125,7 @@ def _microseconds(batch: pa.RecordBatch, name: str, *, nullable: bool = False) -
 
 
 def rows_of_feast(data: Sequence[FeastRow], project: str, stored_name: str) -> Iterator[Rows]:
-    """One Rows per run of neighbours that have the same features."""
+    """One Rows object per run of consecutive rows with the same features."""
     for names, run in groupby(data, key=lambda row: tuple(row[1])):
         rows = list(run)
         created = [timestamps.UNKNOWN if pd.isna(row[3]) else timestamps.datetime_microseconds(row[3]) for row in rows]

@@ -1,7 +1,7 @@
-"""Feast's Redis store with a writer of our own: the newest row wins, whoever writes it and in whatever order.
+"""Feast's Redis store with another writer: the newest row wins, whatever the order of the writes.
 
-The address comes from the settings or from the embedded server. What is stored is Feast's, field by field, and one
-more field per view; Feast's own reading is untouched.
+The address comes from the settings or from the embedded server. All fields are stored as Feast stores them, with one
+more field per view. Feast's own reading does not change.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from feature_repo.online.writer import NewestWinsWriter
 from infra.redis_server.server import endpoint
 from infra.settings import Settings
 
-BULK_TIMEOUT_S = 10.0  # a server that syncs its append-only file may pause longer than a request may wait
+BULK_TIMEOUT_S = 10.0  # a server may pause longer than a request's timeout while it syncs its append-only file
 SCAN_COUNT = 1_000
 
 
 def bulk_connection_string(settings: Settings) -> str:
-    """For ``feast apply`` and ``materialize``. Raises NoRedis."""
-    patient = replace(endpoint(settings), timeout_s=max(BULK_TIMEOUT_S, settings.redis_timeout_s))
-    return patient.feast_connection_string
+    """The connection string for ``feast apply`` and ``materialize``, with a longer timeout. Raises NoRedis."""
+    bulk_endpoint = replace(endpoint(settings), timeout_s=max(BULK_TIMEOUT_S, settings.redis_timeout_s))
+    return bulk_endpoint.feast_connection_string
 
 
 def _connection_string() -> str:
@@ -36,9 +36,9 @@ def _connection_string() -> str:
 
 
 class ServedRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
-    """Feast's options; ``skip_dedup`` has no effect, since the rule costs no round trip here.
+    """Feast's options. ``skip_dedup`` has no effect, because here the comparison costs no additional round trip.
 
-    Raises NoRedis when neither a Redis is configured nor the embedded one runs.
+    Raises NoRedis if no Redis is configured and the embedded one does not run.
     """
 
     type: StrictStr = "feature_repo.online.store.ServedRedisOnlineStore"
@@ -46,7 +46,7 @@ class ServedRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc
 
 
 class ServedRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
-    """Every write of Feast's (push, write_to_online_store, materialize) ends in one and the same script."""
+    """Every write through Feast (push, write_to_online_store, materialize) uses the newest-wins script."""
 
     def online_write_batch(
         self,
@@ -69,11 +69,11 @@ class ServedRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         data: Sequence[FeastRow],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """The same in a thread."""
+        """The same as ``online_write_batch``, in a thread."""
         await asyncio.to_thread(self.online_write_batch, config, table, data, progress)
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
-        """Feast's own deletion, and our field."""
+        """Feast's deletion, and the deletion of the created timestamp's field."""
         super().delete_table(config, table)
         field = created_field(self.stored_name(table, config))
         pattern = _redis_key_prefix(table.join_keys) + b"*" + config.project.encode()
@@ -87,11 +87,11 @@ class ServedRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         return NewestWinsWriter(self.client(config), config.online_store.key_ttl_seconds or 0)
 
     def client(self, config: RepoConfig) -> Any:
-        """redis-py's client, or its cluster client, as configured."""
+        """redis-py's client or cluster client, depending on the configuration."""
         return self._get_client(config.online_store)
 
     @staticmethod
     def stored_name(view: FeatureView, config: RepoConfig) -> str:
-        """The view's name in field names: with its version where Feast's registry is told to keep versions apart."""
+        """The view's name in field names. It includes the version if Feast's registry separates versions."""
         name: str = _versioned_fv_name(view, config)
         return name

@@ -1,8 +1,8 @@
-"""Sends rows to Redis, where the newest wins (:mod:`feature_repo.online.newest_wins`).
+"""Sends rows to Redis, where the newest row wins (:mod:`feature_repo.online.newest_wins`).
 
-Many rows go in one call and many calls in one round trip: the network, Python and the script's start are paid once
-per call. A call's rows are written in one step, during which other clients wait, so a call holds few. On a Redis
-Cluster a call has one row, since its keys must be of one slot.
+A call has many rows and a round trip has many calls, so that the cost of the network, of Python and of the script's
+start is shared. But Redis runs a call atomically and other clients wait for it, so the rows per call are limited. On a
+Redis Cluster a call has one row, because all keys of a call must be in one slot.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from feature_repo.online.call_packing import calls, common_arguments, packed_row
 from feature_repo.online.newest_wins import script
 from feature_repo.online.rows import Rows
 
-ROWS_PER_CALL = 32  # about a quarter of a millisecond of the server's time for a dozen floats
-CHUNKS_AHEAD = 2  # packed and waiting while the server works on another
+ROWS_PER_CALL = 32  # about 0.25 ms of the server's time for rows of a dozen floats
+CHUNKS_AHEAD = 2  # packed and waiting while the server works on another chunk
 
 Reply = int | ResponseError
 _REDIRECTS = (AskError, TryAgainError, ClusterDownError)  # MovedError is an AskError
@@ -31,14 +31,14 @@ _REDIRECTS = (AskError, TryAgainError, ClusterDownError)  # MovedError is an Ask
 
 @dataclass(frozen=True)
 class Packed:
-    """Rows and the commands that write them, ready for the socket."""
+    """Rows and the commands that write them."""
 
     rows: Rows
     calls: list[bytes]
 
 
 class NewestWinsWriter:
-    """Writes through ``client``. ``key_ttl_seconds``: when a written key expires, 0 for never (Feast's option)."""
+    """Writes through ``client``. ``key_ttl_seconds`` (Feast's option): time until a written key expires, 0: never."""
 
     def __init__(self, client: Redis | RedisCluster, key_ttl_seconds: int = 0) -> None:
         self._client = client
@@ -46,13 +46,13 @@ class NewestWinsWriter:
         self._rows_per_call = 1 if isinstance(client, RedisCluster) else ROWS_PER_CALL
 
     def write(self, rows: Rows) -> int:
-        """The number of rows that were not older than what was stored. Raises redis.RedisError."""
+        """Returns the number of rows that were not older than the stored ones. Raises redis.RedisError."""
         return self.send(self.pack(rows))
 
     def write_all(self, chunks: Iterable[Rows]) -> Iterator[tuple[int, int]]:
-        """Rows and rows written of each chunk; while Redis works on one, the next are taken and packed.
+        """Yields (rows, rows written) of each chunk. While Redis works on a chunk, the next ones are packed.
 
-        Raises redis.RedisError and what ``chunks`` raises. What was sent by then stays, and may be sent again.
+        Raises redis.RedisError and what ``chunks`` raises. Rows already sent stay; they may be sent again.
         """
         waiting: deque[tuple[int, Future[int]]] = deque()
         sender = ThreadPoolExecutor(1, thread_name_prefix="redis-writer")
@@ -79,7 +79,7 @@ class NewestWinsWriter:
         replies = self._exchange(packed)
         if any(isinstance(reply, NoScriptError) for reply in replies):
             self._client.script_load(script(len(packed.rows.values)))
-            replies = self._exchange(packed)  # the rule makes it harmless to write rows again
+            replies = self._exchange(packed)  # it is harmless to write rows again
         for reply in replies:
             if isinstance(reply, ResponseError):
                 raise reply
@@ -92,7 +92,7 @@ class NewestWinsWriter:
 
 
 def _exchange_with_server(client: Redis, calls: list[bytes]) -> list[Reply]:
-    """All commands in one go, then all replies; an error reply is returned, a broken connection raised."""
+    """Send all commands, then read all replies. An error reply is returned; a broken connection raises."""
     pool = client.connection_pool
     connection: Any = pool.get_connection()
     done = False
@@ -103,7 +103,7 @@ def _exchange_with_server(client: Redis, calls: list[bytes]) -> list[Reply]:
         return replies
     finally:
         if not done:
-            connection.disconnect()  # replies of these commands must not answer others
+            connection.disconnect()  # a later command must not get the replies of these commands
         pool.release(connection)
 
 
@@ -115,7 +115,7 @@ def _reply(connection: Any) -> Reply:
 
 
 def _exchange_with_cluster(client: RedisCluster, packed: Packed, key_ttl_seconds: int) -> list[Reply]:
-    """Each call to the node of its key; a call that is sent elsewhere (a slot has moved) goes through redis-py."""
+    """Send each call to the node of its key. If a node redirects a call (its slot moves), redis-py sends it again."""
     keys: list[bytes] = packed.rows.keys.to_pylist()
     by_node = defaultdict(list)
     for row, key in enumerate(keys):
@@ -129,7 +129,7 @@ def _exchange_with_cluster(client: RedisCluster, packed: Packed, key_ttl_seconds
     if redirected:
         formats, strings = packed_rows(packed.rows)
         common = common_arguments(packed.rows, formats, key_ttl_seconds)
-        text = script(len(packed.rows.values))  # in full: the other node may not know it
+        text = script(len(packed.rows.values))  # EVAL with the whole script, because the other node may not have it
         for row in redirected:
             written: Any = client.eval(text, 1, keys[row], *common, strings[row].as_py())
             replies[row] = int(written)

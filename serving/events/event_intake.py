@@ -12,11 +12,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from feature_repo.live.acceptance import MEMORY_S, EventKeys, Offered, Outcome, accept_commands, outcomes
+from feature_repo.live.acceptance import RETENTION_S, EventKeys, Offered, Outcome, accept_commands, outcomes
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
 from feature_repo.online.newest_wins import script
-from feature_repo.online.row_encoder import OneRow
+from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
 from infra.clock import Clock, epoch_us
@@ -46,7 +46,7 @@ class EventIntake:
         self._clock = clock
         self._metrics = metrics
         self._items = ItemFactsReader(settings.dataset)
-        self._rows = OneRow(SESSION_STATE, settings.dataset, MEMORY_S)
+        self._rows = RowEncoder(SESSION_STATE, settings.dataset, RETENTION_S)
         self._states = SessionCache(self._keys)
         self._events = ReconnectingConnection(
             "the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget

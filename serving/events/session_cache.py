@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feature_repo.live.acceptance import EventKeys, words
+from feature_repo.live.acceptance import EventKeys, redis_command
 from feature_repo.live.session_rows import fold_entries
 from feature_repo.sessions import Replay
 
@@ -39,7 +39,7 @@ class SessionCache:
         commands = []
         for name, first in known.items():
             key = self._keys.session(name)
-            commands += [words(b"LLEN", key), words(b"LRANGE", key, b"%d" % first, b"-1")]
+            commands += [redis_command(b"LLEN", key), redis_command(b"LRANGE", key, b"%d" % first, b"-1")]
         return Query(known, commands)
 
     def read(self, query: Query, replies: Sequence[Any]) -> tuple[dict[str, Replay], list[str]]:

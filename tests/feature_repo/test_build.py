@@ -1,4 +1,4 @@
-"""The built tables against plain-Python definitions, on small random logs."""
+"""The built tables equal plain-Python definitions, on small random logs."""
 
 import random
 from collections import Counter
@@ -106,7 +106,7 @@ def test_item_windows_equal_their_definition_at_every_row(log):
         assert row["revenue_28d"] == pytest.approx(sum(e["value"] for e in month), rel=1e-6)
         category = "x" if name in "ab" else "y"
         sold = len(orders_of(events, midnight, 28, category_id=category))
-        known = name != "d" or midnight > at(3)  # its first attributes
+        known = name != "d" or midnight > at(3)  # the time of its first attributes
         assert row["category_orders_28d"] == (sold if known else None)
         ever = [e["received_ts"] for e in orders_of(events, midnight, 10_000, item_id=name)]
         assert row["last_order_us"] == (int(max(ever).timestamp() * 1e6) if ever else None)
@@ -123,7 +123,7 @@ def test_prices_are_compared_with_their_history_and_category(log):
     assert all(r["price_vs_history"] is None for r in rows(settings, "item_windows") if r["item_id"] == "c")
 
 
-def test_there_is_a_row_wherever_a_value_changes_and_at_least_every_half_ttl(log):
+def test_there_is_a_row_at_each_change_of_a_value_and_at_least_every_half_ttl(log):
     settings, events = log
     for view in (ITEM_WINDOWS, USER_WINDOWS):
         by_key: dict[str, list[datetime]] = {}
@@ -170,7 +170,7 @@ def test_user_history_holds_each_item_once_latest_first(log):
         assert set(row["history_categories"]) <= {"x", "y"}
 
 
-def test_companions_are_what_was_ordered_in_the_same_sessions(tmp_path):
+def test_companions_are_the_items_ordered_in_the_same_sessions(tmp_path):
     events = []
     for day in range(20):
         for i, name in enumerate("ab" if day % 2 else "abc"):
@@ -202,7 +202,7 @@ def test_an_item_that_lost_its_companions_gets_an_empty_list(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [2, 3])
-def test_what_happens_after_a_moment_changes_no_row_up_to_it(tmp_path, seed):
+def test_later_events_do_not_change_earlier_rows(tmp_path, seed):
     events = random_events(seed)
     timestamp = at(30)
     rng = random.Random(seed)
@@ -213,15 +213,15 @@ def test_what_happens_after_a_moment_changes_no_row_up_to_it(tmp_path, seed):
     ] + [event(9000 + i, at(31, i), "view", "b") for i in range(20)]
     before, after = built(tmp_path, "before", events), built(tmp_path, "after", changed)
     for view in views(DECLARATION):
-        kept = [
+        first, second = (
             [r for r in rows(settings, view.name) if r["event_timestamp"] <= timestamp] for settings in (before, after)
-        ]
-        assert kept[0], view.name
+        )
+        assert first, view.name
         key = itemgetter(view.join_key, "event_timestamp")
-        assert sorted(kept[0], key=key) == sorted(kept[1], key=key), view.name
+        assert sorted(first, key=key) == sorted(second, key=key), view.name
 
 
-def test_no_batch_row_claims_a_day_that_is_not_over(log):
+def test_no_batch_row_includes_a_day_that_is_not_over(log):
     settings, _ = log
     assert max(r["event_timestamp"] for r in rows(settings, "item_windows")) == at(DAYS)
 
@@ -233,7 +233,7 @@ def test_building_twice_gives_the_same_rows(tmp_path):
         assert rows(first, view.name) == rows(second, view.name)
 
 
-def test_a_missing_log_is_refused_with_its_file_and_leaves_the_old_features(tmp_path, monkeypatch, capsys):
+def test_the_error_names_a_missing_log_file_and_the_old_features_stay(tmp_path, monkeypatch, capsys):
     settings = built(tmp_path, "data", random_events(5))
     (settings.log_dir / "events.parquet").unlink()
     for name, value in {"DATA_DIR": settings.data_dir, "STATE_DIR": settings.state_dir, "DATASET": "tiny"}.items():
@@ -244,7 +244,7 @@ def test_a_missing_log_is_refused_with_its_file_and_leaves_the_old_features(tmp_
     assert not list(settings.features_dir.parent.glob(".features*"))
 
 
-def test_until_lets_windows_run_out_after_the_log_has_ended(tmp_path):
+def test_with_a_later_until_windows_become_empty_after_the_end_of_the_log(tmp_path):
     events = [event(1, at(1), "order", "a", value=1.0)]
     settings = built(tmp_path, "u", events, until=at(60).astimezone(UTC))
     last = [r for r in rows(settings, "item_windows") if r["item_id"] == "a"][-1]

@@ -1,4 +1,4 @@
-"""The default data set on a sample of its households: the promises of its construction."""
+"""The default data set, on a sample of its households: how its carts, slates, labels and prices are made."""
 
 import json
 
@@ -40,11 +40,11 @@ def test_tables_have_the_schema_of_the_contract(log):
     assert json.loads((log[0].log_dir / "dataset.json").read_text())["name"] == "complete_journey"
 
 
-def test_the_sample_has_the_asked_for_households(log):
+def test_size_is_the_number_of_households(log):
     assert count(log, "SELECT DISTINCT user_id FROM events") == HOUSEHOLDS
 
 
-def test_what_is_in_the_cart_is_not_in_the_slate(log):
+def test_cart_items_are_not_in_the_slate(log):
     assert count(log, "FROM impressions JOIN events USING (session_id, item_id) WHERE action = 'add_to_cart'") == 0
 
 
@@ -63,7 +63,7 @@ def test_carts_are_filled_in_the_seconds_before_payment(log):
     assert count(log, late) == 0
 
 
-def test_a_label_says_that_the_item_was_bought_in_the_basket(log):
+def test_label_1_means_that_the_item_was_bought_in_the_basket(log):
     wrong = """
         FROM impressions LEFT JOIN (SELECT session_id, item_id, 1 AS bought FROM events WHERE action = 'order')
         USING (session_id, item_id) WHERE label <> coalesce(bought, 0)
@@ -80,7 +80,7 @@ def test_every_candidate_had_been_sold_before_the_slate_was_scored(log):
     assert count(log, unsold) == 0
 
 
-def test_relevant_total_counts_what_was_bought_outside_the_cart(log):
+def test_relevant_total_counts_the_bought_items_outside_the_cart(log):
     wrong = """
         SELECT slate_id FROM impressions GROUP BY slate_id, session_id, relevant_total
         HAVING relevant_total <> (SELECT count(DISTINCT item_id) FROM events e
@@ -91,7 +91,7 @@ def test_relevant_total_counts_what_was_bought_outside_the_cart(log):
     assert count(log, wrong) == 0
 
 
-def test_the_input_order_is_complete_and_says_nothing_of_the_label(log):
+def test_input_positions_have_no_gaps_and_do_not_depend_on_the_label(log):
     gaps = "SELECT slate_id FROM impressions GROUP BY 1 HAVING max(input_position) <> count(*) - 1"
     assert count(log, gaps) == 0
     bought, size = (
@@ -125,7 +125,7 @@ def test_the_same_seed_gives_the_same_log(log, tmp_path):
         assert first.equals(second)
 
 
-def test_a_source_without_a_column_is_refused_by_name(tmp_path):
+def test_the_error_names_a_missing_source_column(tmp_path):
     for name, columns in SOURCE_COLUMNS.items():
         pq.write_table(pa.table({c: pa.array([], pa.int64()) for c in columns}), tmp_path / f"{name}.parquet")
     pq.write_table(pa.table({"product_id": [1]}), tmp_path / "products.parquet")
@@ -135,7 +135,7 @@ def test_a_source_without_a_column_is_refused_by_name(tmp_path):
     assert not settings.log_dir.exists()
 
 
-def test_a_bad_line_is_refused_by_column_and_row(tmp_path):
+def test_the_error_names_column_and_row_of_a_bad_line(tmp_path):
     lines = {c: [1, 1] for c in SOURCE_COLUMNS["transactions"]}
     lines |= {"sales_value": [1.0, -3.0], "retail_disc": [0.0, 0.0], "transaction_timestamp": [0, 0]}
     pq.write_table(pa.table(lines), tmp_path / "transactions.parquet")

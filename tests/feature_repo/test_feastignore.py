@@ -1,4 +1,4 @@
-"""Feast imports every module it finds by bare name; met twice, an object would be registered twice."""
+"""Feast imports every module it finds by its bare name. An object that two modules hold would be registered twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_feast_imports_definitions_only() -> None:
     assert get_repo_files(REPO) == [REPO / "definitions.py"]
 
 
-def test_a_module_that_is_not_listed_would_be_seen(tmp_path: Path) -> None:
+def test_feast_imports_a_module_that_is_not_listed(tmp_path: Path) -> None:
     shutil.copy(REPO / ".feastignore", tmp_path)
     for name in ("definitions.py", "forgotten.py"):
         (tmp_path / name).touch()

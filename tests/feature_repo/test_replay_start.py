@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import redis
 
-from feature_repo import replay_start as anchor_module
+from feature_repo import replay_start
 from feature_repo.replay_start import NoLog, anchor, log_end
 from infra.clock import open_clock
 from infra.redis_server import keys as redis_keys
@@ -52,7 +52,7 @@ def microseconds(timestamp: datetime) -> int:
     return (timestamp - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def test_a_log_ends_with_its_last_slate_or_its_last_event(tmp_path: Path) -> None:
+def test_the_end_of_a_log_is_its_last_slate_or_its_last_event(tmp_path: Path) -> None:
     write_log(tmp_path / "a", [END], [END - timedelta(microseconds=1)])
     write_log(tmp_path / "b", [END - timedelta(microseconds=1)], [END])
     write_log(tmp_path / "c", [], [END])
@@ -61,13 +61,15 @@ def test_a_log_ends_with_its_last_slate_or_its_last_event(tmp_path: Path) -> Non
 
 def test_without_redis_the_anchor_is_the_end_of_the_log(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert anchor(settings) == END
-    said = capsys.readouterr().err
-    assert "the Redis of the events" in said
-    assert "the Redis of the features" in said
+    printed = capsys.readouterr().err
+    assert "the Redis of the events" in printed
+    assert "the Redis of the features" in printed
     assert open_clock(settings).now() >= END
 
 
-def test_redis_without_keys_leaves_the_end_of_the_log(settings: Settings, clients: dict[Role, redis.Redis]) -> None:
+def test_with_an_empty_redis_the_anchor_is_the_end_of_the_log(
+    settings: Settings, clients: dict[Role, redis.Redis]
+) -> None:
     assert anchor(settings) == END
 
 
@@ -88,7 +90,7 @@ def test_an_older_event_does_not_turn_the_clock_back(settings: Settings, clients
     assert anchor(settings) == END
 
 
-def test_a_missing_log_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_log(tmp_path: Path) -> None:
     with pytest.raises(NoLog, match=r"events\.parquet does not exist"):
         log_end(tmp_path)
 
@@ -99,7 +101,7 @@ def test_a_log_without_rows_has_no_end(tmp_path: Path) -> None:
         log_end(tmp_path / "log")
 
 
-def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_log_that_cannot_be_read(tmp_path: Path) -> None:
     write_log(tmp_path / "log", [END], [END])
     (tmp_path / "log" / "impressions.parquet").write_text("no parquet")
     with pytest.raises(NoLog, match=r"impressions\.parquet"):
@@ -111,7 +113,7 @@ def test_the_wall_clock_gets_no_anchor(
 ) -> None:
     monkeypatch.setenv("RERANK_CLOCK", "wall")
     monkeypatch.setenv("RERANK_STATE_DIR", str(tmp_path))
-    assert anchor_module.main() == 0
+    assert replay_start.main() == 0
     assert "no anchor" in capsys.readouterr().out
     assert not list(tmp_path.rglob("*"))
 
@@ -119,6 +121,6 @@ def test_the_wall_clock_gets_no_anchor(
 def test_the_command_prints_the_anchor(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(anchor_module, "Settings", lambda: settings)
-    assert anchor_module.main() == 0
+    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    assert replay_start.main() == 0
     assert END.isoformat() in capsys.readouterr().out

@@ -39,13 +39,13 @@ def test_removing_an_absent_item_does_nothing_to_the_cart():
     assert folded(event(1, "add_to_cart", "a"), event(2, "remove_from_cart", "b"))["cart_items"] == ["a"]
 
 
-def test_an_order_without_an_item_empties_the_cart_and_with_one_takes_that_item():
+def test_an_order_without_an_item_empties_the_cart_and_an_order_of_one_item_removes_that_item():
     adds = (event(1, "add_to_cart", "a"), event(2, "add_to_cart", "b"))
     assert folded(*adds, event(3, "order", None))["cart_items"] == []
     assert folded(*adds, event(3, "order", "a"))["cart_items"] == ["b"]
 
 
-def test_a_late_event_is_folded_in_its_own_place():
+def test_a_late_event_is_folded_at_the_time_when_it_happened():
     add, clear = event(1, "add_to_cart", "a", received=3), event(2, "clear_cart", None)
     assert folded(clear, add)["cart_items"] == []
     assert folded(clear, add)["session_first_us"] == 1 * SECOND
@@ -57,13 +57,13 @@ def test_an_event_after_the_expiry_is_not_folded():
     assert features(fold(state, event(EXPIRY_US // SECOND, "view")))["session_views"] == 2
 
 
-def test_a_session_keeps_at_most_its_limit_of_events():
+def test_a_full_session_folds_no_more_events():
     replay = Replay()
-    taken = [replay.fold(event(i, "view")) for i in range(MAX_EVENTS + 1)]
-    assert taken == [True] * MAX_EVENTS + [False]
+    folded_events = [replay.fold(event(i, "view")) for i in range(MAX_EVENTS + 1)]
+    assert folded_events == [True] * MAX_EVENTS + [False]
 
 
-def test_feature_rows_of_events_received_at_one_moment_have_increasing_timestamps():
+def test_feature_rows_of_events_received_at_the_same_time_have_increasing_timestamps():
     state = Session()
     rows = []
     for item in "abc":
@@ -113,7 +113,7 @@ ARRIVALS = st.lists(
 
 
 @given(ARRIVALS)
-def test_the_replay_is_the_fold_step_by_step(drawn):
+def test_the_replay_equals_the_fold_at_every_step(drawn):
     state, replay, received = Session(), Replay(), 60
     for k, (second, action, item, later) in enumerate(drawn):
         received += later
@@ -121,5 +121,5 @@ def test_the_replay_is_the_fold_step_by_step(drawn):
         before = state
         state = fold(state, arrived)
         assert replay.fold(arrived) == (state is not before)
-        assert (replay.row_us, replay.seen_us) == (state.row_us, state.seen_us)
+        assert (replay.row_us, replay.last_received_us) == (state.row_us, state.last_received_us)
         assert replay.features() == features(state)

@@ -1,7 +1,4 @@
-"""What each built-in data set has beyond the common columns.
-
-A log of a user's own declares itself in ``dataset.json`` beside its tables.
-"""
+"""The declarations of the built-in data sets. A user's own log has its declaration in ``dataset.json``."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ SESSIONS_VENUES = Declaration(
 SIMULATED = Declaration(
     name="simulated",
     title="A simulated shop with known utilities and known position bias",
-    item_extras=(Column("quality", DType.FLOAT32, "a noisy sight of the item's utility", "index", True),),
+    item_extras=(Column("quality", DType.FLOAT32, "a noisy estimate of the item's utility", "index", True),),
     facts=(_flag("is_recommended", "1 if the shop promotes the candidate"),),
 )
 
@@ -57,7 +54,7 @@ RETAILROCKET = Declaration(
     title="RetailRocket: views, carts and purchases of a shop's visitors",
     item_extras=(
         _flag("is_available", "1 if the shop can deliver the item"),
-        Column("root_category_id", DType.STRING, "top of the category's branch of the tree", nullable=True),
+        Column("root_category_id", DType.STRING, "root of the category in the category tree", nullable=True),
     ),
 )
 
@@ -65,5 +62,5 @@ BUILT_IN = {d.name: d for d in (COMPLETE_JOURNEY, SESSIONS_VENUES, SIMULATED, RE
 
 
 def declaration_of(settings: Settings) -> Declaration:
-    """The declaration of the data set in use. Raises DatasetError for a log that does not declare itself."""
+    """The declaration of the data set in use. Raises DatasetError for a log without a declaration."""
     return BUILT_IN.get(settings.dataset) or read_declaration(settings.log_dir)

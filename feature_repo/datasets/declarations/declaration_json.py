@@ -1,4 +1,4 @@
-"""A data set's declaration as ``dataset.json``: beside its log, and inside a model's contract."""
+"""A declaration as JSON: in the file ``dataset.json`` beside the log, and inside a model's contract."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def declaration_to_json(declaration: Declaration) -> str:
 
 
 def declaration_from_json(text: str) -> Declaration:
-    """Raises KeyError, TypeError or ValueError where the text is not a declaration."""
+    """Raises KeyError, TypeError or ValueError if the text is not a declaration."""
     body = json.loads(text)
     for group in ("item_extras", "facts", "context"):
         body[group] = tuple(
@@ -37,7 +37,7 @@ def _tuple(value: list[str] | None) -> tuple[str, ...] | None:
 
 
 def read_declaration(log_dir: Path) -> Declaration:
-    """The declaration that the adapter wrote beside the tables. Raises DatasetError where there is none."""
+    """The declaration that the adapter wrote beside the tables. Raises DatasetError if there is none."""
     path = log_dir / DECLARATION_FILE
     try:
         return declaration_from_json(path.read_text())

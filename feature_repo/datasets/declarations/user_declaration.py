@@ -1,4 +1,4 @@
-"""The ``dataset.json`` of a user's own log: read, filled in and checked."""
+"""Reads, completes and checks the ``dataset.json`` of a user's own log."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def user_declaration(folder: Path, settings: Settings) -> Declaration:
-    """``folder/dataset.json``, or no extras and UTC where there is none; the name is always ``settings.dataset``.
+    """The declaration in ``folder/dataset.json``. Without that file: no additional columns, and UTC.
 
-    Raises BadSource for a bad file, DatasetError where a built-in data set's name hides the declaration.
+    The name is always ``settings.dataset``. Raises BadSource for a bad file, and DatasetError if ``settings.dataset``
+    is the name of a built-in data set with another declaration.
     """
     path = folder / DECLARATION_FILE
     body = _body(path)
@@ -41,7 +42,7 @@ def user_declaration(folder: Path, settings: Settings) -> Declaration:
     built_in = BUILT_IN.get(settings.dataset)
     if built_in is not None and declaration != built_in:
         raise DatasetError(
-            f"RERANK_DATASET={settings.dataset} is a built-in data set with columns of its own: "
+            f"RERANK_DATASET={settings.dataset} is the name of a built-in data set with other columns: "
             "set RERANK_DATASET to a name for your log"
         )
     return declaration
@@ -82,18 +83,18 @@ def _check(declaration: Declaration, path: Path) -> None:
 def _check_values(column: Column, group: str, path: Path) -> None:
     strings = all(isinstance(value, str) for value in column.allowed or ())
     if not strings or (column.allowed is not None and column.dtype is not DType.STRING):
-        raise BadSource(path, f"{group}: allowed is a list of strings, of a string column", column.name)
+        raise BadSource(path, f"{group}: allowed is a list of strings, for a string column only", column.name)
     for bound in (column.minimum, column.maximum):
         number = isinstance(bound, int | float) and not isinstance(bound, bool) and math.isfinite(bound)
         if bound is not None and (not number or column.dtype is DType.STRING):
-            raise BadSource(path, f"{group}: minimum and maximum are numbers, of a float32 column", column.name)
+            raise BadSource(path, f"{group}: minimum and maximum are numbers, for a float32 column only", column.name)
 
 
 def _refuse_taken_names(declaration: Declaration, path: Path) -> None:
-    """Every name stands once among the columns of its table and view, and among the model's features."""
+    """A name may occur only once among the columns of a table or view, and among the model's features."""
     tables: list[tuple[Column, ...]] = [table.columns for table in log_tables(declaration)]
     named = [[column.name for column in columns] for columns in (*tables, *(v.columns for v in views(declaration)))]
     for names in (*named, [feature.name for feature in model_features(declaration)]):
-        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-        if twice is not None:
-            raise BadSource(path, "the name is taken: rename the column", column=twice)
+        repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if repeated is not None:
+            raise BadSource(path, "the name is already in use: rename the column", column=repeated)

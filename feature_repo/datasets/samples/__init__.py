@@ -1,0 +1,1 @@
+"""Commands that write sample source files, one module per adapter. Only tests import them."""

@@ -1,8 +1,8 @@
-"""``python -m feature_repo.datasets.samples.retailrocket --out DIR``: files of RetailRocket's form, of any size.
+"""``python -m feature_repo.datasets.samples.retailrocket --out DIR``: files like those of RetailRocket, of any size.
 
-By default as many events as the published data set has. Popularity follows a power law, sessions are short, prices
-and availability change weekly. Each item has a few successors in its category that most steps lead to, so that a
-model of sequences has something to learn.
+The default number of events is that of the published data set. Popularity follows a power law, sessions are short, and
+prices and availability change weekly. Most steps of a session go to one of a few successors of an item, so that a
+sequence model can learn.
 """
 
 from __future__ import annotations
@@ -23,40 +23,42 @@ from tqdm import tqdm
 
 Integers = npt.NDArray[np.int64]
 
-EVENTS, ITEMS, DAYS = 2_756_101, 240_300, 137  # about 235,000 items occur in that many events
+EVENTS, ITEMS, DAYS = 2_756_101, 240_300, 137  # about 235,000 of the items occur in the events
 START_MS = 1_430_622_000_000  # 2015-05-03 03:00 UTC
 FIRST_SNAPSHOT_MS, WEEK_MS, SNAPSHOTS = START_MS + 7 * 86_400_000, 7 * 86_400_000, 18
 DAY_MS = 86_400_000
 SUCCESSORS = 8
-TO_SUCCESSOR, IN_CATEGORY = 0.62, 0.2  # shares of the steps; the rest starts anew
+TO_SUCCESSOR, IN_CATEGORY = 0.62, 0.2  # shares of the steps; the other steps go to any popular item
 TO_CART, TO_ORDER = 0.026, 0.33
 ITEMS_AT_ONCE = 20_000
-OTHER_PROPERTIES = 40  # hashed ones, of which nobody knows the meaning
+OTHER_PROPERTIES = 40  # hashed properties whose meaning is unknown
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Item i is the (i + 1)-th most popular. ids: (n,); category: (n,); successors: (n, SUCCESSORS) items."""
+    """Item 0 is the most popular. ids: (n,); category: (n,); successors: (n, SUCCESSORS) items."""
 
     ids: Integers
     category: Integers
     successors: Integers
-    cumulated: npt.NDArray[np.float64]  # (n,) shares of the items up to each
-    members: Integers  # (n,) items category by category, popular ones first
-    member_starts: Integers  # (categories + 1,)
+    cumulative_share: npt.NDArray[np.float64]  # (n,) popularity shares, summed up to each item
+    members: Integers  # (n,) items, category by category, popular ones first
+    member_starts: Integers  # (categories + 1,) index in ``members`` where each category starts
 
     def popular(self, rng: np.random.Generator, count: int) -> Integers:
-        return np.searchsorted(self.cumulated, rng.random(count)).astype(np.int64)
+        return np.searchsorted(self.cumulative_share, rng.random(count)).astype(np.int64)
 
     def of_category(self, rng: np.random.Generator, category: Integers) -> Integers:
-        """An item of each ``category``, the popular ones more often."""
+        """One item of each ``category``; popular items are more frequent."""
         start, end = self.member_starts[category], self.member_starts[category + 1]
         return self.members[start + ((end - start) * rng.random(len(category)) ** 2).astype(np.int64)]
 
 
 def write_sample(out: Path, events: int, items: int, seed: int, other_properties: int = OTHER_PROPERTIES) -> None:
-    """Write events.csv, item_properties_part1.csv, item_properties_part2.csv and category_tree.csv into ``out``, each
-    complete or not at all. Exactly ``events`` events of at most ``items`` items."""
+    """Write events.csv, item_properties_part1.csv, item_properties_part2.csv and category_tree.csv into ``out``.
+
+    Each file is complete or absent. There are exactly ``events`` events of at most ``items`` items.
+    """
     rng = np.random.default_rng(seed)
     out.mkdir(parents=True, exist_ok=True)
     parents = _category_tree(rng, max(4, items // 150))
@@ -70,7 +72,7 @@ def write_sample(out: Path, events: int, items: int, seed: int, other_properties
 
 
 def _category_tree(rng: np.random.Generator, count: int) -> Integers:
-    """(count,) the parent of each category, -1 for the roots; a parent has the smaller number."""
+    """(count,) the parent of each category, -1 for a root. A parent has a smaller number than its children."""
     roots = max(1, count // 60)
     parents = (rng.random(count) * np.minimum(np.arange(count), count // 4)).astype(np.int64)
     parents[:roots] = -1
@@ -79,7 +81,7 @@ def _category_tree(rng: np.random.Generator, count: int) -> Integers:
 
 def _catalog(rng: np.random.Generator, items: int, categories: int) -> Catalog:
     weights = (np.arange(items) + 10.0) ** -0.85
-    # Categories of very different sizes, all of them with an item where there are enough.
+    # Category sizes differ widely. Each category has at least one item if there are enough items.
     category = np.concatenate([np.arange(min(items, categories)), (categories * rng.random(items) ** 2).astype(int)])
     category = rng.permutation(category[:items])
     members = np.argsort(category, kind="stable")
@@ -87,7 +89,7 @@ def _catalog(rng: np.random.Generator, items: int, categories: int) -> Catalog:
         ids=rng.permutation(2 * items)[:items] + 1,
         category=category,
         successors=np.empty((items, 0), dtype=np.int64),
-        cumulated=np.cumsum(weights) / weights.sum(),
+        cumulative_share=np.cumsum(weights) / weights.sum(),
         members=members,
         member_starts=np.searchsorted(category[members], np.arange(categories + 1)),
     )
@@ -96,7 +98,7 @@ def _catalog(rng: np.random.Generator, items: int, categories: int) -> Catalog:
 
 
 def _events(rng: np.random.Generator, catalog: Catalog, count: int) -> pa.Table:
-    """Sessions cut at ``count`` events, in the shuffled order that the published file has too."""
+    """Sessions, cut off after ``count`` events in total, in shuffled order like the published file."""
     lengths = np.where(rng.random(count) < 0.6, 1, 1 + rng.geometric(0.28, size=count))
     sessions = int(np.searchsorted(np.cumsum(lengths), count)) + 1
     session, item, step = _walks(rng, catalog, lengths[:sessions])
@@ -112,8 +114,8 @@ def _events(rng: np.random.Generator, catalog: Catalog, count: int) -> pa.Table:
     order_too = cart & (rng.random(len(item)) < TO_ORDER)
     which = np.concatenate([np.arange(len(item)), np.flatnonzero(cart), np.flatnonzero(order_too)])
     kind = np.repeat([0, 1, 2], [len(item), cart.sum(), order_too.sum()])
-    kept = rng.permutation(np.sort(rng.permutation(len(which))[:count]))
-    which, kind = which[kept], kind[kept]
+    chosen = rng.permutation(np.sort(rng.permutation(len(which))[:count]))
+    which, kind = which[chosen], kind[chosen]
     transaction = np.where(kind == 2, np.cumsum(kind == 2), -1)
     return pa.table(
         {
@@ -127,30 +129,30 @@ def _events(rng: np.random.Generator, catalog: Catalog, count: int) -> pa.Table:
 
 
 def _walks(rng: np.random.Generator, catalog: Catalog, lengths: Integers) -> tuple[Integers, Integers, Integers]:
-    """(session, item, step) of each view, all sessions' first steps first."""
-    going_on = np.arange(len(lengths))
+    """(session, item, step) of each view: the first steps of all sessions, then the second ones, and so on."""
+    active = np.arange(len(lengths))
     item = catalog.popular(rng, len(lengths))
     parts = []
     for step in range(int(lengths.max(initial=0))):
-        alive = lengths[going_on] > step
-        going_on, item = going_on[alive], item[alive]
-        parts.append((going_on, item, np.full(len(item), step)))
+        continues = lengths[active] > step
+        active, item = active[continues], item[continues]
+        parts.append((active, item, np.full(len(item), step)))
         item = _next(rng, catalog, item)
     session, items, steps = (np.concatenate(column) for column in zip(*parts, strict=True))
     return session, items, steps
 
 
 def _next(rng: np.random.Generator, catalog: Catalog, item: Integers) -> Integers:
-    way = rng.random(len(item))
+    draw = rng.random(len(item))
     choice = (SUCCESSORS * rng.random(len(item)) ** 2.5).astype(np.int64)
     nearby = np.where(
-        way < TO_SUCCESSOR, catalog.successors[item, choice], catalog.of_category(rng, catalog.category[item])
+        draw < TO_SUCCESSOR, catalog.successors[item, choice], catalog.of_category(rng, catalog.category[item])
     )
-    return np.where(way < TO_SUCCESSOR + IN_CATEGORY, nearby, catalog.popular(rng, len(item)))
+    return np.where(draw < TO_SUCCESSOR + IN_CATEGORY, nearby, catalog.popular(rng, len(item)))
 
 
 def _properties(rng: np.random.Generator, catalog: Catalog, first: int, last: int, others: int) -> Iterator[pa.Table]:
-    """What is known of items [first, last), some thousand items at a time."""
+    """The properties of items [first, last), ITEMS_AT_ONCE items at a time."""
     for start in tqdm(range(first, last, ITEMS_AT_ONCE), unit="chunk", desc="properties"):
         items = np.arange(start, min(start + ITEMS_AT_ONCE, last))
         parts = [
@@ -173,7 +175,7 @@ def _column(
     change: float,
     value: Callable[[Integers], pa.Array],
 ) -> pa.Table:
-    """The first snapshot holds every item, each later one a share of ``change`` of them."""
+    """One property. The first snapshot holds every item; each later one holds a share of ``change`` of them."""
     count = 1 + rng.binomial(SNAPSHOTS - 1, change, len(items))
     row_item = np.repeat(items, count)
     is_first = np.diff(row_item, prepend=-1) != 0

@@ -1,7 +1,7 @@
-"""``python -m feature_repo.datasets.samples.sessions_venues --out DIR``: CSVs like the food-delivery task's.
+"""``python -m feature_repo.datasets.samples.sessions_venues --out DIR``: CSV files like those of a food-delivery task.
 
-Follows the published statistics: list lengths, positions, rates of the flags, nulls and outliers of the venues,
-mixed spellings, repeated rows. What the venues are like drives what is purchased, so that a model can learn.
+The files follow the published statistics: list lengths, positions, rates of the flags, nulls and outliers of the
+venues, mixed spellings, repeated rows. Purchases depend on the attributes of the venues, so that a model can learn.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ SESSION_HEADER = (
 )  # fmt: skip
 VENUE_HEADER = ("venue_id", "conversions_per_impression", "price_range", "rating", "popularity", "retention_rate")
 PURCHASES = ((1, 4367), (0, 34), (4, 13), (2, 1))  # (purchases, sessions that have as many)
-SHORTEST, MAX_LENGTH, MAX_ROWS = 11, 631, 2_436
+MIN_LENGTH, MAX_LENGTH, MAX_ROWS = 11, 631, 2_436
 
 
 @dataclass(frozen=True)
 class Venues:
-    """(n,) each; ``appeal`` is the venues' own part of what drives a purchase. NaN is empty in the CSV."""
+    """(n,) each. ``appeal`` is the venue's part in a purchase. NaN becomes an empty value in the CSV file."""
 
     venue_id: Integers
     conversion: Doubles
@@ -70,9 +70,9 @@ def _write(path: Path, header: tuple[str, ...], rows: Iterator[list[Any]]) -> No
 
 
 def _venues(rng: np.random.Generator) -> Venues:
-    """The listed venues, then UNKNOWN_VENUES that venues.csv will lack."""
+    """The listed venues, then UNKNOWN_VENUES more, which venues.csv lacks."""
     n = VENUES + UNKNOWN_VENUES
-    worth = rng.normal(size=n)  # what the published figures are sights of
+    worth = rng.normal(size=n)  # latent; the published figures are noisy measurements of it
     conversion = rng.beta(1.25, 5.65, size=n)
     conversion = np.sort(conversion)[np.argsort(np.argsort(worth + rng.normal(scale=0.5, size=n)))].clip(max=0.946)
     rating = np.clip(8.80 + 0.47 * (0.5 * worth + 0.87 * rng.normal(size=n)), 5.2, 10)
@@ -108,7 +108,7 @@ def _venue_rows(venues: Venues) -> Iterator[list[Any]]:
 
 
 def _session(rng: np.random.Generator, venues: Venues) -> Iterator[list[Any]]:
-    """The rows of one session: one list, in the longest sessions several, each in the order of the task's ranker."""
+    """The rows of one session: one list or several, each in the order of the task's ranker."""
     session_id = str(uuid.UUID(bytes=rng.bytes(16), version=4))
     if rng.random() < 0.3:
         session_id = session_id.upper()
@@ -136,19 +136,19 @@ def _purchases(rng: np.random.Generator) -> int:
 
 
 def _lists(rng: np.random.Generator, venues: Venues) -> tuple[Integers, Integers]:
-    """(venue index, position) of the session's lists one after another, at most MOST_ROWS."""
-    longest = SHORTEST + int((MAX_LENGTH - SHORTEST) * rng.beta(0.6, 0.75))
+    """(venue index, position) of the session's lists, one list after another, at most MAX_ROWS rows."""
+    length = MIN_LENGTH + int((MAX_LENGTH - MIN_LENGTH) * rng.beta(0.6, 0.75))
     lists = 1 + (int(rng.integers(1, 5)) if rng.random() < 0.04 else 0)
     parts = []
     for _ in range(lists):
-        venue = rng.choice(len(venues.venue_id), size=longest, replace=False)
-        parts.append(venue[np.argsort(-venues.appeal[venue] - rng.normal(scale=2.0, size=longest))])
-    position = np.tile(np.arange(longest), lists)
+        venue = rng.choice(len(venues.venue_id), size=length, replace=False)
+        parts.append(venue[np.argsort(-venues.appeal[venue] - rng.normal(scale=2.0, size=length))])
+    position = np.tile(np.arange(length), lists)
     return np.concatenate(parts)[:MAX_ROWS], position[:MAX_ROWS]
 
 
 def _spelled(rng: np.random.Generator, flag: bool) -> str:
-    """``True`` and ``False``; one in two hundred is spelled otherwise."""
+    """``True`` or ``False``; one of two hundred is in lower case."""
     if rng.random() < 0.005:
         return "true" if flag else "false"
     return str(flag)

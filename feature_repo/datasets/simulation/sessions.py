@@ -1,9 +1,9 @@
-"""Sessions in the simulated shop: browsing, the slate, and what follows from it.
+"""Sessions in the simulated shop: browsing, the slate, and the events that follow the slate.
 
-A session browses up to four items, then is shown a slate. Each candidate has a utility; its true outcome
-(0 nothing, 1 click, 2 cart, 3 order) is what it would get if the user looked at it. The user looks at place p
-with probability (1 + p) ** -ETA, and only what is looked at is clicked: outcomes are the unbiased labels,
-clicks the biased feedback (the examination model: Craswell et al. 2008, Joachims et al. 2017).
+A user browses up to four items and then gets a slate. Each candidate has a utility. Its outcome (0 nothing, 1 click,
+2 cart, 3 order) is what the user does after looking at it. The user looks at position p with probability
+(1 + p) ** -ETA and clicks only candidates that the user looked at. So outcomes are unbiased labels and clicks are
+biased feedback (the examination model: Craswell et al. 2008, Joachims et al. 2017).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 ETA = 1.0
 BROWSED = 4
-FEWEST, MOST = 20, 40
+MIN_CANDIDATES, MAX_CANDIDATES = 20, 40
 VIEW, LIKE, CART, ORDER = range(4)
 CLICK_AT = 3.0
 STEP_TO_CART, STEP_TO_ORDER = 0.8, 1.6
@@ -31,7 +31,7 @@ CELLS = 3_000_000
 
 @dataclass(frozen=True)
 class Events:
-    """(n,) each. ``position`` is -1 where the event does not follow from the slate."""
+    """(n,) each. ``position`` is -1 if the event does not follow the slate."""
 
     session: Integers
     item: Integers
@@ -42,7 +42,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Candidates:
-    """(n,) each, slate by slate in the order shown."""
+    """(n,) each, slate by slate, ordered by position."""
 
     session: Integers
     item: Integers
@@ -56,7 +56,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Shown:
-    """(sessions, MOST) each, in the order shown. ``filled``: which cells are candidates."""
+    """(sessions, MAX_CANDIDATES) each, ordered by position. ``filled``: which cells are candidates."""
 
     item: Integers
     promoted: Flags
@@ -66,7 +66,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class SessionChunk:
-    """Sessions ``first`` to ``first + len(user)``, in the order of time. ``shown_us``: moment of the slate."""
+    """Sessions ``first`` to ``first + len(user)``, ordered by time. ``shown_us``: the slate's time."""
 
     first: int
     user: Integers
@@ -76,7 +76,7 @@ class SessionChunk:
 
 
 def sessions(shop: Shop, weights: Weights) -> Iterator[SessionChunk]:
-    """All sessions, in chunks that bound memory. The chunks depend on the shop alone."""
+    """All sessions, in chunks that bound memory. The chunks depend only on the shop."""
     rng = np.random.default_rng([shop.seed, *b"sessions"])
     shown_us = START_US + DAY_US + np.sort((rng.random(shop.size.sessions) * (DAYS - 1) * DAY_US).astype(np.int64))
     user = rng.integers(shop.size.users, size=shop.size.sessions)
@@ -103,7 +103,7 @@ def _chunk(
         + weights.promoted * promoted
         + rng.normal(scale=weights.noise, size=item.shape)
     )
-    # The production ranker sees half of the truth and much noise.
+    # The production ranker knows only part of the utility, with much noise.
     production = np.where(filled, 0.6 * shown_value + rng.normal(size=item.shape), -np.inf)
     order = np.argsort(-production, axis=1, kind="stable")
     shown = Shown(
@@ -118,7 +118,7 @@ def _chunk(
 
 
 def _liking(shop: Shop, weights: Weights, user: Integers, shown_us: Integers) -> Doubles:
-    """(sessions, items) utility without the session's own part; -inf before an item's launch."""
+    """(sessions, items) utility without what the session adds; -inf before an item's launch."""
     liking = weights.affinity * np.sqrt(shop.taste)[user][:, shop.category]
     liking += weights.quality * shop.quality
     liking -= weights.price * shop.relative_price().T[week_of(shown_us)]
@@ -130,23 +130,23 @@ def _liking(shop: Shop, weights: Weights, user: Integers, shown_us: Integers) ->
 
 
 def _browse(rng: np.random.Generator, liking: Doubles) -> tuple[Integers, Integers]:
-    """(sessions, BROWSED) distinct items in the order of browsing, and the deepest action on each."""
+    """(sessions, BROWSED) distinct items in the order of browsing, and the strongest action on each."""
     browsed = _first(liking + rng.gumbel(size=liking.shape), BROWSED)
     deepest = np.searchsorted([0.45, 0.75], rng.random(browsed.shape))  # VIEW, LIKE, CART
     return browsed, np.asarray(deepest, dtype=np.int64)
 
 
 def _retrieve(rng: np.random.Generator, liking: Doubles, touch: Doubles) -> tuple[Integers, Flags]:
-    """(sessions, MOST) distinct items and which of them are candidates. Items in the cart are none."""
+    """(sessions, MAX_CANDIDATES) distinct items, and which of them are candidates. Items in the cart are not."""
     reach = 0.6 * liking + np.where(touch > 0, 4.0, touch) + rng.gumbel(size=liking.shape)
-    item = _first(reach, MOST)
-    size = rng.integers(FEWEST, MOST + 1, size=len(liking))
+    item = _first(reach, MAX_CANDIDATES)
+    size = rng.integers(MIN_CANDIDATES, MAX_CANDIDATES + 1, size=len(liking))
     reachable = np.isfinite(np.take_along_axis(reach, item, axis=1))
-    return item, (np.arange(MOST) < size[:, None]) & reachable
+    return item, (np.arange(MAX_CANDIDATES) < size[:, None]) & reachable
 
 
 def _first(values: Doubles, count: int) -> Integers:
-    """(n, count) columns with the largest values, largest first."""
+    """(n, count) columns with the largest values, in descending order."""
     found = np.argpartition(-values, count - 1, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(values, found, axis=1), axis=1, kind="stable")
     return np.asarray(np.take_along_axis(found, order, axis=1), dtype=np.int64)
@@ -175,7 +175,7 @@ def _outcomes(rng: np.random.Generator, first: int, shown: Shown) -> Candidates:
 def _events(
     rng: np.random.Generator, first: int, shown_us: Integers, browsed: Integers, deepest: Integers, slate: Candidates
 ) -> Events:
-    """Browsing before the slate, the clicks on it, then the checkout. No two events of a session share a moment."""
+    """Browsing before the slate, then clicks on it, then the checkout. All times within a session differ."""
     session = np.broadcast_to(first + np.arange(len(browsed))[:, None], browsed.shape)
     pause = rng.integers(5 * SECOND, 40 * SECOND, size=browsed.shape)
     viewed_us = shown_us[:, None] - np.cumsum(pause[:, ::-1], axis=1)[:, ::-1]
@@ -192,8 +192,8 @@ def _events(
             (paid_us, ORDER, deepest == CART),
         )
     ] + [
-        _select(slate.session, slate.item, us, action, slate.position, slate.clicked & (slate.outcome >= least))
-        for us, action, least in (
+        _select(slate.session, slate.item, us, action, slate.position, slate.clicked & (slate.outcome >= min_outcome))
+        for us, action, min_outcome in (
             (clicks_us, VIEW, 1),
             (clicks_us + 2 * SECOND, CART, 2),
             (ordered_us, ORDER, 3),

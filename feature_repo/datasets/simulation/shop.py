@@ -1,7 +1,7 @@
 """The simulated shop: its items, users and prices, drawn from a seed.
 
-Every kind of draw has a stream of its own, so the items and users of a small shop are the first ones of a
-larger shop with the same seed.
+Each kind of draw has its own random stream. So the items and users of a small shop are the first ones of a larger shop
+with the same seed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FAVOURITES = 6
 
 @dataclass(frozen=True)
 class ShopSize:
-    """``sessions`` - ``slates`` of the sessions only make history, before the first slate."""
+    """The first ``sessions`` - ``slates`` sessions have no logged slate: they are history."""
 
     slates: int
     sessions: int
@@ -47,11 +47,11 @@ def shop_size(slates: int) -> ShopSize:
 
 @dataclass(frozen=True)
 class Weights:
-    """What a candidate's utility is made of, in logits.
+    """The weights of a candidate's utility, in logits.
 
     utility = quality * q + affinity * sqrt(share of the user's taste in the category) + habit * [favourite]
-              - price * log(price / mean price of the category) + viewed or liked * [so in this session]
-              + promoted * [is_recommended] + noise * N(0, 1)
+              - price * log(price / mean price of the category) + promoted * [is_recommended] + noise * N(0, 1)
+              + viewed or liked, if the user viewed or liked the item in this session
     """
 
     quality: float = 0.7
@@ -68,12 +68,13 @@ class Weights:
 class Shop:
     """Items (i), users (u), categories (c) and weeks (w).
 
-    quality:    (i,) latent; ``sight`` is quality with noise, what the shop knows
+    quality:    (i,) latent
+    sight:      (i,) quality with noise, the only part that the shop knows
     category:   (i,) from 0
-    launch_us:  (i,) µs since the epoch; nobody sees an item before; its attributes are known an hour earlier
+    launch_us:  (i,) µs since the epoch; no user sees an item earlier; its attributes are known one hour earlier
     cents:      (i, w) price of one unit in each week
-    taste:      (u, c) shares of the user's taste, rows sum to 1
-    favourites: (u, FAVOURITES) items the user comes back for
+    taste:      (u, c) shares of the user's taste; rows sum to 1
+    favourites: (u, FAVOURITES) items that the user buys again and again
     """
 
     seed: int
@@ -95,7 +96,7 @@ class Shop:
 
 
 def price_change_us(week: npt.NDArray[np.int64]) -> Integers:
-    """The moment from which a week's prices hold: an hour before its first midnight, so that features have them."""
+    """The time from which a week's prices hold: one hour before its first midnight, so that features include them."""
     return np.asarray(START_US + week * 7 * DAY_US - HOUR_US)
 
 
@@ -126,14 +127,14 @@ def _stream(seed: int, what: str) -> np.random.Generator:
 
 
 def _launches(seed: int, items: int) -> Integers:
-    """Six of seven items are there from the start, the others come at a midnight of the first seven weeks."""
+    """Six of seven items exist from the start. The others start at a midnight of the first seven weeks."""
     draws = _stream(seed, "launch").random((items, 2))
     day = np.where(draws[:, 0] < 6 / 7, 0, 1 + (draws[:, 1] * 48).astype(np.int64))
     return np.asarray(START_US + day * DAY_US, dtype=np.int64)
 
 
 def _prices(seed: int, items: int) -> Integers:
-    """(items, WEEKS) cents: a regular price, in one week of five reduced by 10 to 40 %."""
+    """(items, WEEKS) cents: a regular price, reduced by 10 to 40 % in one week of five."""
     draws = _stream(seed, "price").normal(size=items)
     regular = np.round(np.exp(2.3 + 0.6 * draws), 1)
     reduced = _stream(seed, "reduction").random((items, WEEKS, 2))
@@ -142,7 +143,7 @@ def _prices(seed: int, items: int) -> Integers:
 
 
 def _favourites(seed: int, taste: Doubles, category: Integers) -> Integers:
-    """(u, FAVOURITES): a category by taste, then any item of it; empty categories fall back to any item."""
+    """(u, FAVOURITES): an item of a category drawn by taste; any item if that category is empty."""
     draws = _stream(seed, "favourites").random((len(taste), FAVOURITES, 2))
     wanted = (np.cumsum(taste, axis=1)[:, None, :] < draws[..., :1]).sum(axis=2).clip(max=CATEGORIES - 1)
     order = np.argsort(category, kind="stable")

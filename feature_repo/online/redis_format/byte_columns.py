@@ -28,9 +28,9 @@ def fixed_width(cells: Matrix, present: Mask | None = None) -> pa.LargeBinaryArr
     return ragged(cells[present], offsets_of(present * np.int64(width)))
 
 
-def kept(cells: Matrix, keep: Mask) -> pa.LargeBinaryArray:
-    """``cells``, ``keep``: (n, width) -> n strings, each the bytes of its row that are kept, in their order."""
-    return ragged(cells[keep], offsets_of(keep.sum(axis=1, dtype=np.int64)))
+def masked(cells: Matrix, mask: Mask) -> pa.LargeBinaryArray:
+    """``cells``, ``mask``: (n, width) -> n strings, each with the bytes of its row where ``mask`` is True."""
+    return ragged(cells[mask], offsets_of(mask.sum(axis=1, dtype=np.int64)))
 
 
 def ragged(data: NDArray[np.generic] | pa.Buffer, offsets: Integers) -> pa.LargeBinaryArray:
@@ -40,23 +40,23 @@ def ragged(data: NDArray[np.generic] | pa.Buffer, offsets: Integers) -> pa.Large
 
 
 def grouped(strings: pa.LargeBinaryArray, offsets: Integers) -> pa.LargeBinaryArray:
-    """Runs of neighbouring strings as one string each. ``offsets``: (groups + 1,) positions in ``strings``."""
+    """Joins runs of consecutive strings into one string each. ``offsets``: (groups + 1,) positions in ``strings``."""
     return ragged(content(strings), positions(strings)[offsets])
 
 
 def joined(*parts: pa.LargeBinaryArray | bytes) -> pa.LargeBinaryArray:
-    """Row-wise concatenation of at least one column and of constants."""
+    """Row-wise concatenation of columns and constants; at least one part is a column."""
     columns = [pa.scalar(part, BYTES) if isinstance(part, bytes) else part for part in parts]
     return pc.binary_join_element_wise(*columns, NOTHING)
 
 
 def lengths(strings: pa.LargeBinaryArray) -> Integers:
-    """(n,) bytes in each."""
+    """(n,) number of bytes of each string."""
     return np.diff(positions(strings))
 
 
 def positions(strings: pa.LargeBinaryArray) -> Integers:
-    """(n + 1,) where each string begins in :func:`content`, and the end of the last."""
+    """(n + 1,) start of each string in :func:`content`, and the end of the last string."""
     if not len(strings):
         return np.zeros(1, np.int64)
     offsets = np.frombuffer(strings.buffers()[1], np.int64)
@@ -64,7 +64,7 @@ def positions(strings: pa.LargeBinaryArray) -> Integers:
 
 
 def content(strings: pa.LargeBinaryArray) -> pa.Buffer:
-    """The bytes of all strings; of an array without bytes, an empty buffer."""
+    """The bytes of all strings; an empty buffer if there are none."""
     return strings.buffers()[2] or pa.py_buffer(b"")
 
 

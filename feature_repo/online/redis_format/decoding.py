@@ -1,7 +1,7 @@
-"""What Feast's Redis store holds -> arrays, many values at a time: the inverse of ``redis_format.encoding``.
+"""Decodes the values of Feast's Redis store into arrays, many at a time: the inverse of ``redis_format.encoding``.
 
-A stored value is one serialized ``feast.types.Value``. Floats and integers of many rows are decoded together;
-anything that does not have the expected form is decoded by Protocol Buffers, value by value.
+A stored value is one serialized ``feast.types.Value``. Floats and integers of many rows are decoded together. Values
+that do not have the expected form are decoded by Protocol Buffers, one by one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VARINT_SHIFTS = np.arange(10, dtype=np.uint64) * np.uint64(7)
 
 
 def floats(stored: Sequence[Stored]) -> NDArray[np.float32]:
-    """(n,); NaN where nothing or a null is stored."""
+    """(n,) floats. NaN where no value or a null is stored."""
     packed = b"".join([value or _NAN for value in stored])
     if len(packed) == 5 * len(stored):
         cells = np.frombuffer(packed, np.uint8).reshape(-1, 5)
@@ -50,7 +50,7 @@ def floats(stored: Sequence[Stored]) -> NDArray[np.float32]:
 
 
 def timestamps(stored: Sequence[Stored]) -> NDArray[np.float64]:
-    """(n,) of an Int64 column as float64; NaN where nothing or a null is stored."""
+    """(n,) values of an Int64 column as float64. NaN where no value or a null is stored."""
     found = np.full(len(stored), np.nan)
     for width, positions in _by_length(stored).items():
         cells = np.frombuffer(b"".join([stored[i] or b"" for i in positions]), np.uint8).reshape(-1, width)
@@ -63,7 +63,7 @@ def timestamps(stored: Sequence[Stored]) -> NDArray[np.float64]:
 
 
 def _by_length(stored: Sequence[Stored]) -> dict[int, list[int]]:
-    """Places of the values that are not null, by how many bytes they have."""
+    """Number of bytes -> indices of the values with this length. Nulls are left out."""
     positions: dict[int, list[int]] = {}
     for i, value in enumerate(stored):
         if value:
@@ -74,8 +74,7 @@ def _by_length(stored: Sequence[Stored]) -> dict[int, list[int]]:
 def texts(stored: Sequence[Stored]) -> NDArray[np.object_]:
     """(n,) str or None.
 
-    Columns of items have few different texts, so each is one object, however many items have it: to look them up
-    again costs no waiting for memory.
+    Item columns have few distinct texts. Equal texts are the same object, so that later look-ups by text are fast.
     """
     found = np.empty(len(stored), object)
     for i, value in enumerate(stored):
@@ -91,7 +90,7 @@ def _text(value: bytes) -> Any:
 
 
 def value_of(stored: Stored) -> Any:
-    """Any stored value as Python has it: None for nothing and for a null, a list for the list types."""
+    """Any stored value as a Python value. None for no value and for a null; a list for the list types."""
     if not stored:
         return None
     value = Value.FromString(stored)
@@ -103,7 +102,7 @@ def value_of(stored: Stored) -> Any:
 
 
 def value(stored: Stored, dtype: DType) -> Any:
-    """``value_of`` for a column of ``dtype``, sooner where the value has the form that it should have."""
+    """``value_of`` for a column of ``dtype``. It is faster if the value has the expected form."""
     if not stored:
         return None
     kind = stored[0]
@@ -118,7 +117,7 @@ def value(stored: Stored, dtype: DType) -> Any:
 
 
 def array(stored: Sequence[Stored], dtype: DType) -> NDArray[Any]:
-    """(n,): float32 of Float32, float64 of Int64, else object, as :func:`feature_repo.slate.column_array` has it."""
+    """(n,): float32 for Float32, float64 for Int64, else object, as in :func:`feature_repo.slate.column_array`."""
     decode = _ARRAYS.get(dtype)
     if decode is not None:
         return decode(stored)
@@ -137,7 +136,7 @@ _ARRAYS: dict[DType, Callable[[Sequence[Stored]], NDArray[Any]]] = {
 def event_us(stored: Sequence[Stored]) -> NDArray[np.int64]:
     """(n,) event timestamps of ``_ts`` fields, µs since the epoch; 0 where there is none.
 
-    Rows of one materialization mostly share a handful of moments, so each is decoded once.
+    The rows of a materialization mostly share a few timestamps, so each distinct one is decoded once.
     """
     known: dict[Stored, int] = {}
     found = np.empty(len(stored), np.int64)
@@ -150,7 +149,7 @@ def event_us(stored: Sequence[Stored]) -> NDArray[np.int64]:
 
 
 def timestamp_us(stored: Stored) -> int:
-    """Of one ``_ts`` field, as in :func:`event_us`."""
+    """The event timestamp of one ``_ts`` field, as in :func:`event_us`."""
     if not stored:
         return 0
     timestamp = Timestamp.FromString(stored)

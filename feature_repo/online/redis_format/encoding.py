@@ -1,12 +1,12 @@
-"""Feature columns -> the bytes that Feast's Redis store keeps: one serialized ``feast.types.Value`` per cell.
+"""Encodes feature columns as the bytes of Feast's Redis store: one serialized ``feast.types.Value`` per cell.
 
-A null is the empty string, and so is a NaN, as with Feast; a null among the values of a list is Feast's default
-for the type. A combination of Arrow type and Feast type without an encoder here is converted by Feast itself,
-value by value. Where Feast's own conversion loses what the source holds, it is not followed:
+As in Feast, a null and a NaN are the empty string, and a null inside a list is Feast's default for the type. A
+combination of Arrow type and Feast type without an encoder here is converted by Feast itself, value by value. Where
+Feast's conversion loses information, this module differs from it:
 
-- integers beside a null keep their last digits (Feast takes such a column through float64);
-- ``b""`` stays apart from null also in a batch that holds nothing else;
-- timestamps in lists are right when the source keeps nanoseconds (Feast stores those as seconds).
+- integers in a column with nulls are exact (Feast converts such a column to float64);
+- ``b""`` is not null, even if the batch holds no other bytes;
+- timestamps in lists of nanoseconds are right (Feast stores the nanoseconds as seconds).
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from feature_repo.online.redis_format.protobuf_wire import (
     varints,
 )
 
-_ITEM = tag(1, DELIMITED)  # of the only field that FloatList, StringList, ... have
-_EXACT_US = 1 << 53  # up to here float64, through which Feast takes the timestamps of a list, is exact
+_ITEM = tag(1, DELIMITED)  # the tag of the only field of FloatList, StringList, ...
+_EXACT_US = 1 << 53  # float64 is exact up to here; Feast converts the timestamps of a list to float64
 
 
 class BadColumn(ValueError):
-    """A column cannot be stored as its Feast type; the message says why."""
+    """A column cannot be stored as its Feast type. The message says why."""
 
 
 def encode(column: pa.Array, value_type: ValueType) -> pa.LargeBinaryArray:
@@ -84,7 +84,7 @@ def _floats(column: pa.Array, prefix: bytes, dtype: str) -> pa.LargeBinaryArray:
 
 
 def _as(values: NDArray[np.generic], dtype: str) -> NDArray[np.generic]:
-    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinity, as in Protocol Buffers
+    with np.errstate(over="ignore", invalid="ignore"):  # a value too large for float32 is infinity, as in protobuf
         return values.astype(np.float64).astype(dtype)
 
 
@@ -114,7 +114,7 @@ def _float_elements(elements: pa.Array, dtype: str) -> pa.LargeBinaryArray:
 
 
 def _integer_elements(elements: pa.Array) -> pa.LargeBinaryArray | None:
-    """Feast refuses a null among integers."""
+    """None if there is a null, which Feast refuses among integers."""
     return None if elements.null_count else varints(_int64(elements))
 
 
@@ -127,7 +127,7 @@ def _string_elements(elements: pa.Array) -> pa.LargeBinaryArray:
 
 
 def _timestamp_elements(elements: pa.Array) -> pa.LargeBinaryArray | None:
-    """Where Feast's float64 is exact and its rounding towards zero is rounding down."""
+    """None unless Feast's float64 is exact and its rounding towards zero equals rounding down."""
     if elements.type.unit != "us":
         return None
     micros = pc.drop_null(elements).cast(pa.int64()).to_numpy()
@@ -139,7 +139,7 @@ def _timestamp_elements(elements: pa.Array) -> pa.LargeBinaryArray | None:
 def _lists(
     column: pa.Array, prefix: bytes, elements_of: Callable[[pa.Array], pa.LargeBinaryArray | None], packed: bool
 ) -> pa.LargeBinaryArray | None:
-    """``packed``: numbers stand behind one another under one tag; else each element has its own."""
+    """``packed``: all elements follow one tag. Otherwise each element has its own tag."""
     elements = elements_of(column.flatten())
     if elements is None:
         return None
@@ -173,7 +173,7 @@ def _is_int32(kind: pa.DataType) -> bool:
 
 @dataclass(frozen=True)
 class _Encoding:
-    """How cells whose values are of an Arrow type that it ``accepts`` become one field of ``Value``."""
+    """Encodes cells as one field of ``Value``, if it ``accepts`` the Arrow type of their values."""
 
     prefix: bytes
     accepts: Callable[[pa.DataType], bool]
@@ -184,7 +184,7 @@ class _Encoding:
         return self.is_list == _is_list(kind)
 
     def __call__(self, column: pa.Array) -> pa.LargeBinaryArray | None:
-        """None where Feast's own conversion is needed."""
+        """The encoded cells, or None if Feast's own conversion is needed."""
         return self.of(column, self.prefix)
 
 

@@ -1,7 +1,9 @@
 """Feast's Redis keys for many rows: the serialized entity key (version 3), then the project.
 
-count of join keys, then of each, sorted by name:  type (string), length, name
-of each value in the same order:                   type, length, value          numbers: little-endian uint32
+number of join keys, then per join key, sorted by name:  type (string), length, name
+then per value, in the same order:                       type, length, value
+
+Counts, types and lengths are little-endian uint32.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ SERIALIZATION_VERSION = 3
 
 
 class BadJoinKey(ValueError):
-    """A column cannot be part of an entity key; the message names it and says why."""
+    """A column cannot be part of an entity key. The message names the column and says why."""
 
 
 def redis_keys(join_keys: Mapping[str, tuple[pa.Array, ValueType]], project: str) -> pa.LargeBinaryArray:

@@ -1,4 +1,4 @@
-"""Timestamps: microseconds since 1970-01-01 UTC, the whole seconds of a feature, and the bytes of ``_ts``."""
+"""Converts timestamps to microseconds or whole seconds since 1970-01-01 UTC, and to the bytes that Redis stores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from feature_repo.online.redis_format.byte_columns import fixed_width, kept, memory_of
+from feature_repo.online.redis_format.byte_columns import fixed_width, masked, memory_of
 from feature_repo.online.redis_format.protobuf_wire import VARINT, tag, varint_cells
 
 UNKNOWN = int(np.iinfo(np.int64).min)  # no created timestamp: older than every known one
@@ -23,13 +23,14 @@ _SIGN = np.uint64(1 << 63)
 
 
 class BadTimestamp(ValueError):
-    """A timestamp column cannot be stored; the message says why."""
+    """A timestamp column cannot be stored. The message says why."""
 
 
 def microseconds(column: pa.Array, *, nullable: bool = False) -> NDArray[np.int64]:
-    """(n,) of a timestamp column of any unit and zone (naive is UTC), rounded down; null is UNKNOWN if ``nullable``.
+    """(n,) microseconds of a timestamp column of any unit and zone, rounded down. A naive timestamp is UTC.
 
-    Raises BadTimestamp for another type, a null, or a year that Protocol Buffers' Timestamp has not.
+    A null is UNKNOWN if ``nullable``. Raises BadTimestamp for another type, a null, or a year that a protobuf Timestamp
+    cannot hold.
     """
     if not pa.types.is_timestamp(column.type):
         raise BadTimestamp(f"its type is {column.type}, not timestamp")
@@ -48,7 +49,7 @@ def microseconds(column: pa.Array, *, nullable: bool = False) -> NDArray[np.int6
 
 
 def seconds(column: pa.Array) -> NDArray[np.int64]:
-    """(n,) whole seconds of a timestamp column, rounded down; null is the smallest int64, as Feast has it."""
+    """(n,) whole seconds of a timestamp column, rounded down. A null is the minimum of int64, as in Feast."""
     raw = _raw(column)
     unit = column.type.unit
     whole = raw if unit == "s" else raw // {"ms": 1_000, "us": SECOND, "ns": 1_000 * SECOND}[unit]
@@ -62,25 +63,25 @@ def _raw(column: pa.Array) -> NDArray[np.int64]:
 
 
 def datetime_microseconds(timestamp: datetime) -> int:
-    """Of a datetime; naive is UTC."""
+    """The microseconds of a datetime. A naive datetime is UTC."""
     aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
-    gone = aware - _EPOCH
-    return (gone.days * 86_400 + gone.seconds) * SECOND + gone.microseconds
+    elapsed = aware - _EPOCH
+    return (elapsed.days * 86_400 + elapsed.seconds) * SECOND + elapsed.microseconds
 
 
 def timestamp_protos(micros: NDArray[np.int64]) -> pa.LargeBinaryArray:
-    """(n,) -> n serialized ``google.protobuf.Timestamp``: seconds and nanoseconds, each left out where 0."""
+    """(n,) -> n serialized ``google.protobuf.Timestamp``: seconds and nanoseconds. A 0 is left out."""
     whole, rest = micros // SECOND, micros % SECOND * 1_000
-    cells, keep = [], []
+    cells, mask = [], []
     for number, values in ((1, whole), (2, rest)):
         digits, used = varint_cells(values)
         head = np.full((len(values), 1), tag(number, VARINT)[0], np.uint8)
         cells += [head, digits]
         present = (values != 0)[:, None]
-        keep += [present, used & present]
-    return kept(np.hstack(cells), np.hstack(keep))
+        mask += [present, used & present]
+    return masked(np.hstack(cells), np.hstack(mask))
 
 
 def created_timestamps(micros: NDArray[np.int64]) -> pa.LargeBinaryArray:
-    """(n,) -> n strings of 8 bytes that sort like the numbers; UNKNOWN is eight zeros."""
+    """(n,) -> n strings of 8 bytes that sort like the numbers. UNKNOWN is eight zeros."""
     return fixed_width(memory_of((micros.view(np.uint64) ^ _SIGN).astype(">u8")))

@@ -20,5 +20,5 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """Where the log goes; not there yet."""
+    """The folder for the log. It does not exist yet."""
     return tmp_path / "logs" / "log"

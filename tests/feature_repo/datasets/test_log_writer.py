@@ -1,4 +1,4 @@
-"""A log appears complete or not at all, and replaces nothing but a log."""
+"""A log appears complete or not at all, and it replaces only another log."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_log_is_its_three_tables_and_its_declaration(out):
+def test_a_log_has_three_tables_and_a_declaration(out):
     write_log(out, **ROWS)
     assert names(out) == FILES
     assert read_declaration(out) == DECLARATION
@@ -33,7 +33,7 @@ def test_a_log_replaces_an_earlier_log(out):
     assert names(out.parent) == {"log"}
 
 
-def test_a_failure_leaves_the_earlier_log_alone(out):
+def test_a_failure_does_not_change_the_earlier_log(out):
     write_log(out, **ROWS)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(IsADirectoryError), LogWriter(out, DECLARATION) as log:
@@ -42,7 +42,7 @@ def test_a_failure_leaves_the_earlier_log_alone(out):
     assert names(out.parent) == {"log"}
 
 
-def test_a_table_that_was_forgotten_is_named(out):
+def test_the_error_names_a_table_that_was_not_written(out):
     with pytest.raises(DatasetError, match="table items was not written"), LogWriter(out, DECLARATION):
         pass
     assert not out.exists()
@@ -73,11 +73,11 @@ def test_a_folder_with_other_files_is_not_replaced(out):
 def test_a_folder_of_tables_without_declaration_is_not_replaced(out):
     out.mkdir(parents=True)
     (out / "items.parquet").touch()
-    with pytest.raises(DatasetError, match="is no log of this program"):
+    with pytest.raises(DatasetError, match="is not a log"):
         write_log(out, **ROWS)
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(out):
+def test_a_file_where_the_folder_should_be_is_refused(out):
     out.parent.mkdir(parents=True)
     out.touch()
     with pytest.raises(DatasetError, match="is not a folder"):

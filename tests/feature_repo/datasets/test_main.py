@@ -1,4 +1,4 @@
-"""The command: exit status, one clear line, and nothing left behind."""
+"""The command: its exit status, its one-line errors, and that an error leaves no files."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_a_log_goes_to_the_data_sets_folder_by_default(tmp_path):
     assert (tmp_path / "data/mine/log/impressions.parquet").exists()
 
 
-def test_out_and_seed_are_taken(tmp_path, capsys):
+def test_out_and_seed_take_effect(tmp_path, capsys):
     assert main(["simulated", "--size", "20", "--seed", "5", "--out", str(tmp_path / "a")]) == 0
     assert main(["simulated", "--size", "20", "--seed", "6", "--out", str(tmp_path / "b")]) == 0
     assert (tmp_path / "a/events.parquet").read_bytes() != (tmp_path / "b/events.parquet").read_bytes()
@@ -41,7 +41,7 @@ def test_out_and_seed_are_taken(tmp_path, capsys):
         (["sessions_venues", "--input", "nowhere"], "nowhere/venues.csv: cannot be read"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_with_status_2(tmp_path, capsys, arguments, message):
+def test_an_error_is_printed_in_one_line_with_status_2(tmp_path, capsys, arguments, message):
     assert main([*arguments, "--out", str(tmp_path / "log")]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("feature_repo.datasets: ")

@@ -1,4 +1,4 @@
-"""A user's own log: what is filled in, what is cast, what is refused and how it is named."""
+"""A user's own log: what is filled in, what is cast, what is refused, and what the error names."""
 
 import json
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def write(source, out, settings):
-    """Write the tables with ``changed`` columns ({table: {column: values}}), make the log, and answer queries on it."""
+    """Returns a function that writes the tables with ``changed`` columns, makes the log and returns queries on it."""
 
     def make(changed=None, drop=(), declaration=None, size=None):
         for name, columns in TABLES.items():
@@ -69,7 +69,7 @@ def write(source, out, settings):
     return make
 
 
-def test_the_least_log_is_completed_to_the_contract(write, out):
+def test_a_log_of_required_columns_only_gets_all_columns_of_the_contract(write, out):
     query = write()
     declaration = read_declaration(out)
     assert declaration == Declaration(name="mine", title="mine, a log of the user's own")
@@ -79,7 +79,7 @@ def test_the_least_log_is_completed_to_the_contract(write, out):
     assert query("SELECT price, brand, category_id FROM items") == [(None, None, None)] * 2
 
 
-def test_what_may_be_missing_is_derived(write):
+def test_a_missing_column_with_a_default_is_derived(write):
     query = write()
     assert query("SELECT event_id, received_ts FROM events") == [("e1", NOON), ("e2", NOON)]
     assert query("SELECT slate_id, item_id, relevant_total FROM impressions") == [
@@ -89,7 +89,7 @@ def test_what_may_be_missing_is_derived(write):
     ]
 
 
-def test_what_can_be_cast_is_cast(write):
+def test_castable_values_are_cast(write):
     query = write(
         {
             "items": {"item_id": [1, 2], "price": [1.239, 5.0], "valid_from_ts": ["2024-05-01T14:00:00+02:00"] * 2},
@@ -114,7 +114,7 @@ DECLARED = {
 }
 
 
-def test_declared_columns_are_taken(write, out):
+def test_the_log_has_the_declared_columns(write, out):
     query = write(
         {"items": {"rating": [4, 5]}, "impressions": {"store_id": ["x", "x", None]}},
         declaration=DECLARED,
@@ -126,7 +126,7 @@ def test_declared_columns_are_taken(write, out):
     assert declaration.item_extras[0].dtype is DType.FLOAT32
 
 
-def test_a_log_written_here_comes_back_unchanged(tmp_path, settings, out):
+def test_a_canonical_log_is_read_unchanged(tmp_path, settings, out):
     simulated.write_log(tmp_path / "shop", source=None, size=30, settings=settings)
     parquet.write_log(out, source=tmp_path / "shop", size=None, settings=settings)
     for table in log_tables(SIMULATED):
@@ -134,15 +134,16 @@ def test_a_log_written_here_comes_back_unchanged(tmp_path, settings, out):
         pd.testing.assert_frame_equal(first, second)
 
 
-def test_a_size_keeps_whole_slates_and_is_repeatable(tmp_path, settings, out):
+def test_a_size_selects_whole_slates_and_is_repeatable(tmp_path, settings, out):
     simulated.write_log(tmp_path / "shop", source=None, size=30, settings=settings)
-    kept = []
+    samples = []
     for _ in range(2):
         parquet.write_log(out, source=tmp_path / "shop", size=7, settings=settings)
-        kept.append(pd.read_parquet(out / "impressions.parquet"))
-    assert kept[0]["slate_id"].nunique() == 7
-    assert (kept[0].groupby("slate_id")["input_position"].max() + 1 == kept[0].groupby("slate_id").size()).all()
-    pd.testing.assert_frame_equal(*kept)
+        samples.append(pd.read_parquet(out / "impressions.parquet"))
+    slates = samples[0].groupby("slate_id")
+    assert len(slates) == 7
+    assert (slates["input_position"].max() + 1 == slates.size()).all()
+    pd.testing.assert_frame_equal(*samples)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_size_keeps_whole_slates_and_is_repeatable(tmp_path, settings, out):
         ("impressions", "relevant_total", [1, 1, 0], 3, "is below the slate's positives"),
     ],
 )
-def test_a_bad_value_is_refused_with_file_column_and_row(write, out, table, column, values, row, problem):
+def test_the_error_names_file_column_and_row_of_a_bad_value(write, out, table, column, values, row, problem):
     with pytest.raises(BadSource) as refusal:
         write({"items": {"rating": [4.0, 5.0]}, table: {"rating": [4.0, 5.0]} | {column: values}} if table == "items"
               else {"items": {"rating": [4.0, 5.0]}, table: {column: values}}, declaration=DECLARED)  # fmt: skip
@@ -188,21 +189,17 @@ def test_a_bad_value_is_refused_with_file_column_and_row(write, out, table, colu
 
 
 @pytest.mark.parametrize(
-    ("table", "changed", "position"),
+    ("table", "changed", "location"),
     [
-        (
-            "items",
-            {"item_id": ["a", "a"]},
-            "column 'item_id, valid_from_ts', row 2: the key a, 2024-05-01 12:00:00+00:00",
-        ),
-        ("events", {"event_id": ["e1", "e1"]}, "column 'event_id', row 2: the key e1 occurs before"),
-        ("impressions", {"item_id": ["a", "a", "a"]}, "column 'slate_id, item_id', row 2: the key r, a occurs before"),
+        ("items", {"item_id": ["a", "a"]}, "column 'item_id, valid_from_ts', row 2: the key a, 2024-05-01 12:00:00"),
+        ("events", {"event_id": ["e1", "e1"]}, "column 'event_id', row 2: the key e1 occurs twice"),
+        ("impressions", {"item_id": ["a", "a", "a"]}, "column 'slate_id, item_id', row 2: the key r, a occurs twice"),
     ],
 )
-def test_a_key_that_occurs_twice_is_refused(write, table, changed, position):
+def test_a_key_that_occurs_twice_is_refused(write, table, changed, location):
     with pytest.raises(BadSource) as refusal:
         write({table: changed})
-    assert f"{table}.parquet, {position}" in str(refusal.value)
+    assert f"{table}.parquet, {location}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -214,13 +211,13 @@ def test_a_key_that_occurs_twice_is_refused(write, table, changed, position):
         if not column.nullable and column.name not in ("received_ts", "relevant_total")
     ],
 )
-def test_a_required_column_that_is_missing_is_named(write, out, table, column):
+def test_the_error_names_a_missing_required_column(write, out, table, column):
     with pytest.raises(BadSource, match=f"{table}.parquet, column '{column}': the column is missing"):
         write(drop={(table, column)})
     assert not out.exists()
 
 
-def test_a_column_that_nobody_declared_is_refused_with_the_remedy(write):
+def test_an_undeclared_column_is_refused_and_the_error_says_what_to_do(write):
     with pytest.raises(BadSource, match=r"items.parquet, column 'rating': .* dataset.json under item_extras"):
         write({"items": {"rating": [4.0, 5.0]}})
     with pytest.raises(BadSource, match=r"impressions.parquet, column 'mood': .* facts \(numbers\) or context"):
@@ -251,9 +248,18 @@ def test_ids_that_are_floats_or_lists_are_refused(write):
             "column 'x': facts: the dtype must be float32",
         ),
         ({"facts": [{"name": "X y", "dtype": "float32", "description": ""}]}, "'X y' must be lower-case"),
-        ({"facts": [{"name": "label", "dtype": "float32", "description": ""}]}, "column 'label': the name is taken"),
-        ({"facts": [{"name": "hour", "dtype": "float32", "description": ""}]}, "column 'hour': the name is taken"),
-        ({"item_extras": [{"name": "price", "dtype": "float32", "description": ""}]}, "'price': the name is taken"),
+        (
+            {"facts": [{"name": "label", "dtype": "float32", "description": ""}]},
+            "column 'label': the name is already in use",
+        ),
+        (
+            {"facts": [{"name": "hour", "dtype": "float32", "description": ""}]},
+            "column 'hour': the name is already in use",
+        ),
+        (
+            {"item_extras": [{"name": "price", "dtype": "float32", "description": ""}]},
+            "'price': the name is already in use",
+        ),
         (
             {"facts": [{"name": "x", "dtype": "float32", "description": "", "minimum": "low"}]},
             "minimum and maximum are numbers",
@@ -279,7 +285,7 @@ def test_a_file_that_is_not_parquet_is_refused(write, source, out, settings):
         parquet.write_log(out, source=source, size=None, settings=settings)
 
 
-def test_a_built_in_name_is_refused_for_another_log(source, out, settings, write):
+def test_the_name_of_a_built_in_data_set_is_refused_for_another_log(source, out, settings, write):
     write()
     for name in ("complete_journey", "simulated"):
         taken = settings.model_copy(update={"dataset": name})

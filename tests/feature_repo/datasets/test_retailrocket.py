@@ -1,4 +1,4 @@
-"""RetailRocket's files by hand: sessions, what was known when, and what is refused."""
+"""RetailRocket's files written by hand: sessions, what was known at which time, and what is refused."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ TREE = ("1,", "2,1", "3,2", "9,")
 
 @pytest.fixture
 def write(tmp_path, out, settings):
-    """Write the lines as the four files, make the log, and answer queries on it."""
+    """Returns a function that writes the lines as the four files, makes the log and returns a query function on it."""
     source = tmp_path / "source"
     source.mkdir()
 
@@ -60,7 +60,7 @@ def timestamp(ms):
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
-def test_the_tables_are_as_the_contract_says(write, out):
+def test_the_tables_have_the_schema_of_the_contract(write, out):
     write()
     for table in log_tables(RETAILROCKET):
         found = pq.read_schema(out / f"{table.name}.parquet")
@@ -86,18 +86,18 @@ def test_later_events_change_no_session_and_no_event_id(write):
     assert len(early) == 2
 
 
-def test_an_event_carries_what_was_known_strictly_before_it(write):
+def test_an_event_has_the_values_known_strictly_before_it(write):
     query = write()
     found = query("SELECT price, category_id, value, quantity FROM events WHERE item_id = '10' ORDER BY event_ts")
     assert found == [
         (Decimal("12.50"), "3", None, None),
-        (Decimal("12.50"), "3", None, None),  # at the very moment of the change
+        (Decimal("12.50"), "3", None, None),  # exactly at the time of the change
         (Decimal("10.01"), "2", Decimal("10.01"), 1),
     ]
     assert query("SELECT DISTINCT price, category_id FROM events WHERE item_id = '20'") == [(None, None)]
 
 
-def test_an_item_has_a_row_per_change_of_what_has_a_known_meaning(write):
+def test_an_item_has_one_row_per_change_of_a_known_property(write):
     query = write()
     found = query(
         "SELECT item_id, valid_from_ts, category_id, price, is_available, root_category_id FROM items "
@@ -105,13 +105,13 @@ def test_an_item_has_a_row_per_change_of_what_has_a_known_meaning(write):
     )
     assert found == [
         ("10", timestamp(T - 5), "3", Decimal("12.50"), None, "1"),
-        ("10", timestamp(T), "3", Decimal("12.50"), 0.0, "1"),  # an equal price at T + 30 min. is no change
+        ("10", timestamp(T), "3", Decimal("12.50"), 0.0, "1"),  # the equal price at T + 30 minutes is not a change
         ("10", timestamp(T + 31 * MINUTE), "2", Decimal("10.01"), 0.0, "1"),
         ("20", timestamp(T + MINUTE), None, None, None, None),
     ]
 
 
-def test_a_price_out_of_range_is_unknown_and_not_the_one_before(write):
+def test_a_price_out_of_range_is_unknown_and_does_not_leave_the_earlier_price(write):
     query = write(part2=(f"{T + 1},10,790,n99000000.000", f"{T + 2},10,790,n-5.000", f"{T + 3},10,790,n0.000"))
     assert query("SELECT price FROM items WHERE item_id = '10' ORDER BY valid_from_ts") == [
         (Decimal("12.50"),),
@@ -126,7 +126,7 @@ def test_changes_after_the_last_event_are_left_out(write):
     assert query("SELECT count(*) FROM items WHERE category_id = '9'") == [(0,)]
 
 
-def test_a_row_that_repeats_another_counts_once(write):
+def test_a_repeated_row_counts_once(write):
     assert write((*EVENTS, EVENTS[0], EVENTS[0]))("SELECT count(*) FROM events") == [(5,)]
 
 
@@ -143,7 +143,7 @@ def test_a_smaller_size_holds_whole_visitors(write):
 
 
 @pytest.mark.parametrize(
-    ("files", "named"),
+    ("files", "message"),
     [
         (
             {"events": (f"{T},1,view,10,", f"{T},1,buy,10,")},
@@ -158,26 +158,29 @@ def test_a_smaller_size_holds_whole_visitors(write):
         ),
         ({"part1": (f"{T},10,888,x", f"{T},10,790,12")}, r"part1.csv, column 'value', row 2: .*'12' of property 790"),
         ({"part2": (f"{T},10,available,yes",)}, r"part2.csv, column 'value', row 1: .*'yes' of property available"),
-        ({"tree": ("1,", "1,2")}, r"category_tree.csv, column 'categoryid', row 2: category 1 occurs before"),
-        ({"tree": ("1,2", "2,1", "3,")}, r"category_tree.csv, column 'parentid', row 1: category 1 is above itself"),
+        ({"tree": ("1,", "1,2")}, r"category_tree.csv, column 'categoryid', row 2: category 1 occurs twice"),
+        (
+            {"tree": ("1,2", "2,1", "3,")},
+            r"category_tree.csv, column 'parentid', row 1: category 1 is its own ancestor",
+        ),
     ],
 )
-def test_a_bad_file_is_refused_by_place_and_leaves_nothing(write, out, files, named):
-    with pytest.raises(BadSource, match=named):
+def test_the_error_names_the_location_in_a_bad_file_and_no_log_is_written(write, out, files, message):
+    with pytest.raises(BadSource, match=message):
         write(**files)
     assert not out.exists()
 
 
-def test_rows_of_unknown_properties_are_not_looked_at(write):
+def test_rows_of_unknown_properties_are_not_checked(write):
     assert write(part1=(*PART1, "not a time,x,888,?"))("SELECT count(*) FROM events") == [(5,)]
 
 
-def test_without_a_source_the_sample_is_pointed_to(out, settings):
-    with pytest.raises(DatasetError, match="retailrocket_sample makes one"):
+def test_without_a_source_the_error_names_the_command_that_makes_a_sample(out, settings):
+    with pytest.raises(DatasetError, match=r"samples\.retailrocket makes one"):
         retailrocket.write_log(out, source=None, size=None, settings=settings)
 
 
-def test_the_sample_has_the_form_and_the_size_that_were_asked_for(tmp_path, out, settings):
+def test_the_sample_has_the_requested_size_and_the_adapter_reads_it(tmp_path, out, settings):
     source = tmp_path / "sample"
     command = [sys.executable, "-m", "feature_repo.datasets.samples.retailrocket", "--out", str(source)]
     subprocess.run([*command, "--events", "3000", "--items", "200"], check=True, capture_output=True)
@@ -200,4 +203,4 @@ def test_the_sample_has_the_form_and_the_size_that_were_asked_for(tmp_path, out,
         FROM counted
         """
     ).fetchall()
-    assert followed > 3 * popular  # the best follower of each item tells more than the most popular item
+    assert followed > 3 * popular  # an item's most frequent successor predicts better than the most popular item

@@ -1,4 +1,4 @@
-"""sessions.csv and venues.csv, by hand: what is kept, what is merged, what is refused."""
+"""sessions.csv and venues.csv written by hand: what the log holds, what is merged, what is refused."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def write(source, out, settings):
-    """Write the lines as CSV files, make the log, and answer queries on it."""
+    """Returns a function that writes the lines as CSV files, makes the log and returns a query function on it."""
 
     def make(sessions=SESSIONS, venues=VENUES, size=None):
         (source / "sessions.csv").write_text("\n".join(sessions) + "\n")
@@ -52,7 +52,7 @@ def write(source, out, settings):
     return make
 
 
-def test_the_tables_are_as_the_contract_says(write, out):
+def test_the_tables_have_the_schema_of_the_contract(write, out):
     write()
     for table in log_tables(SESSIONS_VENUES):
         found = pq.read_schema(out / f"{table.name}.parquet")
@@ -60,7 +60,7 @@ def test_the_tables_are_as_the_contract_says(write, out):
     assert read_declaration(out) == SESSIONS_VENUES
 
 
-def test_a_session_becomes_one_slate_of_its_own_user(write):
+def test_each_session_becomes_one_slate_of_one_user(write):
     query = write()
     found = query("SELECT * EXCLUDE (shown_ts) FROM impressions ORDER BY input_position")
     assert found == [
@@ -93,7 +93,7 @@ def test_a_purchase_becomes_an_order_30_seconds_after_the_slate(write):
     assert after == timedelta(seconds=30)
 
 
-def test_sessions_are_one_minute_apart_in_an_order_of_their_own(write):
+def test_sessions_are_one_minute_apart_and_not_in_the_order_of_their_ids(write):
     ids = [f"00000000-0000-4000-8000-{i:012d}" for i in range(20)]
     query = write((HEADER, *(f"{i},True,{s},0,11,,False,False,False" for i, s in enumerate(ids))))
     found = query("SELECT session_id, shown_ts FROM impressions ORDER BY shown_ts")
@@ -104,7 +104,7 @@ def test_sessions_are_one_minute_apart_in_an_order_of_their_own(write):
     assert sorted(order) == ids != order
 
 
-def test_a_smaller_size_is_the_beginning_of_the_whole(write):
+def test_a_smaller_size_gives_the_first_sessions_of_the_whole_log(write):
     ids = [f"00000000-0000-4000-8000-{i:012d}" for i in range(20)]
     lines = (HEADER, *(f"{i},True,{s},0,11,,False,False,False" for i, s in enumerate(ids)))
     whole = write(lines)("SELECT session_id, shown_ts FROM impressions ORDER BY shown_ts")
@@ -116,15 +116,8 @@ def test_a_session_id_in_two_spellings_is_one_session(write):
     assert query("SELECT DISTINCT session_id FROM impressions") == [(B.lower(),)]
 
 
-def test_mixed_spellings_of_flags_and_empty_ones(write):
-    query = write(
-        (
-            HEADER,
-            f'0,"True",{A},0,11,,TRUE,1,1.0',
-            f"1,false,{A},1,13,,FALSE,0,0.0",
-            f"2,0,{A},2,-12,,,,",
-        )
-    )
+def test_flags_may_be_spelled_in_several_ways_or_be_empty(write):
+    query = write((HEADER, f'0,"True",{A},0,11,,TRUE,1,1.0', f"1,false,{A},1,13,,FALSE,0,0.0", f"2,0,{A},2,-12,,,,"))
     columns = "label, is_new_user, is_from_order_again, is_recommended"
     assert query(f"SELECT {columns} FROM impressions ORDER BY input_position") == [
         (1, 1.0, 1.0, 1.0),
@@ -133,7 +126,7 @@ def test_mixed_spellings_of_flags_and_empty_ones(write):
     ]
 
 
-def test_what_was_seen_after_the_list_was_shown_is_left_out(write, out):
+def test_the_column_that_leaks_the_label_has_no_effect(write, out):
     changed = [line.replace("11,True,", "11,False,") for line in SESSIONS]
     write()
     before = (out / "impressions.parquet").read_bytes()
@@ -143,7 +136,7 @@ def test_what_was_seen_after_the_list_was_shown_is_left_out(write, out):
     assert "has_seen_venue_in_this_session" not in pq.read_schema(out / "impressions.parquet").names
 
 
-def test_item_in_place_of_venue_in_the_column_names(write, out):
+def test_column_names_may_say_item_instead_of_venue(write, out):
     write()
     tables = ("items.parquet", "events.parquet", "impressions.parquet")
     before = [(out / name).read_bytes() for name in tables]
@@ -151,13 +144,13 @@ def test_item_in_place_of_venue_in_the_column_names(write, out):
     assert [(out / name).read_bytes() for name in tables] == before
 
 
-def test_rows_that_are_repeated_exactly_count_once(write, capsys):
+def test_repeated_rows_count_once(write, capsys):
     query = write((*SESSIONS, SESSIONS[2].replace("1,True", "3,True", 1), SESSIONS[2]))
     assert query("SELECT count(*), sum(label), max(relevant_total) FROM impressions") == [(3, 1, 1)]
-    assert "2 of 5 rows repeat a venue of their session and are merged" in capsys.readouterr().err
+    assert "2 of 5 rows repeat a venue of their session: merged" in capsys.readouterr().err
 
 
-def test_a_venue_listed_twice_keeps_its_lowest_place_and_any_purchase(write):
+def test_a_venue_listed_twice_has_its_lowest_position_and_any_purchase(write):
     query = write(
         (
             HEADER,
@@ -189,7 +182,7 @@ def test_positions_that_occur_twice_are_ranked_by_row(write):
     ]
 
 
-def test_a_venue_without_attributes_is_an_item_all_the_same(write, capsys):
+def test_a_venue_without_attributes_is_an_item_too(write, capsys):
     query = write((*SESSIONS, f"3,False,{A},3,99,,False,False,False"))
     assert query("SELECT venue_conversion, venue_rating FROM items WHERE item_id = '99'") == [(None, None)]
     assert query("SELECT count(*) FROM impressions ANTI JOIN items USING (item_id)") == [(0,)]
@@ -227,7 +220,7 @@ def line(**changed):
         ("is_recommended", "nan", "True, False or empty"),
     ],
 )
-def test_a_bad_value_of_sessions_is_refused_with_column_and_row(write, out, column, value, wanted):
+def test_the_error_names_column_and_row_of_a_bad_value_in_sessions(write, out, column, value, wanted):
     with pytest.raises(BadSource) as refusal:
         write((*SESSIONS, line(**{column: value}), line(purchased="False", venue_id="13")))
     assert f"sessions.csv, column '{column}', row 4: " in str(refusal.value)
@@ -236,7 +229,7 @@ def test_a_bad_value_of_sessions_is_refused_with_column_and_row(write, out, colu
 
 
 @pytest.mark.parametrize(
-    ("bad", "position"),
+    ("bad", "location"),
     [
         ("x,0.1,1,8,1,0.2", "column 'venue_id', row 4"),
         ("14,1.5,1,8,1,0.2", "column 'conversions_per_impression', row 4"),
@@ -246,16 +239,16 @@ def test_a_bad_value_of_sessions_is_refused_with_column_and_row(write, out, colu
         ("14,0.1,1,8,-1,0.2", "column 'popularity', row 4"),
         ("14,0.1,1,8,inf,0.2", "column 'popularity', row 4"),
         ("14,0.1,1,8,1,often", "column 'retention_rate', row 4"),
-        ("13,0.1,1,8,1,0.2", "column 'venue_id', row 4: venue 13 occurs before"),
+        ("13,0.1,1,8,1,0.2", "column 'venue_id', row 4: venue 13 occurs twice"),
         ("14,0.1,1,8,1", "venues.csv, row 4: Expected Number of Columns: 6 Found: 5"),
         ("14,0.1,1,8,1,0.2,7", "venues.csv, row 4: Expected Number of Columns: 6 Found: 7"),
         ('14,0.1,1,8,1,"0.2', "venues.csv, row 4: Value with unterminated quote found"),
     ],
 )
-def test_a_bad_row_of_venues_is_refused_with_its_place(write, out, bad, position):
+def test_the_error_names_file_column_and_row_of_a_bad_venue(write, out, bad, location):
     with pytest.raises(BadSource) as refusal:
         write(venues=(*VENUES, bad))
-    assert position in str(refusal.value)
+    assert location in str(refusal.value)
     assert not out.exists()
     assert not list(out.parent.glob(".*"))
 
@@ -293,7 +286,7 @@ def test_files_that_are_missing_empty_or_not_text_are_refused(write, source, out
     assert not out.exists()
 
 
-def test_a_refused_source_leaves_the_earlier_log_alone(write, out):
+def test_a_refused_source_does_not_change_the_earlier_log(write, out):
     write()
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(BadSource):

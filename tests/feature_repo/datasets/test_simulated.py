@@ -1,4 +1,4 @@
-"""The simulated shop: its contract, its determinism, and that its truth is the truth."""
+"""The simulated shop: its schema, its determinism, and that events and labels follow the stated utilities."""
 
 from itertools import pairwise
 
@@ -34,19 +34,19 @@ def rows(log, query):
     return connection.execute(query).fetchall()
 
 
-def test_the_tables_are_as_the_contract_says(log):
+def test_the_tables_have_the_schema_of_the_contract(log):
     for table in log_tables(SIMULATED):
         found = pq.read_schema(log / f"{table.name}.parquet")
         assert [(f.name, f.type) for f in found] == [(f.name, f.type) for f in table.arrow]
     assert read_declaration(log) == SIMULATED
 
 
-def test_there_are_as_many_slates_as_asked_for_of_20_to_40_candidates(log):
+def test_size_is_the_number_of_slates_and_each_has_20_to_40_candidates(log):
     query = "SELECT count(*), min(n), max(n) FROM (SELECT count(*) AS n FROM impressions GROUP BY slate_id)"
     assert rows(log, query) == [(SLATES, 20, 40)]
 
 
-def test_the_input_order_is_dense_and_is_what_was_shown(log):
+def test_input_positions_have_no_gaps_and_equal_the_shown_positions(log):
     broken = """
         SELECT slate_id FROM impressions GROUP BY slate_id
         HAVING max(input_position) <> count(*) - 1 OR count(DISTINCT input_position) <> count(*)
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path, setti
         assert first == second != other
 
 
-def test_a_small_shops_items_and_users_are_the_first_of_a_larger_ones():
+def test_the_items_and_users_of_a_small_shop_are_the_first_ones_of_a_larger_shop():
     small, large = open_shop(1, shop_size(4_000)), open_shop(1, shop_size(8_000))
     items, users = small.size.items, small.size.users
     assert large.size.items > items
@@ -72,7 +72,7 @@ def test_a_small_shops_items_and_users_are_the_first_of_a_larger_ones():
     np.testing.assert_array_equal(small.taste, large.taste[:users])
 
 
-def test_no_two_events_of_a_session_share_a_moment(log):
+def test_no_two_events_of_a_session_have_the_same_time(log):
     assert rows(log, "SELECT session_id FROM events GROUP BY session_id, received_ts HAVING count(*) > 1") == []
 
 
@@ -81,7 +81,7 @@ def test_event_ids_follow_the_time_inside_a_session(log):
     assert all(a[2] < b[2] for a, b in pairwise(ordered) if a[0] == b[0])
 
 
-def test_feedback_follows_its_slate_and_names_item_and_place(log):
+def test_feedback_comes_after_its_slate_and_names_item_and_position(log):
     strays = """
         SELECT e.event_id FROM events e LEFT JOIN impressions i
             ON e.request_id = i.slate_id AND e.item_id = i.item_id AND e.shown_position = i.shown_position
@@ -91,14 +91,14 @@ def test_feedback_follows_its_slate_and_names_item_and_place(log):
     assert rows(log, strays) == []
 
 
-def test_clicks_are_the_views_that_follow_and_happen_only_to_what_is_relevant(log):
+def test_clicks_are_the_views_after_the_slate_and_only_relevant_candidates_are_clicked(log):
     views = "SELECT request_id, item_id FROM events WHERE action = 'view' AND request_id IS NOT NULL"
     clicked = "SELECT slate_id, item_id FROM truth WHERE clicked"
     assert sorted(rows(log, views)) == sorted(rows(log, clicked))
     assert rows(log, "SELECT 1 FROM truth JOIN impressions USING (slate_id, item_id) WHERE clicked AND label = 0") == []
 
 
-def test_relevant_candidates_are_clicked_as_often_as_their_place_is_examined(log):
+def test_relevant_candidates_are_clicked_as_often_as_their_position_is_examined(log):
     shares = rows(
         log,
         """
@@ -112,7 +112,7 @@ def test_relevant_candidates_are_clicked_as_often_as_their_place_is_examined(log
         assert abs(share - examination) <= 5 * np.sqrt(examination * (1 - examination) / n) + 1e-12
 
 
-def test_labels_rise_with_utility_whatever_the_place(log):
+def test_labels_rise_with_utility_at_every_position(log):
     by_label = rows(
         log,
         """
@@ -124,7 +124,7 @@ def test_labels_rise_with_utility_whatever_the_place(log):
     assert all(a[2] < b[2] for a, b in pairwise(by_label) if a[0] == b[0])
 
 
-def test_nobody_sees_an_item_before_its_attributes_are_known(log):
+def test_no_user_sees_an_item_before_its_attributes_are_known(log):
     early = """
         SELECT 1 FROM (SELECT item_id, min(valid_from_ts) AS known FROM items GROUP BY item_id) JOIN (
             SELECT item_id, shown_ts AS seen FROM impressions UNION ALL SELECT item_id, event_ts FROM events
@@ -133,7 +133,7 @@ def test_nobody_sees_an_item_before_its_attributes_are_known(log):
     assert rows(log, early) == []
 
 
-def test_an_event_carries_the_price_and_category_of_its_moment(log):
+def test_an_event_has_the_price_and_category_of_its_time(log):
     wrong = """
         SELECT 1 FROM events e ASOF JOIN items i ON e.item_id = i.item_id AND e.event_ts >= i.valid_from_ts
         WHERE e.price <> i.price OR e.category_id <> i.category_id
@@ -142,7 +142,7 @@ def test_an_event_carries_the_price_and_category_of_its_moment(log):
     assert rows(log, "SELECT count(*) > 0 FROM items WHERE old_price > price") == [(True,)]
 
 
-def test_what_is_in_the_cart_is_no_candidate(log):
+def test_cart_items_are_not_candidates(log):
     both = """
         SELECT 1 FROM events e JOIN impressions i ON e.session_id = i.session_id AND e.item_id = i.item_id
         WHERE e.action = 'add_to_cart' AND e.received_ts < i.shown_ts
@@ -162,14 +162,14 @@ def test_there_is_history_before_the_first_slate(log):
     assert rows(log, query) == [(True,)]
 
 
-def test_prices_change_an_hour_before_the_weeks_midnight():
+def test_prices_change_one_hour_before_the_first_midnight_of_the_week():
     weeks = np.arange(4)
     np.testing.assert_array_equal(week_of(price_change_us(weeks)), weeks)
     np.testing.assert_array_equal(week_of(price_change_us(weeks[1:]) - 1), weeks[:-1])
     assert price_change_us(weeks)[0] == START_US - HOUR_US
 
 
-def test_the_smallest_shop_opens(out, settings):
+def test_a_shop_with_one_slate_works(out, settings):
     simulated.write_log(out, source=None, size=1, settings=settings)
     assert rows(out, "SELECT count(DISTINCT slate_id) FROM impressions") == [(1,)]
 

@@ -1,4 +1,4 @@
-"""From the stream to the log's files, each event exactly once."""
+"""The consumer moves events from the stream into the log's files, each exactly once."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def event(number: int, **more: object) -> LiveEvent:
     return LiveEvent(event_id=f"e{number:06d}", **(fields | more))  # type: ignore[arg-type]
 
 
-def accept(client: redis.Redis, now: datetime, *found: LiveEvent) -> None:
-    offered = [Offered(each, fingerprint(each)) for each in found]
+def accept(client: redis.Redis, now: datetime, *live_events: LiveEvent) -> None:
+    offered = [Offered(live_event, fingerprint(live_event)) for live_event in live_events]
     for command in accept_commands(EventKeys("shop"), offered, us(now)):
         connection = client.connection_pool.get_connection()
         connection.send_packed_command([command])
@@ -73,11 +73,11 @@ def logged(live_dir: Path) -> list[str]:
     return [id for path in event_files(live_dir) for id in pq.read_table(path)["event_id"].to_pylist()]
 
 
-def test_what_was_accepted_is_in_the_log_whole_and_leaves_the_stream(
+def test_accepted_events_are_complete_in_the_log_and_no_longer_in_the_stream(
     tmp_path: Path, events: redis.Redis, features: redis.Redis
 ) -> None:
-    whole = event(1, quantity=2, value=440, price=1999, category_id="fruit", request_id="r", shown_position=4)
-    accept(events, NOON, whole, event(2, item_id=None, action="visit"))
+    full = event(1, quantity=2, value=440, price=1999, category_id="fruit", request_id="r", shown_position=4)
+    accept(events, NOON, full, event(2, item_id=None, action="visit"))
     assert Drain("shop", tmp_path, events, features).drain() == 2
     (path,) = event_files(tmp_path)
     assert path.parent.name == "day=2024-03-01"
@@ -105,7 +105,7 @@ def test_a_batch_that_crosses_midnight_makes_one_file_per_day(
 
 
 @pytest.mark.parametrize("dies_in", ["write_batch", "_write_sessions", "xack"])
-def test_a_consumer_that_dies_at_any_step_leaves_the_batch_to_the_next(
+def test_the_next_consumer_drains_the_batch_of_a_consumer_that_died_at_any_step(
     dies_in: str, tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
@@ -136,7 +136,7 @@ def test_many_events_are_drained_in_batches(
     assert logged(tmp_path) == [f"e{i:06d}" for i in range(100)]
 
 
-def test_files_that_are_not_complete_are_not_seen(tmp_path: Path, events: redis.Redis, features: redis.Redis) -> None:
+def test_incomplete_files_are_not_listed(tmp_path: Path, events: redis.Redis, features: redis.Redis) -> None:
     accept(events, NOON, event(1))
     Drain("shop", tmp_path, events, features).drain()
     (path,) = event_files(tmp_path)
@@ -151,7 +151,7 @@ def test_only_one_consumer_drains(tmp_path: Path) -> None:
         pass
 
 
-def test_a_redis_that_may_lose_events_is_named(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+def test_there_is_a_warning_if_redis_may_lose_events(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     warn_of_loss(settings)
     assert caplog.text == ""
     lax = settings.model_copy(update={"events_redis_url": endpoint(settings, FEATURES).url})
@@ -159,11 +159,11 @@ def test_a_redis_that_may_lose_events_is_named(settings: Settings, caplog: pytes
     assert "set appendfsync always" in caplog.text
 
 
-def test_the_command_drains_what_is_there(
+def test_the_command_drains_the_present_events(
     settings: Settings, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(live_main.signal, "signal", lambda *_: None)  # those of the tests stay
+    monkeypatch.setattr(live_main.signal, "signal", lambda *_: None)  # pytest's handlers stay
     for name in ("state_dir", "data_dir", "dataset"):
         monkeypatch.setenv(f"RERANK_{name.upper()}", str(getattr(settings, name)))
     accept(events, NOON, event(1), event(2))

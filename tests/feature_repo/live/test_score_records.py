@@ -1,4 +1,4 @@
-"""A record comes back from its file as it went in."""
+"""A record that is written to a file and read again is unchanged."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ import pytest
 
 from feature_repo.live.score_records import SCHEMA, ScoreRecord, batch_of, read_records, score_files
 
-# A NaN with a payload, a negative zero, the smallest number: what only a comparison of bits tells apart.
+# A NaN with a payload, a negative zero, the smallest number, …: only a comparison of bits distinguishes them.
 BITS = np.array([0x7FC00001, 0x80000000, 0x00000001, 0x7F800000, 0x3F800000, 0xFFC00000], np.uint32)
-WHOLE = ScoreRecord(
+FULL = ScoreRecord(
     request_id="r1",
     scored_us=1_700_000_000_123_457,
     clock="replay",
@@ -31,47 +31,47 @@ WHOLE = ScoreRecord(
 BARE = ScoreRecord("r2", 1, "wall", ["z"], np.zeros(1), "ranker-x", "7", "h", True)
 
 
-def there_and_back(tmp_path, *records, **how):
+def written_and_read(tmp_path, *records, **filters):
     pq.write_table(pa.Table.from_batches([batch_of(records, "w")], SCHEMA), tmp_path / "x.parquet")
-    return list(read_records(tmp_path / "x.parquet", **how))
+    return list(read_records(tmp_path / "x.parquet", **filters))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_matrix_comes_back_bit_for_bit_whatever_its_order_in_memory(tmp_path, order):
-    (found,) = there_and_back(tmp_path, replace(WHOLE, matrix=np.array(WHOLE.matrix, order=order)))
+def test_a_matrix_is_read_bit_for_bit_whatever_its_order_in_memory(tmp_path, order):
+    (found,) = written_and_read(tmp_path, replace(FULL, matrix=np.array(FULL.matrix, order=order)))
     assert found.matrix.shape == (3, 2)
     np.testing.assert_array_equal(np.ascontiguousarray(found.matrix).view(np.uint32).ravel(), BITS)
 
 
-def test_everything_else_comes_back_equal(tmp_path):
-    found = there_and_back(tmp_path, WHOLE, BARE)
-    for mine, theirs in zip((WHOLE, BARE), found, strict=True):
+def test_all_other_fields_are_read_equal(tmp_path):
+    found = written_and_read(tmp_path, FULL, BARE)
+    for written, read in zip((FULL, BARE), found, strict=True):
         for name in ("request_id", "scored_us", "clock", "user_id", "session_id", "degraded", "item_ids", "context",
                      "model_name", "model_version", "contract_hash"):  # fmt: skip
-            assert getattr(mine, name) == getattr(theirs, name)
-        np.testing.assert_array_equal(mine.scores, theirs.scores)
-        assert {view: times.tolist() for view, times in mine.read_us.items()} == {
-            view: times.tolist() for view, times in theirs.read_us.items()
+            assert getattr(written, name) == getattr(read, name)
+        np.testing.assert_array_equal(written.scores, read.scores)
+        assert {view: times.tolist() for view, times in written.read_us.items()} == {
+            view: times.tolist() for view, times in read.read_us.items()
         }
     assert found[0].sent == [(2, {"price": 0.1}), (2, {"views_1d": None})]  # one entry per value
     assert found[1].matrix is None
     assert found[1].sent == []
 
 
-def test_records_are_read_from_a_moment_on(tmp_path):
-    assert [each.request_id for each in there_and_back(tmp_path, WHOLE, BARE, since_us=WHOLE.scored_us)] == ["r1"]
-    assert there_and_back(tmp_path, WHOLE, BARE, since_us=WHOLE.scored_us + 1) == []
+def test_records_are_read_from_a_given_time_on(tmp_path):
+    assert [r.request_id for r in written_and_read(tmp_path, FULL, BARE, since_us=FULL.scored_us)] == ["r1"]
+    assert written_and_read(tmp_path, FULL, BARE, since_us=FULL.scored_us + 1) == []
 
 
 def test_records_without_a_matrix_can_be_left_out(tmp_path):
-    assert [each.request_id for each in there_and_back(tmp_path, BARE, WHOLE, only_matrices=True)] == ["r1"]
+    assert [r.request_id for r in written_and_read(tmp_path, BARE, FULL, only_matrices=True)] == ["r1"]
 
 
-def test_the_worker_stands_in_every_row():
-    assert batch_of([WHOLE, BARE], "12-ab")["worker"].to_pylist() == ["12-ab", "12-ab"]
+def test_every_row_names_the_worker():
+    assert batch_of([FULL, BARE], "12-ab")["worker"].to_pylist() == ["12-ab", "12-ab"]
 
 
-def test_partial_files_are_no_files(tmp_path):
+def test_partial_files_are_not_listed(tmp_path):
     folder = tmp_path / "scores" / "day=2024-03-01"
     folder.mkdir(parents=True)
     (folder / ".w-000000.parquet.part").touch()

@@ -1,4 +1,4 @@
-"""A session's row in Redis, by the batch writer and by the one that a request waits for."""
+"""A session's row in Redis: the row encoder of a request writes the same as the batch writer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from feature_repo.live.event import LiveEvent, packed
 from feature_repo.live.session_rows import replayed, session_command, session_rows
 from feature_repo.online.newest_wins import script
-from feature_repo.online.row_encoder import OneRow
+from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.writer import NewestWinsWriter
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY, Column, DType
 from infra.redis_server.server import start, stop
@@ -52,18 +52,18 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     stop(settings)
 
 
-@given(found=st.lists(events, min_size=1, max_size=80), session=st.text(min_size=1, max_size=50))
-def test_one_row_is_stored_as_the_batch_writer_stores_it(
-    client: redis.Redis, found: list[LiveEvent], session: str
+@given(live_events=st.lists(events, min_size=1, max_size=80), session=st.text(min_size=1, max_size=50))
+def test_the_row_encoder_stores_the_same_as_the_batch_writer(
+    client: redis.Redis, live_events: list[LiveEvent], session: str
 ) -> None:
-    entries = [b"%d|%s" % (NOON_US + position * 7, packed(event)) for position, event in enumerate(found)]
+    entries = [b"%d|%s" % (NOON_US + i * 7, packed(event)) for i, event in enumerate(live_events)]
     state = replayed(entries)
     client.flushdb()
     NewestWinsWriter(client).write(session_rows({session: state}, "shop"))
     (key,) = client.keys()
     expected = client.hgetall(key)
     client.flushdb()
-    assert _send(client, session_command(OneRow(SESSION_STATE, "shop"), session, state)) == 1
+    assert _send(client, session_command(RowEncoder(SESSION_STATE, "shop"), session, state)) == 1
     assert client.keys() == [key]
     assert client.hgetall(key) == expected
 
@@ -72,16 +72,16 @@ def test_an_older_row_does_not_win(client: redis.Redis) -> None:
     client.flushdb()
     entries = [b"%d|%s" % (NOON_US + i, packed(LiveEvent(event_id=f"{i}", user_id="u", session_id="s", action="view",
                                                          event_us=NOON_US))) for i in range(3)]  # fmt: skip
-    rows = OneRow(SESSION_STATE, "shop")
+    rows = RowEncoder(SESSION_STATE, "shop")
     assert _send(client, session_command(rows, "s", replayed(entries))) == 1
     assert _send(client, session_command(rows, "s", replayed(entries[:2]))) == 0
 
 
-def test_a_row_can_expire_by_either_road(client: redis.Redis) -> None:
+def test_a_row_can_expire_with_either_writer(client: redis.Redis) -> None:
     event = LiveEvent(event_id="e", user_id="u", session_id="s", action="view", event_us=NOON_US)
     state = replayed([b"%d|%s" % (NOON_US, packed(event))])
     client.flushdb()
-    _send(client, session_command(OneRow(SESSION_STATE, "shop", 100), "s", state))
+    _send(client, session_command(RowEncoder(SESSION_STATE, "shop", 100), "s", state))
     NewestWinsWriter(client, 100).write(session_rows({"t": state}, "shop"))
     keys = client.keys()
     assert len(keys) == 2
@@ -89,11 +89,11 @@ def test_a_row_can_expire_by_either_road(client: redis.Redis) -> None:
 
 
 def test_a_view_with_columns_of_other_types_is_refused() -> None:
-    OneRow(ITEM_WINDOWS, "shop")
-    OneRow(USER_HISTORY, "shop")
+    RowEncoder(ITEM_WINDOWS, "shop")
+    RowEncoder(USER_HISTORY, "shop")
     view = replace(SESSION_STATE, columns=(Column("name", DType.STRING, "text"),))
     with pytest.raises(KeyError):
-        OneRow(view, "shop")
+        RowEncoder(view, "shop")
 
 
 def _send(client: redis.Redis, command: bytes) -> int:

@@ -1,4 +1,4 @@
-"""One retrieval, as data: feature views with their source rows, and the entity rows."""
+"""One retrieval as data: feature views with their source rows, and the entity rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ EXTRAS = {"note": "string", "label": "int32", "tags": "strings"}
 
 @dataclass(frozen=True)
 class Storage:
-    """How a view's rows lie in files.
+    """How the rows of a view are stored in files.
 
-    ``layout``: file, folder, nested, glob or hive. ``parts``: each row's file, of ``files``; ``order``: the
-    order the rows are written in. ``renamed``: Feast's name -> the files' name.
+    ``layout``: file, folder, nested, glob or hive. ``files``: number of files. ``parts``: the file of each row.
+    ``order``: the order in which rows are written. ``renamed``: Feast's name -> name in the files.
     """
 
     layout: str = "file"
@@ -45,7 +45,7 @@ class View:
 
 @dataclass(frozen=True)
 class Use:
-    """A view as a retrieval asks for it: projected under a name, joined by other columns, some of its features."""
+    """A view in a retrieval: some of its features, perhaps under another name or joined by other columns."""
 
     view: View
     features: tuple[str, ...]
@@ -68,7 +68,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Frame:
-    """Entity rows. ``zone`` None: naive. ``form``: pandas, arrow, dictionary (Arrow with coded text) or sql."""
+    """Entity rows. ``zone`` None: naive. ``form``: pandas, arrow, dictionary (Arrow, text as dictionary) or sql."""
 
     rows: Sequence[Mapping[str, Any]]
     timestamps: Sequence[datetime]

@@ -1,4 +1,4 @@
-"""A feature store of prices and stock, once a module."""
+"""A feature store of prices and stock, one per test module."""
 
 from pathlib import Path
 

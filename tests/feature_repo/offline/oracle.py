@@ -1,4 +1,4 @@
-"""The point-in-time join worked out row by row, straight from the time contract: slow, plain and independent."""
+"""The point-in-time join, row by row, directly from the time contract: slow, simple and independent."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ def joined(
     known_at: datetime | None = None,
     known_when_scored: bool = False,
 ) -> list[dict[str, Any]]:
-    """Every entity row once, in order, with all features; ``timestamps`` are the rows' entity timestamps.
+    """Every entity row once, in order, with all features. ``timestamps`` are the entity timestamps of the rows.
 
-    ``known_at`` leaves out what became known later; ``known_when_scored`` what did after the row's own moment.
+    ``known_at`` leaves out source rows that became known later. ``known_when_scored`` leaves out those that became
+    known after the entity timestamp.
     """
     found = []
     for row, timestamp in zip(entity_rows, timestamps, strict=True):
         known_by = [bound for bound in (known_at, timestamp if known_when_scored else None) if bound is not None]
-        whole = dict(row)
+        result = dict(row)
         for view in views:
-            whole |= _features(row, timestamp, view, known_by)
-        found.append(whole)
+            result |= _features(row, timestamp, view, known_by)
+        found.append(result)
     return found
 
 
@@ -60,22 +61,22 @@ def _features(row: Row, timestamp: datetime, view: OracleView, known_by: list[da
             newest = candidate
     if newest is None or (view.ttl and newest[EVENT] + view.ttl < timestamp):
         return dict.fromkeys(view.features)
-    return {name: newest[own] for name, own in view.features.items()}
+    return {name: newest[source_name] for name, source_name in view.features.items()}
 
 
 def _same_keys(row: Row, candidate: Row, keys: Mapping[str, str]) -> bool:
-    return all(row[mine] is not None and row[mine] == candidate[its] for mine, its in keys.items())
+    return all(row[key] is not None and row[key] == candidate[source_key] for key, source_key in keys.items())
 
 
 def _known_from(candidate: Row, view: OracleView) -> datetime:
-    """The created time, or the event time where it is not recorded."""
+    """The created time, or the event time if there is no created time."""
     if view.has_created and candidate[CREATED] is not None:
         return candidate[CREATED]
     return candidate[EVENT]
 
 
 def _is_newer(candidate: Row, newest: Row, view: OracleView) -> bool:
-    """By event time, then by created time, of which an unknown one is the oldest."""
+    """Compares event time, then created time. An unknown created time is the oldest."""
     if candidate[EVENT] != newest[EVENT]:
         return candidate[EVENT] > newest[EVENT]
     if not view.has_created or candidate[CREATED] is None:

@@ -1,7 +1,8 @@
 """A real ``FeatureStore`` made from a feature_store.yaml, with two small views.
 
-Prices: item a costs 1 from 08:00, 2 from 10:00 and, corrected at 12:00, 3; item b 5 from 09:00. Valid for 6 hours.
-Stock of (shop, item): s1 holds 10 of a and 20 of b, s2 30 of a, all from 08:00, for ever.
+Prices: item a costs 1 from 08:00 and 2 from 10:00. At 12:00 the price of 10:00 is corrected to 3. Item b costs 5 from
+09:00. A price is valid for 6 hours.
+Stock of (shop, item) from 08:00: s1 has 10 of a and 20 of b, s2 has 30 of a. Stock never expires.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PRICES = [("a", at(8), at(8), 1), ("a", at(10), at(10), 2), ("a", at(10), at(12)
 STOCK = [("s1", "a", at(8), 10), ("s1", "b", at(8), 20), ("s2", "a", at(8), 30)]
 ITEM = Entity(name="item", join_keys=["item_id"], value_type=ValueType.STRING)
 SHOP = Entity(name="shop", join_keys=["shop_id"], value_type=ValueType.STRING)
-QUANTITY = RequestSource(name="asked", schema=[Field(name="quantity", dtype=Int64)])
+QUANTITY = RequestSource(name="request", schema=[Field(name="quantity", dtype=Int64)])
 
 
 def total_of_columns(inputs: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Running a case through an offline store, and comparing what came out with what the oracle says."""
+"""Runs a case through an offline store and compares the result with the oracle's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENTITIES = {
 
 @contextmanager
 def sources(case: Case) -> Iterator[dict[str, FeatureView]]:
-    """The case's views with their files written; the files are gone afterwards."""
+    """The views of the case, with their files. The files are deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="join") as folder:
         yield {
             view.name: feature_view(view, write(view, Path(folder) / view.name))
@@ -43,7 +43,7 @@ def sources(case: Case) -> Iterator[dict[str, FeatureView]]:
 
 
 def feature_view(view: View, path: str) -> FeatureView:
-    own = view.storage.renamed
+    renamed = view.storage.renamed
     return FeatureView(
         name=view.name,
         entities=[ENTITIES[key] for key in view.keys],
@@ -58,13 +58,13 @@ def feature_view(view: View, path: str) -> FeatureView:
             file_format=ParquetFormat(),
             timestamp_field=EVENT,
             created_timestamp_column=CREATED if view.has_created else "",
-            field_mapping={theirs: name for name, theirs in own.items()},
+            field_mapping={file_name: name for name, file_name in renamed.items()},
         ),
     )
 
 
 def entity_frame(frame: Frame, folder: Path | None = None) -> pd.DataFrame | pa.Table | str:
-    """In the frame's form; SQL text reads a file in ``folder``."""
+    """The frame in its form. The SQL form reads a file in ``folder``."""
     table = _entity_table(frame)
     if frame.form == "pandas":
         return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}.get)
@@ -88,7 +88,7 @@ def _entity_table(frame: Frame) -> pa.Table:
 
 
 def used(case: Case, views: dict[str, FeatureView]) -> list[FeatureView]:
-    """The views under the names and by the keys that they are asked for."""
+    """The views with the names and join keys that the case uses."""
     found = []
     for use in case.uses:
         view = views[use.view.name].with_name(use.alias) if use.alias else views[use.view.name]
@@ -97,7 +97,7 @@ def used(case: Case, views: dict[str, FeatureView]) -> list[FeatureView]:
 
 
 def retrieved(case: Case, views: dict[str, FeatureView], store: type[OfflineStore] = AsofOfflineStore) -> pa.Table:
-    """The store's answer, asked directly, without a registry."""
+    """The result of the store, called directly without a registry."""
     with tempfile.TemporaryDirectory(prefix="entity") as folder:
         job = store.get_historical_features(
             config=config(case, store),
@@ -113,7 +113,7 @@ def retrieved(case: Case, views: dict[str, FeatureView], store: type[OfflineStor
 
 
 def config(case: Case, store: type[OfflineStore], folder: str = "/nowhere") -> RepoConfig:
-    """``folder`` is for the registry, where one is used."""
+    """``folder`` is for the registry, if the test uses one."""
     ours = {"known_at": case.known_at, "rows_per_chunk": case.rows_per_chunk, "threads": 1, "memory_limit": "1GB"}
     offline = (
         {"type": "duckdb"} if store is DuckDBOfflineStore else {"type": f"{store.__module__}.{store.__name__}", **ours}
@@ -138,7 +138,7 @@ def oracle_rows(case: Case) -> list[dict[str, Any]]:
 
 
 def check(case: Case) -> None:
-    """The plugin's rows, their order and their types are the oracle's. Raises AssertionError."""
+    """Compare the plugin's rows, their order and their types with the oracle's. Raises AssertionError."""
     with sources(case) as views:
         found = retrieved(case, views)
     differing = [pair for pair in zip_longest(rows(found), oracle_rows(case)) if pair[0] != pair[1]]
@@ -151,7 +151,7 @@ def types(table: pa.Table) -> dict[str, pa.DataType]:
 
 
 def expected_types(case: Case) -> dict[str, pa.DataType]:
-    """Entity columns as they were given, the entity timestamp in UTC, features as their files have them."""
+    """Entity columns have the frame's types, the entity timestamp is in UTC, features have the types in the files."""
     given = entity_frame(case.frame) if case.frame.form != "sql" else _entity_table(case.frame)
     schema = pa.Schema.from_pandas(given) if isinstance(given, pd.DataFrame) else given.schema
     kinds = {field.name: storage_free(field.type) for field in schema}

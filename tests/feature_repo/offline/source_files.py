@@ -1,4 +1,4 @@
-"""Writing a view's rows as parquet, in every layout that a source may have."""
+"""Writes the rows of a view as parquet, in each layout that a source may have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAYOUTS = ("file", "folder", "nested", "glob", "hive")
 
 
 def file_columns(view: View) -> dict[str, pa.DataType]:
-    """Feast's name of each column -> its type in the files."""
+    """Feast's name of a column -> its type in the files."""
     at = TIMESTAMPS[view.storage.timestamp]
     return {
         **{key: VALUE_TYPES[KEY_KINDS[key]].arrow for key in view.keys},
@@ -35,7 +35,7 @@ def file_columns(view: View) -> dict[str, pa.DataType]:
 
 
 def write(view: View, folder: Path) -> str:
-    """The path for the view's FileSource."""
+    """Write the files. Returns the path for the view's FileSource."""
     storage = view.storage
     folder.mkdir(parents=True)
     for part in range(storage.files):

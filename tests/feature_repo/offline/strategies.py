@@ -1,4 +1,4 @@
-"""Retrievals made by hypothesis: few keys and few moments, so that ties, expiries and duplicates are common."""
+"""Hypothesis strategies for retrievals. Keys and times are few, so that ties, expiries and duplicates are common."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.feature_repo.offline.source_files import LAYOUTS, TIMESTAMPS
 from tests.feature_repo.offline.value_types import EPOCH, VALUE_TYPES
 
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
-# Clocks go forward or back within the hours that follow; the epoch; what nanoseconds can still hold.
+# The hours before a change to and from summer time; the epoch; the last year that fits into nanoseconds.
 BASES = (
     datetime(2024, 3, 31, tzinfo=UTC),
     datetime(2024, 11, 3, 4, tzinfo=UTC),
     EPOCH - 2 * HOUR,
     datetime(2262, 1, 1, tzinfo=UTC),
 )
-MOMENTS = [hours * HOUR + ticks * TICK for hours in range(5) for ticks in (0, 0, 0, 1, -1)]
+OFFSETS = [hours * HOUR + ticks * TICK for hours in range(5) for ticks in (0, 0, 0, 1, -1)]
 CREATED_AFTER = [timedelta(0), timedelta(0), TICK, HOUR, 3 * HOUR, -HOUR, None]
 TTLS = [None, timedelta(0), HOUR, HOUR, 2 * HOUR, TICK, HOUR + TICK, timedelta(days=400)]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "+05:45", None]
@@ -50,7 +50,7 @@ def cases(draw: st.DrawFn, *, max_views: int = 3, known_at: bool = True) -> Case
         uses=tuple(uses),
         frame=draw(frames(base, pools)),
         full_names=full_names,
-        known_at=base + draw(st.sampled_from(MOMENTS)) if known in ("at", "both") else None,
+        known_at=base + draw(st.sampled_from(OFFSETS)) if known in ("at", "both") else None,
         known_when_scored=known in ("scored", "both"),
         rows_per_chunk=draw(st.sampled_from([1_000_000, 1, 3])),
     )
@@ -67,7 +67,7 @@ def views(draw: st.DrawFn, name: str, prefix: str, base: datetime, pools: Mappin
         st.lists(
             st.tuples(
                 st.tuples(*key_values),
-                _mostly(st.sampled_from(MOMENTS)),
+                _mostly(st.sampled_from(OFFSETS)),
                 st.sampled_from(CREATED_AFTER),
                 st.integers(0, 9),
             ),
@@ -98,12 +98,12 @@ def views(draw: st.DrawFn, name: str, prefix: str, base: datetime, pools: Mappin
 
 
 def _mostly(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Now and then null."""
+    """The values, sometimes null."""
     return st.integers(0, 15).flatmap(lambda n: values if n < 15 else st.none())
 
 
 def _value(kind: str, number: int, mood: int) -> Any:
-    """A value that tells its row, mostly; else null or odd."""
+    """Mostly a value that identifies its row; sometimes null or a corner case."""
     odd = VALUE_TYPES[kind].odd
     if mood % 10 == 7:
         return None
@@ -111,7 +111,7 @@ def _value(kind: str, number: int, mood: int) -> Any:
 
 
 def _unambiguous(rows: list[dict[str, Any]], version: list[str], kinds: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Rows of one version get equal values: which of them is newest is nothing that a store could know."""
+    """Rows of the same version get equal values, because no store can know which of them is the newest."""
     first: dict[Any, dict[str, Any]] = {}
     found = []
     for row in rows:
@@ -153,15 +153,15 @@ def frames(draw: st.DrawFn, base: datetime, pools: Mapping[str, Sequence[Any]]) 
     drawn = draw(
         st.lists(
             st.tuples(
-                st.sampled_from(MOMENTS),
+                st.sampled_from(OFFSETS),
                 st.tuples(*(_mostly(st.sampled_from(pools[kind])) for kind in kinds.values())),
             ),
             min_size=draw(st.sampled_from([4, 4, 4, 0])),
             max_size=8,
         )
     )
-    again = draw(st.lists(st.sampled_from(range(len(drawn))), max_size=3)) if drawn else []
-    drawn += [drawn[i] for i in again]
+    repeated = draw(st.lists(st.sampled_from(range(len(drawn))), max_size=3)) if drawn else []
+    drawn += [drawn[i] for i in repeated]
     rows = [
         {**dict(zip(kinds, keys, strict=True)), **{name: _value(EXTRAS[name], n, n) for name in extras}}
         for n, (_, keys) in enumerate(drawn)

@@ -1,4 +1,4 @@
-"""Entity rows in every form and zone, and the ones that cannot be joined, through a real ``FeatureStore``."""
+"""Entity rows in every form and zone, and frames that cannot be joined, with a real ``FeatureStore``."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ def test_pandas_arrow_and_sql_frames_mean_the_same(store: FeatureStore, tmp_path
     ],
 )
 @pytest.mark.parametrize("form", FORMS)
-def test_a_moment_of_any_zone_is_that_instant(
+def test_a_timestamp_may_be_in_any_zone(
     store: FeatureStore, tmp_path: Path, form: str, timestamp: datetime, price: int | None
 ) -> None:
     assert prices(store, FORMS[form](frame(("a", timestamp)), tmp_path)) == [price]
 
 
-def test_a_column_of_instants_of_several_zones_or_of_text_is_understood(store: FeatureStore) -> None:
+def test_a_column_may_hold_timestamps_of_several_zones_or_text(store: FeatureStore) -> None:
     kolkata, new_york = at(10).astimezone(ZoneInfo("Asia/Kolkata")), at(9).astimezone(ZoneInfo("America/New_York"))
     rows = frame(("a", kolkata), ("a", new_york)).astype({"event_timestamp": object})
     assert prices(store, rows) == [3, 1]
     assert prices(store, frame(("a", "2024-05-01T10:00:00Z"), ("a", "2024-05-01T05:00:00-04:00"))) == [3, 1]
 
 
-def test_the_frame_is_left_as_it_was(store: FeatureStore) -> None:
+def test_the_frame_is_not_changed(store: FeatureStore) -> None:
     rows = frame(("a", at(10).astimezone(ZoneInfo("Asia/Kolkata"))))
     before = rows.copy(deep=True)
     prices(store, rows)
     pd.testing.assert_frame_equal(rows, before)
 
 
-def test_an_empty_frame_gives_an_empty_table_of_the_same_columns(store: FeatureStore) -> None:
+def test_an_empty_frame_gives_an_empty_table_with_the_same_columns(store: FeatureStore) -> None:
     empty = frame(("a", at(10))).iloc[:0]
     found = store.get_historical_features(empty, ["prices:price"]).to_arrow()
     assert (len(found), found.column_names) == (0, ["item_id", "event_timestamp", "price"])
@@ -80,7 +80,7 @@ def test_an_empty_frame_gives_an_empty_table_of_the_same_columns(store: FeatureS
 
 
 @pytest.mark.parametrize(
-    ("rows", "named"),
+    ("rows", "message"),
     [
         (pd.DataFrame({"event_timestamp": [at(9)]}), "no column item_id, which feature view prices"),
         (frame(("a", at(9))).assign(item_id=[1]), "item_id is int64"),
@@ -89,11 +89,11 @@ def test_an_empty_frame_gives_an_empty_table_of_the_same_columns(store: FeatureS
         (frame(("a", at(9))).drop(columns="event_timestamp"), "needs a column event_timestamp"),
         (frame(("a", "yesterday")), "event_timestamp"),
         ("SELECT nothing FROM nowhere", "nowhere"),
-        (None, "entity rows are needed"),
+        (None, "entity rows are required"),
     ],
 )
-def test_a_frame_that_cannot_be_joined_is_refused_by_what_is_wrong(
-    store: FeatureStore, rows: pd.DataFrame | str | None, named: str
+def test_the_error_names_what_is_wrong_with_a_frame(
+    store: FeatureStore, rows: pd.DataFrame | str | None, message: str
 ) -> None:
-    with pytest.raises(BadEntityFrame, match=named):
+    with pytest.raises(BadEntityFrame, match=message):
         prices(store, rows)

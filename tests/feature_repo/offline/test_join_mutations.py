@@ -1,4 +1,4 @@
-"""The properties can fail: each rule of the join, broken on purpose, is caught by them."""
+"""The join properties detect each rule of the join that is broken on purpose."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ MAX_EXAMPLES = 1_000
 
 
 MUTATIONS = {
-    "bound: a row of the very timestamp is not seen": Mutation(
+    "bound: a row with the same timestamp is not found": Mutation(
         join_sql, "newest_version(source, 'e.t')", "newest_version(source, '(e.t - 1)')"
     ),
-    "bound: a row known at the very timestamp is not seen": Mutation(join_sql, "e.t >= s.visible", "e.t > s.visible"),
-    "tie: the oldest created row wins": Mutation(
-        join_sql, "+ coalesce({epoch_us_of(source.created)}", "- coalesce({epoch_us_of(source.created)}"
-    ),
-    "tie: an unknown created time is the newest": Mutation(join_sql, ", {OLDEST})", ", {2**63 - 1})"),
+    "bound: a row known at the same timestamp is not found": Mutation(join_sql, "e.t >= s.visible", "e.t > s.visible"),
+    "tie: the oldest created row wins": Mutation(join_sql, "+ {created}", "- {created}"),
+    "tie: an unknown created time is the newest": Mutation(join_sql, ", {UNKNOWN_CREATED})", ", {2**63 - 1})"),
     "ttl: nothing expires": Mutation(join_sql, 'if ttl_us else "true"', 'if False else "true"'),
     "ttl: expired at equality": Mutation(join_sql, "+ {ttl_us} >= e.t", "+ {ttl_us} > e.t"),
     "ttl: rows of the oldest entity row's ttl are not read": Mutation(
@@ -38,23 +36,23 @@ MUTATIONS = {
         point_in_time, "positions[found[ROW].to_numpy()]", "positions[np.sort(found[ROW].to_numpy())]"
     ),
     "known at: ignored": Mutation(join_sql, "if source.known_at_us is not None:", "if False:"),
-    "known at: the very timestamp is too late": Mutation(join_sql, "known <= {source", "known < {source"),
-    "known when scored: an older version that came later wins": Mutation(
+    "known at: the same timestamp is too late": Mutation(join_sql, "known <= {source", "known < {source"),
+    "known when scored: an older version that became known later wins": Mutation(
         join_sql, "QUALIFY version >=", "QUALIFY 1 = 1 OR version >="
     ),
-    "keys: only the first is compared": Mutation(
+    "keys: only the first key is compared": Mutation(
         join_sql,
         'AND " for i in range(len(source.keys)))\n    if known',
         'AND " for i in range(min(1, len(source.keys))))\n    if known',
     ),
-    "files: rows of one number in two files are confused": Mutation(
+    "files: rows with the same number in two files are confused": Mutation(
         join_sql, 'else f"s.{FILE} = c.file AND {row}"', "else row"
     ),
 }
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_a_broken_rule_is_caught(name: str) -> None:
+def test_the_properties_detect_a_broken_rule(name: str) -> None:
     @settings(
         max_examples=MAX_EXAMPLES,
         derandomize=True,
@@ -71,7 +69,7 @@ def test_a_broken_rule_is_caught(name: str) -> None:
         property_of_the_join()
 
 
-def test_a_mutation_leaves_no_trace() -> None:
+def test_a_mutation_is_undone_at_the_end() -> None:
     before = join_sql.within_ttl(5)
     with mutated(MUTATIONS["ttl: expired at equality"]):
         assert join_sql.within_ttl(5) != before

@@ -1,4 +1,4 @@
-"""The offline store against the oracle, and what must not depend on how rows lie in frames and files."""
+"""The offline store equals the oracle, and its values do not depend on how frames and files are arranged."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_the_join_equals_the_oracle_in_values_types_and_row_order(case: Case) ->
 
 @settings(max_examples=max(1, settings().max_examples // 10))
 @given(cases())
-def test_a_feature_store_gives_the_same(case: Case) -> None:
+def test_a_feature_store_gives_the_same_as_the_oracle(case: Case) -> None:
     # Feast 0.67 cannot compare services that use a view both under a name and without one.
     case = replace(case, uses=tuple(replace(use, alias=use.name) for use in case.uses))
     with sources(case) as views, tempfile.TemporaryDirectory() as folder:
         store = FeatureStore(config=config(case, AsofOfflineStore, folder))
         service = FeatureService(
-            name="asked",
+            name="service",
             features=[view[list(use.features)] for view, use in zip(used(case, views), case.uses, strict=True)],
         )
         store.apply([*ENTITIES.values(), *views.values(), service])
@@ -108,16 +108,16 @@ def test_splitting_moving_and_reordering_the_source_rows_changes_nothing(case: C
 
 
 @given(cases(max_views=2), st.data())
-def test_rows_that_come_later_than_an_entity_row_do_not_change_it(case: Case, data: st.DataObject) -> None:
-    """Neither by event time nor, as known at a moment, by created time."""
+def test_later_source_rows_do_not_change_an_entity_row(case: Case, data: st.DataObject) -> None:
+    """Later by event time or, with ``known_at``, by created time."""
     last = max(case.frame.timestamps, default=None)
     if last is None:
         return
     later = {}
     for name, view in views_of(case).items():
-        own = [{**row, EVENT: last + timedelta(microseconds=data.draw(st.integers(1, 3)))} for row in view.rows]
+        added = [{**row, EVENT: last + timedelta(microseconds=data.draw(st.integers(1, 3)))} for row in view.rows]
         if case.known_at is not None and view.has_created:
-            own += [{**row, CREATED: case.known_at + timedelta(microseconds=1)} for row in view.rows]
-        changed = [*view.rows, *data.draw(st.permutations(own))]
+            added += [{**row, CREATED: case.known_at + timedelta(microseconds=1)} for row in view.rows]
+        changed = [*view.rows, *data.draw(st.permutations(added))]
         later[name] = replace(view, rows=changed, storage=data.draw(storages(len(changed), list(file_columns(view)))))
     assert answer(with_views(case, later)) == answer(case)

@@ -1,4 +1,4 @@
-"""Where a view's files may lie, what is said when they are not right, and what is left to Feast's own store."""
+"""Where a view's files may be, which errors bad files give, and which sources Feast's own store reads."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def stocks(view: FeatureView, feature: str = "stock", registry: object = NO_ON_D
     return job.to_arrow()[feature].to_pylist()
 
 
-def test_a_folder_is_all_its_parquet_files_however_deep(tmp_path: Path) -> None:
+def test_a_folder_means_all_its_parquet_files_at_any_depth(tmp_path: Path) -> None:
     (tmp_path / "2024" / "05").mkdir(parents=True)
     pq.write_table(OLD, tmp_path / "old.parquet")
     pq.write_table(NEW, tmp_path / "2024" / "05" / "new.parquet")
@@ -66,14 +66,14 @@ def test_a_folder_is_all_its_parquet_files_however_deep(tmp_path: Path) -> None:
     assert stocks(view(tmp_path)) == [11, 20]
 
 
-def test_a_glob_is_the_files_that_match(tmp_path: Path) -> None:
+def test_a_glob_means_the_matching_files(tmp_path: Path) -> None:
     pq.write_table(OLD, tmp_path / "2024-04.parquet")
     pq.write_table(NEW, tmp_path / "2024-05.parquet")
     assert stocks(view(tmp_path / "2024-04*.parquet")) == [10, 20]
     assert stocks(view(tmp_path / "2024-??.parquet")) == [11, 20]
 
 
-def test_a_hive_partition_is_a_feature_or_a_key(tmp_path: Path) -> None:
+def test_a_hive_partition_can_be_a_feature_or_a_key(tmp_path: Path) -> None:
     pq.write_to_dataset(OLD, tmp_path, partition_cols=["shop"])
     pq.write_to_dataset(NEW.append_column("x", [[1]]), tmp_path, partition_cols=["shop"])
     assert stocks(view(tmp_path)) == [11, 20]
@@ -81,13 +81,13 @@ def test_a_hive_partition_is_a_feature_or_a_key(tmp_path: Path) -> None:
     assert stocks(view(tmp_path / "by_stock")) == [10, 20]
 
 
-def test_a_partition_that_came_after_the_entity_rows_does_not_matter(tmp_path: Path) -> None:
+def test_a_partition_later_than_the_entity_rows_does_not_matter(tmp_path: Path) -> None:
     days = pa.concat_tables([OLD, NEW, table(("a", 24, 99))])
     pq.write_to_dataset(days.append_column("day", [["d1", "d1", "d1", "d2"]]), tmp_path, partition_cols=["day"])
     assert stocks(view(tmp_path)) == [11, 20]
 
 
-def test_a_relative_path_is_below_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_starts_at_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(NEW, tmp_path / "new.parquet")
     monkeypatch.setattr(CONFIG, "repo_path", tmp_path)
     assert stocks(view("new.parquet")) == [11, None]
@@ -108,25 +108,25 @@ def test_a_url_is_read_through_its_filesystem(memory: fsspec.AbstractFileSystem,
     assert stocks(view(path)) == [11, 20]
 
 
-def test_field_mapping_names_the_files_columns(tmp_path: Path) -> None:
+def test_field_mapping_maps_the_columns_of_the_files(tmp_path: Path) -> None:
     pq.write_table(NEW.rename_columns(["SHOP_ID", "AT", "QTY"]), tmp_path / "new.parquet")
     mapped = view(tmp_path / "new.parquet", field_mapping={"SHOP_ID": "shop", "AT": "at", "QTY": "stock"})
     assert stocks(mapped) == [11, None]
 
 
-def test_a_path_with_a_quote_is_a_path(tmp_path: Path) -> None:
+def test_a_path_may_contain_a_quote(tmp_path: Path) -> None:
     pq.write_table(NEW, tmp_path / "o'clock.parquet")
     assert stocks(view(tmp_path / "o'clock.parquet")) == [11, None]
 
 
 @pytest.mark.parametrize("path", ["missing.parquet", "missing", "missing/*.parquet", "empty"])
-def test_missing_files_are_named_with_the_view_that_wants_them(tmp_path: Path, path: str) -> None:
+def test_the_error_names_missing_files_and_their_view(tmp_path: Path, path: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadSource, match=f"(?s)feature view stocks.*{path.split('/')[0]}"):
         stocks(view(tmp_path / path))
 
 
-def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_that_is_not_parquet(tmp_path: Path) -> None:
     (tmp_path / "half.parquet").write_text("half")
     with pytest.raises(BadSource, match=r"(?s)feature view stocks.*half\.parquet"):
         stocks(view(tmp_path / "half.parquet"))
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
         ({"created_timestamp_column": "made"}, "made"),
     ],
 )
-def test_a_missing_column_is_named_with_its_file(tmp_path: Path, wanted: dict[str, str], missing: str) -> None:
+def test_the_error_names_a_missing_column_and_its_file(tmp_path: Path, wanted: dict[str, str], missing: str) -> None:
     pq.write_table(NEW, tmp_path / "new.parquet")
     with pytest.raises(BadSource, match=rf"feature view stocks.*new\.parquet has no column {missing}"):
         stocks(view(tmp_path / "new.parquet", **wanted), wanted.get("feature", "stock"))
@@ -153,15 +153,15 @@ def feasts_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("feasts_answer")
-def test_what_is_not_parquet_goes_to_feasts_store_with_a_warning() -> None:
+def test_feasts_store_reads_other_formats_than_parquet_with_a_warning() -> None:
     with pytest.warns(NotByAsofJoin, match="stocks is not stored as parquet files: joined by Feast's own"):
         assert stocks(view("/somewhere/table", file_format=DeltaFormat())) == ["Feast's"]
 
 
 @pytest.mark.usefixtures("feasts_answer")
-def test_a_substrait_plan_goes_to_feasts_store_with_a_warning(tmp_path: Path) -> None:
+def test_feasts_store_handles_a_substrait_plan_with_a_warning(tmp_path: Path) -> None:
     pq.write_table(NEW, tmp_path / "new.parquet")
-    plan = OnDemandFeatureView.__new__(OnDemandFeatureView)  # to make one whole takes ibis-substrait
+    plan = OnDemandFeatureView.__new__(OnDemandFeatureView)  # its constructor needs ibis-substrait
     plan.name, plan.mode = "stocks", "substrait"
     registry = SimpleNamespace(list_on_demand_feature_views=lambda *_, **__: [plan])
     with pytest.warns(NotByAsofJoin, match="stocks is a substrait plan: joined by Feast's own"):
@@ -169,7 +169,7 @@ def test_a_substrait_plan_goes_to_feasts_store_with_a_warning(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("form", ["arrow", "sql"])
-def test_a_frame_that_feasts_store_cannot_take_fails_there(tmp_path: Path, form: str) -> None:
+def test_a_frame_that_feasts_store_does_not_accept_fails_there(tmp_path: Path, form: str) -> None:
     delta = view("/somewhere/table", file_format=DeltaFormat())
     rows = entity_frame(replace(FRAME, form=form), tmp_path)
     with pytest.warns(NotByAsofJoin), pytest.raises((AttributeError, TypeError)):

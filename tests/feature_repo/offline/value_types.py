@@ -1,4 +1,4 @@
-"""The value types that features and join keys are generated with."""
+"""The value types of generated features and join keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ValueType:
-    """``own(n)`` differs for every n (but a bool), so that a value tells its row; ``odd`` are the corner cases."""
+    """``own(n)`` differs for every n (except for a bool), so that a value identifies its row. ``odd``: corner cases."""
 
     arrow: pa.DataType
     feast: FeastType
@@ -45,18 +45,18 @@ VALUE_TYPES: dict[str, ValueType] = {
 
 
 def canonical(value: Any) -> Any:
-    """A value that equals another one only when both are the same bits (one NaN for all); naive is UTC."""
+    """A form that is equal only for values with the same bits. All NaN are equal; a naive time is UTC."""
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, list):
-        return [canonical(each) for each in value]
+        return [canonical(element) for element in value]
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     return value
 
 
 def storage_free(kind: pa.DataType) -> pa.DataType:
-    """A type without what the engines name differently: the field of a list, the width of text offsets."""
+    """The type without differences between engines: the field name of a list, the width of text offsets."""
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return pa.list_(storage_free(kind.value_type))
     return {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(kind, kind)

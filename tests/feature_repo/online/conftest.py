@@ -1,16 +1,20 @@
-"""One embedded Redis for all tests of the online store, emptied before each test."""
+"""One embedded Redis for all tests of the online store. Each test starts with an empty Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from feast import FeatureStore, RepoConfig
 
 from infra.redis_server import server as redis_server
 from infra.redis_server.endpoint import Endpoint
 from infra.settings import Settings
-from tests.feature_repo.online.stores import PROJECT
+from tests.feature_repo.online.price_table import BULK
+from tests.feature_repo.online.stores import OURS, PROJECT
 
 
 @pytest.fixture(scope="package")
@@ -34,3 +38,23 @@ def client(endpoint: Endpoint) -> Iterator[redis.Redis]:
     with endpoint.client(10) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(params=["duckdb", "feature_repo.offline.store.AsofOfflineStore"])
+def config(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) -> dict[str, Any]:
+    """With each offline store: Feast's, which returns a table, and ours, which returns a stream of batches."""
+    return {
+        "project": PROJECT,
+        "provider": "local",
+        "registry": str(tmp_path / "registry.db"),
+        "offline_store": {"type": request.param},
+        "online_store": {"type": OURS, "connection_string": endpoint.feast_connection_string},
+        "batch_engine": {"type": BULK},
+        "entity_key_serialization_version": 3,
+        "repo_path": tmp_path,
+    }
+
+
+@pytest.fixture
+def store(config: dict[str, Any], client: redis.Redis) -> FeatureStore:
+    return FeatureStore(config=RepoConfig(**config))

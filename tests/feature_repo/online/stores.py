@@ -1,4 +1,4 @@
-"""Feast's own Redis store and ours on one server, and Feast's own road from Arrow to what a store is handed."""
+"""Writes by Feast's own Redis store and by ours, on one server, and Feast's own conversion from Arrow to rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def feature_view(
 
 
 def feast_rows(table: pa.Table | pa.RecordBatch, view: FeatureView) -> list[FeastRow]:
-    """By Feast's own conversion, as its local engine does it."""
+    """Rows by Feast's own conversion, as in its local engine."""
     kinds = {field.name: field.dtype.to_value_type() for field in view.entity_columns}
     batch = table.combine_chunks().to_batches()[0] if isinstance(table, pa.Table) else table
     rows: list[FeastRow] = _convert_arrow_to_proto(batch, view, kinds)
@@ -64,7 +64,7 @@ def feast_rows(table: pa.Table | pa.RecordBatch, view: FeatureView) -> list[Feas
 
 
 def write_by_feast(endpoint: Endpoint, view: FeatureView, rows: Sequence[FeastRow], **online: Any) -> None:
-    """By Feast's own store."""
+    """Write with Feast's own store."""
     RedisOnlineStore().online_write_batch(repo_config(endpoint, "redis", **online), view, list(rows), None)
 
 
@@ -73,7 +73,7 @@ def write_by_ours(endpoint: Endpoint, view: FeatureView, rows: Sequence[FeastRow
 
 
 def hashes(client: redis.Redis, *, ours_too: bool = False) -> dict[bytes, dict[bytes, bytes]]:
-    """All that Redis holds; without our own fields unless ``ours_too``."""
+    """All hashes in Redis. ``ours_too``: with the fields that only our store has."""
     found: dict[bytes, dict[bytes, bytes]] = {key: client.hgetall(key) for key in client.scan_iter()}  # type: ignore[misc]
     if ours_too:
         return found
@@ -83,6 +83,8 @@ def hashes(client: redis.Redis, *, ours_too: bool = False) -> dict[bytes, dict[b
     }
 
 
-def stamped(rows: Mapping[str, Sequence[Any]], event: Sequence[datetime], created: Sequence[datetime]) -> pa.Table:
+def with_timestamps(
+    rows: Mapping[str, Sequence[Any]], event: Sequence[datetime], created: Sequence[datetime]
+) -> pa.Table:
     utc = pa.timestamp("us", "UTC")
     return pa.table({**rows, "event_timestamp": pa.array(event, utc), "created_timestamp": pa.array(created, utc)})

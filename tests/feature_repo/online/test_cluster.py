@@ -1,4 +1,4 @@
-"""A Redis Cluster of three servers, made by ``CLUSTER MEET`` and ``ADDSLOTS``."""
+"""The online store on a Redis Cluster of three servers (``CLUSTER MEET`` and ``ADDSLOTS``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from feature_repo.online.rows import layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from infra.redis_server.endpoint import Endpoint
 from infra.redis_server.server import server_binary
-from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, repo_config, stamped
+from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, repo_config, with_timestamps
 from tests.shop import free_port
 
 SLOTS = 16_384
@@ -29,18 +29,18 @@ KNOWN = datetime(2024, 5, 1, tzinfo=UTC)
 COUNT = 300
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], failure: str) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with suppress(redis.RedisError):
             if condition():
                 return
         time.sleep(0.05)
-    raise AssertionError(what)
+    raise AssertionError(failure)
 
 
-def bus_ports_are_free() -> int:
-    """A port whose cluster bus, 10,000 above, is a port too."""
+def cluster_port() -> int:
+    """A free port. The port of the cluster bus is 10,000 higher and must be valid too."""
     return next(port for port in iter(free_port, None) if port < 55_000)
 
 
@@ -50,7 +50,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[redis.Redis
         clients = []
         for number in range(3):
             folder: Path = tmp_path_factory.mktemp(f"node{number}")
-            port = bus_ports_are_free()
+            port = cluster_port()
             options = ["--port", str(port), "--cluster-enabled", "yes", "--dir", str(folder), "--save", ""]
             arguments = [server_binary(), *options, "--bind", "127.0.0.1", "--appendonly", "no"]
             server = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
@@ -94,7 +94,7 @@ def config_of(nodes: list[redis.Redis]):  # type: ignore[no-untyped-def]
 
 def table(price: float, event: datetime = KNOWN):  # type: ignore[no-untyped-def]
     rows = {"item_id": [f"i{i}" for i in range(COUNT)], "price": [price] * COUNT}
-    return stamped(rows, [event] * COUNT, [event] * COUNT)
+    return with_timestamps(rows, [event] * COUNT, [event] * COUNT)
 
 
 def read_back(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> set[float]:
@@ -102,7 +102,7 @@ def read_back(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> set[fl
     return {row[1]["price"].float_val for row in store.online_read(config_of(nodes), VIEW, keys, ["price"])}
 
 
-def test_the_newest_wins_on_every_node(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> None:
+def test_the_newest_row_wins_on_every_node(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> None:
     config = config_of(nodes)
     for price, days in ((1.0, 1), (2.0, 3), (3.0, 2)):
         rows = feast_rows(table(price, KNOWN + timedelta(days=days)), VIEW)
@@ -111,7 +111,7 @@ def test_the_newest_wins_on_every_node(store: ServedRedisOnlineStore, nodes: lis
     assert all(node.dbsize() > COUNT // 6 for node in nodes)
 
 
-def test_bulk_writes_count_what_won(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> None:
+def test_bulk_writes_return_the_number_of_written_rows(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> None:
     layout = layout_of(VIEW, PROJECT, "prices")
     writer = store.writer(config_of(nodes))
     chunks = [
@@ -123,8 +123,8 @@ def test_bulk_writes_count_what_won(store: ServedRedisOnlineStore, nodes: list[r
     assert read_back(store, nodes) == {3.0}
 
 
-def test_a_slot_that_moves_is_followed(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> None:
-    """The client still believes the old owner, first while the slot moves (ASK) and then when it has (MOVED)."""
+def test_writes_follow_a_slot_that_moves(store: ServedRedisOnlineStore, nodes: list[redis.Redis]) -> None:
+    """The client still writes to the old owner: first while the slot moves (ASK), then after it has moved (MOVED)."""
     config, layout = config_of(nodes), layout_of(VIEW, PROJECT, "prices")
     writer = store.writer(config)
     (batch,) = table(1.0).to_batches()

@@ -1,4 +1,4 @@
-"""The documented commands as processes: ``feast -c REPO materialize`` and ``materialize-incremental``."""
+"""The documented commands, run as processes: ``feast -c REPO materialize`` and ``materialize-incremental``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import redis
 import yaml
 from feast import FeatureStore
 
-from feature_repo.online.materialization_log import Ledger, Run
+from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.store import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings
@@ -40,7 +40,7 @@ prices = FeatureView(
 
 
 class Repo:
-    """A Feast repository with our feature_store.yaml, and the environment that names the Redis."""
+    """A Feast repository with our feature_store.yaml, and the environment variables with the address of Redis."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
@@ -92,10 +92,10 @@ def repo(redis_settings: Settings, client: redis.Redis, tmp_path: Path, monkeypa
 
 
 def runs(client: redis.Redis) -> list[Run]:
-    return Ledger(client, PROJECT, WallClock()).runs()
+    return MaterializationLog(client, PROJECT, WallClock()).runs()
 
 
-def test_materialize_and_then_incrementally(repo: Repo, client: redis.Redis) -> None:
+def test_materialize_and_then_materialize_incremental(repo: Repo, client: redis.Redis) -> None:
     repo.write(["a", "b"], [0, 1])
     repo.feast("apply")
     done = repo.feast("materialize", "2017-12-01T00:00:00", "2018-01-03T00:00:00")
@@ -112,8 +112,8 @@ def test_materialize_and_then_incrementally(repo: Repo, client: redis.Redis) -> 
     assert datetime.fromisoformat(first.started) <= datetime.fromisoformat(first.finished)
 
 
-def test_the_first_incremental_run_over_a_log_of_the_past(repo: Repo) -> None:
-    """By Feast's own rule it would read from the wall clock's now - ttl: nothing."""
+def test_the_first_incremental_run_over_an_old_log_reads_its_rows(repo: Repo) -> None:
+    """Feast's own engine would start at the wall clock's now - ttl and read nothing."""
     repo.write(["a", "b"], [0, 1])
     repo.feast("apply")
     repo.feast("materialize-incremental", "2018-01-05T00:00:00")
@@ -131,8 +131,8 @@ def test_a_run_that_is_killed_halfway_can_be_run_again(repo: Repo, client: redis
         time.sleep(0.002)
     process.kill()
     process.wait(30)
-    held = client.dbsize() - 1
-    assert 0 < held < count
+    rows = client.dbsize() - 1  # without the materialization log
+    assert 0 < rows < count
     assert [run.finished for run in runs(client)] == [None]
     repo.feast(*command[3:])
     assert client.dbsize() - 1 == count

@@ -1,4 +1,4 @@
-"""Any sequence of writes ends in the newest row, compared with a model in plain Python."""
+"""Any sequence of writes ends with the newest row, as in a model in plain Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.feature_repo.online.stores import feature_view, hashes, write_by_feas
 VIEW = feature_view({"price": Float32, "version": Int64})[1]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-MOMENTS = [
+TIMESTAMPS = [
     datetime.min.replace(tzinfo=UTC),
     datetime(1901, 12, 13, 20, 45, 51, 999_999, tzinfo=UTC),
     EPOCH - MICROSECOND,
@@ -59,12 +59,16 @@ class Stored:
 
 
 def expected(writes: Iterable[Write]) -> dict[str, Stored]:
-    """Ours: not older than what is stored, by (event, created), unknown being the oldest. Feast's: a newer event."""
+    """The stored rows by the rule.
+
+    Our writer writes a row that is not older than the stored one, by (event, created); an unknown created timestamp is
+    the oldest. Feast's writer writes a row with a newer event timestamp.
+    """
     stored: dict[str, Stored] = {}
     for version, write in enumerate(writes):
         created = None if write.by_feast else write.created
-        now = stored.get(write.key)
-        if now is None or (write.event > now.event if write.by_feast else _rank(write) >= _rank(now)):
+        old = stored.get(write.key)
+        if old is None or (write.event > old.event if write.by_feast else _rank(write) >= _rank(old)):
             stored[write.key] = Stored(write.event, created, version)
     return stored
 
@@ -82,11 +86,11 @@ def versions(client: redis.Redis) -> dict[str, int]:
 
 
 KEYS = st.sampled_from(["a", "b"])
-WRITES = st.builds(Write, KEYS, st.sampled_from(MOMENTS), st.none() | st.sampled_from(MOMENTS))
+WRITES = st.builds(Write, KEYS, st.sampled_from(TIMESTAMPS), st.none() | st.sampled_from(TIMESTAMPS))
 
 
 @given(st.lists(st.lists(WRITES, min_size=1, max_size=5), max_size=6))
-def test_any_sequence_of_batches_ends_in_the_newest_row(endpoint: Endpoint, batches: list[list[Write]]) -> None:
+def test_any_sequence_of_batches_ends_with_the_newest_row(endpoint: Endpoint, batches: list[list[Write]]) -> None:
     with endpoint.client(10) as client:
         client.flushall()
         version = 0
@@ -97,13 +101,15 @@ def test_any_sequence_of_batches_ends_in_the_newest_row(endpoint: Endpoint, batc
         assert versions(client) == {key: stored.version for key, stored in expected(everything).items()}
 
 
-AFTER_1970 = MOMENTS[4:]  # before, Feast's own store takes what is stored for nothing
-MIXED_WRITES = st.builds(Write, KEYS, st.sampled_from(AFTER_1970), st.none() | st.sampled_from(MOMENTS), st.booleans())
+AFTER_1970 = TIMESTAMPS[4:]  # for earlier timestamps, Feast's own store ignores the stored row
+MIXED_WRITES = st.builds(
+    Write, KEYS, st.sampled_from(AFTER_1970), st.none() | st.sampled_from(TIMESTAMPS), st.booleans()
+)
 
 
 @given(st.lists(MIXED_WRITES, min_size=1, max_size=12))
-def test_writes_of_feasts_own_store_between_ours(endpoint: Endpoint, writes: list[Write]) -> None:
-    """What Feast writes has no created timestamp, and takes none over from the row before."""
+def test_feasts_own_store_may_write_between_our_writes(endpoint: Endpoint, writes: list[Write]) -> None:
+    """A row that Feast writes has an unknown created timestamp, also if the row before it had one."""
     with endpoint.client(10) as client:
         client.flushall()
         for version, write in enumerate(writes):
@@ -111,62 +117,62 @@ def test_writes_of_feasts_own_store_between_ours(endpoint: Endpoint, writes: lis
         assert versions(client) == {key: stored.version for key, stored in expected(writes).items()}
 
 
-CREATED = [None, MOMENTS[0], *MOMENTS[5:8]]  # the last are neighbours
-PAIRS = [(event, created) for event in MOMENTS[3:7] for created in CREATED]
+CREATED = [None, TIMESTAMPS[0], *TIMESTAMPS[5:8]]  # the last three differ by one second or less
+PAIRS = [(event, created) for event in TIMESTAMPS[3:7] for created in CREATED]
 
 
 @given(st.permutations(PAIRS))
-def test_every_order_of_arrival_ends_in_the_same_row(
+def test_every_order_of_arrival_ends_with_the_same_row(
     endpoint: Endpoint, pairs: list[tuple[datetime, datetime | None]]
 ) -> None:
     with endpoint.client(10) as client:
         client.flushall()
         for version, (event, created) in enumerate(pairs):
             write_by_ours(endpoint, VIEW, [row(Write("a", event, created), version)])
-        assert versions(client) == {"a": pairs.index((MOMENTS[6], MOMENTS[7]))}
+        assert versions(client) == {"a": pairs.index((TIMESTAMPS[6], TIMESTAMPS[7]))}
 
 
-def test_an_equal_pair_is_written_again(client: redis.Redis, endpoint: Endpoint) -> None:
-    """Which fills a column that the view has got since."""
-    write = Write("a", MOMENTS[5], MOMENTS[6])
+def test_a_row_with_equal_timestamps_is_written_again(client: redis.Redis, endpoint: Endpoint) -> None:
+    """This fills a column that was added to the view."""
+    write = Write("a", TIMESTAMPS[5], TIMESTAMPS[6])
     key, values, *timestamps = row(write, 1)
     write_by_ours(endpoint, VIEW, [(key, {"price": values["price"]}, *timestamps)])
     write_by_ours(endpoint, VIEW, [row(write, 2)])
     assert versions(client) == {"a": 2}
 
 
-def test_feasts_row_is_corrected_by_a_known_created_timestamp_and_not_by_an_older_event(
+def test_a_known_created_timestamp_corrects_feasts_row_and_an_older_event_does_not(
     client: redis.Redis, endpoint: Endpoint
 ) -> None:
-    write_by_feast(endpoint, VIEW, [row(Write("a", MOMENTS[6], None), 1)])
-    write_by_ours(endpoint, VIEW, [row(Write("a", MOMENTS[5], MOMENTS[8]), 2)])
+    write_by_feast(endpoint, VIEW, [row(Write("a", TIMESTAMPS[6], None), 1)])
+    write_by_ours(endpoint, VIEW, [row(Write("a", TIMESTAMPS[5], TIMESTAMPS[8]), 2)])
     assert versions(client) == {"a": 1}
-    write_by_ours(endpoint, VIEW, [row(Write("a", MOMENTS[6], MOMENTS[0]), 3)])
+    write_by_ours(endpoint, VIEW, [row(Write("a", TIMESTAMPS[6], TIMESTAMPS[0]), 3)])
     assert versions(client) == {"a": 3}
 
 
-def test_a_created_timestamp_of_another_row_counts_for_nothing(client: redis.Redis, endpoint: Endpoint) -> None:
-    """Ours, created late; Feast's with a newer event; then ours with that event, created early."""
-    write_by_ours(endpoint, VIEW, [row(Write("a", MOMENTS[5], MOMENTS[8]), 1)])
-    write_by_feast(endpoint, VIEW, [row(Write("a", MOMENTS[6], None), 2)])
-    write_by_ours(endpoint, VIEW, [row(Write("a", MOMENTS[6], MOMENTS[0]), 3)])
+def test_the_created_timestamp_of_a_replaced_row_has_no_effect(client: redis.Redis, endpoint: Endpoint) -> None:
+    """First our row, created late; then Feast's with a newer event; then ours with that event, created early."""
+    write_by_ours(endpoint, VIEW, [row(Write("a", TIMESTAMPS[5], TIMESTAMPS[8]), 1)])
+    write_by_feast(endpoint, VIEW, [row(Write("a", TIMESTAMPS[6], None), 2)])
+    write_by_ours(endpoint, VIEW, [row(Write("a", TIMESTAMPS[6], TIMESTAMPS[0]), 3)])
     assert versions(client) == {"a": 3}
 
 
 @pytest.mark.parametrize("nanos", [1_000, 1_001, 1_999])
-def test_a_foreign_client_may_keep_nanoseconds(client: redis.Redis, endpoint: Endpoint, nanos: int) -> None:
-    """Compared is to the microsecond."""
+def test_another_client_may_store_nanoseconds(client: redis.Redis, endpoint: Endpoint, nanos: int) -> None:
+    """The script compares microseconds."""
     write_by_ours(endpoint, VIEW, [row(Write("a", EPOCH, None), 1)])
     (key,) = hashes(client)
     client.hset(key, "_ts:prices", Timestamp(seconds=5, nanos=nanos).SerializeToString())
-    write_by_ours(endpoint, VIEW, [row(Write("a", EPOCH + timedelta(seconds=5), MOMENTS[8]), 2)])
+    write_by_ours(endpoint, VIEW, [row(Write("a", EPOCH + timedelta(seconds=5), TIMESTAMPS[8]), 2)])
     assert versions(client) == {"a": 1}
-    write_by_ours(endpoint, VIEW, [row(Write("a", EPOCH + timedelta(seconds=5, microseconds=1), MOMENTS[0]), 3)])
+    write_by_ours(endpoint, VIEW, [row(Write("a", EPOCH + timedelta(seconds=5, microseconds=1), TIMESTAMPS[0]), 3)])
     assert versions(client) == {"a": 3}
 
 
-def test_a_missing_created_timestamp_may_be_pandas_own(client: redis.Redis, endpoint: Endpoint) -> None:
-    key, values, event, _ = row(Write("a", MOMENTS[5], None), 1)
+def test_a_missing_created_timestamp_may_be_pandas_nat(client: redis.Redis, endpoint: Endpoint) -> None:
+    key, values, event, _ = row(Write("a", TIMESTAMPS[5], None), 1)
     write_by_ours(endpoint, VIEW, [(key, values, event, pd.NaT)])
     assert versions(client) == {"a": 1}
 

@@ -1,4 +1,4 @@
-"""A tiny view through Feast and the embedded Redis, and the configuration around it."""
+"""A small view through Feast and the embedded Redis, and the configuration of the store."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def prices() -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("way", ["write_to_online_store", "materialize"])
-def test_what_is_written_is_read_back(served: Settings, tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("method", ["write_to_online_store", "materialize"])
+def test_written_values_are_read_again(served: Settings, tmp_path: Path, method: str) -> None:
     prices().to_parquet(tmp_path / "price.parquet")
     store = open_store(served)
     store.apply(list(item_view(tmp_path)))
-    if way == "materialize":
+    if method == "materialize":
         store.materialize(start_date=KNOWN - timedelta(days=1), end_date=KNOWN + timedelta(days=1))
     else:
         store.write_to_online_store("price", prices())
@@ -77,7 +77,7 @@ def test_what_is_written_is_read_back(served: Settings, tmp_path: Path, way: str
     assert found["price"] == [2.5, None, 1.5]
 
 
-def test_the_registry_and_the_folders_above_it_are_the_settings(served: Settings, tmp_path: Path) -> None:
+def test_the_registry_and_the_folders_above_it_are_created(served: Settings, tmp_path: Path) -> None:
     assert not served.feast_registry.parent.exists()
     store = open_store(served)
     store.apply(list(item_view(tmp_path)))
@@ -85,7 +85,7 @@ def test_the_registry_and_the_folders_above_it_are_the_settings(served: Settings
     assert served.feast_registry.is_file()
 
 
-def test_a_scorer_waits_as_long_as_a_request_may_and_the_pipeline_longer(served: Settings) -> None:
+def test_the_scorer_has_the_short_redis_timeout_and_the_pipeline_a_longer_one(served: Settings) -> None:
     scorer, pipeline = open_store(served, offline=False), open_store(served)
     assert "socket_timeout=0.25" in scorer.config.online_store.connection_string
     assert "socket_timeout=10.0" in pipeline.config.online_store.connection_string
@@ -93,26 +93,26 @@ def test_a_scorer_waits_as_long_as_a_request_may_and_the_pipeline_longer(served:
     assert pipeline.config.offline_store.type == "feature_repo.offline.store.AsofOfflineStore"
 
 
-def test_without_redis_opening_says_what_to_run(settings: Settings) -> None:
+def test_without_redis_the_error_names_the_command_to_run(settings: Settings) -> None:
     with pytest.raises(NoRedis, match=r"python -m infra\.redis_server start"):
         open_store(settings)
 
 
-def test_a_bare_shell_uses_the_configured_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_connection_is_the_configured_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RERANK_REDIS_URL", "redis://cache:6380/3")
     config = ServedRedisOnlineStoreConfig()
     assert config.connection_string.startswith("cache:6380,db=3,")
 
 
-def test_the_written_yaml_names_project_and_absolute_registry(settings: Settings) -> None:
+def test_the_written_yaml_has_the_project_and_the_absolute_registry_path(settings: Settings) -> None:
     body = yaml.safe_load(write_feature_store_yaml(settings).read_text())
     assert body["project"] == "shop"
     assert body["registry"]["path"] == str(settings.feast_registry.resolve())
     assert body["online_store"] == {"type": "feature_repo.online.store.ServedRedisOnlineStore"}
 
 
-def test_feast_apply_works_from_a_bare_shell(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No server runs: a configured URL is not connected to before something is read or written."""
+def test_feast_apply_works_without_a_running_redis(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store connects to a configured URL only when it reads or writes."""
     simulated = settings.model_copy(update={"dataset": "simulated"})
     yaml_file = write_feature_store_yaml(simulated)
     monkeypatch.setenv("RERANK_DATASET", "simulated")

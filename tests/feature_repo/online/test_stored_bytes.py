@@ -1,4 +1,4 @@
-"""Whole tables: what our writer leaves in Redis, hash by hash and field by field, is what Feast's own leaves."""
+"""For whole tables, our writer and Feast's own store write the same hashes and fields to Redis."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from tests.feature_repo.online.stores import (
     feature_view,
     hashes,
     repo_config,
-    stamped,
+    with_timestamps,
     write_by_feast,
     write_by_ours,
 )
 
 MICROS = pa.timestamp("us", "UTC")
 SMALL = st.integers(-(2**53), 2**53)
-# Name: Feast type, Arrow type, cells.
+# Name -> Feast type, Arrow type, cells.
 FEATURES: dict[str, tuple[FeastType, pa.DataType, st.SearchStrategy[Any]]] = {
     "float": (Float32, pa.float32(), FLOAT32),
     "double": (Float64, pa.float64(), FLOAT64),
@@ -52,7 +52,7 @@ FEATURES: dict[str, tuple[FeastType, pa.DataType, st.SearchStrategy[Any]]] = {
     "bool": (Bool, pa.bool_(), st.booleans()),
     "text": (String, pa.string(), TEXT),
     "bytes": (Bytes, pa.binary(), st.binary(min_size=1)),
-    "moment": (UnixTimestamp, MICROS, st.datetimes(timezones=st.just(UTC))),
+    "timestamp": (UnixTimestamp, MICROS, st.datetimes(timezones=st.just(UTC))),
     "floats": (Array(Float32), pa.list_(pa.float32()), st.lists(FLOAT32, max_size=4)),
     "doubles": (Array(Float64), pa.list_(pa.float64()), st.lists(FLOAT64, max_size=4)),
     "ints": (Array(Int32), pa.list_(pa.int32()), st.lists(INT32, max_size=4)),
@@ -60,7 +60,7 @@ FEATURES: dict[str, tuple[FeastType, pa.DataType, st.SearchStrategy[Any]]] = {
     "bools": (Array(Bool), pa.list_(pa.bool_()), st.lists(st.booleans(), max_size=4)),
     "texts": (Array(String), pa.list_(pa.string()), st.lists(TEXT, max_size=4)),
     "byte_strings": (Array(Bytes), pa.list_(pa.binary()), st.lists(st.binary(), max_size=4)),
-    "moments": (Array(UnixTimestamp), pa.list_(MICROS), st.lists(LATER_TIMESTAMP, max_size=4)),
+    "timestamps": (Array(UnixTimestamp), pa.list_(MICROS), st.lists(LATER_TIMESTAMP, max_size=4)),
 }
 KEYS: dict[str, tuple[FeastType, pa.DataType, st.SearchStrategy[Any]]] = {
     "item_id": (String, pa.string(), TEXT),
@@ -72,7 +72,7 @@ AFTER_1970 = st.integers(1, 253_402_300_799_999_999)
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Any, pa.Table]:
-    """A view of some of the features over one to three join keys, and rows of different keys."""
+    """A view with some of the features and one to three join keys, and rows with distinct keys."""
     names = draw(st.lists(st.sampled_from(list(FEATURES)), min_size=1, max_size=len(FEATURES), unique=True))
     keys = draw(st.lists(st.sampled_from(list(KEYS)), min_size=1, unique=True))
     row = st.tuples(*(KEYS[key][2] for key in keys))
@@ -88,7 +88,7 @@ def tables(draw: st.DrawFn) -> tuple[Any, pa.Table]:
 
 
 @given(tables())
-def test_redis_holds_what_feasts_own_store_leaves(endpoint: Endpoint, case: tuple[Any, pa.Table]) -> None:
+def test_redis_holds_the_same_as_with_feasts_own_store(endpoint: Endpoint, case: tuple[Any, pa.Table]) -> None:
     view, table = case
     with endpoint.client(10) as client:
         client.flushall()
@@ -107,14 +107,14 @@ def test_redis_holds_what_feasts_own_store_leaves(endpoint: Endpoint, case: tupl
 def prices(count: int, value: float = 1.5) -> pa.Table:
     timestamp = datetime(2024, 5, 1, tzinfo=UTC)
     rows = {"item_id": [f"i{i}" for i in range(count)], "price": pa.array([value] * count, pa.float32())}
-    return stamped(rows, [timestamp] * count, [timestamp] * count)
+    return with_timestamps(rows, [timestamp] * count, [timestamp] * count)
 
 
 PRICES = feature_view({"price": Float32})[1]
 
 
-def test_of_our_own_there_is_one_field_per_view(client: redis.Redis, endpoint: Endpoint) -> None:
-    """Eight bytes of the created timestamp, and the event timestamp it belongs to."""
+def test_our_store_adds_one_field_per_view(client: redis.Redis, endpoint: Endpoint) -> None:
+    """It has eight bytes of the created timestamp, and the event timestamp that belongs to it."""
     write_by_ours(endpoint, PRICES, feast_rows(prices(1), PRICES))
     ((key, fields),) = hashes(client, ours_too=True).items()
     feasts = hashes(client)[key]
@@ -136,7 +136,7 @@ def test_any_number_of_rows_is_written(client: redis.Redis, endpoint: Endpoint, 
     assert client.dbsize() == count
 
 
-def test_more_features_than_one_command_takes(client: redis.Redis, endpoint: Endpoint) -> None:
+def test_a_view_may_have_more_features_than_one_hset_can_write(client: redis.Redis, endpoint: Endpoint) -> None:
     names = [f"f{i}" for i in range(123)]
     view = feature_view(dict.fromkeys(names, Float32))[1]
     one = prices(3).drop_columns("price")
@@ -149,7 +149,7 @@ def test_more_features_than_one_command_takes(client: redis.Redis, endpoint: End
     assert hashes(client) == expected
 
 
-def test_a_value_longer_than_most(client: redis.Redis, endpoint: Endpoint) -> None:
+def test_a_value_may_be_very_long(client: redis.Redis, endpoint: Endpoint) -> None:
     view = feature_view({"text": String})[1]
     rows = prices(2).drop_columns("price").append_column("text", pa.array(["x" * 300_000, "short"]))
     write_by_feast(endpoint, view, feast_rows(rows, view))
@@ -159,7 +159,7 @@ def test_a_value_longer_than_most(client: redis.Redis, endpoint: Endpoint) -> No
     assert hashes(client) == expected
 
 
-def test_keys_expire_as_feasts_option_says(client: redis.Redis, endpoint: Endpoint) -> None:
+def test_keys_expire_after_the_time_in_feasts_option(client: redis.Redis, endpoint: Endpoint) -> None:
     write_by_ours(endpoint, PRICES, feast_rows(prices(2), PRICES), key_ttl_seconds=100)
     assert all(0 < client.ttl(key) <= 100 for key in client.scan_iter())
     client.flushall()
@@ -167,7 +167,7 @@ def test_keys_expire_as_feasts_option_says(client: redis.Redis, endpoint: Endpoi
     assert all(client.ttl(key) == -1 for key in client.scan_iter())
 
 
-def test_the_async_way_writes_the_same(client: redis.Redis, endpoint: Endpoint) -> None:
+def test_the_async_method_writes_the_same(client: redis.Redis, endpoint: Endpoint) -> None:
     rows, counted = feast_rows(prices(70), PRICES), []
     write_by_ours(endpoint, PRICES, rows)
     expected = hashes(client, ours_too=True)
@@ -178,14 +178,14 @@ def test_the_async_way_writes_the_same(client: redis.Redis, endpoint: Endpoint) 
     assert sum(counted) == 70
 
 
-def test_no_rows_are_no_work(client: redis.Redis, endpoint: Endpoint) -> None:
+def test_zero_rows_write_nothing(client: redis.Redis, endpoint: Endpoint) -> None:
     write_by_ours(endpoint, PRICES, [])
     (empty,) = prices(1).to_batches()
     assert NewestWinsWriter(client).write(rows_of_batch(empty.slice(0, 0), layout_of(PRICES, PROJECT, "prices"))) == 0
     assert client.dbsize() == 0
 
 
-def test_a_deleted_view_leaves_nothing_of_ours(client: redis.Redis, endpoint: Endpoint) -> None:
+def test_deleting_a_view_also_deletes_our_field(client: redis.Redis, endpoint: Endpoint) -> None:
     stock = feature_view({"stock": Float32}, name="stock")[1]
     write_by_ours(endpoint, PRICES, feast_rows(prices(2), PRICES))
     write_by_ours(endpoint, stock, feast_rows(prices(2).rename_columns({"price": "stock"}), stock))
@@ -206,14 +206,14 @@ def test_a_deleted_view_leaves_nothing_of_ours(client: redis.Redis, endpoint: En
         ({"created_timestamp": pa.array([5])}, "feature view prices: timestamp created_timestamp: its type is int64"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_by_name(change: dict[str, pa.Array], message: str) -> None:
+def test_the_error_names_what_cannot_be_stored(change: dict[str, pa.Array], message: str) -> None:
     columns = {name: prices(1).column(name) for name in prices(1).column_names} | change
     (batch,) = pa.table(columns).to_batches()
     with pytest.raises(BadRows, match=message):
         rows_of_batch(batch, layout_of(PRICES, PROJECT, "prices"))
 
 
-def test_a_missing_column_is_named() -> None:
+def test_the_error_names_a_missing_column() -> None:
     (batch,) = prices(1).drop_columns("price").to_batches()
     with pytest.raises(
         BadRows, match="feature view prices: feature price: there is no column price; there are item_id"
@@ -221,7 +221,7 @@ def test_a_missing_column_is_named() -> None:
         rows_of_batch(batch, layout_of(PRICES, PROJECT, "prices"))
 
 
-def test_every_feast_type_in_use_is_among_those_compared() -> None:
+def test_every_feast_type_in_use_is_compared_here() -> None:
     from feature_repo.feast_objects import _FEAST_TYPE
 
     compared = {kind.to_value_type() for kind, _, _ in FEATURES.values()}

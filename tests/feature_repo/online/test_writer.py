@@ -1,4 +1,4 @@
-"""Several writers at once, and what may go wrong on the way to Redis."""
+"""Several writers at the same time, and errors on the way to Redis."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from feature_repo.online import writer as writer_module
 from feature_repo.online.rows import Rows, feature_field, layout_of, rows_of_batch
 from feature_repo.online.writer import NewestWinsWriter
 from infra.redis_server.endpoint import Endpoint
-from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, hashes, stamped, write_by_ours
+from tests.feature_repo.online.stores import PROJECT, feast_rows, feature_view, hashes, with_timestamps, write_by_ours
 
 VIEW = feature_view({"version": Int64})[1]
 START = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def table(items: list[str], ages: list[int]) -> pa.Table:
-    """Rows whose version tells their (event, created): three created timestamps per event."""
+    """Rows whose version gives their (event, created): three created timestamps per event."""
     events = [START + timedelta(seconds=age // 3) for age in ages]
     created = [START + timedelta(days=1, microseconds=age % 3) for age in ages]
-    return stamped({"item_id": items, "version": ages}, events, created)
+    return with_timestamps({"item_id": items, "version": ages}, events, created)
 
 
 def rows(items: list[str], ages: list[int]) -> Rows:
@@ -42,14 +42,14 @@ def versions(client: redis.Redis) -> list[int]:
 
 
 def test_concurrent_pushes_and_materializations_end_with_the_newest(client: redis.Redis, endpoint: Endpoint) -> None:
-    """Four writers, each with every row in an order of its own; a check before the write would lose to one of them."""
+    """Four writers write all rows, each in another order. A check that is separate from the write would fail here."""
     items, ages = [f"i{i}" for i in range(40)], list(range(25))
 
     def materialize(seed: int) -> None:
         order = [(item, age) for item in items for age in ages]
         random.Random(seed).shuffle(order)
-        with endpoint.client(10) as own:
-            writer = NewestWinsWriter(own)
+        with endpoint.client(10) as separate:
+            writer = NewestWinsWriter(separate)
             for start in range(0, len(order), 90):
                 piece = order[start : start + 90]
                 writer.write(rows([item for item, _ in piece], [age for _, age in piece]))
@@ -63,24 +63,24 @@ def test_concurrent_pushes_and_materializations_end_with_the_newest(client: redi
             write_by_ours(endpoint, VIEW, pushed)
 
     with ThreadPoolExecutor(4) as pool:
-        tasks = [pool.submit(each, seed) for seed, each in enumerate((materialize, materialize, push, push))]
+        tasks = [pool.submit(write, seed) for seed, write in enumerate((materialize, materialize, push, push))]
         for task in tasks:
             task.result()
     assert versions(client) == [24] * 40
 
 
-def test_the_number_of_rows_that_won_is_returned(client: redis.Redis) -> None:
+def test_the_number_of_written_rows_is_returned(client: redis.Redis) -> None:
     writer = NewestWinsWriter(client)
     assert writer.write(rows(["a", "b", "c"], [3, 3, 3])) == 3
     assert writer.write(rows(["a", "b", "c", "d"], [2, 3, 4, 0])) == 3  # older, equal, newer, new
 
 
-def test_rows_of_one_key_in_one_batch_are_taken_in_order_of_age(client: redis.Redis) -> None:
+def test_the_newest_row_of_a_key_in_one_batch_wins(client: redis.Redis) -> None:
     NewestWinsWriter(client).write(rows(["a", "a", "a"], [4, 9, 7]))
     assert versions(client) == [9]
 
 
-def test_a_server_that_has_lost_its_scripts_is_told_again(client: redis.Redis) -> None:
+def test_the_script_is_loaded_again_if_the_server_has_lost_it(client: redis.Redis) -> None:
     writer = NewestWinsWriter(client)
     writer.write(rows(["a"], [1]))
     client.script_flush()
@@ -107,14 +107,14 @@ def test_a_full_server_is_an_error(client: redis.Redis) -> None:
         client.config_set("maxmemory", "0")
 
 
-def test_chunks_are_written_while_the_next_are_made_and_reported_in_order(client: redis.Redis) -> None:
+def test_chunks_are_written_and_reported_in_order(client: redis.Redis) -> None:
     sizes = [3, 1, 0, 5, 2, 4]
     chunks = (rows([f"{size}-{i}" for i in range(size)], [0] * size) for size in sizes)
     assert list(NewestWinsWriter(client).write_all(chunks)) == [(size, size) for size in sizes]
     assert client.dbsize() == sum(sizes)
 
 
-def test_an_error_while_making_chunks_stops_the_writer_and_all_can_be_run_again(client: redis.Redis) -> None:
+def test_an_error_in_the_chunks_stops_the_writer_and_all_rows_can_be_written_again(client: redis.Redis) -> None:
     def failing(after: int) -> Iterator[Rows]:
         for i in range(10):
             if i == after:
@@ -135,10 +135,8 @@ def test_a_server_that_is_away_is_an_error() -> None:
         list(away.write_all(iter([rows(["a"], [2]), rows(["a"], [3])])))
 
 
-def test_replies_that_were_not_read_answer_no_other_command(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A Ctrl-C between two replies."""
+def test_unread_replies_are_not_given_to_a_later_command(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C comes between two replies."""
     many = rows([f"i{i}" for i in range(200)], [1] * 200)
     read = writer_module._reply
     replies = iter([read, read])
@@ -159,13 +157,13 @@ def test_replies_that_were_not_read_answer_no_other_command(
 
 
 def test_a_server_that_answers_too_late_is_an_error(client: redis.Redis, endpoint: Endpoint) -> None:
-    impatient = endpoint.client(0.05)
-    writer = NewestWinsWriter(impatient)
+    short_timeout = endpoint.client(0.05)
+    writer = NewestWinsWriter(short_timeout)
     writer.write(rows(["a"], [1]))
     client.execute_command("CLIENT", "PAUSE", 300)
     with pytest.raises(redis.TimeoutError):
         writer.write(rows(["a"], [2]))
     client.execute_command("CLIENT", "UNPAUSE")
-    assert impatient.echo("mine") == b"mine"
+    assert short_timeout.echo("mine") == b"mine"
     assert writer.write(rows(["a"], [3])) == 1
-    impatient.close()
+    short_timeout.close()

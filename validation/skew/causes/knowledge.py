@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from feature_repo.duckdb_connection import connect
 from feature_repo.live.event_files import event_files
-from feature_repo.online.materialization_log import Ledger, Run
+from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.schema import SESSION_STATE
 from infra.clock import WallClock
 from infra.redis_server.server import endpoint
@@ -65,7 +65,7 @@ class Knowledge:
 def read_knowledge(settings: Settings) -> Knowledge:
     """Raises RedisServerError, redis.RedisError, duckdb.Error for a broken event file."""
     with endpoint(settings).client(REDIS_TIMEOUT_S) as client:
-        runs = Ledger(client, settings.dataset, WallClock()).runs()
+        runs = MaterializationLog(client, settings.dataset, WallClock()).runs()
     return Knowledge(_by_view(runs), _pushed(settings), settings.deadline_ms * 1_000)
 
 

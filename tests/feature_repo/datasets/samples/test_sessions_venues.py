@@ -1,4 +1,4 @@
-"""The generator against the published statistics, and through the adapter."""
+"""The sample files have the published statistics, and the adapter reads them."""
 
 import csv
 import statistics
@@ -67,7 +67,7 @@ def test_the_venues_are_like_those_published(sample):
         assert len(rows) - len(known(name)) == pytest.approx(nulls, abs=35)
 
 
-def test_the_adapter_takes_it_and_purchases_follow_the_venues(sample, out, settings):
+def test_the_adapter_reads_the_sample_and_purchases_depend_on_the_venues(sample, out, settings):
     sessions_venues.write_log(out, source=sample, size=None, settings=settings)
     conversion, base, top, base_again, again = duckdb.sql(
         f"""
@@ -90,7 +90,7 @@ def test_the_same_seed_gives_the_same_files(tmp_path):
         assert first == second != other
 
 
-def test_no_sessions_are_refused(tmp_path, capsys):
+def test_zero_sessions_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_status:
         main(["--out", str(tmp_path / "a"), "--sessions", "0"])
     assert exit_status.value.code == 2

@@ -1,4 +1,4 @@
-"""Decoding against Feast's own messages, and against what our encoding makes."""
+"""Decoding reads Feast's own messages and the bytes of our encoding."""
 
 import numpy as np
 import pyarrow as pa
@@ -24,36 +24,36 @@ def stored(column: pa.Array, kind: ValueType) -> list[bytes]:
 
 
 @given(FLOATS)
-def test_floats_come_back_bit_for_bit(values):
+def test_floats_are_decoded_bit_for_bit(values):
     column = stored(pa.array(values, pa.float32()), ValueType.FLOAT)
     np.testing.assert_array_equal(decoding.floats(column), column_array(values, DType.FLOAT32))
 
 
 @given(st.lists(st.none() | INT64, max_size=20))
-def test_integers_come_back_as_float64_negative_ones_too(values):
+def test_integers_are_decoded_as_float64_also_if_negative(values):
     column = stored(pa.array(values, pa.int64()), ValueType.INT64)
     np.testing.assert_array_equal(decoding.timestamps(column), column_array(values, DType.INT64))
 
 
 @given(st.lists(st.none() | st.text(max_size=200), max_size=10))
-def test_texts_come_back_empty_ones_too(values):
+def test_texts_are_decoded_also_if_empty(values):
     column = stored(pa.array(values, pa.string()), ValueType.STRING)
     assert decoding.texts(column).tolist() == values
 
 
 @given(st.lists(st.none() | st.lists(st.text(max_size=5), max_size=4), max_size=5))
-def test_lists_come_back_an_empty_one_apart_from_null(values):
+def test_lists_are_decoded_and_an_empty_list_is_not_null(values):
     column = stored(pa.array(values, pa.list_(pa.string())), ValueType.STRING_LIST)
     assert decoding.array(column, DType.STRING_LIST).tolist() == values
 
 
 @given(NOTHING, st.sampled_from([DType.FLOAT32, DType.INT64, DType.STRING, DType.INT64_LIST]))
-def test_what_was_never_stored_is_null(nothing, dtype):
+def test_a_value_that_was_never_stored_is_null(nothing, dtype):
     (found,) = decoding.array([nothing], dtype)
     assert found is None or np.isnan(found)
 
 
-def test_a_value_of_another_type_than_expected_is_still_read():
+def test_a_value_of_an_unexpected_type_is_still_decoded():
     double, text = Value(double_val=1.5).SerializeToString(), Value(int32_val=7).SerializeToString()
     assert decoding.floats([double, Value(float_val=2.0).SerializeToString()]).tolist() == [1.5, 2.0]
     assert decoding.timestamps([text, Value(int64_val=8).SerializeToString()]).tolist() == [7, 8]
@@ -69,7 +69,7 @@ def test_a_value_of_another_type_than_expected_is_still_read():
         (Value(string_list_val=StringList(val=[])), []),
     ],
 )
-def test_any_value_is_what_feast_would_make_of_it(value, expected):
+def test_any_value_is_decoded_as_by_feast(value, expected):
     assert decoding.value_of(value.SerializeToString()) == expected
 
 
@@ -87,14 +87,14 @@ VALUES = st.one_of(
 
 
 @given(VALUES, st.sampled_from(DType))
-def test_a_value_of_a_known_type_is_read_sooner_and_no_other(value, dtype):
+def test_the_fast_decoder_gives_the_same_value_as_the_general_one(value, dtype):
     stored = value.SerializeToString()
     assert repr(decoding.value(stored, dtype)) == repr(decoding.value_of(stored))
     assert decoding.value(None, dtype) is decoding.value(b"", dtype) is None
 
 
 @given(st.lists(NOTHING | st.integers(1, 2**52), max_size=10))
-def test_event_timestamps_are_microseconds_and_zero_where_there_is_none(timestamps):
+def test_event_timestamps_are_microseconds_and_0_if_there_is_none(timestamps):
     column = [
         Timestamp(seconds=m // 1_000_000, nanos=m % 1_000_000 * 1_000).SerializeToString() if isinstance(m, int) else m
         for m in timestamps

@@ -1,4 +1,4 @@
-"""Against Feast's own conversion of the same cells, value by value."""
+"""Encoding gives the same bytes as Feast's own conversion, value by value."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FLOAT32 = st.floats(width=32)
 FLOAT64 = st.floats()
 INT32 = st.integers(-(2**31), 2**31 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1)
-MOMENT = st.datetimes(timezones=st.just(UTC))
+TIMESTAMP = st.datetimes(timezones=st.just(UTC))
 LATER_TIMESTAMP = st.integers(0, 7_258_118_400_000_000).map(lambda us: EPOCH + timedelta(microseconds=us))
 MICROS = pa.timestamp("us", "UTC")
 
-# Feast type, Arrow type, cells; a cell of None is null.
+# Name -> Feast type, Arrow type, cells. None is a null cell.
 SCALARS: dict[str, tuple[ValueType, pa.DataType, st.SearchStrategy[Any]]] = {
     "float32": (ValueType.FLOAT, pa.float32(), FLOAT32),
     "float64 as float32": (ValueType.FLOAT, pa.float64(), FLOAT64),
@@ -39,7 +39,7 @@ SCALARS: dict[str, tuple[ValueType, pa.DataType, st.SearchStrategy[Any]]] = {
     "string": (ValueType.STRING, pa.string(), TEXT),
     "large_string": (ValueType.STRING, pa.large_string(), TEXT),
     "bytes": (ValueType.BYTES, pa.binary(), st.binary(min_size=1)),
-    "timestamp": (ValueType.UNIX_TIMESTAMP, MICROS, MOMENT),
+    "timestamp": (ValueType.UNIX_TIMESTAMP, MICROS, TIMESTAMP),
     "naive timestamp": (ValueType.UNIX_TIMESTAMP, pa.timestamp("us"), st.datetimes()),
     "timestamp in ns": (
         ValueType.UNIX_TIMESTAMP,
@@ -62,7 +62,7 @@ LISTS: dict[str, tuple[ValueType, pa.DataType, st.SearchStrategy[Any]]] = {
     "string": (ValueType.STRING_LIST, pa.string(), st.none() | TEXT),
     "bytes": (ValueType.BYTES_LIST, pa.binary(), st.none() | st.binary()),
     "timestamp": (ValueType.UNIX_TIMESTAMP_LIST, MICROS, st.none() | LATER_TIMESTAMP),
-    "any timestamp": (ValueType.UNIX_TIMESTAMP_LIST, MICROS, st.none() | MOMENT),
+    "any timestamp": (ValueType.UNIX_TIMESTAMP_LIST, MICROS, st.none() | TIMESTAMP),
 }
 
 
@@ -72,14 +72,14 @@ def by_feast(column: pa.Array, value_type: ValueType) -> list[bytes]:
 
 
 def column_of(cells: list[Any], kind: pa.DataType, data: st.DataObject) -> pa.Array:
-    """An array or a slice of a longer one, whose offsets do not begin at 0."""
+    """An array, or a slice of a longer array whose offsets do not start at 0."""
     before, after = data.draw(st.integers(0, len(cells))), data.draw(st.integers(0, len(cells)))
     return pa.array(cells[:before] + cells + cells[:after], kind).slice(before, len(cells))
 
 
 @pytest.mark.parametrize("name", SCALARS)
 @given(data=st.data())
-def test_scalars_are_what_feast_stores(name: str, data: st.DataObject) -> None:
+def test_scalars_are_encoded_as_by_feast(name: str, data: st.DataObject) -> None:
     value_type, kind, cell = SCALARS[name]
     cells = data.draw(st.lists(st.none() | cell, min_size=1, max_size=12))
     column = column_of(cells, kind, data)
@@ -89,7 +89,7 @@ def test_scalars_are_what_feast_stores(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("large", [False, True], ids=["list", "large_list"])
 @pytest.mark.parametrize("name", LISTS)
 @given(data=st.data())
-def test_lists_are_what_feast_stores(name: str, large: bool, data: st.DataObject) -> None:
+def test_lists_are_encoded_as_by_feast(name: str, large: bool, data: st.DataObject) -> None:
     value_type, element, value = LISTS[name]
     cells = data.draw(st.lists(st.none() | st.lists(value, max_size=8), min_size=1, max_size=8))
     column = column_of(cells, pa.large_list(element) if large else pa.list_(element), data)
@@ -97,7 +97,7 @@ def test_lists_are_what_feast_stores(name: str, large: bool, data: st.DataObject
 
 
 @pytest.mark.parametrize("name", [*SCALARS, *(f"{name} list" for name in LISTS)])
-def test_no_cells_and_nothing_but_nulls(name: str) -> None:
+def test_a_column_may_be_empty_or_have_only_nulls(name: str) -> None:
     plain = name.removesuffix(" list")
     value_type, kind, _ = SCALARS[name] if name in SCALARS else LISTS[plain]
     kind = kind if name in SCALARS else pa.list_(kind)
@@ -106,7 +106,7 @@ def test_no_cells_and_nothing_but_nulls(name: str) -> None:
     assert encode(nulls, value_type).to_pylist() == by_feast(nulls, value_type)
 
 
-def test_the_types_of_the_project_never_take_the_slow_road(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_types_of_the_project_never_need_feasts_slow_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*_: Any) -> None:
         raise AssertionError("converted by Feast, value by value")
 
@@ -117,26 +117,26 @@ def test_the_types_of_the_project_never_take_the_slow_road(monkeypatch: pytest.M
 
 
 def test_a_null_under_a_null_list_is_not_stored() -> None:
-    """The elements below a null list are there in Arrow, and are nobody's."""
+    """In Arrow a null list may have elements. They must be ignored."""
     column = pa.ListArray.from_arrays(
         pa.array([0, 1, 3], pa.int32()), pa.array([7, 8, 9]), mask=pa.array([False, True])
     )
     assert encode(column, ValueType.INT64_LIST).to_pylist() == [b"\x72\x03\x0a\x01\x07", b""]
 
 
-def test_dictionary_columns_are_what_they_stand_for() -> None:
+def test_a_dictionary_column_is_encoded_like_its_values() -> None:
     plain = pa.array(["a", None, "b", "a"])
     assert encode(plain.dictionary_encode(), ValueType.STRING).equals(encode(plain, ValueType.STRING))
 
 
-def test_a_long_string_and_a_long_list() -> None:
+def test_strings_and_lists_may_be_long() -> None:
     column = pa.array(["x" * 70_000, "y"])
     assert encode(column, ValueType.STRING).to_pylist() == by_feast(column, ValueType.STRING)
     numbers = pa.array([list(range(-3_000, 3_000)), []])
     assert encode(numbers, ValueType.INT64_LIST).to_pylist() == by_feast(numbers, ValueType.INT64_LIST)
 
 
-def test_nan_bits_of_list_elements_survive_as_with_feast() -> None:
+def test_nan_list_elements_have_the_same_bits_as_with_feast() -> None:
     patterns = np.array([0x7FC00000, 0xFFC00001, 0x7F800001, 0x7FC12345], np.uint32).view(np.float32)
     column = pa.ListArray.from_arrays(pa.array([0, 4], pa.int32()), pa.array(patterns))
     assert encode(column, ValueType.FLOAT_LIST).to_pylist() == by_feast(column, ValueType.FLOAT_LIST)
@@ -153,33 +153,33 @@ def test_nan_bits_of_list_elements_survive_as_with_feast() -> None:
         (pa.array([b"pdf"]), ValueType.PDF_BYTES),
     ],
 )
-def test_other_types_are_converted_by_feast_itself(column: pa.Array, value_type: ValueType) -> None:
+def test_feast_itself_converts_other_types(column: pa.Array, value_type: ValueType) -> None:
     assert encode(column, value_type).to_pylist() == by_feast(column, value_type)
 
 
-def test_what_feast_refuses_is_refused_with_both_types_named() -> None:
+def test_the_error_for_a_refused_value_names_both_types() -> None:
     with pytest.raises(BadColumn, match=r"list<.*int64> cannot be stored as INT64_LIST"):
         encode(pa.array([[1, None]]), ValueType.INT64_LIST)
     with pytest.raises(BadColumn, match="string cannot be stored as FLOAT"):
         encode(pa.array(["a"]), ValueType.FLOAT)
 
 
-# ------------------------------------------------------- where Feast's own conversion loses something
+# ---------------------------------------------------- where Feast's own conversion loses information
 
 
-def test_an_integer_beside_a_null_keeps_its_last_digits() -> None:
+def test_an_integer_in_a_column_with_a_null_is_exact() -> None:
     column = pa.array([2**53 + 1, None])
     assert encode(column, ValueType.INT64).to_pylist() == [*by_feast(pa.array([2**53 + 1]), ValueType.INT64), b""]
     assert by_feast(column, ValueType.INT64) != encode(column, ValueType.INT64).to_pylist()
 
 
-def test_empty_bytes_alone_are_not_null() -> None:
+def test_empty_bytes_are_not_null_even_without_other_bytes() -> None:
     column = pa.array([b""])
     assert encode(column, ValueType.BYTES).to_pylist() == [b"\x0a\x00"]
     assert by_feast(column, ValueType.BYTES) == [b""]
 
 
-def test_nanoseconds_in_a_list_are_not_taken_for_seconds() -> None:
+def test_nanoseconds_in_a_list_are_not_stored_as_seconds() -> None:
     second = datetime(2024, 5, 1, 12, tzinfo=UTC)
     right = by_feast(pa.array([[second]], pa.list_(MICROS)), ValueType.UNIX_TIMESTAMP_LIST)
     column = pa.array([[second]], pa.list_(pa.timestamp("ns", "UTC")))

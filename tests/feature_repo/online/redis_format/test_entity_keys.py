@@ -1,4 +1,4 @@
-"""Against Feast's own serialization, key by key."""
+"""Keys are the same bytes as in Feast's own serialization."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def by_feast(columns: Columns, project: str) -> list[bytes]:
 
 @st.composite
 def key_columns(draw: st.DrawFn) -> Columns:
-    """One to four join keys of any type, in any order of their names, one to five rows."""
+    """One to five rows with one to four join keys of any type, in any order of names."""
     names = draw(st.lists(st.text("abéz_", min_size=1, max_size=9), min_size=1, max_size=4, unique=True))
     rows = draw(st.integers(1, 5))
     columns = {}
@@ -48,11 +48,11 @@ def key_columns(draw: st.DrawFn) -> Columns:
 
 
 @given(key_columns(), st.sampled_from(["shop", "käufe"]))
-def test_keys_are_what_feast_makes(columns: Columns, project: str) -> None:
+def test_keys_are_serialized_as_by_feast(columns: Columns, project: str) -> None:
     assert redis_keys(columns, project).to_pylist() == by_feast(columns, project)
 
 
-def test_a_key_by_hand() -> None:
+def test_a_key_equals_its_bytes_written_by_hand() -> None:
     columns = {"item_id": (pa.array(["a1"]), ValueType.STRING)}
     prefix = b"\x01\0\0\0" + b"\x02\0\0\0" + b"\x07\0\0\0item_id"
     assert redis_keys(columns, "shop").to_pylist() == [prefix + b"\x02\0\0\0" + b"\x02\0\0\0a1" + b"shop"]
@@ -61,16 +61,16 @@ def test_a_key_by_hand() -> None:
 @pytest.mark.parametrize(
     "column", [pa.array([7, 8]), pa.array(["a", "b"]).dictionary_encode(), pa.array(["a", "b"], pa.large_string())]
 )
-def test_strings_in_another_form(column: pa.Array) -> None:
+def test_string_keys_may_have_another_arrow_type(column: pa.Array) -> None:
     columns = {"item_id": (column, ValueType.STRING)}
     assert redis_keys(columns, "shop").to_pylist() == by_feast(columns, "shop")
 
 
-def test_a_null_key_is_refused_by_name() -> None:
+def test_the_error_names_a_null_key() -> None:
     with pytest.raises(BadJoinKey, match="join key item_id: 1 of 2 values are null"):
         redis_keys({"item_id": (pa.array(["a", None]), ValueType.STRING)}, "shop")
 
 
-def test_a_type_that_cannot_be_a_key_is_refused_by_name() -> None:
+def test_the_error_names_a_key_of_an_unsupported_type() -> None:
     with pytest.raises(BadJoinKey, match="join key weight: float cannot be stored as FLOAT"):
         redis_keys({"weight": (pa.array([1.0], pa.float32()), ValueType.FLOAT)}, "shop")

@@ -18,7 +18,7 @@ EDGES = [datetime(1, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), datetim
 
 
 @given(st.lists(MICROS, min_size=1, max_size=20))
-def test_stamps_are_serialized_as_protobuf_does(values: list[int]) -> None:
+def test_timestamps_are_serialized_as_by_protobuf(values: list[int]) -> None:
     expected = []
     for value in values:
         timestamp = Timestamp()
@@ -28,7 +28,7 @@ def test_stamps_are_serialized_as_protobuf_does(values: list[int]) -> None:
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=20))
-def test_created_stamps_sort_like_their_numbers(values: list[int]) -> None:
+def test_created_timestamps_sort_like_their_numbers(values: list[int]) -> None:
     created = timestamps.created_timestamps(np.array(values)).to_pylist()
     assert [int.from_bytes(timestamp) - 2**63 for timestamp in created] == values
     assert [value for _, value in sorted(zip(created, values, strict=True))] == sorted(values)
@@ -39,12 +39,12 @@ def test_an_unknown_created_timestamp_is_eight_zeros() -> None:
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "America/New_York", "+05:30"])
-def test_a_zone_is_a_way_of_writing_and_naive_is_utc(zone: str | None) -> None:
+def test_the_zone_does_not_change_the_microseconds_and_naive_is_utc(zone: str | None) -> None:
     column = pa.array([1_500_000_000_123_456], pa.timestamp("us", zone))
     assert microseconds(column).tolist() == [1_500_000_000_123_456]
 
 
-def test_units_are_brought_to_microseconds_rounding_down() -> None:
+def test_all_units_are_converted_to_microseconds_rounded_down() -> None:
     for unit, value, expected in (
         ("s", -2, -2_000_000),
         ("ms", 3, 3_000),
@@ -55,7 +55,7 @@ def test_units_are_brought_to_microseconds_rounding_down() -> None:
         assert microseconds(pa.array([value], pa.timestamp(unit))).tolist() == [expected]
 
 
-def test_the_whole_range_of_datetime_is_taken_in_every_way() -> None:
+def test_the_whole_range_of_datetime_is_supported() -> None:
     for edge in EDGES:
         aware = edge.replace(tzinfo=UTC)
         expected = (aware - EPOCH) // timedelta(microseconds=1)
@@ -64,14 +64,14 @@ def test_the_whole_range_of_datetime_is_taken_in_every_way() -> None:
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
-def test_a_year_that_protobuf_has_not_is_refused(unit: str) -> None:
+def test_a_year_that_protobuf_cannot_hold_is_refused(unit: str) -> None:
     first_of_10000 = 253_402_300_800 * {"s": 1, "ms": 1_000, "us": 1_000_000}[unit]
     for value in (first_of_10000, 2**62, -(2**62)):
         with pytest.raises(BadTimestamp, match="1 to 9999"):
             microseconds(pa.array([value], pa.timestamp(unit)))
 
 
-def test_a_null_is_refused_or_unknown() -> None:
+def test_a_null_is_refused_unless_nullable() -> None:
     column = pa.array([None, 5], pa.timestamp("us"))
     with pytest.raises(BadTimestamp, match="1 of 2 values are null"):
         microseconds(column)

@@ -6,7 +6,7 @@ import pytest
 
 from feature_repo.live.event import LiveEvent
 from feature_repo.live.event_files import write_batch
-from feature_repo.online.materialization_log import Ledger
+from feature_repo.online.materialization_log import MaterializationLog
 from infra.clock import FixedClock
 from infra.redis_server.server import endpoint, start, stop
 from infra.settings import Settings
@@ -27,10 +27,10 @@ def settings(tmp_path_factory):
 
 def test_runs_and_live_events_are_known_to_the_microsecond(settings):
     with endpoint(settings).client(5) as client:
-        ledger = Ledger(client, "tiny", FixedClock(NOW))
-        done = ledger.start("item_windows", NOW - timedelta(days=1), NOW)
-        ledger.finish(done, 3, 2, NOW - timedelta(hours=12))
-        ledger.start("user_windows", NOW, NOW)
+        run_log = MaterializationLog(client, "tiny", FixedClock(NOW))
+        done = run_log.start("item_windows", NOW - timedelta(days=1), NOW)
+        run_log.finish(done, 3, 2, NOW - timedelta(hours=12))
+        run_log.start("user_windows", NOW, NOW)
     event = LiveEvent(event_id="e", user_id="u", session_id="s", action="view", event_us=1, item_id="a")
     write_batch(settings.live_dir, "1-0", "1-0", [(US, event)])
     known = read_knowledge(settings)
