@@ -75,7 +75,7 @@ def test_the_export_reports_its_parity_and_registers_a_version_with_the_metrics(
 
 @contextmanager
 def serving(shop, *, without: tuple[str, ...] = ()):
-    """Run ``serve_mlflow`` as a process that cannot import ``without``. Gives the process and its address."""
+    """Run ``serve_mlflow`` as a process that cannot import ``without``. Yields the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -5,7 +5,7 @@ the ``neighbours`` most similar vote:
 
     similarity(n) = [ sum over shared items i of exp(-steps since i / recency_steps) ] / sqrt(|s| |n|)
                     * exp(-age of n / recency_days)
-    score(j)      = sum over neighbours n that hold j of
+    score(j)      = sum over neighbours n that contain j of
                     similarity(n) * exp(-steps since the latest shared item / match_steps)
                                   * exp(-|position of j - position of that item in n| / distance_steps)
                     * (1 + idf * log(sessions / sessions with j))

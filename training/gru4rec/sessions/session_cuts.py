@@ -33,8 +33,8 @@ class Log:
     def sessions(self) -> int:
         return int(np.count_nonzero(_first(self.session)))
 
-    def where(self, kept: Mask) -> Log:
-        return Log(self.session[kept], self.owner[kept], self.number[kept], self.item[kept], self.ts_us[kept])
+    def where(self, mask: Mask) -> Log:
+        return Log(self.session[mask], self.owner[mask], self.number[mask], self.item[mask], self.ts_us[mask])
 
     def begins_us(self) -> Longs:
         """(n,) the first timestamp of each event's session."""
@@ -56,9 +56,9 @@ def cut_at_gaps(clicks: Clicks, gap_us: int) -> Log:
 
 def without_repeats(log: Log) -> Log:
     """Only the first of equal items in a row within a session."""
-    kept = _first(log.session)
-    kept[1:] |= log.item[1:] != log.item[:-1]
-    return log.where(kept)
+    stays = _first(log.session)
+    stays[1:] |= log.item[1:] != log.item[:-1]
+    return log.where(stays)
 
 
 def long_sessions(log: Log, min_session: int) -> Log:

@@ -49,8 +49,8 @@ class Clicks:
     def __len__(self) -> int:
         return len(self.item)
 
-    def where(self, kept: npt.NDArray[np.bool_]) -> Clicks:
-        return replace(self, owner=self.owner[kept], item=self.item[kept], ts_us=self.ts_us[kept])
+    def where(self, mask: npt.NDArray[np.bool_]) -> Clicks:
+        return replace(self, owner=self.owner[mask], item=self.item[mask], ts_us=self.ts_us[mask])
 
     def in_terms_of(self, items: pa.StringArray) -> Clicks:
         """The events whose items are in ``items``, with indices into it."""
