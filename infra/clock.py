@@ -1,9 +1,8 @@
 """The one source of "now".
 
-``wall`` is the machine's clock. ``replay`` starts at an anchor in the log's own time and runs on
-from there at the speed of the wall clock, so that a log that ended years ago is served as if it had
-just ended. The anchor is set once (``make run``) and kept in a file, so that every process that
-reads it has the same clock.
+``wall`` is the machine's clock. ``replay`` starts at an anchor, a timestamp of the log, and runs on at the speed
+of the wall clock. So a log that ended years ago is served as if it had just ended. ``make run`` writes the anchor
+to a file once, so all processes have the same clock.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Clock(Protocol):
     def mode(self) -> str: ...
 
     def now(self) -> datetime:
-        """The present as an aware UTC datetime with microseconds."""
+        """The current time as an aware UTC datetime with microseconds."""
         ...
 
 
@@ -45,7 +44,7 @@ class WallClock:
 
 @dataclass(frozen=True)
 class ReplayClock:
-    """``anchor`` plus the wall time that has passed since ``started`` (POSIX seconds)."""
+    """``anchor`` plus the wall time since ``started`` (POSIX seconds)."""
 
     anchor: datetime
     started: float
@@ -58,7 +57,7 @@ class ReplayClock:
 
 @dataclass(frozen=True)
 class FixedClock:
-    """A clock that stands still, for tests and for replaying one request."""
+    """A clock that does not move, for tests and for replaying one request."""
 
     timestamp: datetime
     mode: str = "fixed"
@@ -68,7 +67,7 @@ class FixedClock:
 
 
 def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
-    """Write the replay anchor (complete or not at all) and return the clock it starts."""
+    """Write the replay anchor atomically. Returns the clock that starts there."""
     clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -78,7 +77,7 @@ def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
 
 
 def open_clock(settings: Settings) -> Clock:
-    """The clock that the settings name. Raises ClockNotAnchored for a replay clock without anchor."""
+    """The clock that the settings name. Raises ClockNotAnchored for a replay clock without an anchor."""
     if settings.clock == "wall":
         return WallClock()
     if not settings.clock_file.exists():

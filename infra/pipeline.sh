@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Redis, the clock, then the pipeline up to a filled Redis.
+# Start Redis and the clock, then run the pipeline until Redis holds the features.
 set -euo pipefail
 python -m infra.redis_server start
-# What was accepted since the last run is in the log before anything is built from it.
+# Write the events accepted since the last run to the log, before anything is built from it.
 python -m feature_repo.live --once
-# The log and what was served since decide where replayed time begins; a first run has neither yet.
+# The replay clock starts at the end of the log and of what was served since, so import the log first.
 dvc repro validate_log
 python -m feature_repo.replay_start
 python -m feature_repo.materialize --check

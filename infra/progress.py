@@ -1,4 +1,4 @@
-"""Progress of long work, one line per step on standard error."""
+"""The progress of long work: one line per step on standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Announce ``what`` and, when it is done, how long it took."""
+    """Print ``what`` at the start of the step and its duration at the end."""
     started = time.monotonic()
     print(f"  {what} ...", end="", file=sys.stderr, flush=True)
     try:

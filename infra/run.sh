@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The pipeline, then the scorer and the consumer of accepted events; Redis stops with them.
+# Run the pipeline, then the scorer and the consumer of accepted events. Redis stops when they stop.
 set -euo pipefail
 consumer=
 stop() {
-    [ -z "$consumer" ] || { kill "$consumer" && wait "$consumer"; } || true # it drains a last time
+    [ -z "$consumer" ] || { kill "$consumer" && wait "$consumer"; } || true # the consumer writes the last events to the log before it ends
     python -m infra.redis_server stop
 }
 trap stop EXIT

@@ -1,7 +1,7 @@
-"""Every setting of the system, read once from the environment.
+"""All settings of the system, read once from the environment.
 
-A ``main`` or a fixture builds one :class:`Settings` and passes it down; nothing else reads
-the environment. Each field is an environment variable ``RERANK_<FIELD>`` (see ``.env.example``).
+A ``main`` or a fixture builds one :class:`Settings` and passes it on. No other code reads the environment.
+Each field is an environment variable ``RERANK_<FIELD>`` (see ``.env.example``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
 class Settings(BaseSettings):
-    """Immutable settings. Raises pydantic's ``ValidationError``, which names the variable."""
+    """Immutable. Raises pydantic's ``ValidationError``, which names the field."""
 
     model_config = SettingsConfigDict(env_prefix="RERANK_", env_file=PROJECT_ROOT / ".env", frozen=True, extra="ignore")
 
@@ -27,27 +27,27 @@ class Settings(BaseSettings):
     params_file: Path = Field(PROJECT_ROOT / "params.yaml", description="Hyperparameters of the pipeline.")
     redis_url: str | None = Field(None, description="redis://host:port/db; unset starts an embedded server.")
     events_redis_url: str | None = Field(
-        None, description="Redis that keeps accepted events, appendfsync always; unset starts an embedded one."
+        None, description="Redis that holds accepted events, appendfsync always; unset starts an embedded one."
     )
-    redis_timeout_s: float = Field(0.25, gt=0, description="Longest wait for a Redis connection or reply, seconds.")
-    mlflow_tracking_uri: str | None = Field(None, description="MLflow server; unset is SQLite under state_dir.")
+    redis_timeout_s: float = Field(0.25, gt=0, description="Timeout of a Redis connection or reply, seconds.")
+    mlflow_tracking_uri: str | None = Field(None, description="MLflow server; unset uses SQLite under state_dir.")
     clock: Literal["wall", "replay"] = Field("wall", description="wall, or replay from the end of the log.")
     host: str = Field("127.0.0.1", description="Address the scorer binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port the scorer binds to.")
     deadline_ms: int = Field(
-        1500, gt=0, le=60_000, description="Budget of one /score; features not read by then are missing."
+        1500, gt=0, le=60_000, description="Time for one /score, milliseconds; features not read in it are missing."
     )
-    item_cache_mb: int = Field(256, ge=0, description="Item features kept by each scorer process, megabytes; 0: none.")
-    self_check_share: float = Field(0.01, ge=0, le=1, description="Share of readings compared with Feast's own.")
-    materialize_rows_per_s: int = Field(0, ge=0, description="Most rows written to Redis a second; 0: no limit.")
-    score_log_mb: int = Field(1024, ge=0, description="Most of the score log on disk, megabytes; 0: none is kept.")
+    item_cache_mb: int = Field(256, ge=0, description="Item cache of each scorer process, megabytes; 0: no cache.")
+    self_check_share: float = Field(0.01, ge=0, le=1, description="Share of reads that are compared with Feast's.")
+    materialize_rows_per_s: int = Field(0, ge=0, description="Max rows written to Redis per second; 0: no limit.")
+    score_log_mb: int = Field(1024, ge=0, description="Max size of the score log on disk, megabytes; 0: no log.")
     score_log_matrix_share: float = Field(
-        0.01, ge=0, le=1, description="Share of the logged scores kept with their whole feature matrix."
+        0.01, ge=0, le=1, description="Share of the logged scores that are stored with their feature matrix."
     )
     drain_s: float = Field(10.0, gt=0, description="How often accepted events are written to the log, seconds.")
-    workers: int = Field(1, ge=1, description="Scorer processes that share the port; a core each.")
-    reload_s: float = Field(10.0, gt=0, description="How often the registry is asked for a new champion, seconds.")
-    opentelemetry: bool = Field(False, description="FastAPI's own traces and metrics, for a provider that is set up.")
+    workers: int = Field(1, ge=1, description="Scorer processes that share the port; each uses one core.")
+    reload_s: float = Field(10.0, gt=0, description="How often the scorer looks for a new champion, seconds.")
+    opentelemetry: bool = Field(False, description="FastAPI's traces and metrics, if a provider is set up.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     duckdb_memory_limit: str = Field("3GB", description="Memory DuckDB may use before it spills to disk.")
     threads: int = Field(2, ge=1, description="Threads for DuckDB and for training.")
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
 
     @property
     def live_dir(self) -> Path:
-        """What was accepted and served since the log was imported; below it events/ and scores/."""
+        """Data since the log was imported: accepted events in events/, served scores in scores/."""
         return self.data_dir / self.dataset / "live"
 
     @property

@@ -86,7 +86,7 @@ def test_an_emptied_redis_is_filled_again_and_nothing_else_runs(project):
     receipt = project.folder / "data" / "simulated" / "materialize.json"
     written = receipt.stat().st_mtime_ns
     clear = (
-        "from infra.redis_server import endpoint; from infra.settings import Settings; "
+        "from infra.redis_server.server import endpoint; from infra.settings import Settings; "
         "endpoint(Settings()).client().flushall()"
     )
     project.run(sys.executable, "-c", clear)

@@ -1,4 +1,4 @@
-"""``python -m training.train``: fit, evaluate, register, and promote if the model has earned it."""
+"""``python -m training.train``: fit a model, evaluate it, register it, and promote it if it is good enough."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""``python -m validation {log,features,training_set,all}``: data quality of one data set.
+"""``python -m validation {log,features,training_set,all}``: check the data quality of one data set.
 
-Writes Data Docs and ``summary.md`` to ``<data>/<dataset>/reports/validation/<gate>/``. Exit status 1 when a
-blocking expectation fails or a table cannot be judged; failing warnings are printed and do not block.
+Writes Data Docs and ``summary.md`` to ``<data>/<dataset>/reports/validation/<gate>/``. The exit status is 1 if a
+blocking expectation fails or a table cannot be checked. Failed warnings are printed and do not block.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from validation.gates.gates import GATES, Unreadable, report_folder, run_gate
 
 
 def _run(gate: str, settings: Settings, now: datetime) -> bool:
-    """Print the outcome of one gate; whether nothing blocks."""
+    """Run one gate and print its outcome. Returns whether it passed."""
     try:
         report = run_gate(gate, settings, now)
     except (DatasetError, Unreadable) as error:
@@ -28,7 +28,7 @@ def _run(gate: str, settings: Settings, now: datetime) -> bool:
     unknown = sum(outcome.success is None for outcome in report.outcomes)
     print(
         f"validation {gate}: {'BLOCKED' if report.blocked else 'passed'}: {len(report.outcomes)} expectations, "
-        f"{len(report.failures)} failed, {unknown} not judged; {report_folder(settings, gate)}/summary.md"
+        f"{len(report.failures)} failed, {unknown} not checked; {report_folder(settings, gate)}/summary.md"
     )
     return not report.blocked
 

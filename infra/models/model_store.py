@@ -1,10 +1,10 @@
-"""The model registry: where training leaves rankers and serving finds the champion.
+"""The model registry: training registers rankers here and serving loads the champion.
 
-A version's artifact is a folder with the ranker (see :mod:`infra.models.ranker`) and ``contract.json``; a LightGBM
-one is an MLflow model as well. Nothing in it is a pickle. Only parts of mlflow-skinny are used to read.
+The artifact of a version is a folder with the ranker (see :mod:`infra.models.ranker`) and ``contract.json``, without
+pickles. mlflow-skinny is enough to read it.
 
     ModelStoreError
-    ├── NoModel      nothing is registered under the name, or no version has the alias
+    ├── NoModel      no model has the name, or no version has the alias
     └── BrokenModel  the version's files are missing or do not fit together
 """
 
@@ -35,11 +35,11 @@ ARTIFACT_PATH = "ranker"
 
 
 class ModelStoreError(RuntimeError):
-    """Base of what the registry cannot give."""
+    """Base of the registry's errors."""
 
 
 class NoModel(ModelStoreError):
-    """Nothing registered, or no version has the alias."""
+    """No model has the name, or no version has the alias."""
 
 
 class BrokenModel(ModelStoreError):
@@ -48,7 +48,7 @@ class BrokenModel(ModelStoreError):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A registered version, ready to score. ``rows``: its test rows, where it was registered with them."""
+    """A registered version, ready to score. ``rows``: its test rows, if it was registered with them."""
 
     name: str
     version: str
@@ -62,11 +62,11 @@ class LoadedModel:
 
 
 class ModelStore:
-    """One registered model name, in one tracking server or local database."""
+    """All versions of one model name, in a tracking server or a local database."""
 
     def __init__(self, settings: Settings) -> None:
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own, of SQLAlchemy
+        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # SQLAlchemy's, caused by MLflow
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.name = settings.model_name
@@ -76,7 +76,7 @@ class ModelStore:
         self.client = mlflow.MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
 
     def experiment_id(self) -> str:
-        """The data set's experiment, made on first use; local artifacts lie beside the database."""
+        """The data set's experiment, created on first use. Local artifacts are beside the database."""
         found = self.client.get_experiment_by_name(self.name)
         if found is not None:
             return str(found.experiment_id)
@@ -95,7 +95,7 @@ class ModelStore:
     ) -> str:
         """Store the ranker under the run and register it. Returns the version.
 
-        Without ``rows`` it is never compiled: there is nothing of its own to hold the compiled trees against.
+        A ranker without test ``rows`` is never compiled, because its compiled trees could not be checked.
         """
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / ARTIFACT_PATH
@@ -135,7 +135,7 @@ class ModelStore:
         return self.load_version(found)
 
     def load_version(self, found: ModelVersion) -> LoadedModel:
-        """Raises BrokenModel."""
+        """Download the version and check it. Raises BrokenModel."""
         target = tempfile.mkdtemp(prefix="ranker-")
         try:
             folder = Path(self._download(found, target))
@@ -147,7 +147,9 @@ class ModelStore:
         finally:
             shutil.rmtree(target, ignore_errors=True)
         if ranker.feature_names != contract.feature_names:
-            raise BrokenModel(f"{self.name} version {found.version}: features and contract name different lists")
+            raise BrokenModel(
+                f"{self.name} version {found.version}: the ranker and its contract have different features"
+            )
         return LoadedModel(
             name=self.name,
             version=str(found.version),

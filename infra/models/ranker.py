@@ -1,12 +1,12 @@
-"""What orders a slate: a LightGBM model or a baseline, behind one protocol, and its files.
+"""Rankers: a LightGBM model or a baseline scores a slate, behind one protocol; and their files.
 
-A ranker reads the model's matrix, (n, f) float32 in the order of ``feature_names`` with NaN for what is
-unknown, and gives (n,) float64, higher first. On disk it is text, never a pickle: ``model.txt`` (LightGBM's
-own form) with ``model.json`` (its features and the digest of model.txt), or ``baseline.json``.
+A ranker reads the feature matrix, (n, f) float32, its columns in the order of ``feature_names``, NaN where a value
+is unknown. It returns (n,) float64; the highest score comes first. Its files are text, never pickles: ``model.txt``
+(LightGBM's format) with ``model.json`` (the features and the digest of model.txt), or ``baseline.json``.
 
     ValueError
     ├── BadModel     a ranker that is missing, broken, or not the one its files describe
-    ├── BadGroups    group sizes that do not cut the rows
+    ├── BadGroups    group sizes that are empty, not positive, or do not sum to the number of rows
     └── NotAdditive  a ranker whose scores are not sums over features
 """
 
@@ -28,7 +28,7 @@ from infra.models.model_contract import RankerKind
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-SortKey = tuple[str, int]  # (feature name, 1 for largest first or -1 for smallest first)
+SortKey = tuple[str, int]  # (feature name, 1 for descending or -1 for ascending order)
 
 RANDOM_KEY = "__random__"
 RANDOM_SEED = 20180101
@@ -55,13 +55,13 @@ class Ranker(Protocol):
     def feature_names(self) -> tuple[str, ...]: ...
 
     def score(self, matrix: Floats) -> Doubles:
-        """Scores of ONE slate: (n, f) float32 -> (n,) float64, higher first. Raises ValueError on another f."""
+        """Scores of ONE slate: (n, f) float32 -> (n,) float64. Raises ValueError on another f."""
         ...
 
     def contributions(self, matrix: Floats) -> Doubles:
-        """(n, f) -> (n, f + 1): what each feature adds to each row's score, and last what all rows begin with.
+        """(n, f) -> (n, f + 1): the share of each feature in each row's score; the last column is the base value.
 
-        A row sums to its score. Raises NotAdditive.
+        Each row sums to its score. Raises NotAdditive.
         """
         ...
 
@@ -72,7 +72,7 @@ class Ranker(Protocol):
 
 @dataclass(frozen=True)
 class LightGbmRanker:
-    """LambdaMART. Scores with one thread: on a slate's few hundred rows two are slower than one."""
+    """LambdaMART. It scores with one thread, because two are slower on the few hundred rows of a slate."""
 
     booster: Any  # lightgbm.Booster, which has no type stubs
     feature_names: tuple[str, ...]
@@ -88,12 +88,12 @@ class LightGbmRanker:
         return self.predict(matrix, self.num_threads)
 
     def predict(self, matrix: Floats, threads: int) -> Doubles:
-        """Row by row, so any number of slates at once: equal to :meth:`score` of each, bit for bit."""
+        """Scores of any number of slates at once, bit for bit equal to :meth:`score` of each slate."""
         check_width(matrix, self.feature_names)
         return np.asarray(self.booster.predict(matrix, num_threads=threads), dtype=np.float64)
 
     def contributions(self, matrix: Floats) -> Doubles:
-        """SHAP values of the trees (Lundberg et al. 2018). Takes about a millisecond a row."""
+        """SHAP values of the trees (Lundberg et al. 2018). Takes about a millisecond per row."""
         check_width(matrix, self.feature_names)
         found = self.booster.predict(matrix, num_threads=self.num_threads, pred_contrib=True)
         return np.asarray(found, dtype=np.float64)
@@ -108,11 +108,11 @@ class LightGbmRanker:
 
 @dataclass(frozen=True)
 class BaselineRanker:
-    """Orders by ``keys``, the first deciding, each later one breaking the ties of those before.
+    """Sorts by ``keys``. The first key decides; each later key breaks the ties of the keys before it.
 
-    NaN sorts last under either sign, so a column that is unknown for the whole slate decides nothing.
-    The key ``__random__`` is a hash of ``seed``, the slate's matrix and the row's place in it: the same
-    slate always gets the same order, and two slates get unrelated ones.
+    NaN sorts last under either sign, so a feature that is unknown for the whole slate has no effect.
+    The key ``__random__`` is a hash of ``seed``, the slate's matrix and the row number: the same slate always gets
+    the same order, and two slates get unrelated orders.
     """
 
     name: str
@@ -131,12 +131,12 @@ class BaselineRanker:
                 raise BadModel(f"baseline {self.name!r}: the sign of {feature!r} is {sign!r}, not 1 or -1")
 
     def score(self, matrix: Floats) -> Doubles:
-        """Dense rank of the key tuples over their number, in (0, 1]: equal keys, equal score."""
+        """Dense rank of the key tuples divided by the number of ranks, in (0, 1]. Equal keys get equal scores."""
         check_width(matrix, self.feature_names)
         if not len(matrix):
             return np.empty(0)
-        keys = [self._key(matrix, feature, sign) for feature, sign in self.keys]  # each (n,), first decides
-        order = np.lexsort(keys[::-1])  # worst first
+        keys = [self._key(matrix, feature, sign) for feature, sign in self.keys]  # each (n,)
+        order = np.lexsort(keys[::-1])  # lowest rank first; lexsort takes the deciding key last
         differs = np.zeros(len(matrix), dtype=bool)
         for key in keys:
             differs[1:] |= key[order][1:] != key[order][:-1]
@@ -146,7 +146,7 @@ class BaselineRanker:
         return scores
 
     def contributions(self, matrix: Floats) -> Doubles:
-        raise NotAdditive(f"the baseline {self.name!r} sorts by its keys one after the other; its scores are no sums")
+        raise NotAdditive(f"the baseline {self.name!r} sorts by its keys; its scores are not sums over features")
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,18 +161,18 @@ class BaselineRanker:
 
 
 def load_ranker(folder: Path, num_threads: int = 1) -> Ranker:
-    """The ranker that ``save`` wrote. Raises BadModel, naming the file and what is wrong with it."""
+    """The ranker that ``save`` wrote. Raises BadModel, which names the file and the fault."""
     baseline, card = folder / BASELINE_FILE, folder / MODEL_CARD
     if baseline.exists() == card.exists():
         both = "both" if card.exists() else "neither"
-        raise BadModel(f"{folder} holds {both} of {BASELINE_FILE} and {MODEL_CARD}: exactly one makes a ranker")
+        raise BadModel(f"{folder} holds {both} of {BASELINE_FILE} and {MODEL_CARD}: a ranker has exactly one of them")
     return _load_baseline(baseline) if baseline.exists() else _load_lightgbm(card, num_threads)
 
 
 def score_groups(ranker: Ranker, matrix: Floats, sizes: npt.NDArray[Any], threads: int = 1) -> Doubles:
     """Scores of many slates, (n, f) -> (n,); ``sizes`` (g,) sum to n. Raises BadGroups.
 
-    ``threads`` is for LightGBM's one prediction over all rows; a baseline scores slate by slate.
+    LightGBM predicts all rows at once, with ``threads``. A baseline scores slate by slate.
     """
     starts = group_starts(sizes, len(matrix))
     if isinstance(ranker, LightGbmRanker):
@@ -217,8 +217,8 @@ def _load_lightgbm(card: Path, num_threads: int) -> LightGbmRanker:
         raise BadModel(f"{card} is not the card of a LightGBM model: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadModel(f"{path} cannot be read: {error}") from error
-    if _digest(text) != sha256:  # first, because LightGBM aborts the whole process on a truncated file
-        raise BadModel(f"{path} is not the file that {card.name} describes (its digest differs): changed or truncated")
+    if _digest(text) != sha256:  # check before parsing: LightGBM aborts the whole process on a truncated file
+        raise BadModel(f"{path} was changed or truncated: its digest is not the one in {card.name}")
     try:
         return LightGbmRanker(lightgbm.Booster(model_str=text), names, num_threads)
     except lightgbm.basic.LightGBMError as error:
@@ -241,7 +241,7 @@ def check_width(matrix: Floats, feature_names: tuple[str, ...]) -> None:
 
 
 def _random_key(matrix: Floats, seed: int) -> Doubles:
-    """(n,) in [0, 1): splitmix64 (Steele et al. 2014) of the row's place, keyed by seed and matrix."""
+    """(n,) in [0, 1): splitmix64 (Steele et al. 2014) of the row number, keyed by seed and matrix."""
     canonical = np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0)  # one NaN, no -0.0
     key = zlib.crc32(np.ascontiguousarray(canonical).data, seed & 0xFFFFFFFF)
     state = (np.arange(1, len(matrix) + 1, dtype=np.uint64) + (np.uint64(key) << np.uint64(32))) * np.uint64(

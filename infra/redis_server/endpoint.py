@@ -1,7 +1,7 @@
-"""Where a Redis answers, and the forms in which its clients want that written.
+"""The address of a Redis server, in the forms that redis-py and Feast read.
 
-redis-py 7 tries a refused connection again for 4 to 8 seconds, whatever the timeouts say. Both forms here
-switch that off, so that ``timeout_s`` is the longest wait for one connection or one reply.
+redis-py 7 retries a refused connection for 4 to 8 seconds, whatever the timeouts are. Both forms here switch the
+retries off, so that ``timeout_s`` is the max wait for one connection or one reply.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from redis.retry import Retry
 
 
 class BadRedisUrl(ValueError):
-    """A configured URL is not one that both redis-py and Feast can use; the message says why."""
+    """redis-py or Feast cannot use the configured URL; the message says why."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A Redis server. ``timeout_s`` is the longest wait for a connection or a reply, in seconds."""
+    """A Redis server. ``timeout_s`` is the max wait for a connection or a reply, in seconds."""
 
     host: str
     port: int
@@ -32,7 +32,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """``redis://user:password@host:port/db``, for redis-py. Holds the password: not for logs."""
+        """``redis://user:password@host:port/db``, for redis-py. Never log it, because it holds the password."""
         user = quote(self.username or "", safe="")
         secret = f"{user}:{quote(self.password, safe='')}@" if self.password is not None else ""
         return f"{'rediss' if self.ssl else 'redis'}://{secret}{self.host}:{self.port}/{self.db}"
@@ -53,18 +53,18 @@ class Endpoint:
         return ",".join(parts)
 
     def client(self, timeout_s: float | None = None) -> redis.Redis:
-        """A client that gives up after ``timeout_s`` (by default the endpoint's) and answers in bytes."""
-        patience = self.timeout_s if timeout_s is None else timeout_s
+        """A client that fails after ``timeout_s`` (default: the endpoint's) and returns bytes."""
+        timeout = self.timeout_s if timeout_s is None else timeout_s
         return redis.Redis.from_url(
-            self.url, socket_timeout=patience, socket_connect_timeout=patience, retry=Retry(NoBackoff(), 0)
+            self.url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
 
 
 def parse_url(url: str, timeout_s: float, variable: str = "RERANK_REDIS_URL") -> Endpoint:
-    """Read ``redis[s]://[[user]:password@]host[:port][/db]``, the value of ``variable``. Raises BadRedisUrl."""
+    """Parse ``redis[s]://[[user]:password@]host[:port][/db]``, the value of ``variable``. Raises BadRedisUrl."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss"):
-        raise BadRedisUrl(f"{variable} starts with {parts.scheme!r}; only redis:// and rediss:// can be used")
+        raise BadRedisUrl(f"{variable} starts with {parts.scheme!r}; use redis:// or rediss://")
     if parts.query or parts.fragment:
         raise BadRedisUrl(f"{variable} must not have a ?query or #fragment")
     try:

@@ -1,9 +1,10 @@
-"""The two Redis servers of the system: the configured ones, else embedded ones.
+"""The two Redis servers of the system. Where no URL is configured, an embedded server is used.
 
 python -m infra.redis_server start|stop|status
 
-FEATURES   Feast's online store; loses at most a second when the machine goes down, and can be filled again
-EVENTS     what POST /events accepted and is not in the log yet: synced to disk before it is answered
+FEATURES   Feast's online store. A crash of the machine loses at most one second; materialization fills it again.
+EVENTS     the events that POST /events accepted and that are not in the log yet. Each is synced to disk before the
+           answer.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.redis_server.embedded import EmbeddedRedis, NoRedis, RedisServerError, RedisServerFailed, server_binary
+from infra.redis_server.embedded import EmbeddedRedis
 from infra.redis_server.endpoint import Endpoint, parse_url
+from infra.redis_server.errors import NoRedis, RedisServerError, RedisServerFailed
+from infra.redis_server.server_binary import server_binary
 from infra.settings import Settings
 
 __all__ = [
@@ -35,7 +38,10 @@ START_COMMAND = "python -m infra.redis_server start"
 
 @dataclass(frozen=True)
 class Role:
-    """What one of the servers is for. ``variable``: the setting that names a Redis to use in its place."""
+    """The purpose of a server. ``variable``: the setting with the URL of a Redis to use in place of the embedded one.
+
+    ``appendfsync``: Redis's option.
+    """
 
     name: str
     variable: str
@@ -57,9 +63,9 @@ EVENTS = Role("events", "RERANK_EVENTS_REDIS_URL", "always")
 
 
 def endpoint(settings: Settings, role: Role = FEATURES) -> Endpoint:
-    """The Redis to use: the configured one (not probed), else the running embedded one.
+    """The Redis to use: the configured one (without connecting to it), otherwise the running embedded one.
 
-    Raises BadRedisUrl, NoRedis, or RedisServerFailed for an embedded server that hangs.
+    Raises BadRedisUrl, NoRedis, or RedisServerFailed if the embedded server does not answer.
     """
     url = role.url(settings)
     if url:
@@ -74,12 +80,12 @@ def endpoint(settings: Settings, role: Role = FEATURES) -> Endpoint:
 
 
 def running(settings: Settings, role: Role = FEATURES) -> Endpoint | None:
-    """The embedded server if it runs, answers and is ours; None if it does not run. Raises RedisServerFailed."""
+    """The embedded server, or None if it does not run. Raises RedisServerFailed if it does not answer."""
     return role.embedded(settings).running()
 
 
 def start(settings: Settings, role: Role = FEATURES) -> Endpoint:
-    """Start the embedded server, or return the one that runs. With a configured URL, only return that.
+    """Start the embedded server if it does not run. With a configured URL, start nothing. Returns the endpoint.
 
     Raises BadRedisUrl, RedisServerFailed.
     """
@@ -87,7 +93,7 @@ def start(settings: Settings, role: Role = FEATURES) -> Endpoint:
 
 
 def stop(settings: Settings, role: Role = FEATURES) -> bool:
-    """Stop the embedded server, its data flushed to disk; False if none ran. A configured Redis is left alone."""
+    """Stop the embedded server after it has flushed its data to disk. Returns False if none ran."""
     return role.embedded(settings).stop()
 
 
@@ -96,7 +102,7 @@ def _status(settings: Settings, role: Role) -> bool:
         print(f"{role.name}: configured, {endpoint(settings, role).address} ({role.variable})")
         return True
     found = running(settings, role)
-    data = role.embedded(settings).data
+    data = role.embedded(settings).files.data
     print(f"{role.name}: " + (f"embedded, {found.address}, data in {data}" if found else "embedded, not running"))
     return found is not None
 

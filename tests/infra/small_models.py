@@ -1,4 +1,4 @@
-"""Small LightGBM models, and rows that are hard for them: tied, unknown, tiny, and on thresholds."""
+"""Small LightGBM models, and rows that are hard for them: ties, NaN, tiny values and values on thresholds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TINY = np.array([0.0, -0.0, 1e-45, -1e-45, 1e-35, -1e-35, 1.1e-35, -1.1e-35, 3.4
 
 
 def rows_of(rng: np.random.Generator, rows: int, features: int, levels: int = 0) -> Floats:
-    """(rows, features); with ``levels`` only so many values a column; a tenth is unknown, a tenth extreme."""
+    """(rows, features). A tenth of the values is NaN, a tenth extreme. ``levels``: different values per column."""
     matrix = rng.normal(size=(rows, features)) if not levels else rng.integers(-1, levels - 1, (rows, features))
     matrix = np.where(rng.random(matrix.shape) < 0.1, rng.choice(TINY, matrix.shape), matrix)
     return np.where(rng.random(matrix.shape) < 0.1, np.nan, matrix).astype(np.float32)
@@ -34,6 +34,6 @@ def ranker_of(seed: int = 0, rounds: int = 12, features: int = 4, levels: int = 
 
 
 def hard_rows(ranker: LightGbmRanker, base: Floats) -> Floats:
-    """``base`` and, for every split, rows that reach it on both sides of its threshold."""
+    """``base`` and, for each split, rows that reach it on both sides of its threshold."""
     trees = read_forest(ranker.booster.model_to_string()).trees
     return np.concatenate([base, *(boundary_rows(tree, base) for tree in trees if len(tree.feature))])

@@ -1,4 +1,4 @@
-"""The container files without a container engine: what they copy, install and run is done for real."""
+"""The container files without a container engine: the tests do the copies, installs and commands themselves."""
 
 import json
 import os
@@ -49,12 +49,12 @@ def test_every_copied_path_exists(dockerfile):
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
-def test_the_image_does_not_run_as_root_and_leaves_its_build_stage_behind(dockerfile):
+def test_the_image_does_not_run_as_root_and_does_not_contain_its_build_stage(dockerfile):
     assert instructions(dockerfile, "USER")[-1] != "root"
     assert len(instructions(dockerfile, "FROM")) == 2
 
 
-def test_every_compose_service_is_built_from_a_dockerfile_that_exists_or_pulled():
+def test_every_compose_service_has_a_dockerfile_that_exists_or_a_public_image():
     services = yaml.safe_load(COMPOSE.read_text())["services"]
     assert set(services) == {"redis", "events", "mlflow", "pipeline", "consumer", "scorer"}
     built = {s["image"] for s in services.values() if "build" in s}
@@ -83,8 +83,8 @@ def test_docker_compose_accepts_the_file():
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to start it as another user"
 )
-def test_the_scorer_runs_from_what_its_image_holds_as_an_unprivileged_user(journey: Shop, tmp_path_factory):
-    """An empty environment with the scorer's requirements, only the copied files, the image's own command."""
+def test_the_scorer_runs_as_an_unprivileged_user_with_only_the_files_of_its_image(journey: Shop, tmp_path_factory):
+    """A new environment with the scorer's requirements, only the copied files, and the command of the image."""
     image = Path("/tmp") / f"scorer-image-{os.getpid()}"
     shutil.rmtree(image, ignore_errors=True)
     app, venv = image / "app", image / "venv"
@@ -125,7 +125,7 @@ def test_the_scorer_runs_from_what_its_image_holds_as_an_unprivileged_user(journ
 
 
 def as_nobody(python: Path) -> list[str]:
-    """``python`` as an unprivileged user, who may read all files where the interpreter lies in root's home."""
+    """Run ``python`` as an unprivileged user, who may read all files if the interpreter is in root's home."""
     nobody = pwd.getpwnam("nobody")
     switch = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]

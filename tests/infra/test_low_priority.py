@@ -1,4 +1,4 @@
-"""What gives way, as the kernel sees it."""
+"""Background work, as the kernel reports it."""
 
 import ctypes
 import os
@@ -10,18 +10,18 @@ from struct import Struct
 
 import pytest
 
-from infra.low_priority import NICEST, TURN_NS
+from infra.low_priority import NICEST, SLICE_NS
 
 SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 ATTRIBUTES = Struct("=IIQiIQQQ")
 
 
 def attributes(pid: int) -> tuple[int, int, int]:
-    """Policy, nice and turn in ns."""
+    """Policy, nice value and time slice in ns."""
     found = ctypes.create_string_buffer(64)
     assert ctypes.CDLL(None).syscall(SCHED_GETATTR[platform.machine()], pid, found, len(found), 0) == 0
-    _, policy, _, nice, _, turn_ns, _, _ = ATTRIBUTES.unpack(found.raw[: ATTRIBUTES.size])
-    return policy, nice, turn_ns
+    _, policy, _, nice, _, slice_ns, _, _ = ATTRIBUTES.unpack(found.raw[: ATTRIBUTES.size])
+    return policy, nice, slice_ns
 
 
 def run(*command: str) -> subprocess.Popen[str]:
@@ -31,36 +31,36 @@ def run(*command: str) -> subprocess.Popen[str]:
 
 
 linux = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() not in SCHED_GETATTR, reason="asks Linux, by the number of a call"
+    sys.platform != "linux" or platform.machine() not in SCHED_GETATTR, reason="needs the number of a Linux system call"
 )
 
 
 @linux
-def test_a_process_that_gives_way_is_nicer_and_takes_long_turns():
+def test_a_process_that_gives_way_is_nicer_and_has_a_long_time_slice():
     with run("-c", "from infra.low_priority import give_way; give_way(3); print(flush=True); input()") as child:
         child.stdout.readline()
-        policy, nice, turn_ns = attributes(child.pid)
+        policy, nice, slice_ns = attributes(child.pid)
         child.communicate("\n")
     assert (policy, nice) == (os.SCHED_BATCH, os.nice(0) + 3)
     release = tuple(map(int, platform.release().split(".")[:2]))
-    assert turn_ns == TURN_NS or release < (6, 12)
+    assert slice_ns == SLICE_NS or release < (6, 12)
 
 
 @linux
-def test_a_command_is_run_in_the_background_from_its_start():
+def test_a_command_is_background_work_from_its_start():
     show = "import os; print(os.sched_getscheduler(0), os.nice(0)); raise SystemExit(3)"
     child = run("-m", "infra.low_priority", sys.executable, "-c", show)
-    said, _ = child.communicate()
-    assert said.split() == [str(os.SCHED_BATCH), str(NICEST)]
+    printed, _ = child.communicate()
+    assert printed.split() == [str(os.SCHED_BATCH), str(NICEST)]
     assert child.returncode == 3
 
 
-def test_a_command_ends_when_nobody_reads_what_it_writes():
+def test_a_command_ends_when_its_output_has_no_reader():
     child = run("-m", "infra.low_priority", "bash", "-c", "yes | head -1; echo ${PIPESTATUS[0]}")
     assert child.communicate()[0].split() == ["y", str(128 + signal.SIGPIPE)]
 
 
-def test_a_command_that_does_not_exist_is_named():
+def test_an_unknown_command_is_named():
     child = run("-m", "infra.low_priority", "no-such-command")
     _, errors = child.communicate()
     assert errors.strip() == "no-such-command: No such file or directory"

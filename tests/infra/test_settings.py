@@ -17,7 +17,7 @@ def test_a_setting_comes_from_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "http"), ("CLOCK", "lunar"), ("DATASET", "no-dashes")])
-def test_a_bad_setting_is_refused_by_name(monkeypatch, name, value):
+def test_a_bad_setting_is_refused_and_named(monkeypatch, name, value):
     monkeypatch.setenv(f"RERANK_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()

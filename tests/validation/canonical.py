@@ -1,4 +1,4 @@
-"""A small data set that every gate passes, as rows to spoil one by one."""
+"""A small data set that passes all gates, as rows in which tests plant faults."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,7 +27,7 @@ Rows = list[dict[str, Any]]
 
 
 def good_rows() -> dict[str, Rows]:
-    """Table -> rows. Events on days 0 and 1, one slate of three items on each of days 2, 3 and 4."""
+    """table -> rows. Events are on days 0 and 1; days 2, 3 and 4 have one slate of three items each."""
     return {
         "items": [{"item_id": i, "valid_from_ts": at(), "category_id": "c", "price": Decimal("2.00")} for i in ITEMS],
         "events": [_event(0, at(0, 10), "view"), _event(1, at(1, 10), "order"), _event(2, at(1, 20), "search")],
@@ -124,7 +124,7 @@ def path_of(settings: Settings, table: str) -> Path:
 
 
 def write(settings: Settings, rows: dict[str, Rows]) -> None:
-    """Every table as parquet, and the declaration. Missing values are null."""
+    """Write all tables as parquet, and the declaration. Missing values are null."""
     for name, schema in arrow_schemas(settings).items():
         path = path_of(settings, name)
         path.parent.mkdir(parents=True, exist_ok=True)

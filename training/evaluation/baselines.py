@@ -1,10 +1,10 @@
-"""The baselines a model has to beat, by name: each an order of the slate by one or two plain facts.
+"""The baselines that a model must beat. Each sorts the slate by one or two features.
 
-random              a seeded hash: no information
-input_order         as the caller sent it
-popularity          most ordered in 28 days; where a log has no orders, the next column that it has
-purchase_frequency  what this user ordered most often, ties by popularity
-recency             what this user ordered last, the never ordered last, ties by popularity
+random              a seeded hash, without information
+input_order         the order of the request
+popularity          most orders in 28 days first; if the log has no orders, the next column that it has
+purchase_frequency  the user's most often ordered items first, ties by popularity
+recency             the user's last ordered items first, items that the user never ordered last, ties by popularity
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ POPULARITY = ("orders_28d", "carts_28d", "views_28d")
 
 
 def baselines(feature_names: tuple[str, ...], popularity: tuple[str, ...] = POPULARITY) -> dict[str, BaselineRanker]:
-    """Every baseline over a matrix with these columns, in the order of BASELINES.
+    """All baselines for a matrix with these columns, in the order of BASELINES.
 
-    ``popularity``: columns that stand for it, most telling first. A column that is NaN for the whole slate
-    ties all of it, so the next one decides. Raises BadModel for a column that is not in ``feature_names``.
+    ``popularity``: its columns, the most informative first. If a column is NaN for the whole slate, the next one
+    decides. Raises BadModel for a column that is not in ``feature_names``.
     """
     popular: tuple[SortKey, ...] = tuple((column, 1) for column in popularity)
     keys: dict[str, tuple[SortKey, ...]] = {

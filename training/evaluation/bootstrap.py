@@ -1,6 +1,6 @@
-"""Bootstrap over slates: how far a mean could be off, had other slates been drawn.
+"""Bootstrap over slates: how much a mean varies with the sample of slates.
 
-Percentile intervals (Efron and Tibshirani 1993, ch. 13), seeded, in bounded memory.
+Percentile intervals (Efron and Tibshirani 1993, ch. 13), seeded, in limited memory.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from infra.models.ranker import Doubles
 
 RESAMPLES = 2_000
 CONFIDENCE = 0.95
-CHUNK_VALUES = 2_000_000  # drawn indices held at a time, 8 bytes each
+CHUNK_VALUES = 2_000_000  # drawn indices in memory at a time, 8 bytes each
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over ``slates`` slates with its 95 % interval; all NaN where there is no slate."""
+    """A mean over ``slates`` slates with its 95 % interval. All are NaN without a slate."""
 
     mean: float
     low: float
@@ -27,7 +27,7 @@ class Interval:
 
 
 def mean_interval(values: Doubles, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
-    """Mean of per-slate ``values`` (g,), NaN left out, with its interval over resampled slates."""
+    """Mean of per-slate ``values`` (g,), without NaN, with its interval over resampled slates."""
     known = np.asarray(values, dtype=np.float64)
     known = known[~np.isnan(known)]
     if not known.size:
@@ -37,9 +37,9 @@ def mean_interval(values: Doubles, seed: int = 0, resamples: int = RESAMPLES) ->
 
 
 def paired_difference(first: Doubles, second: Doubles, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
-    """Mean of first − second over the same slates (g,), those NaN in either left out, with its interval.
+    """Mean of first - second over the same slates (g,), with its interval. A slate with NaN in either is left out.
 
-    Raises ValueError where the two are not of the same slates.
+    Raises ValueError if the shapes differ.
     """
     if np.shape(first) != np.shape(second):
         raise ValueError(f"a paired difference needs the same slates: shapes {np.shape(first)} and {np.shape(second)}")
@@ -47,7 +47,7 @@ def paired_difference(first: Doubles, second: Doubles, seed: int = 0, resamples:
 
 
 def _resampled_means(values: Doubles, seed: int, resamples: int) -> Doubles:
-    """(resamples,) means of as many values drawn with replacement."""
+    """(resamples,) means of samples of the same size, drawn with replacement."""
     generator = np.random.default_rng(seed)
     rows = max(1, CHUNK_VALUES // len(values))
     means = np.empty(resamples)

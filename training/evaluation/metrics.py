@@ -1,15 +1,14 @@
-"""Ranking metrics, one value per slate, for many slates at once.
+"""Ranking metrics of many slates at once, one value per slate.
 
-The order is by score, and ties count AGAINST the scorer: of equal scores the lower label comes first, and
-NaN scores come last, tied among themselves. With rel_i the label at place i (from 1) and P positives
-(label > 0) in the slate:
+The order is by score. Ties count AGAINST the ranker: of equal scores the lower label comes first. NaN scores come
+last and are tied with each other. With rel_i the label at position i (from 1) and P positives (label > 0):
 
-    ndcg@k     sum_{i<=k} (2^rel_i - 1) / log2(i + 1), over the same sum in the best order    Burges 2010
-    mrr        1 / place of the first positive
+    ndcg@k     sum_{i<=k} (2^rel_i - 1) / log2(i + 1), divided by the same sum in the best order    Burges 2010
+    mrr        1 / position of the first positive
     map@10     sum_{i<=10} [rel_i > 0] precision(i) / min(P, 10)
     recall@25  positives among the first 25 / relevant_total
 
-The first three are NaN where P = 0, recall where relevant_total = 0.
+The first three are NaN if P = 0, recall if relevant_total = 0.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ MAX_LABEL = 30
 
 
 class BadSlates(ValueError):
-    """Scores, labels and slates that do not fit together."""
+    """Scores, labels and sizes that do not fit together."""
 
 
 @dataclass(frozen=True)
 class ScoredSlates:
-    """Slates one after another, with the scores of one ranker.
+    """Slates, concatenated, with the scores of one ranker.
 
     scores:         (n,) float64, higher first, NaN last
-    labels:         (n,) integer gains, 0 to 30; above 0 is a positive
-    sizes:          (g,) rows of each slate, positive, summing to n
-    relevant_total: (g,) items the user wanted, in the slate or not; at least the slate's positives
+    labels:         (n,) integer gains, 0 to 30; a label above 0 is a positive
+    sizes:          (g,) rows of each slate, positive, with the sum n
+    relevant_total: (g,) items that the user wanted, in the slate or not; at least the slate's positives
 
-    Raises BadSlates, and BadGroups (``infra.models.ranker``) for sizes that do not cut the rows.
+    Raises BadSlates, and BadGroups (``infra.models.ranker``) for bad sizes.
     """
 
     scores: Doubles
@@ -72,24 +71,24 @@ class ScoredSlates:
     def _check_totals(self, positives: Integers) -> None:
         if len(self.relevant_total) != len(self.sizes):
             raise BadSlates(f"{len(self.relevant_total)} values of relevant_total, but {len(self.sizes)} slates")
-        short = ~(self.relevant_total >= positives)  # so written, NaN is short too
-        if short.any():
-            slate = int(np.argmax(short))
+        too_low = ~(self.relevant_total >= positives)  # written so that NaN is too low
+        if too_low.any():
+            slate = int(np.argmax(too_low))
             raise BadSlates(
-                f"slate {slate} holds {positives[slate]} positives, but relevant_total is {self.relevant_total[slate]}"
+                f"slate {slate} has {positives[slate]} positives, but relevant_total is {self.relevant_total[slate]}"
             )
 
 
 @dataclass(frozen=True)
 class SlateMetrics:
-    """``values``: metric name -> (g,) float64, NaN where undefined. ``without_positive`` counts such slates."""
+    """``values``: metric name -> (g,) float64, NaN if undefined. ``without_positive``: slates without a positive."""
 
     values: Mapping[str, Doubles]
     without_positive: int
 
 
 def slate_metrics(slates: ScoredSlates) -> SlateMetrics:
-    """All of METRICS for every slate."""
+    """All METRICS for every slate."""
     starts = group_starts(slates.sizes, len(slates.labels))
     position = np.arange(len(slates.labels)) - np.repeat(starts, slates.sizes)  # (n,) from 0, within the slate
     labels = slates.labels[_scored_order(slates)].astype(np.int64)
@@ -130,13 +129,13 @@ def _reciprocal_rank(hits: npt.NDArray[np.bool_], position: Integers, starts: In
 
 
 def _average_precision(hits: npt.NDArray[np.bool_], position: Integers, starts: Integers) -> Doubles:
-    """Sum of the precisions at the hits of the first MAP_DEPTH places, (g,)."""
-    so_far: Integers = np.cumsum(hits, dtype=np.int64)
-    before: Integers = so_far[starts] - hits[starts]  # hits of all earlier slates
-    within: Integers = so_far - before[np.cumsum(position == 0) - 1]
+    """(g,) sum of the precisions at the hits of the first MAP_DEPTH positions."""
+    total: Integers = np.cumsum(hits, dtype=np.int64)
+    before: Integers = total[starts] - hits[starts]  # hits of all earlier slates
+    within: Integers = total - before[np.cumsum(position == 0) - 1]
     return np.add.reduceat(np.where(hits & (position < MAP_DEPTH), within / (position + 1.0), 0.0), starts)
 
 
 def _positive(denominator: npt.NDArray[Any]) -> Doubles:
-    """NaN in the place of 0, so that the quotient is undefined without a warning."""
+    """The denominator with NaN for 0, so that the quotient is NaN and NumPy does not warn."""
     return np.where(denominator > 0, denominator.astype(np.float64), np.nan)

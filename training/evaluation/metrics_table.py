@@ -1,6 +1,6 @@
-"""The metrics of every ranker as one table: cells for the report, Markdown for the README.
+"""The metrics of all rankers as a table: cells for the report, Markdown for the README.
 
-``python -m training.evaluation.metrics_table`` prints the last run's.
+``python -m training.evaluation.metrics_table`` prints the table of the last run.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ UNDEFINED = "-"
 
 
 def metrics_table(rankers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """:func:`markdown_table` of the rankers in the form of metrics.json."""
+    """:func:`markdown_table` of ``rankers`` as in metrics.json."""
     return markdown_table(intervals(rankers))
 
 
 def markdown_table(rankers: RankerMetrics) -> str:
-    """One line per ranker, best NDCG@10 first; cells are mean [95 % interval], the best of a metric in bold."""
+    """One line per ranker, the best NDCG@10 first. Cells are mean [95 % interval]; the best of a metric is bold."""
     header, *body = table_rows(rankers)
     best = {metric: best_rankers(rankers, metric) for metric in header[1:]}
     lines = [_line(header), _line(["---", *("---:" for _ in header[1:])])]
@@ -35,21 +35,21 @@ def markdown_table(rankers: RankerMetrics) -> str:
 
 
 def table_rows(rankers: RankerMetrics, metrics: Sequence[str] = METRICS) -> list[list[str]]:
-    """The header, then per ranker, best NDCG@10 first, its name and a cell per metric that any of them has."""
+    """The header, then the rankers, the best NDCG@10 first: name and one cell per metric that any ranker has."""
     shown = [metric for metric in metrics if any(metric in found for found in rankers.values())]
     ranked = sorted(rankers, key=lambda name: _descending(rankers[name].get("ndcg@10")))
     return [["ranker", *shown], *([name, *(cell(rankers[name].get(m)) for m in shown)] for name in ranked)]
 
 
 def best_rankers(rankers: RankerMetrics, metric: str) -> set[str]:
-    """The rankers with the highest mean; empty where none is defined."""
+    """The rankers with the highest mean; empty if no mean is defined."""
     means = {name: found[metric].mean for name, found in rankers.items() if metric in found}
     known = {name: mean for name, mean in means.items() if not math.isnan(mean)}
     return {name for name, mean in known.items() if mean == max(known.values())}
 
 
 def cell(interval: Interval | None) -> str:
-    """``0.312 [0.305, 0.319]``, or a dash where undefined."""
+    """``0.312 [0.305, 0.319]``, or a dash if undefined."""
     if interval is None or math.isnan(interval.mean):
         return UNDEFINED
     return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -1,4 +1,4 @@
-"""Plots of a training run: data in, a matplotlib figure out. Nothing is shown, saved or kept open."""
+"""Plots of a training run. Each function takes data and returns a matplotlib figure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ IMPORTANCE_SHOWN = 25
 
 
 def importance(rows: Rows) -> Figure:
-    """``rows`` of importance.csv; the 25 features with the largest gain, as shares of all gain."""
+    """``rows`` of importance.csv. Shows the 25 features with the highest gain, as shares of the total gain."""
     gains = {row["feature"]: float(row["gain"]) for row in rows}
     total = sum(gains.values()) or 1.0
-    shown = sorted(gains, key=lambda name: (-gains[name], name))[:IMPORTANCE_SHOWN][::-1]  # the axis runs upwards
+    shown = sorted(gains, key=lambda name: (-gains[name], name))[:IMPORTANCE_SHOWN][
+        ::-1
+    ]  # the first bar is at the bottom
     figure, axes = _figure(0.24 * len(shown) + 1.0)
     axes.barh([_plain(name) for name in shown], [gains[name] / total for name in shown], color=ACCENT, height=0.7)
     axes.set_xlabel("share of the total gain")
@@ -29,11 +31,11 @@ def importance(rows: Rows) -> Figure:
 
 
 def learning_curve(rows: Rows, best_round: int) -> Figure:
-    """``rows`` of learning_curve.csv; NDCG@10 by boosting round, and the round that was kept."""
+    """``rows`` of learning_curve.csv. Shows NDCG@10 by boosting round, and the best round."""
     figure, axes = _figure(3.4)
     for split, colour in (("train", MUTED), ("validation", ACCENT)):
         axes.plot(_numbers(rows, "iteration"), _numbers(rows, f"{split}_ndcg10"), color=colour, label=split)
-    axes.axvline(best_round, color=INK, linestyle=":", linewidth=1, label=f"kept: {best_round}")
+    axes.axvline(best_round, color=INK, linestyle=":", linewidth=1, label=f"best: {best_round}")
     axes.set_xlabel("boosting round")
     axes.set_ylabel("NDCG@10")
     axes.legend(frameon=False)
@@ -41,7 +43,7 @@ def learning_curve(rows: Rows, best_round: int) -> Figure:
 
 
 def calibration(rows: Rows) -> Figure:
-    """``rows`` of calibration.csv; observed share of positives against the predicted, the diagonal being perfect."""
+    """``rows`` of calibration.csv. Shows the observed share of positives over the predicted; the diagonal is ideal."""
     figure, axes = _figure(3.4)
     predicted, observed = _numbers(rows, "predicted"), _numbers(rows, "observed")
     limit = max((*predicted, *observed), default=1.0)
@@ -53,12 +55,12 @@ def calibration(rows: Rows) -> Figure:
 
 
 def metric_intervals(rankers: RankerMetrics, metric: str, highlighted: Sequence[str] = ()) -> Figure:
-    """Mean and 95 % interval of one metric for each ranker, best on top, the ``highlighted`` ones in colour."""
+    """Mean and 95 % interval of one metric for each ranker, the best on top, the ``highlighted`` ones in colour."""
     return _intervals({n: found[metric] for n, found in rankers.items() if metric in found}, metric, highlighted, True)
 
 
 def slice_intervals(slices: RankerMetrics) -> Figure:
-    """Mean and 95 % interval of the slices' metric, in the given order, with the number it is a mean over."""
+    """Mean and 95 % interval of the slices' metric, in the given order, with the number of values of each mean."""
     metric = next((metric for found in slices.values() for metric in found), "")
     rows = {f"{name} ({found[metric].slates:,})": found[metric] for name, found in slices.items() if metric in found}
     return _intervals(rows, metric, tuple(rows), False)
@@ -68,7 +70,7 @@ def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[
     known = [(name, interval) for name, interval in rows.items() if not math.isnan(interval.mean)]
     if best_first:
         known.sort(key=lambda row: -row[1].mean)
-    known.reverse()  # the axis runs upwards
+    known.reverse()  # the first row is at the bottom
     figure, axes = _figure(0.34 * len(known) + 1.0)
     for y, (name, interval) in enumerate(known):
         colour = ACCENT if name in highlighted else MUTED
@@ -97,5 +99,5 @@ def _numbers(rows: Rows, column: str) -> list[float]:
 
 
 def _plain(name: str) -> str:
-    """Names are text: matplotlib would read what stands between two dollar signs as mathematics."""
+    """The name with escaped dollar signs, because matplotlib reads text between two of them as mathematics."""
     return name.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Judging rankers on the same test slates: metrics, intervals, slices, calibration."""
+"""Evaluation of rankers on the same slates: metrics, intervals, slices, calibration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from infra.models.ranker import Ranker, score_groups
 from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
-from training.evaluation.metrics import slate_metrics
+from training.evaluation.metrics import ScoredSlates, slate_metrics
 from training.training_set.ranking_data import RankingData
 
 Values = npt.NDArray[np.float64]
@@ -22,8 +22,8 @@ CALIBRATION_BINS = 10
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Per-slate metrics of every ranker on the same slates."""
+class Evaluation:
+    """Metrics of all rankers on the same slates. ``per_slate``: ranker -> metric -> (g,)."""
 
     per_slate: dict[str, dict[str, Values]]
     seed: int
@@ -38,29 +38,34 @@ class Judgement:
     def mean(self, name: str) -> float:
         return float(np.nanmean(self.per_slate[name][DECIDING]))
 
-    def difference(self, ours: str, theirs: str) -> Interval:
-        """Paired difference in the deciding metric."""
+    def difference(self, first: str, second: str) -> Interval:
+        """Paired difference first - second of the deciding metric."""
         return paired_difference(
-            self.per_slate[ours][DECIDING], self.per_slate[theirs][DECIDING], self.seed, self.resamples
+            self.per_slate[first][DECIDING], self.per_slate[second][DECIDING], self.seed, self.resamples
         )
 
     def _interval(self, values: Values) -> Interval:
         return mean_interval(values, self.seed, self.resamples)
 
 
-def judge(
+def evaluate(
     rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int, threads: int = 1
-) -> Judgement:
-    """Rankers must share ``data.feature_names``."""
+) -> Evaluation:
+    """Evaluate rankers that read ``data.feature_names``."""
     per_slate = {}
     for name, ranker in rankers.items():
         scores = score_groups(ranker, data.matrix, data.sizes, threads)
-        per_slate[name] = dict(slate_metrics(data.scored(scores)).values)
-    return Judgement(per_slate, seed, resamples)
+        per_slate[name] = dict(slate_metrics(scored_slates(data, scores)).values)
+    return Evaluation(per_slate, seed, resamples)
+
+
+def scored_slates(data: RankingData, scores: Values) -> ScoredSlates:
+    """The slates of ``data`` with the scores of one ranker."""
+    return ScoredSlates(scores, data.labels, data.sizes, data.relevant_total)
 
 
 def coverage(data: RankingData) -> float:
-    """Share of what the users wanted that the slates hold."""
+    """Share of the items that the users wanted that are in their slates."""
     return float((data.labels > 0).sum() / data.relevant_total.sum())
 
 
@@ -69,8 +74,8 @@ def without_positive(data: RankingData) -> int:
 
 
 def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: int) -> dict[str, dict[str, Any]]:
-    """NDCG@10 by the user's orders so far, and by the item's orders the share of positives in the first 10."""
-    per_slate = slate_metrics(data.scored(scores)).values[DECIDING]
+    """NDCG@10 by the number of the user's orders, and the share of positives in the first 10 by the item's orders."""
+    per_slate = slate_metrics(scored_slates(data, scores)).values[DECIDING]
     orders = np.nan_to_num(data.column("user_orders_all")[data.starts])
     users = {
         _label(low, high): {
@@ -92,7 +97,7 @@ def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: 
 
 
 def calibration(fitted_on: tuple[Values, RankingData], tested_on: tuple[Values, RankingData]) -> list[dict[str, float]]:
-    """Platt scaling (1999) of the score on one split, tested in ten equal bins on another."""
+    """Platt scaling (1999) of the score, fitted on one split and tested in ten equal bins on another."""
     slope, offset = _platt(fitted_on[0], (fitted_on[1].labels > 0).astype(np.float64))
     scores, data = tested_on
     predicted = 1 / (1 + np.exp(-(slope * scores + offset)))
@@ -110,7 +115,7 @@ def calibration(fitted_on: tuple[Values, RankingData], tested_on: tuple[Values, 
 
 
 def _platt(scores: Values, target: Values, steps: int = 25) -> tuple[float, float]:
-    """Slope and offset of the logistic fit, by Newton's method with a little ridge."""
+    """Slope and offset of the logistic fit, by Newton's method with a small ridge term."""
     design = np.column_stack([scores, np.ones_like(scores)])
     weights = np.zeros(2)
     for _ in range(steps):

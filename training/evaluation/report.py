@@ -1,7 +1,7 @@
-"""One self-contained page on the last training run: ``python -m training.evaluation.report``.
+"""``python -m training.evaluation.report``: one self-contained page on the last training run.
 
-Reads what ``training.train`` left in ``training_dir/run`` and writes ``reports_dir/training.html``; the plots
-are inside the page, which loads nothing from anywhere.
+Reads the files of the run in ``training_dir/run`` and writes ``reports_dir/training.html``. The plots are inside the
+page, so it loads no other file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ td.best { font-weight: 600 } img { max-width: 100%; height: auto } .note { color
 
 
 def render(run: RunResults) -> str:
-    """The page. Every text that comes from the run is escaped."""
+    """The page. All texts from the run are escaped."""
     sections = (_head(run), _counts(run), _rankers(run), _checks(run), _model(run), _slices(run))
     title = escape(f"Training report: {run.dataset}")
     return (
@@ -48,7 +48,7 @@ def render(run: RunResults) -> str:
 
 
 def write_report(run_dir: Path, reports_dir: Path) -> Path:
-    """Write ``training.html``, complete or not at all, and return its path. Raises BadRun."""
+    """Write ``training.html`` atomically. Returns its path. Raises BadRun."""
     page = render(read_run(run_dir))
     reports_dir.mkdir(parents=True, exist_ok=True)
     path = reports_dir / "training.html"
@@ -72,8 +72,8 @@ def _counts(run: RunResults) -> str:
     rows = [[name.replace("_", " "), f"{count:,}"] for name, count in run.slates.items()]
     coverage = "unknown" if run.coverage is None else f"{run.coverage:.3f}"
     note = (
-        f"Coverage, the share of wanted items that their slate holds: {coverage}. "
-        "Slates without a positive stay out of NDCG, MRR and MAP."
+        f"Coverage, the share of wanted items that are in their slate: {coverage}. "
+        "Slates without a positive are not in NDCG, MRR and MAP."
     )
     return f"<h2>Slates</h2>\n{_table(['part', 'slates'], rows)}<p class=note>{note}</p>\n"
 
@@ -106,11 +106,11 @@ def _rankers(run: RunResults) -> str:
 def _checks(run: RunResults) -> str:
     rows = table_rows(run.shuffled_label)
     return (
-        f"<h2>Paired difference</h2>\n<p>{escape(run.paired.metric)} less that of the best baseline, "
+        f"<h2>Paired difference</h2>\n<p>{escape(run.paired.metric)} of the model minus that of the best baseline, "
         f"{escape(run.paired.baseline)}, on the same {run.paired.difference.slates:,} slates: "
         f"<strong>{cell(run.paired.difference)}</strong>.</p>\n"
-        "<h2>Shuffled-label check</h2>\n<p class=note>With the labels dealt anew inside each test slate, the model "
-        f"must fall to the random order. Difference: {cell(run.shuffled_difference)}.</p>\n{_table(rows[0], rows[1:])}"
+        "<h2>Shuffled-label check</h2>\n<p class=note>With labels shuffled inside each slate, the model must be no "
+        f"better than random. Difference: {cell(run.shuffled_difference)}.</p>\n{_table(rows[0], rows[1:])}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a training run leaves on disk, and reads back for its report.
+"""Reading and writing the files of a training run.
 
 metrics.json        counts, decision, metrics with intervals of every ranker
 importance.csv      gain and splits by feature

@@ -1,6 +1,6 @@
-"""The files of a training run (``training.evaluation.run_files``), read back and checked: the input of the report.
+"""The files of a training run (``training.evaluation.run_files``), read and checked: the input of the report.
 
-An interval in the JSON is {"mean", "low", "high", "slates"}; a null there is an undefined number, NaN here.
+An interval in the JSON is {"mean", "low", "high", "slates"}. A null in the JSON is NaN here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from training.evaluation.bootstrap import Interval
 from training.evaluation.run_files import read_csv, read_json
 
 RankerMetrics = Mapping[str, Mapping[str, Interval]]  # ranker or slice -> metric -> interval
-Rows = Sequence[Mapping[str, str]]  # of a CSV file
+Rows = Sequence[Mapping[str, str]]  # the rows of a CSV file
 
 IMPORTANCE = ("feature", "gain", "split")
 LEARNING_CURVE = ("iteration", "train_ndcg10", "validation_ndcg10")
@@ -22,12 +22,12 @@ CALIBRATION = ("bin", "predicted", "observed", "rows")
 
 
 class BadRun(ValueError):
-    """A file of the run is missing or is not as documented. Run ``python -m training.train`` again."""
+    """A file of the run is missing or does not have its format. Run ``python -m training.train`` again."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """The model's metric less that of the best baseline, over the same slates."""
+    """The metric of the model minus that of the best baseline, on the same slates."""
 
     baseline: str
     metric: str
@@ -36,7 +36,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class RunResults:
-    """One training run. ``champion``: the ranker that the run left in service, "unchanged" for the one before."""
+    """One training run. ``champion``: the ranker that is served after the run, or "unchanged"."""
 
     dataset: str
     model_name: str
@@ -50,14 +50,14 @@ class RunResults:
     paired: Paired
     shuffled_label: RankerMetrics
     shuffled_difference: Interval
-    slices: Mapping[str, RankerMetrics]  # by the kind of slice
+    slices: Mapping[str, RankerMetrics]  # kind of slice -> slices
     importance: Rows
     learning_curve: Rows
     calibration: Rows
 
 
 def read_run(folder: Path) -> RunResults:
-    """Every file of the run. Raises BadRun, naming the file and what is wrong with it."""
+    """All files of the run. Raises BadRun, which names the file and the fault."""
     metrics, slices = _object(folder / "metrics.json"), _object(folder / "slices.json")
     try:
         paired = metrics["paired"]
@@ -85,7 +85,7 @@ def read_run(folder: Path) -> RunResults:
     except KeyError as error:
         raise BadRun(f"{folder}: metrics.json or slices.json lacks {error}") from error
     except (TypeError, AttributeError, ValueError) as error:
-        raise BadRun(f"{folder}: metrics.json or slices.json is not as training leaves it: {error}") from error
+        raise BadRun(f"{folder}: metrics.json or slices.json has another format: {error}") from error
 
 
 def interval(body: Mapping[str, Any]) -> Interval:
@@ -94,7 +94,7 @@ def interval(body: Mapping[str, Any]) -> Interval:
 
 
 def intervals(body: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Interval]]:
-    """The form of metrics.json and slices.json: name -> metric -> interval."""
+    """name -> metric -> interval, read from the same structure in metrics.json or slices.json."""
     return {str(name): {str(m): interval(found) for m, found in metrics.items()} for name, metrics in body.items()}
 
 
@@ -106,12 +106,12 @@ def _object(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise BadRun(f"{path} is not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise BadRun(f"{path} must hold an object, not {type(body).__name__}")
+        raise BadRun(f"{path} must contain an object, not {type(body).__name__}")
     return body
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Rows:
-    """The rows of a CSV file in which every column but ``feature`` holds numbers."""
+    """The rows of a CSV file. All columns except ``feature`` must be numbers."""
     try:
         rows = read_csv(path)
     except FileNotFoundError as error:
@@ -128,8 +128,8 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Rows:
     return rows
 
 
-def _check_number(text: str | None, where: str) -> None:
+def _check_number(text: str | None, location: str) -> None:
     try:
         float(text or "")
     except ValueError as error:
-        raise BadRun(f"{where}: {text!r} is not a number") from error
+        raise BadRun(f"{location}: {text!r} is not a number") from error

@@ -1,12 +1,12 @@
 """``python -m training.gru4rec COMMAND [section.name=value ...] [out=FOLDER]``: the next-item model, step by step.
 
-preprocess     a log -> sessions split by time, and the vocabulary
-train          the network; train.resume=true goes on where an interrupted run stopped
-evaluate       the best checkpoint beside the baselines, on the same split
-export_mlflow  ONNX and an MLflow model that needs neither torch nor this project
-serve_mlflow   that model behind POST /invocations on loopback
+preprocess     cut a log into sessions, split them by time, and write the vocabulary
+train          fit the network; train.resume=true continues an interrupted run
+evaluate       compare the best checkpoint with the baselines on the same split
+export_mlflow  write an ONNX graph and an MLflow model that needs neither torch nor this project
+serve_mlflow   serve that model at POST /invocations on loopback
 
-Settings are those of params.yaml, section gru4rec.
+The settings are in params.yaml, section gru4rec.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(f"{__doc__}Known are {', '.join(known_keys())}.")
+        print(f"{__doc__}The keys are {', '.join(known_keys())}.")
         return 0 if arguments else 2
     command, *rest = arguments
     settings = Settings()
     try:
         if command not in COMMANDS:
-            raise SequenceError(f"unknown command {command!r}; known are {', '.join(COMMANDS)}")
+            raise SequenceError(f"unknown command {command!r}; the commands are {', '.join(COMMANDS)}")
         config = read_config(settings.params_file, rest)
-        # Lazily: whoever only serves has no torch.
+        # Not imported at the top, because serve_mlflow runs without torch.
         module: Any = import_module(COMMANDS[command])
         module.run(config, settings)
     except SequenceError as error:

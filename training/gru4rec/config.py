@@ -20,9 +20,10 @@ MAX_DAYS = 36_500
 
 @dataclass(frozen=True)
 class DataConfig:
-    """``source``: a canonical log's folder, a RetailRocket events.csv or a SessionId/ItemId/Time TSV; empty is the
-    data set's own log. With ``test`` (and ``validation``) the TSVs are split already: no filters, only items that
-    train does not hold are dropped. Durations count from the last event; ``validation_days`` 0: no validation.
+    """``source``: the folder of a canonical log, a RetailRocket events.csv or a SessionId/ItemId/Time TSV; the default
+    is the data set's log. ``test`` and ``validation``: TSVs of a split that exists already. Then no filter is applied;
+    only items that are not in train are dropped. The days count back from the last event; ``validation_days`` 0: no
+    validation.
     """
 
     source: str = ""
@@ -38,8 +39,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _require(bool(self.actions), "data.actions", "at least one action")
-        longest = MAX_DAYS * 24 * 60
-        _require(0 < self.session_gap_minutes <= longest, "data.session_gap_minutes", f"more than 0, at most {longest}")
+        max_gap = MAX_DAYS * 24 * 60
+        _require(0 < self.session_gap_minutes <= max_gap, "data.session_gap_minutes", f"more than 0, at most {max_gap}")
         _require(self.min_session >= 2, "data.min_session", "at least 2: a shorter session has no next item")
         _require(self.min_item >= 1, "data.min_item", "at least 1")
         _require(0 < self.test_days <= MAX_DAYS, "data.test_days", f"more than 0 and at most {MAX_DAYS}")
@@ -49,7 +50,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Dropout is the probability that a value is dropped, not that it is kept."""
+    """Dropout is the probability that a value is dropped."""
 
     hidden_size: int = 100
     dropout_embedding: float = 0.0
@@ -63,9 +64,9 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """``logq``: strength of the logQ correction, 0 is none. ``bpr_penalty`` belongs to bpr_max alone.
+    """``logq``: strength of the logQ correction, 0 for none. ``bpr_penalty``: used by bpr_max only.
 
-    ``patience``: epochs without a better validation MRR@20 before training stops; 0 never stops early.
+    ``patience``: epochs without a better validation MRR@20 after which training stops; with 0 it never stops early.
     """
 
     loss: Literal["cross_entropy", "bpr_max"] = "cross_entropy"
@@ -105,7 +106,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """``max_length``: items of a session's tail that are read."""
+    """``max_length``: how many of a session's last items the model reads."""
 
     top_k: int = 100
     int8: bool = False
@@ -131,7 +132,7 @@ class ServeConfig:
 
 @dataclass(frozen=True)
 class Gru4RecConfig:
-    """Everything. ``out``: folder of all output; empty is ``gru4rec`` in the data set's folder."""
+    """All sections. ``out``: the folder of all output; the default is ``gru4rec`` in the data set's folder."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -181,16 +182,13 @@ def _sections() -> dict[str, Any]:
 
 
 def _build(values: dict[str, Any]) -> Gru4RecConfig:
-    known = known_keys()
-    sections: dict[str, Any] = {
-        name: kind for name, kind in _types(Gru4RecConfig).items() if dataclasses.is_dataclass(kind)
-    }
+    known, sections = known_keys(), _sections()
     built: dict[str, Any] = {}
     for section, entries in values.items():
         for name in entries:
             key = f"{section}.{name}" if section else name
             if key not in known:
-                raise BadConfig(f"unknown setting {key!r}; known are {', '.join(known)}")
+                raise BadConfig(f"unknown setting {key!r}; the settings are {', '.join(known)}")
         kinds = _types(sections[section]) if section else _types(Gru4RecConfig)
         converted = {
             name: convert(f"{section}.{name}" if section else name, value, kinds[name])

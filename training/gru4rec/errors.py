@@ -1,30 +1,30 @@
-"""What the commands of this package refuse; each prints the error and exits with 2.
+"""Errors of the commands of this package. A command prints the error and exits with 2.
 
 SequenceError
 ├── BadConfig      an unknown key, or a value that the key does not allow
-├── BadLog         a source of sessions that is missing or holds what its format forbids
-├── SplitError     what preprocess left is missing, broken, or leaves nothing to train or to test on
-└── BadCheckpoint  a checkpoint that is missing or is not of this program
+├── BadLog         a source of sessions is missing or has values that its format forbids
+├── SplitError     the output of preprocess is missing or broken, or there is nothing to train or test on
+└── BadCheckpoint  a checkpoint is missing or was not written by this program
 """
 
 from __future__ import annotations
 
 
 class SequenceError(Exception):
-    """Base of everything refused here."""
+    """Base of this package's errors."""
 
 
 class BadConfig(SequenceError):
-    """A setting. Names the key and what it allows."""
+    """A bad setting. The message names the key and the allowed values."""
 
 
 class BadLog(SequenceError):
-    """A source of sessions. Names the file and, where known, the column and the row (from 1)."""
+    """A bad source of sessions. The message names the file and, if known, the column and the row (from 1)."""
 
 
 class SplitError(SequenceError):
-    """train, val or test. Names the file or the filter."""
+    """A bad train, val or test split. The message names the file or the filter."""
 
 
 class BadCheckpoint(SequenceError):
-    """A checkpoint. Names the file."""
+    """A bad checkpoint. The message names the file."""

@@ -1,4 +1,4 @@
-"""Where each command reads and writes, all below one folder."""
+"""The folders that the commands read and write, all below one root."""
 
 from __future__ import annotations
 

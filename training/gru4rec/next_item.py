@@ -1,4 +1,4 @@
-"""What a next-item model is to whoever judges or serves it: scores of all items after each step of a session."""
+"""The protocol of a next-item model: it scores all items after each step of a session."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Scores: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 class NextItemModel(Protocol):
-    """``name`` stands in the report."""
+    """``name``: its name in the report."""
 
     @property
     def name(self) -> str: ...
 
     def scores(self, session: Items) -> Scores:
-        """session: (length,) vocabulary indices. Returns (length, n_items): row k are the scores of all items after
-        session[0..k] and nothing later."""
+        """session: (length,) vocabulary indices. Returns (length, n_items): row k has the scores of all items after
+        session[0..k]; later items have no effect on it."""
         ...
 
 
 @runtime_checkable
 class BlockwiseModel(NextItemModel, Protocol):
-    """A model that is faster with many sessions at once."""
+    """A model that scores many sessions at once faster."""
 
     def score_blocks(self, sessions: Sequence[Items]) -> Iterator[Scores]:
-        """Blocks of rows that, one under the other, are :meth:`scores` of each session in turn."""
+        """Blocks of rows. Concatenated they equal the :meth:`scores` of each session in turn."""
         ...

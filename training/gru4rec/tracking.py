@@ -1,4 +1,4 @@
-"""Runs of the sequence model in MLflow: one experiment per data set, local artifacts beside the database."""
+"""MLflow runs of the sequence model: one experiment per data set. Local artifacts are beside the database."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from infra.settings import Settings
 
 
 class Run:
-    """One MLflow run; ``run_id`` None starts a new one."""
+    """One MLflow run. ``run_id``: an existing run to continue; None starts a new one."""
 
     def __init__(self, settings: Settings, run_id: str | None = None) -> None:
-        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own, of SQLAlchemy
+        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # SQLAlchemy's, caused by MLflow
         logging.getLogger("alembic").setLevel(logging.WARNING)
         if settings.mlflow_tracking_uri is None:
             (settings.state_dir / "mlflow").mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Fitting LambdaMART (Burges 2010) with LightGBM.
 
-Labels that are clicks depend on where an item stood. With positions LightGBM learns their bias beside the trees, as
-an addend of the score that is left out when scoring (Unbiased LambdaMART in the spirit of Hu et al. 2019; its
-``position`` of a Dataset), and the number of rounds is chosen by clicks that are weighed for their place.
+Clicks depend on the position of an item on the screen. If the positions are known, LightGBM learns their bias beside
+the trees, as a term of the score that is left out when the model serves (``position`` of a Dataset; after Unbiased
+LambdaMART, Hu et al. 2019). The number of rounds is then chosen by clicks that are weighted for their position.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 import lightgbm
 
 from infra.models.ranker import Doubles
-from training.ranker.position_bias import WeighedClicks, examination
+from training.ranker.position_bias import WeightedClicks, examination
 from training.training_set.ranking_data import RankingData
 
-WEIGHED = "weighed_clicks"
+WEIGHTED = "weighted_clicks"
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model cut at its best round, and NDCG@10 by round for both splits."""
+    """A model with the trees up to its best round, and NDCG@10 by round for both splits."""
 
     booster: lightgbm.Booster
     best_round: int
@@ -33,9 +33,9 @@ class Fitted:
 def fit(
     train: RankingData, validation: RankingData, params: dict[str, Any], threads: int, *, rounds: int | None = None
 ) -> Fitted:
-    """Equal input gives an equal model. ``params`` is the ``train`` part of params.yaml.
+    """Fit a model; equal input gives an equal model. ``params``: the section ``train`` of params.yaml.
 
-    With ``rounds`` exactly so many are kept; otherwise those up to the best on ``validation``.
+    ``rounds``: the exact number of rounds; by default the best number on ``validation``.
     """
     seed = int(params["seed"])
     settings = {
@@ -49,14 +49,14 @@ def fit(
         "num_threads": threads,
         **params["lightgbm"],
     }
-    dealt, dealt_validation = train.shuffled(seed), validation.shuffled(seed)
-    train_set = _dataset(dealt)
-    validation_set = _dataset(dealt_validation, reference=train_set)
+    train, validation = train.shuffled(seed), validation.shuffled(seed)
+    train_set = _dataset(train)
+    validation_set = _dataset(validation, reference=train_set)
     patience = int(params["early_stopping_rounds"])
-    stop, weigh = lightgbm.early_stopping(patience, verbose=False), None
-    if dealt.shown_at is not None:
-        clicks = WeighedClicks.of(dealt_validation, examination(dealt, seed, threads))
-        stop, weigh = _Stop(patience), _weighing(clicks, validation_set)
+    stop, metric = lightgbm.early_stopping(patience, verbose=False), None
+    if train.shown_at is not None:
+        clicks = WeightedClicks.of(validation, examination(train, seed, threads))
+        stop, metric = _StopByClicks(patience), _metric(clicks, validation_set)
     curve: dict[str, dict[str, list[float]]] = {}
     booster = lightgbm.train(
         settings,
@@ -64,7 +64,7 @@ def fit(
         num_boost_round=rounds or int(params["rounds"]),
         valid_sets=[train_set, validation_set],
         valid_names=["train", "validation"],
-        feval=weigh,
+        feval=metric,
         callbacks=[
             lightgbm.record_evaluation(curve),
             lightgbm.log_evaluation(50),
@@ -76,17 +76,17 @@ def fit(
     return Fitted(lightgbm.Booster(model_str=text), best, {name: values["ndcg@10"] for name, values in curve.items()})
 
 
-def _weighing(clicks: WeighedClicks, judged: lightgbm.Dataset) -> Callable[[Doubles, lightgbm.Dataset], list[Any]]:
-    """LightGBM's way to be told how good the scores of ``judged`` are; it asks for other data too."""
+def _metric(clicks: WeightedClicks, validation: lightgbm.Dataset) -> Callable[[Doubles, lightgbm.Dataset], list[Any]]:
+    """The weighted clicks as a metric of LightGBM, which calls it for the train set too."""
 
-    def weigh(scores: Doubles, data: lightgbm.Dataset) -> list[tuple[str, float, bool]]:
-        return [(WEIGHED, clicks.discounted(scores), True)] if data is judged else []
+    def metric(scores: Doubles, data: lightgbm.Dataset) -> list[tuple[str, float, bool]]:
+        return [(WEIGHTED, clicks.discounted(scores), True)] if data is validation else []
 
-    return weigh
+    return metric
 
 
-class _Stop:
-    """Early stopping by the weighed clicks: LightGBM's own takes the first of several metrics, or all."""
+class _StopByClicks:
+    """Early stopping by the weighted clicks. LightGBM's own callback uses either the first metric or all of them."""
 
     order = 30
     before_iteration = False
@@ -97,7 +97,7 @@ class _Stop:
 
     def __call__(self, environment: Any) -> None:
         found = environment.evaluation_result_list
-        value = next(result[2] for result in found if result[1] == WEIGHED)
+        value = next(result[2] for result in found if result[1] == WEIGHTED)
         if value > self._best[0]:
             self._best = (value, environment.iteration)
         is_last = environment.iteration == environment.end_iteration - 1

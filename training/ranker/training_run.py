@@ -1,7 +1,8 @@
-"""``python -m training.train``: fit, judge, register, and promote if it has earned it.
+"""``python -m training.train``: fit a model, evaluate it, register it, and promote it if it is good enough.
 
-``--from-log``: on the slates that were served and shown and the feedback that followed, corrected for the place on
-the screen (:mod:`training.training_set.served_slates`), in a folder of their own, instead of on the log's labels.
+``--from-log``: train on the slates that were served and shown and on the feedback on them
+(:mod:`training.training_set.served_slates`) instead of on the labels of the log, with a correction for the position on
+the screen. The files are in a separate folder.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from training.evaluation.baselines import baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import (
     DECIDING,
-    Judgement,
+    Evaluation,
     calibration,
     coldness_slices,
     coverage,
-    judge,
+    evaluate,
     without_positive,
 )
 from training.evaluation.run_files import read_csv, write_csv, write_json
@@ -56,9 +57,9 @@ MODEL, CHAMPION = "lambdamart", "champion"
 
 
 def train(settings: Settings, params: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
-    """The whole run; returns what metrics.json holds. ``params`` is the ``train`` part of params.yaml.
+    """The whole run. Returns the body of metrics.json. ``params``: the section ``train`` of params.yaml.
 
-    ``folder``: of the training set, where the run's files go too; by default the one of the settings.
+    ``folder``: of the training set and of the run's files; by default the training folder of the settings.
 
     Raises DatasetError or BadTrainingSet.
     """
@@ -72,19 +73,23 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     ranker = LightGbmRanker(fitted.booster, contract.feature_names)
     store = ModelStore(settings)
     rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
-    champion = present_champion(store, contract)
+    champion = current_champion(store, contract)
     if champion is not None and champion.kind == "lightgbm":
         rankers[CHAMPION] = champion.ranker
-    with step("judging on the test slates"):
-        judgement = judge(rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"]))
-    best = max((name for name in rankers if name not in (MODEL, CHAMPION)), key=judgement.mean)
+    with step("evaluating on the test slates"):
+        evaluation = evaluate(
+            rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"])
+        )
+    best = max((name for name in rankers if name not in (MODEL, CHAMPION)), key=evaluation.mean)
     decision = decide(
-        judgement.difference(MODEL, best), best, judgement.difference(MODEL, CHAMPION) if CHAMPION in rankers else None
+        evaluation.difference(MODEL, best),
+        best,
+        evaluation.difference(MODEL, CHAMPION) if CHAMPION in rankers else None,
     )
-    metrics = _metrics(settings, data, judgement, best, decision, fitted)
-    print("  the same on shuffled labels ...", file=sys.stderr)
-    metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, judgement)
-    written = _write_run(folder / RUN_FOLDER, metrics, fitted, ranker, data, judgement, settings.threads)
+    metrics = _metrics(settings, data, evaluation, best, decision, fitted)
+    print("  fitting and evaluating on shuffled labels ...", file=sys.stderr)
+    metrics["shuffled_label"] = _shuffled_label(data, rankers, params, fitted.best_round, settings.threads, evaluation)
+    written = _write_run(folder / RUN_FOLDER, metrics, fitted, ranker, data, evaluation, settings.threads)
     with step("registering"):
         _register(
             store, champion, rankers, contract, best, decision, metrics, written, params, recipe, data["test"].matrix
@@ -92,8 +97,8 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     return metrics
 
 
-def present_champion(store: ModelStore, contract: ModelContract) -> LoadedModel | None:
-    """The champion, if a scorer of the present code would serve it: one of another contract is as good as none."""
+def current_champion(store: ModelStore, contract: ModelContract) -> LoadedModel | None:
+    """The champion, or None if a scorer with the current code would refuse it."""
     found = store.champion()
     if found is None:
         return None
@@ -104,7 +109,7 @@ def present_champion(store: ModelStore, contract: ModelContract) -> LoadedModel 
         return None
     differences = champion.contract.differences(contract)
     if differences:
-        print(f"  the champion is of another contract: {differences[0][:200]}", file=sys.stderr)
+        print(f"  the champion has another contract: {differences[0][:200]}", file=sys.stderr)
         return None
     return champion
 
@@ -112,7 +117,7 @@ def present_champion(store: ModelStore, contract: ModelContract) -> LoadedModel 
 def _metrics(
     settings: Settings,
     data: dict[str, RankingData],
-    judgement: Judgement,
+    evaluation: Evaluation,
     best: str,
     decision: Decision,
     fitted: Fitted,
@@ -129,8 +134,8 @@ def _metrics(
         },
         "rows": {name: len(split.labels) for name, split in data.items()},
         "coverage": coverage(data["test"]),
-        "rankers": judgement.intervals(),
-        "paired": {"baseline": best, "metric": DECIDING, **asdict(judgement.difference(MODEL, best))},
+        "rankers": evaluation.intervals(),
+        "paired": {"baseline": best, "metric": DECIDING, **asdict(evaluation.difference(MODEL, best))},
     }
 
 
@@ -140,19 +145,20 @@ def _shuffled_label(
     params: dict[str, Any],
     rounds: int,
     threads: int,
-    judgement: Judgement,
+    evaluation: Evaluation,
 ) -> dict[str, Any]:
-    """A model fitted and judged on labels dealt anew inside each slate must do no better than chance.
+    """Fit and evaluate a model on labels that are shuffled inside each slate. It must be no better than random.
 
-    As many rounds as the real one: stopped early it would have few leaves and many ties, which count against it.
+    It has as many rounds as the real model. With early stopping it would have few leaves and many ties, which count
+    against it.
     """
-    dealt = {name: split.with_shuffled_labels(judgement.seed + i) for i, (name, split) in enumerate(data.items())}
-    fitted = fit(dealt["train"], dealt["validation"], params, threads, rounds=rounds)
-    found = judge(
+    shuffled = {name: split.with_shuffled_labels(evaluation.seed + i) for i, (name, split) in enumerate(data.items())}
+    fitted = fit(shuffled["train"], shuffled["validation"], params, threads, rounds=rounds)
+    found = evaluate(
         {MODEL: LightGbmRanker(fitted.booster, data["test"].feature_names), "random": rankers["random"]},
-        dealt["test"],
-        seed=judgement.seed,
-        resamples=judgement.resamples,
+        shuffled["test"],
+        seed=evaluation.seed,
+        resamples=evaluation.resamples,
         threads=threads,
     )
     return {**found.intervals(), "difference": asdict(found.difference(MODEL, "random"))}
@@ -164,17 +170,17 @@ def _write_run(
     fitted: Fitted,
     ranker: LightGbmRanker,
     data: dict[str, RankingData],
-    judgement: Judgement,
+    evaluation: Evaluation,
     threads: int,
 ) -> Path:
-    """All files of the run in the folder ``final``, complete or not at all. Returns it."""
+    """Write all files of the run to the folder ``final``, atomically. Returns it."""
     folder = final.with_name(f".{RUN_FOLDER}.{os.getpid()}.part")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     scores = {
         name: score_groups(ranker, data[name].matrix, data[name].sizes, threads) for name in ("validation", "test")
     }
-    slices = coldness_slices(scores["test"], data["test"], seed=judgement.seed, resamples=judgement.resamples)
+    slices = coldness_slices(scores["test"], data["test"], seed=evaluation.seed, resamples=evaluation.resamples)
     gain, splits = (ranker.booster.feature_importance(kind) for kind in ("gain", "split"))
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "slices.json", slices)
@@ -212,6 +218,7 @@ def _register(
     recipe: Recipe,
     test_matrix: Floats,
 ) -> None:
+    """Log and register the model, and promote it if decided. Without a champion the best baseline is promoted."""
     client = store.client
     run_id = client.create_run(store.experiment_id(), run_name=MODEL).info.run_id
     for name, value in {**{k: v for k, v in params.items() if k != "lightgbm"}, **params["lightgbm"]}.items():
@@ -251,9 +258,9 @@ def _register(
 
 
 def from_log(settings: Settings, params: dict[str, Any], window: timedelta) -> Path:
-    """Make the training set of what was served. Returns its folder. Raises as :func:`write_training_set` does."""
+    """Build the training set of the served slates. Returns its folder. Raises as :func:`write_training_set` does."""
     folder = settings.training_dir / FROM_LOG
-    with step("joining what was served with what followed"):
+    with step("joining served slates with feedback"):
         served = write_served_slates(settings, declaration_of(settings), folder, window)
     print(f"  {served.slates} slates, {served.shown} items shown, {served.positives} with feedback", file=sys.stderr)
     write_training_set(settings, (params.get("split") or {}).get(FROM_LOG), served=served)
@@ -262,8 +269,10 @@ def from_log(settings: Settings, params: dict[str, Any], window: timedelta) -> P
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n")[0])
-    parser.add_argument("--from-log", action="store_true", help="train on what was served and the feedback on it")
-    parser.add_argument("--label-hours", type=float, help="how long after a slate feedback counts; see params.yaml")
+    parser.add_argument("--from-log", action="store_true", help="train on the served slates and the feedback on them")
+    parser.add_argument(
+        "--label-hours", type=float, help="hours after a slate in which feedback counts; default: params.yaml"
+    )
     arguments = parser.parse_args(argv)
     settings = Settings()
     params = yaml.safe_load(settings.params_file.read_text())
@@ -278,7 +287,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"\n{metrics['decision']}\nserved as champion: {metrics['champion']}")
     print(f"coverage {metrics['coverage']:.3f}; slates {metrics['slates']}")
     gap = metrics["shuffled_label"]["difference"]
-    print(f"labels shuffled: model - random = {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] {DECIDING}")
+    print(f"shuffled labels: model - random = {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] {DECIDING}")
     if np.isnan(metrics["paired"]["mean"]):
         print("no test slate has a positive label", file=sys.stderr)
         return 1

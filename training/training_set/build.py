@@ -1,8 +1,8 @@
-"""``python -m training.training_set``: slates, labels and point-in-time features in one parquet file.
+"""``python -m training.training_set``: write slates, labels and point-in-time features to one parquet file.
 
-Rows of a slate are contiguous and in input order; slates are ordered by the moment they were scored. The
-recipe beside the file says how it came to be: ``--known-at`` with the recipe's moment makes the same content
-again, also after later data has arrived.
+The rows of a slate are contiguous and in input order. The slates are in the order in which they were scored. The
+recipe beside the file makes it reproducible: ``--known-at`` with the recipe's timestamp builds the same content again,
+also after later data has arrived.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ RECIPE_FILE = "recipe.json"
 
 
 def training_schema(declaration: Declaration, *, served: bool = False) -> pa.Schema:
-    """Keys, label and split, then every model feature in order; of ``served`` slates also where each item stood."""
+    """Keys, label and split, then all model features in order. ``served`` slates also have ``shown_position``."""
     keys = [
         pa.field("slate_id", pa.string(), False),
         pa.field("user_id", pa.string(), False),
@@ -68,9 +68,11 @@ def write_training_set(
     known_at: datetime | None = None,
     served: Served | None = None,
 ) -> Recipe:
-    """Both files appear complete or not at all. ``known_at`` is by default the newest moment of log and features.
+    """Write the training set and its recipe, each atomically. ``known_at``: by default the newest timestamp of log and
+    features.
 
-    Of ``served`` slates, instead of the log's, the set lies beside them and has the rows that were shown.
+    ``served``: slates to use instead of the log's. Their training set is written beside them and has only the rows
+    that were shown.
 
     Raises DatasetError, OfflineError, BadSplit or RedisServerError.
     """
@@ -100,7 +102,7 @@ def write_training_set(
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    assert entity_rows is not None  # there is a slate
+    assert entity_rows is not None  # _slates returns at least one slate
     recipe = Recipe(
         dataset=settings.dataset,
         feature_service=FEATURE_SERVICE,
@@ -117,7 +119,7 @@ def write_training_set(
 
 
 def newest_known(settings: Settings, declaration: Declaration, served: Served | None = None) -> datetime:
-    """The newest moment at which anything in log and features became known. Raises DatasetError."""
+    """The newest timestamp at which data of log or features became known. Raises DatasetError."""
     connection = connect(settings)
     try:
         timestamps = [log_end(settings.log_dir), *([served.until] if served is not None else [])]
@@ -141,13 +143,13 @@ def _slates(settings: Settings, source: Path, known_at: datetime) -> pd.DataFram
         [known_at],
     ).df()
     if frame.empty:
-        raise DatasetError(f"{source} holds no slate up to {known_at.isoformat()}")
+        raise DatasetError(f"{source} has no slate up to {known_at.isoformat()}")
     frame["chunk"] = np.arange(len(frame)) // SLATES_PER_CHUNK
     return frame
 
 
 def _chunks(settings: Settings, source: Path, slates: pd.DataFrame) -> Iterator[pa.Table]:
-    """Impressions of whole slates, chunk by chunk."""
+    """The impressions of whole slates, in chunks of SLATES_PER_CHUNK slates."""
     connection = connect(settings)
     connection.register("slates", slates)
     connection.execute(
@@ -192,7 +194,9 @@ def _chunk_table(
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.training_set", description=__doc__.split("\n")[0])
-    parser.add_argument("--known-at", type=parse_timestamp, metavar="MOMENT", help="leave out what became known later")
+    parser.add_argument(
+        "--known-at", type=parse_timestamp, metavar="TIMESTAMP", help="leave out data that became known later"
+    )
     arguments = parser.parse_args(argv)
     settings = Settings()
     params = yaml.safe_load(settings.params_file.read_text())

@@ -1,4 +1,4 @@
-"""A hash of what a table holds, whatever its chunks, its file or its compression."""
+"""A hash of the values of a table. It does not depend on chunks, file or compression."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 
 class ContentHash:
-    """SHA-256 over the columns of tables that come one after the other.
+    """SHA-256 over the columns of concatenated tables.
 
-    Per column three streams are hashed, so that where a chunk ends leaves no trace: which values are null,
-    how long each is, and their bytes. Values of null are left out, and every NaN is the same.
+    Each column has three streams, so that the ends of chunks have no effect: which values are null, the length of
+    each value, and their bytes. Nulls have no bytes, and all NaN are equal.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -22,7 +22,7 @@ class ContentHash:
         self.rows = 0
 
     def update(self, table: pa.Table) -> None:
-        """Raises ValueError when the table has another schema."""
+        """Add the rows of a table. Raises ValueError if it has another schema."""
         if not table.schema.equals(self.schema):
             raise ValueError(f"expected {self.schema}, found {table.schema}")
         for name, column in zip(self.schema.names, table.columns, strict=True):
@@ -44,7 +44,7 @@ class ContentHash:
 
 
 def _bytes(values: pa.Array) -> tuple[Any, Any]:
-    """(lengths, data) of an array without nulls: of text its UTF-8, of numbers their little-endian bytes."""
+    """(lengths, data) of an array without nulls: UTF-8 of text, little-endian bytes of numbers."""
     if pa.types.is_string(values.type):
         texts = values.cast(pa.binary())
         offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]

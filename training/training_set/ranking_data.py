@@ -1,4 +1,4 @@
-"""The training set as arrays, split by split."""
+"""The training set as arrays, one set per split."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from infra.models.ranker import Doubles, Floats
-from training.evaluation.metrics import ScoredSlates
+from infra.models.ranker import Floats
 
 
 class BadTrainingSet(ValueError):
-    """A training set that lacks a column, a split, or a positive label."""
+    """The training set lacks a column, a split, or a positive label."""
 
 
 @dataclass(frozen=True)
 class RankingData:
     """Whole slates: (n, f) matrix, (n,) labels, (g,) sizes and totals.
 
-    ``shown_at``: (n,) places on the screen, from 0, where the labels are clicks on a list that was shown.
+    ``shown_at``: (n,) positions on the screen, from 0, if the labels are clicks on a list that was shown.
     """
 
     matrix: Floats
@@ -33,10 +32,6 @@ class RankingData:
     feature_names: tuple[str, ...]
     shown_at: npt.NDArray[np.int64] | None = None
 
-    def scored(self, scores: Doubles) -> ScoredSlates:
-        """These slates with one ranker's scores."""
-        return ScoredSlates(scores, self.labels, self.sizes, self.relevant_total)
-
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         return np.asarray(np.cumsum(self.sizes) - self.sizes, dtype=np.int64)
@@ -45,13 +40,13 @@ class RankingData:
         return self.matrix[:, self.feature_names.index(name)]
 
     def shuffled(self, seed: int) -> RankingData:
-        """Rows in a seeded order inside each slate: LightGBM breaks ties by row order, which is the caller's."""
+        """Shuffle the rows inside each slate, because LightGBM breaks ties by row order, the order of the request."""
         order = self._order_inside(seed)
         shown_at = None if self.shown_at is None else self.shown_at[order]
         return replace(self, matrix=self.matrix[order], labels=self.labels[order], shown_at=shown_at)
 
     def with_shuffled_labels(self, seed: int) -> RankingData:
-        """The same candidates with labels dealt anew inside each slate: nothing is left to predict."""
+        """Shuffle only the labels inside each slate, so that the features do not predict them."""
         return replace(self, labels=self.labels[self._order_inside(seed)])
 
     def _order_inside(self, seed: int) -> npt.NDArray[np.int64]:
@@ -60,14 +55,14 @@ class RankingData:
 
 
 def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, RankingData]:
-    """Raises BadTrainingSet where the file lacks something, names the command where it is missing."""
+    """Read the splits train, validation and test. Raises BadTrainingSet."""
     try:
         table = pq.read_table(path)
     except FileNotFoundError as error:
         raise BadTrainingSet(f"{path} is missing: run `python -m training.training_set`") from error
     missing = [name for name in feature_names if name not in table.column_names]
     if missing:
-        raise BadTrainingSet(f"{path}: feature columns {missing} are missing; make the training set anew")
+        raise BadTrainingSet(f"{path}: feature columns {missing} are missing; build the training set again")
     matrix = np.empty((len(table), len(feature_names)), dtype=np.float32)
     for j, name in enumerate(feature_names):
         matrix[:, j] = table[name].to_numpy()

@@ -1,4 +1,4 @@
-"""How a training set came to be, written beside it: made again by its recipe, it has the same content hash."""
+"""The recipe of a training set, written beside it. A set that is built again by it has the same content hash."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from infra.models.model_contract import ModelContract
 
 @dataclass(frozen=True)
 class Recipe:
-    """``known_at``: nothing that became known later took part. Hashes are SHA-256, in hexadecimal.
+    """``known_at``: data that became known later is left out. Hashes are SHA-256, in hexadecimal.
 
-    ``feature_service_hash``: the views of the service, column by column, and the versions of its features;
-    ``entity_rows_hash``: slates, candidates, labels and what the caller knew; ``content_hash``: all of the
-    training set.
+    ``feature_service_hash``: of the service's views and columns, and the versions of its features.
+    ``entity_rows_hash``: of slates, candidates, labels and request facts. ``content_hash``: of the whole training set.
     """
 
     dataset: str
@@ -47,7 +46,7 @@ def feature_service_hash(contract: ModelContract) -> str:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """ISO 8601 with a zone. Raises ValueError."""
+    """Parse ISO 8601 with a time zone. Raises ValueError."""
     timestamp = datetime.fromisoformat(text)
     if timestamp.tzinfo is None:
         raise ValueError(f"{text} needs a time zone, as in 2017-12-01T00:00:00+00:00")

@@ -1,9 +1,9 @@
-"""The slates that were served and shown, labelled by the feedback that followed: impressions in the log's form.
+"""The slates that were served and shown, labelled by the feedback on them, as impressions of the canonical log.
 
 A slate is an answer of ``POST /score`` (:mod:`feature_repo.live.score_records`), or an imported slate whose positions
-on the screen are known. Feedback joins it by ``request_id`` alone. A candidate that was scored and not shown has no
-label (-1): nobody knows what would have followed; it stays in the slate, since features compare it with the others. A
-slate whose window is not over yet is labelled by what has followed so far.
+on the screen are known. Feedback is joined only by ``request_id``. A candidate that was scored but not shown has the
+label -1, because its feedback is unknown. It stays in the slate, because features compare the candidates of a slate.
+A slate whose feedback window has not ended is labelled by the feedback so far.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SLATES_FILE = "impressions.parquet"
 
 @dataclass(frozen=True)
 class Served:
-    """``path``: the impressions; ``until``: the newest moment that they know of."""
+    """``path``: the impressions. ``until``: the newest timestamp of the data in them."""
 
     path: Path
     slates: int
@@ -40,9 +40,9 @@ class Served:
 
 
 def write_served_slates(settings: Settings, declaration: Declaration, folder: Path, window: timedelta) -> Served:
-    """Write ``folder``/impressions.parquet, complete or not at all. ``window``: how long after a slate feedback counts.
+    """Write ``folder``/impressions.parquet atomically. ``window``: how long after a slate feedback counts.
 
-    Raises DatasetError where nothing was both served and shown.
+    Raises DatasetError if no slate was both served and shown.
     """
     connection = connect(settings)
     open_log(connection, settings)
@@ -56,8 +56,8 @@ def write_served_slates(settings: Settings, declaration: Declaration, folder: Pa
     ).fetchall()[0]
     if not slates:
         raise DatasetError(
-            "no slate was both served and shown: send POST /events an impression with request_id and shown_position "
-            "for each item on the screen, and request_id with what follows"
+            "no slate was both served and shown: for each item on the screen send an impression with request_id and "
+            "shown_position to POST /events, and send request_id with the feedback"
         )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / SLATES_FILE
@@ -73,7 +73,7 @@ def write_served_slates(settings: Settings, declaration: Declaration, folder: Pa
 
 
 def _open_requests(connection: duckdb.DuckDBPyConnection, settings: Settings, declaration: Declaration) -> None:
-    """View ``candidates``: those of answers and those of imported slates; shown_position is null for answers."""
+    """Create the view ``candidates`` of answers and of imported slates. Its shown_position is null for answers."""
     facts = [column.name for column in declaration.facts]
     context = [column.name for column in declaration.context]
     imported = ", ".join(f'"{name}"' for name in (*facts, *context))
@@ -91,8 +91,8 @@ def _open_requests(connection: duckdb.DuckDBPyConnection, settings: Settings, de
             f"list_filter(sent, lambda x: x.place = input_position AND x.feature = '{name}')[1].value AS \"{name}\""
             for name in facts
         ]
-        said = [f"map_extract_value(context, '{name}') AS \"{name}\"" for name in context]
-        more = "".join(f", {each}" for each in (*sent, *said))
+        in_context = [f"map_extract_value(context, '{name}') AS \"{name}\"" for name in context]
+        more = "".join(f", {column}" for column in (*sent, *in_context))
         parts.append(
             f"""
             SELECT slate_id, user_id, session_id, item_id, shown_ts, input_position, NULL AS shown_position{more}

@@ -1,4 +1,4 @@
-"""Cutting slates into train, validation and test by the moment they were scored."""
+"""Split of slates by time into train, validation and test."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BadSplit(ValueError):
-    """Split moments that are not moments, or out of order."""
+    """The timestamps of the split are malformed or out of order."""
 
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Slates before ``validation_us`` train, from ``test_us`` on they test (µs since the epoch)."""
+    """Slates before ``validation_us`` are train, slates from ``test_us`` on are test (µs since the epoch)."""
 
     validation_us: int
     test_us: int
@@ -30,7 +30,7 @@ class TimeSplit:
             raise BadSplit("validation_start must not be after test_start")
 
     def timestamps(self) -> dict[str, str]:
-        """As in params.yaml."""
+        """The split in the form of params.yaml."""
         return {
             "validation_start": (EPOCH + timedelta(microseconds=self.validation_us)).isoformat(),
             "test_start": (EPOCH + timedelta(microseconds=self.test_us)).isoformat(),
@@ -42,9 +42,9 @@ class TimeSplit:
 
 
 def time_split(params: dict[str, Any] | None, shown_us: npt.NDArray[np.int64]) -> TimeSplit:
-    """The configured moments, else the 70 % and 85 % quantiles of the slates' moments.
+    """The configured timestamps; by default the 70 % and 85 % quantiles of the slates' timestamps.
 
-    Slates of one moment stay together. Raises BadSplit.
+    Slates with equal timestamps are in the same split. Raises BadSplit.
     """
     if params:
         try:

@@ -1,6 +1,6 @@
 """Running suites in Great Expectations and building their Data Docs.
 
-Nothing is kept between runs: the context lives in memory, and each run has its own docs folder.
+No state is stored between runs: the context is in memory, and each run has a new docs folder.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ SITE = "data_docs"
 
 
 class SuiteRunner:
-    """Runs suites of one gate; ``build`` then writes what they found."""
+    """Runs the suites of one gate. ``build`` then writes the Data Docs of their results."""
 
     def __init__(self, gate: str, folder: Path) -> None:
-        """``folder``: where the Data Docs go; it must exist."""
+        """``folder``: for the Data Docs; it must exist."""
         self._gate = gate
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -30,7 +30,7 @@ class SuiteRunner:
         self._source = self._context.data_sources.add_pandas(gate)
 
     def run(self, name: str, expectations: Sequence[Any], frame: pd.DataFrame) -> dict[str, bool]:
-        """Column of ``frame`` -> whether its expectation holds. One expectation per column."""
+        """Run one expectation per column of ``frame``. Returns column -> whether its expectation holds."""
         title = f"{self._gate} {name}"
         suite = self._context.suites.add(gx.ExpectationSuite(name=title, expectations=list(expectations)))
         batch = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")

@@ -1,10 +1,10 @@
-"""The gates: which tables each judges by which rules, and what it reads beside them.
+"""The gates: the tables that each checks, its rules, and the other tables that the rules read.
 
     log            the canonical log
-    features       the feature tables, against the log
-    training_set   the training set, against the log's impressions
+    features       the feature tables, compared with the log
+    training_set   the training set, compared with the log's impressions
 
-A table whose file or columns are wrong gets no further: rules that read it are not judged.
+If the file or the columns of a table are wrong, the rules that read the table are not checked.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from validation.gates.summary import SUMMARY_FILE, summary
 
 
 class Unreadable(RuntimeError):
-    """A file's pages cannot be read although its footer can."""
+    """The footer of a parquet file can be read, but its pages cannot."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """``files`` are judged by ``rules``; ``beside`` are read only, and judged by their columns."""
+    """``files``: checked by ``rules``. ``others``: read by the rules; only their columns are checked."""
 
     name: str
     files: tuple[TableFile, ...]
-    beside: tuple[TableFile, ...]
+    others: tuple[TableFile, ...]
     rules: tuple[Rule, ...]
 
 
@@ -75,16 +75,16 @@ def report_folder(settings: Settings, gate: str) -> Path:
 
 
 def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
-    """Judge, and write Data Docs and summary below ``settings.reports_dir``.
+    """Check the gate's tables, and write Data Docs and summary below ``settings.reports_dir``.
 
-    ``now``: later moments in the log are in the future. Raises DatasetError for a log that does not
-    declare itself, Unreadable for damaged parquet pages; the report is then left as it was.
+    ``now``: later timestamps in the log are in the future. Raises DatasetError if the log has no declaration, and
+    Unreadable if parquet pages are damaged; then the report of the last run stays.
     """
     gate = GATES[name](settings, declaration_of(settings))
     with replaced(report_folder(settings, name)) as folder:
         runner = SuiteRunner(name, folder)
         try:
-            outcomes = _judge(gate, runner, settings, now)
+            outcomes = _check(gate, runner, settings, now)
         except duckdb.Error as error:
             raise Unreadable(f"gate {name}: {str(error).splitlines()[0]}") from error
         report = GateReport(name, settings.dataset, tuple(outcomes))
@@ -93,10 +93,10 @@ def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
     return report
 
 
-def _judge(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -> list[Outcome]:
+def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -> list[Outcome]:
     outcomes, sound = [], []
-    for file in (*gate.files, *gate.beside):
-        found = _judge_schema(file, runner)
+    for file in (*gate.files, *gate.others):
+        found = _check_schema(file, runner)
         outcomes += found
         if not any(outcome.blocks for outcome in found):
             sound.append(file)
@@ -109,25 +109,25 @@ def _judge(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -
             ready = [rule for rule in rules if {file.name, *rule.needs} <= names]
             outcomes += [Outcome(rule, None, 0) for rule in rules if rule not in ready]
             if ready:
-                outcomes += _judge_rows(file, ready, runner, connection)
+                outcomes += _check_rows(file, ready, runner, connection)
     return outcomes
 
 
-def _judge_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:
+def _check_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:
     facts = read_facts(file)
     rules = schema_rules_of(file, facts)
-    verdicts = runner.run(f"{file.name} schema", schema_expectations(rules), schema_frame(facts))
-    return [_schema_outcome(rule, verdicts[rule.column], facts.values[rule.column], file) for rule, _ in rules]
+    success = runner.run(f"{file.name} schema", schema_expectations(rules), schema_frame(facts))
+    return [_schema_outcome(rule, success[rule.column], facts.values[rule.column], file) for rule, _ in rules]
 
 
 def _schema_outcome(rule: Rule, success: bool, found: str, file: TableFile) -> Outcome:
-    position = found if str(file.path) in found else f"{found} in {file.path}"
-    return Outcome(rule, success, int(not success), None if success else position)
+    example = found if str(file.path) in found else f"{found} in {file.path}"
+    return Outcome(rule, success, int(not success), None if success else example)
 
 
-def _judge_rows(
+def _check_rows(
     file: TableFile, rules: list[Rule], runner: SuiteRunner, connection: duckdb.DuckDBPyConnection
 ) -> list[Outcome]:
     findings = measure(connection, file.name, rules)
-    verdicts = runner.run(f"{file.name} rows", row_expectations(rules), row_frame(findings))
-    return [Outcome(f.rule, verdicts[f.rule.title], f.unexpected, f.example) for f in findings]
+    success = runner.run(f"{file.name} rows", row_expectations(rules), row_frame(findings))
+    return [Outcome(f.rule, success[f.rule.title], f.unexpected, f.example) for f in findings]

@@ -1,4 +1,4 @@
-"""Great Expectations, imported with its analytics switched off: the switch is read at import."""
+"""Great Expectations with its analytics switched off. The switch is read at import, so it is set before."""
 
 from __future__ import annotations
 

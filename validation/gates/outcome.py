@@ -1,4 +1,4 @@
-"""What became of each rule."""
+"""The outcome of each rule, and the report of a gate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from validation.gates.rules.rule import Rule, Severity
 
 @dataclass(frozen=True)
 class Outcome:
-    """``success`` is Great Expectations' verdict; None where the rule could not be judged."""
+    """``success``: the result of Great Expectations; None if the rule could not be checked."""
 
     rule: Rule
     success: bool | None
@@ -19,17 +19,17 @@ class Outcome:
 
     @property
     def word(self) -> str:
-        return {True: "pass", False: "FAIL", None: "not judged"}[self.success]
+        return {True: "pass", False: "FAIL", None: "not checked"}[self.success]
 
     @property
     def blocks(self) -> bool:
-        """A rule that was not judged blocks too: what it needs has failed."""
+        """A rule that was not checked blocks too, because a table that it needs has failed."""
         return self.success is not True and self.rule.severity is Severity.BLOCKING
 
     @property
     def line(self) -> str:
-        """One line that names table, column, rule, count and an example."""
-        count = "1 offender" if self.unexpected == 1 else f"{self.unexpected:,} offenders"
+        """One line with severity, table, column, rule, count and an example."""
+        count = "1 violation" if self.unexpected == 1 else f"{self.unexpected:,} violations"
         example = f", e.g. {self.example}" if self.example else ""
         return f"{self.rule.severity.word}: {self.rule.table}: {self.rule.title}: {count}{example}"
 
@@ -48,11 +48,11 @@ class GateReport:
 
     @property
     def failures(self) -> Sequence[Outcome]:
-        """Blocking ones first."""
+        """The failed outcomes, blocking ones first."""
         failed = [outcome for outcome in self.outcomes if outcome.success is False]
         return sorted(failed, key=lambda outcome: not outcome.blocks)
 
     def ordered(self) -> list[Outcome]:
-        """Failures, what was not judged, then the rest."""
+        """Failed rules, then rules that were not checked, then the others."""
         unknown = [outcome for outcome in self.outcomes if outcome.success is None]
         return [*self.failures, *unknown, *(outcome for outcome in self.outcomes if outcome.success)]

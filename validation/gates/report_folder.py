@@ -1,4 +1,4 @@
-"""The folder of a gate's report: replaced as a whole when the report is complete, else left as it was."""
+"""The folder of a gate's report. It is replaced as a whole when the new report is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def replaced(final: Path) -> Iterator[Path]:
-    """A fresh folder beside ``final`` that takes its place on leaving without an error."""
+    """A new folder beside ``final`` that replaces it on exit without an error."""
     partial = final.with_name(f".{final.name}.{os.getpid()}.part")
     retired = final.with_name(f".{final.name}.{os.getpid()}.old")
     shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Counting what breaks each rule, in DuckDB: one scan per table for all rules on single rows."""
+"""Counts the rows that break each rule, in DuckDB: one scan per table for all rules on single rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from validation.gates.rules.table_file import TableFile
 
 @dataclass(frozen=True)
 class Finding:
-    """``unexpected``: offenders of ``rule`` among ``rows`` rows; ``example`` shows one, the first in text order."""
+    """``unexpected``: violations of ``rule`` in ``rows`` rows. ``example``: one of them, the first in text order."""
 
     rule: Rule
     unexpected: int
@@ -28,7 +28,7 @@ class Finding:
 
 
 def open_files(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]) -> None:
-    """One view per file, with ``file_row_number`` beside its columns."""
+    """Create one view per file, with its columns and ``file_row_number``."""
     for file in files:
         path = str(file.path).replace("'", "''")
         connection.execute(
@@ -37,7 +37,7 @@ def open_files(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]
 
 
 def set_timestamps(connection: duckdb.DuckDBPyConnection, now: datetime, *, log_end: bool) -> None:
-    """The variables ``now`` and, where events and impressions are open, ``log_end``: null for an empty log."""
+    """Set the variable ``now`` and, if events and impressions are open, ``log_end``, which is null for an empty log."""
     connection.execute(f"SET VARIABLE now = TIMESTAMPTZ '{now.isoformat()}'")
     if log_end:
         connection.execute(
@@ -50,7 +50,7 @@ def set_timestamps(connection: duckdb.DuckDBPyConnection, now: datetime, *, log_
 
 
 def measure(connection: duckdb.DuckDBPyConnection, table: str, rules: Sequence[Rule]) -> list[Finding]:
-    """A finding per rule, in order. Raises duckdb.Error where the file's pages cannot be read."""
+    """One finding per rule, in order. Raises duckdb.Error if the pages of the file cannot be read."""
     rows, broken = _scan(connection, table, [rule for rule in rules if isinstance(rule, RowRule)])
     findings = []
     for rule in rules:
@@ -65,9 +65,9 @@ def measure(connection: duckdb.DuckDBPyConnection, table: str, rules: Sequence[R
 def _scan(
     connection: duckdb.DuckDBPyConnection, table: str, rules: Sequence[RowRule]
 ) -> tuple[int, dict[str, tuple[int, str | None]]]:
-    """(rows of the table, title -> (count, example)); examples are read for broken rules alone.
+    """(rows of the table, title -> (count, example)). Examples are read only for broken rules.
 
-    FILTER and not WHERE: a WHERE may skip row groups by their statistics, and those leave NaN out.
+    The query has FILTER instead of WHERE, because WHERE may skip row groups by their statistics, which ignore NaN.
     """
     counts = ", ".join(["count(*)", *(f"count(*) FILTER ({rule.breaks})" for rule in rules)])
     rows, *found = _row(connection, f'SELECT {counts} FROM "{table}"')

@@ -1,15 +1,14 @@
-"""Rules as Great Expectations suites, and the small frames that they are run on.
+"""Rules as suites of Great Expectations, and the small frames that they run on.
 
-A table of millions of rows is not loaded into pandas: DuckDB counts the rows that break each rule
-(:mod:`validation.gates.rule_evaluation`), exactly and over the whole table. Each table has two suites, each run on a
-frame of one row:
+Tables of millions of rows are not loaded into pandas. DuckDB counts the rows of the whole table that break each rule
+(:mod:`validation.gates.rule_evaluation`). Each table has two suites, and each runs on a frame of one row:
 
-    <table> schema  a column per column of the file, its value the Arrow type that was found
-    <table> rows    a column per rule (``price: at least 0``), its value the number of rows that break it,
-                    or their share of the table where some are tolerated
+    <table> schema  one column per column of the file; its value is the Arrow type that was found
+    <table> rows    one column per rule (``price: at least 0``); its value is the number of violations, or their share
+                    if the rule tolerates some
 
-Both use expectations on an aggregate, since those show the value that was found and cost a third of
-those on single values; of one row, the most common value and the maximum are the value itself.
+Both suites use expectations on an aggregate, because these show the value that was found and take a third of the time
+of expectations on single values. In one row the most common value and the maximum are the value itself.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def schema_rule(file: TableFile, column: str, declared: str) -> Rule:
 
 
 def schema_rules_of(file: TableFile, facts: SchemaFacts) -> list[tuple[Rule, str]]:
-    """(rule, declared value) for the file and, where it can be read, each column, their order and extra ones."""
+    """(rule, declared value) for the file and, if it can be read, for its columns, their order and extra columns."""
     declared = {FILE: READABLE}
     if facts.readable:
         declared |= {column.name: str(column.dtype.arrow) for column in file.columns}
@@ -47,7 +46,7 @@ def schema_expectations(rules: Sequence[tuple[Rule, str]]) -> list[Any]:
 
 
 def schema_frame(facts: SchemaFacts) -> pd.DataFrame:
-    """(1, columns) of texts."""
+    """(1, columns) of strings."""
     return pd.DataFrame({column: [value] for column, value in facts.values.items()})
 
 
@@ -58,7 +57,7 @@ def row_expectations(rules: Sequence[Rule]) -> list[Any]:
 
 
 def row_frame(findings: Sequence[Finding]) -> pd.DataFrame:
-    """(1, rules) of counts, or shares where the rule tolerates some."""
+    """(1, rules) of counts, or of shares if the rule tolerates some violations."""
     cells = {f.rule.title: [f.share if f.rule.tolerated else f.unexpected] for f in findings}
     return pd.DataFrame(cells)
 

@@ -1,4 +1,4 @@
-"""The gate's report as Markdown: the same text for the same outcomes, so that a pipeline can compare it."""
+"""The report of a gate as Markdown. Equal outcomes give equal text, so that a pipeline can compare it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ HEADER = ("table", "column", "expectation", "severity", "result", "unexpected", 
 
 
 def summary(report: GateReport) -> str:
-    counts = {word: sum(o.word == word for o in report.outcomes) for word in ("pass", "FAIL", "not judged")}
+    counts = {word: sum(o.word == word for o in report.outcomes) for word in ("pass", "FAIL", "not checked")}
     lines = [
         f"# Validation of {report.dataset}: {report.gate}",
         "",
-        "**blocked**: a blocking expectation failed." if report.blocked else "**passed**: nothing blocks.",
+        "**blocked**: a blocking expectation failed."
+        if report.blocked
+        else "**passed**: no blocking expectation failed.",
         "",
-        f"{counts['pass']} passed, {counts['FAIL']} failed, {counts['not judged']} not judged. "
-        "Failures come first; [Data Docs](index.html) show every suite.",
+        f"{counts['pass']} passed, {counts['FAIL']} failed, {counts['not checked']} not checked. "
+        "Failures come first. The [Data Docs](index.html) show all suites.",
         "",
         _line(HEADER),
         _line(("---",) * len(HEADER)),

@@ -1,1 +1,4 @@
-"""The skew audit: what was served, held bit for bit against what the log says. ``python -m validation.skew``."""
+"""The skew audit (``python -m validation.skew``): compares served feature matrices with the log, bit for bit.
+
+Imports feature_repo and infra.
+"""

@@ -1,7 +1,7 @@
 """``python -m validation.skew``: rebuild the logged feature matrices from the log and compare them bit for bit.
 
-Writes ``skew.md`` and ``index.html`` to ``<data>/<dataset>/reports/skew/``. Exit status 1 when more differences than
-the threshold are unexplained, 2 when there is nothing to compare or an input cannot be used.
+Writes ``skew.md`` and ``index.html`` to ``<data>/<dataset>/reports/skew/``. The exit status is 1 if more differences
+than the threshold are unexplained, and 2 if there is nothing to compare or an input cannot be used.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ UNUSABLE = (UnusableInput, DatasetError, OfflineError, RedisServerError, redis.R
 
 
 def timestamp_us(text: str) -> int:
-    """ISO 8601, UTC where no zone is said, in µs since the epoch."""
+    """Parse ISO 8601; UTC if it has no time zone. Returns µs since the epoch."""
     try:
         timestamp = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no moment of ISO 8601") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO 8601 timestamp") from None
     return ((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation.skew", description=__doc__.split("\n")[0])
-    parser.add_argument("--since", type=timestamp_us, metavar="ISO8601", help="only requests scored at or after it")
-    parser.add_argument("--threshold", type=int, default=0, metavar="N", help="unexplained values to bear; default 0")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes")
+    parser.add_argument("--since", type=timestamp_us, metavar="ISO8601", help="only requests scored at or after this")
+    parser.add_argument(
+        "--threshold", type=int, default=0, metavar="N", help="max unexplained values for exit status 0; default 0"
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the report")
     arguments = parser.parse_args(argv)
     settings = Settings()
     try:

@@ -1,4 +1,4 @@
-"""The audit: all sampled slates of the score log, rebuilt and compared."""
+"""The audit: rebuilds all sampled slates of the score log and compares them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.settings import Settings
 from validation.skew.causes.case import Case
 from validation.skew.causes.knowledge import Knowledge, read_knowledge
 from validation.skew.causes.row_history import RowHistory
-from validation.skew.comparison import Verdict, differs, equal, judged
+from validation.skew.comparison import Comparison, compare, differs, equal
 from validation.skew.errors import NoRecords
 from validation.skew.findings import Findings
 from validation.skew.offline import OfflineSlates, offline_settings
@@ -32,45 +32,49 @@ class Auditor:
         self._offline = OfflineSlates(settings, declaration)
         self._history = RowHistory(settings, declaration)
 
-    def verdicts(self, records: list[ScoreRecord]) -> list[Verdict]:
-        """One each. Raises OfflineError, duckdb.Error."""
+    def compare(self, records: list[ScoreRecord]) -> list[Comparison]:
+        """One comparison per record. Raises OfflineError, duckdb.Error."""
         slates = self._offline.read(records)
         matrices = [feature_matrix(slate, self._declaration) for slate in slates]
-        positions = [i for i, each in enumerate(records) if differs(matrices[i], _matrix(each)).any()]
+        different = [i for i, record in enumerate(records) if differs(matrices[i], _matrix(record)).any()]
         found = [equal(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
-        evidence = self._history.of([records[i] for i in positions], [slates[i] for i in positions])
-        for i, its in zip(positions, evidence, strict=True):
-            found[i] = judged(Case(records[i], slates[i], matrices[i], self._declaration, its, self._known))
+        evidence = self._history.of([records[i] for i in different], [slates[i] for i in different])
+        for i, rows in zip(different, evidence, strict=True):
+            found[i] = compare(Case(records[i], slates[i], matrices[i], self._declaration, rows, self._known))
         return found
 
 
 def audit(settings: Settings, since_us: int | None = None) -> Findings:
-    """Raises UnusableInput, DatasetError, OfflineError, RedisServerError, redis.RedisError, duckdb.Error, OSError."""
+    """Compare all sampled requests that were scored at or after ``since_us``.
+
+    Raises UnusableInput, DatasetError, OfflineError, RedisServerError, redis.RedisError, duckdb.Error, OSError.
+    """
     declaration = declaration_of(settings)
     features = model_features(declaration)
     contract_hash = current_contract(settings.dataset, declaration).contract_hash
     served = ServedSlates(settings.live_dir, since_us, contract_hash, len(features))
     if not served.files:
-        raise NoRecords(f"{score_folder(settings.live_dir)} holds no score: serve some, with RERANK_SCORE_LOG_MB > 0")
+        folder = score_folder(settings.live_dir)
+        raise NoRecords(f"{folder} has no scores: serve requests with RERANK_SCORE_LOG_MB > 0")
     findings = Findings.of(settings.dataset, features)
     known = read_knowledge(settings)
     with offline_settings(settings) as private, tqdm(desc="skew audit", unit=" requests", file=sys.stderr) as progress:
         auditor = Auditor(private, declaration, known)
-        for records in served.pieces():
-            for verdict in auditor.verdicts(records):
-                findings.add(verdict)
+        for records in served.batches():
+            for comparison in auditor.compare(records):
+                findings.add(comparison)
             progress.update(len(records))
     findings.skipped = served.skipped
     if not findings.requests:
-        raise NoRecords(_why_none(served))
+        raise NoRecords(_reason_for_none(served))
     return findings
 
 
-def _why_none(served: ServedSlates) -> str:
+def _reason_for_none(served: ServedSlates) -> str:
     folder = score_folder(served.live_dir)
     if served.skipped:
-        return f"{folder}: all {served.skipped} requests with a matrix are of another contract than this code's"
-    return f"{folder} holds no request with its matrix: see RERANK_SCORE_LOG_MATRIX_SHARE and --since"
+        return f"{folder}: all {served.skipped} requests with a matrix have another contract than this code"
+    return f"{folder} has no request with its matrix: see RERANK_SCORE_LOG_MATRIX_SHARE and --since"
 
 
 def _matrix(record: ScoreRecord) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

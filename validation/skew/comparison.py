@@ -1,4 +1,4 @@
-"""One served slate against the log, value by value and bit for bit."""
+"""Compares a served slate with the log, value by value and bit for bit."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from validation.skew.causes.value_causes import CAUSES, UNKNOWN
 EQUAL = -1
 NAMES = (*(cause.name for cause in CAUSES), UNKNOWN)
 UNEXPLAINED = frozenset({UNKNOWN, *(cause.name for cause in CAUSES if cause.is_skew)})
-"""The causes that count against the threshold: what serves and what trains disagree."""
+"""The causes that count against the threshold, because serving and training disagree."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """``causes``: (n, f), EQUAL or the place of the cause in NAMES. ``offline``: (n, f)."""
+class Comparison:
+    """``causes``: (n, f), EQUAL or the index of the cause in NAMES. ``offline``: (n, f)."""
 
     record: ScoreRecord
     offline: Floats
@@ -28,18 +28,18 @@ class Verdict:
 
 
 def differs(one: Floats, other: Floats) -> npt.NDArray[np.bool_]:
-    """(n, f) whether the bits differ; a NaN is a NaN, whatever its bits."""
+    """(n, f) whether the bits differ. All NaN are equal."""
     found: npt.NDArray[np.bool_] = (_bits(one) != _bits(other)) & ~(np.isnan(one) & np.isnan(other))
     return found
 
 
-def equal(record: ScoreRecord, offline: Floats) -> Verdict:
-    """Of a slate without any difference."""
-    return Verdict(record, offline, np.full(offline.shape, EQUAL, np.int8))
+def equal(record: ScoreRecord, offline: Floats) -> Comparison:
+    """The comparison of a slate without a difference."""
+    return Comparison(record, offline, np.full(offline.shape, EQUAL, np.int8))
 
 
-def judged(case: Case) -> Verdict:
-    """Each difference goes to the first cause that reproduces it."""
+def compare(case: Case) -> Comparison:
+    """The comparison of a slate with differences. Each is explained by the first cause that reproduces it."""
     causes = np.full(case.offline.shape, EQUAL, np.int8)
     open_cells = differs(case.offline, case.online)
     for number, cause in enumerate(CAUSES):
@@ -50,7 +50,7 @@ def judged(case: Case) -> Verdict:
             causes[explained] = number
             open_cells &= ~explained
     causes[open_cells] = NAMES.index(UNKNOWN)
-    return Verdict(case.record, case.offline, causes)
+    return Comparison(case.record, case.offline, causes)
 
 
 def _bits(matrix: Floats) -> npt.NDArray[np.uint32]:

@@ -1,8 +1,8 @@
-"""What can be wrong with the audit's input.
+"""Errors of the audit's input.
 
 UnusableInput
-├── NoRecords      there is no logged score to compare, or none of the present contract
-└── BrokenRecords  a file of the score log that cannot be read, or a matrix of another width
+├── NoRecords      there is no logged score to compare, or none with the current contract
+└── BrokenRecords  a file of the score log cannot be read, or a matrix has another width
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What became of all values of an audit, feature by feature."""
+"""The results of an audit, counted per feature and cause."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from feature_repo.schema import Feature
-from validation.skew.comparison import EQUAL, NAMES, UNEXPLAINED, Verdict
+from validation.skew.comparison import EQUAL, NAMES, UNEXPLAINED, Comparison
 
 
 @dataclass(frozen=True)
 class Example:
-    """One value that differs."""
+    """One different value."""
 
     request_id: str
     item_id: str
@@ -24,7 +24,7 @@ class Example:
 
 @dataclass
 class FeatureFindings:
-    """``causes``: name -> how many values; ``examples``: the first of each cause."""
+    """``causes``: name -> number of values. ``examples``: name -> first example."""
 
     feature: Feature
     compared: int = 0
@@ -46,7 +46,7 @@ class FeatureFindings:
 
 @dataclass
 class Findings:
-    """Of one audit. ``skipped``: sampled requests of another contract, which cannot be compared."""
+    """The findings of one audit. ``skipped``: number of sampled requests with another contract."""
 
     dataset: str
     features: tuple[FeatureFindings, ...]
@@ -59,42 +59,39 @@ class Findings:
     def of(dataset: str, features: Sequence[Feature]) -> Findings:
         return Findings(dataset, tuple(FeatureFindings(feature) for feature in features))
 
-    def add(self, verdict: Verdict) -> None:
-        record, causes = verdict.record, verdict.causes
+    def add(self, comparison: Comparison) -> None:
+        record, causes = comparison.record, comparison.causes
         self.requests += 1
         self.first_us = min(self.first_us or record.scored_us, record.scored_us)
         self.last_us = max(self.last_us or record.scored_us, record.scored_us)
-        for each in self.features:
-            each.compared += len(record.item_ids)
+        for feature in self.features:
+            feature.compared += len(record.item_ids)
         for j in np.flatnonzero((causes != EQUAL).any(axis=0)).tolist():
-            self._add_column(self.features[j], verdict, j)
+            self._add_column(self.features[j], comparison, j)
 
     @property
     def compared(self) -> int:
-        return sum(each.compared for each in self.features)
+        return sum(feature.compared for feature in self.features)
 
     @property
     def different(self) -> int:
-        return sum(each.different for each in self.features)
+        return sum(feature.different for feature in self.features)
 
     @property
     def unexplained(self) -> int:
-        return sum(each.unexplained for each in self.features)
+        return sum(feature.unexplained for feature in self.features)
 
     @property
     def causes(self) -> Counter[str]:
-        return sum((each.causes for each in self.features), Counter())
+        return sum((feature.causes for feature in self.features), Counter())
 
     @staticmethod
-    def _add_column(found: FeatureFindings, verdict: Verdict, j: int) -> None:
-        record = verdict.record
-        assert record.matrix is not None  # only such records are compared
-        codes, rows = np.unique(verdict.causes[:, j], return_inverse=True)
-        for position, code in enumerate(codes.tolist()):
-            if code == EQUAL:
-                continue
-            where = np.flatnonzero(rows == position)
-            found.causes[NAMES[code]] += len(where)
-            i = int(where[0])
-            online, offline = float(record.matrix[i, j]), float(verdict.offline[i, j])
+    def _add_column(found: FeatureFindings, comparison: Comparison, j: int) -> None:
+        record, codes = comparison.record, comparison.causes[:, j]
+        assert record.matrix is not None  # only records with a matrix are compared
+        for code in np.unique(codes[codes != EQUAL]).tolist():
+            rows = np.flatnonzero(codes == code)
+            found.causes[NAMES[code]] += len(rows)
+            i = int(rows[0])
+            online, offline = float(record.matrix[i, j]), float(comparison.offline[i, j])
             found.examples.setdefault(NAMES[code], Example(record.request_id, record.item_ids[i], online, offline))

@@ -1,7 +1,7 @@
-"""The slates as the log gives them: Feast's point-in-time join, over features that hold all of the log.
+"""The offline slates: Feast's point-in-time join over features of the whole log.
 
-The audit has a registry and folders of its own, so that it changes nothing of what serves and trains. The feature
-tables are those that were built last, unless log or accepted events have changed since: then they are built anew.
+The audit has its own registry and folders, so that it changes nothing that serving and training use. It reads the
+feature tables of the last build. If the log or the accepted events have changed since, it builds the tables again.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from validation.skew.records import entity_rows
 
 @contextmanager
 def offline_settings(settings: Settings) -> Iterator[Settings]:
-    """Settings of a private repository over the same log. Raises DatasetError, RedisServerError, OSError."""
+    """Settings of a private repository on the same log. Raises DatasetError, RedisServerError, OSError."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="skew-", dir=settings.state_dir) as name:
         folder = Path(name)
-        own = folder / settings.dataset
-        own.mkdir()
+        dataset = folder / settings.dataset
+        dataset.mkdir()
         for shared in (settings.log_dir, settings.live_dir):
-            (own / shared.name).symlink_to(shared.resolve())
+            (dataset / shared.name).symlink_to(shared.resolve())
         private = settings.model_copy(
             update={"data_dir": folder, "state_dir": folder / "var", "redis_url": endpoint(settings).url}
         )
@@ -48,19 +48,19 @@ def offline_settings(settings: Settings) -> Iterator[Settings]:
 
 
 def is_fresh(settings: Settings) -> bool:
-    """Whether the feature tables were built after anything was written to the log."""
+    """Whether the feature tables were built after the last change of the log."""
     built = settings.features_dir / BUILD_FILE
     sources = [*settings.log_dir.glob("*"), *event_files(settings.live_dir)]
     return built.exists() and all(path.stat().st_mtime <= built.stat().st_mtime for path in sources)
 
 
 class OfflineSlates:
-    """Rebuilds slates as of the moments at which they were scored. ``settings``: see :func:`offline_settings`."""
+    """Rebuilds slates as of the time at which they were scored. ``settings``: see :func:`offline_settings`."""
 
     def __init__(self, settings: Settings, declaration: Declaration) -> None:
         self._declaration = declaration
         self._reader = PointInTimeReader(open_store(settings), declaration)
 
     def read(self, records: Sequence[ScoreRecord]) -> list[Slate]:
-        """One each, in their order. Raises OfflineError."""
+        """One slate per record, in order. Raises OfflineError."""
         return list(self._reader.read(entity_rows(records, self._declaration)))

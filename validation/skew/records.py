@@ -1,4 +1,4 @@
-"""The served slates whose whole matrix was logged, in pieces that fit into memory."""
+"""The served slates whose feature matrix was logged, in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from feature_repo.live.score_records import ScoreRecord, read_records, score_fil
 from feature_repo.schema import Declaration
 from validation.skew.errors import BrokenRecords
 
-ROWS_PER_PIECE = 40_000
+ROWS_PER_BATCH = 40_000
 
 
 @dataclass
 class ServedSlates:
-    """The sampled records of the score log below ``live_dir``, scored at or after ``since_us``.
+    """The sampled records of the score log below ``live_dir`` that were scored at or after ``since_us``.
 
-    Only those of the contract ``contract_hash`` can be compared; ``width`` is its number of features. ``skipped``
-    counts the others while they are read.
+    Only records with the contract ``contract_hash`` can be compared. ``width``: its number of features. ``skipped``:
+    number of the other records read so far.
     """
 
     live_dir: Path
@@ -35,19 +35,19 @@ class ServedSlates:
     def files(self) -> list[Path]:
         return score_files(self.live_dir)
 
-    def pieces(self) -> Iterator[list[ScoreRecord]]:
-        """Raises BrokenRecords."""
-        piece: list[ScoreRecord] = []
+    def batches(self) -> Iterator[list[ScoreRecord]]:
+        """Batches of at most ROWS_PER_BATCH candidates, or of one request with more. Raises BrokenRecords."""
+        batch: list[ScoreRecord] = []
         rows = 0
         for path in self.files:
             for record in self._records(path):
-                if rows and rows + len(record.item_ids) > ROWS_PER_PIECE:
-                    yield piece
-                    piece, rows = [], 0
-                piece.append(record)
+                if rows and rows + len(record.item_ids) > ROWS_PER_BATCH:
+                    yield batch
+                    batch, rows = [], 0
+                batch.append(record)
                 rows += len(record.item_ids)
-        if piece:
-            yield piece
+        if batch:
+            yield batch
 
     def _records(self, path: Path) -> Iterator[ScoreRecord]:
         try:
@@ -58,14 +58,14 @@ class ServedSlates:
                 if record.matrix is None or record.matrix.shape[1] != self.width:
                     raise BrokenRecords(f"{path}: request {record.request_id} has a matrix of another width")
                 yield record
-        except FileNotFoundError:  # the scorer has made room for newer files
+        except FileNotFoundError:  # the scorer has removed it to make space for newer files
             return
         except (OSError, pa.ArrowException) as error:
             raise BrokenRecords(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 def entity_rows(records: Sequence[ScoreRecord], declaration: Declaration) -> pd.DataFrame:
-    """The slates as rows of the impressions table, as :class:`feature_repo.offline.slates.PointInTimeReader` reads."""
+    """The slates as rows of the impressions table, for :class:`feature_repo.offline.slates.PointInTimeReader`."""
     sizes = [len(record.item_ids) for record in records]
     timestamps = np.repeat(np.array([record.scored_us for record in records], "datetime64[us]"), sizes)
     frame = pd.DataFrame(
@@ -80,13 +80,13 @@ def entity_rows(records: Sequence[ScoreRecord], declaration: Declaration) -> pd.
     for fact in declaration.facts:
         frame[fact.name] = np.concatenate([_fact(record, fact.name) for record in records])
     for column in declaration.context:
-        said = [record.context.get(column.name) for record in records]
-        frame[column.name] = np.repeat(np.array(said, dtype=object), sizes)
+        values = [record.context.get(column.name) for record in records]
+        frame[column.name] = np.repeat(np.array(values, dtype=object), sizes)
     return frame
 
 
 def _texts(values: Sequence[str | None], sizes: Sequence[int]) -> pd.Series:
-    """Typed as text also where every value is null, so that it can be joined with text."""
+    """A column of type string even if all values are null, so that it can be joined with strings."""
     return pd.Series(np.repeat(np.array(values, dtype=object), sizes), dtype="string")
 
 

@@ -1,8 +1,8 @@
-"""``python -m validation.skew.replay REQUEST_ID``: one logged ``/score``, online and offline side by side.
+"""``python -m validation.skew.replay REQUEST_ID``: show one logged ``/score``, online and offline side by side.
 
-Of each item: its score, and of each feature where it comes from, how old the row was that online read, the value that
-was scored, the value that the log gives, and what it adds to the score. Where the matrix was not logged, it is made
-again from the rows that online read; the model's scores tell whether it is the one that was scored.
+For each item it prints the score, and for each feature the source, the age of the row that was read online, the online
+value, the offline value and the contribution to the score. If the matrix was not logged, it is rebuilt from the rows
+that were read online. Then the model's scores prove whether it is the matrix that was scored.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from validation.skew.causes.case import Case
 from validation.skew.causes.knowledge import read_knowledge
 from validation.skew.causes.row_history import RowHistory
 from validation.skew.causes.value_causes import Overridden
-from validation.skew.comparison import EQUAL, NAMES, Verdict, judged
+from validation.skew.comparison import EQUAL, NAMES, Comparison, compare
 from validation.skew.errors import BrokenRecords, NoRecords, UnusableInput
 from validation.skew.offline import OfflineSlates, offline_settings
 
@@ -45,27 +45,27 @@ UNUSABLE = (UnusableInput, DatasetError, OfflineError, RedisServerError, ModelSt
 
 @dataclass(frozen=True)
 class Replayed:
-    """One request. ``contributions``: (n, f + 1), None for a baseline; ``remade``: the online matrix was not logged;
-    ``rescored``: whether the model gives the logged scores for it, bit for bit."""
+    """One request. ``contributions``: (n, f + 1), None for a baseline. ``rebuilt``: the online matrix was not logged.
+    ``same_scores``: whether the model's scores of the online matrix are the logged ones, bit for bit."""
 
-    verdict: Verdict
+    comparison: Comparison
     features: Sequence[Feature]
     contributions: Doubles | None
-    remade: bool
-    rescored: bool
+    rebuilt: bool
+    same_scores: bool
 
     @property
     def online(self) -> Floats:
-        assert self.verdict.record.matrix is not None  # it is logged or remade
-        return self.verdict.record.matrix
+        assert self.comparison.record.matrix is not None  # it is logged or rebuilt
+        return self.comparison.record.matrix
 
 
 def replay(settings: Settings, request_id: str) -> Replayed:
-    """Raises what ``UNUSABLE`` lists."""
+    """Raises the errors in ``UNUSABLE``."""
     record = find_record(settings, request_id)
     declaration = declaration_of(settings)
     if record.contract_hash != current_contract(settings.dataset, declaration).contract_hash:
-        raise BrokenRecords(f"request {request_id} was scored under another contract than this code's")
+        raise BrokenRecords(f"request {request_id} was scored with another contract than this code has")
     model = _model(settings, record)
     with offline_settings(settings) as private:
         (slate,) = OfflineSlates(private, declaration).read([record])
@@ -76,7 +76,7 @@ def replay(settings: Settings, request_id: str) -> Replayed:
         as_read = replace(case, offline=case.matrix(case.as_read))
         case = replace(case, record=replace(record, matrix=next(Overridden().matrices(as_read))))
     return Replayed(
-        judged(case),
+        compare(case),
         model_features(declaration),
         _contributions(model, case.online),
         record.matrix is None,
@@ -90,25 +90,25 @@ def find_record(settings: Settings, request_id: str) -> ScoreRecord:
         try:
             if request_id in pq.read_table(path, columns=["request_id"], partitioning=None)["request_id"].to_pylist():
                 return next(read_records(path, request_id=request_id))
-        except FileNotFoundError:  # the scorer has made room for newer files
+        except FileNotFoundError:  # the scorer has removed it to make space for newer files
             continue
         except (OSError, pa.ArrowException) as error:
             raise BrokenRecords(f"{path}: {str(error).splitlines()[0]}") from error
-    raise NoRecords(f"{score_folder(settings.live_dir)} holds no request {request_id}")
+    raise NoRecords(f"{score_folder(settings.live_dir)} has no request {request_id}")
 
 
 def lines(found: Replayed, only: str | None = None) -> Iterator[str]:
-    """The text. ``only``: of one item."""
-    record = found.verdict.record
+    """The lines to print. ``only``: an item; by default all items."""
+    record = found.comparison.record
     model = f"{record.model_name} version {record.model_version}"
     yield f"request {record.request_id}: scored at {record.scored_us} µs by {model}, {record.clock} clock"
     yield f"user {record.user_id}, session {record.session_id}, context {dict(record.context)}"
     yield "answered without the feature store" if record.degraded else "answered with the feature store"
-    if found.remade:
-        yield "the matrix was not logged: it is made from the rows that online read"
-    yield f"the model gives the logged scores again, bit for bit: {'yes' if found.rescored else 'NO'}"
+    if found.rebuilt:
+        yield "the matrix was not logged: it is rebuilt from the rows that were read online"
+    yield f"the model's scores equal the logged scores bit for bit: {'yes' if found.same_scores else 'NO'}"
     if found.contributions is None:
-        yield "the model is a baseline, whose scores are no sums over features"
+        yield "the model is a baseline: its scores are not sums over features"
     order = np.argsort(-record.scores, kind="stable").tolist()
     for rank, i in enumerate(order):
         if only is None or record.item_ids[i] == only:
@@ -120,17 +120,17 @@ def lines(found: Replayed, only: str | None = None) -> Iterator[str]:
 def _item_lines(found: Replayed, i: int) -> Iterator[str]:
     yield f"  {'feature':<24}{'source':<17}{'row age':>12}{'online':>16}{'offline':>16}{'adds':>10}  cause"
     for j, feature in enumerate(found.features):
-        code = int(found.verdict.causes[i, j])
+        code = int(found.comparison.causes[i, j])
         adds = "" if found.contributions is None else f"{found.contributions[i, j]:+.4f}"
         yield (
-            f"  {feature.name:<24}{feature.source:<17}{_age(found.verdict.record, feature.source, i):>12}"
-            f"{_number(found.online[i, j]):>16}{_number(found.verdict.offline[i, j]):>16}{adds:>10}"
+            f"  {feature.name:<24}{feature.source:<17}{_age(found.comparison.record, feature.source, i):>12}"
+            f"{_number(found.online[i, j]):>16}{_number(found.comparison.offline[i, j]):>16}{adds:>10}"
             f"  {'' if code == EQUAL else NAMES[code]}".rstrip()
         )
 
 
 def _age(record: ScoreRecord, view: str, i: int) -> str:
-    """Of the row that online read; nothing for what is no stored row."""
+    """The age of the row that was read online; empty for a source that is not a view."""
     times = record.read_us.get(view)
     if times is None or not len(times):
         return ""
@@ -150,7 +150,7 @@ def _contributions(model: LoadedModel, matrix: Floats) -> Doubles | None:
 
 
 def _model(settings: Settings, record: ScoreRecord) -> LoadedModel:
-    """The version that scored. Raises ModelStoreError, MlflowException."""
+    """The model version that scored the request. Raises ModelStoreError, MlflowException."""
     store = ModelStore(settings)
     return store.load_version(store.client.get_model_version(record.model_name, record.model_version))
 
@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     settings = Settings()
     try:
         found = replay(settings, arguments.request_id)
-        if arguments.item is not None and arguments.item not in found.verdict.record.item_ids:
+        if arguments.item is not None and arguments.item not in found.comparison.record.item_ids:
             raise NoRecords(f"request {arguments.request_id} has no item {arguments.item}")
     except UNUSABLE as error:
         print(f"validation.skew.replay: {str(error).splitlines()[0]}", file=sys.stderr)

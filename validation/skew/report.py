@@ -1,4 +1,4 @@
-"""An audit's findings as Markdown and as one self-contained page."""
+"""The findings of an audit as Markdown and as one self-contained page."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ th, td { padding: .35rem .7rem; border-bottom: 1px solid #e3e6ea; text-align: le
 .verdict.skewed { border-color: #c2410c }
 """
 NOTE = (
-    "A difference is explained only if its cause, applied to what the log says, gives the online value bit for bit. "
-    f"Of the causes, {', '.join(sorted(UNEXPLAINED))} count as unexplained: serving and training disagree there."
+    "A difference is explained only if its cause, applied to the offline values, gives the online value bit for bit. "
+    f"The causes {', '.join(sorted(UNEXPLAINED))} count as unexplained, because serving and training disagree."
 )
 
 
 def write_report(findings: Findings, folder: Path) -> Path:
-    """Each file is complete or as it was; the Markdown, whose path is returned, comes last. Raises OSError."""
+    """Write both files, each atomically. Returns the path of the Markdown. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((PAGE, page(findings)), (MARKDOWN, markdown(findings))):
         partial = folder / f".{name}.{os.getpid()}.part"
@@ -83,13 +83,13 @@ def _tables(findings: Findings) -> list[tuple[str, Sequence[str], list[Sequence[
     causes = findings.causes
     return [
         ("By cause", ("cause", "values"), [(name, f"{causes[name]:,}") for name in NAMES if causes[name]]),
-        ("By feature", HEADER, [_row(each) for each in _worst_first(findings)]),
-        ("Examples", EXAMPLE_HEADER, [_example(*each) for each in _examples(findings)]),
+        ("By feature", HEADER, [_row(feature) for feature in _worst_first(findings)]),
+        ("Examples", EXAMPLE_HEADER, [_example(*row) for row in _examples(findings)]),
     ]
 
 
 def _worst_first(findings: Findings) -> list[FeatureFindings]:
-    return sorted(findings.features, key=lambda each: (-each.unexplained, -each.different))
+    return sorted(findings.features, key=lambda feature: (-feature.unexplained, -feature.different))
 
 
 def _row(found: FeatureFindings) -> Sequence[str]:
@@ -105,8 +105,9 @@ def _examples(findings: Findings) -> Iterable[tuple[FeatureFindings, str, Exampl
                 yield found, name, found.examples[name]
 
 
-def _example(found: FeatureFindings, cause: str, each: Example) -> Sequence[str]:
-    return (found.feature.name, cause, each.request_id, each.item_id, repr(each.online), repr(each.offline))
+def _example(found: FeatureFindings, cause: str, example: Example) -> Sequence[str]:
+    values = (repr(example.online), repr(example.offline))
+    return (found.feature.name, cause, example.request_id, example.item_id, *values)
 
 
 def _scope(findings: Findings) -> str:
@@ -114,7 +115,7 @@ def _scope(findings: Findings) -> str:
         (EPOCH + timedelta(microseconds=timestamp or 0)).isoformat()
         for timestamp in (findings.first_us, findings.last_us)
     )
-    skipped = f" {findings.skipped:,} requests of another contract were left out." if findings.skipped else ""
+    skipped = f" {findings.skipped:,} requests with another contract were left out." if findings.skipped else ""
     return f"Scored from {first} to {last}.{skipped}"
 
 

@@ -1,4 +1,4 @@
-"""The registry on a real SQLite store, shared by the tests of this module (its creation takes seconds)."""
+"""The registry on a real SQLite database. The tests of this module share it, because its creation takes seconds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(state: Path, request: pytest.FixtureRequest) -> ModelStore:
-    """A model name of its own for each test."""
+    """Each test has its own model name."""
     return ModelStore(settings_in(state, f"s{zlib.crc32(request.node.name.encode())}"))
 
 
@@ -59,7 +59,7 @@ def artifacts(store: ModelStore) -> Path:
     return Path(unquote(urlsplit(run.info.artifact_uri).path)) / ARTIFACT_PATH
 
 
-def test_a_promoted_baseline_comes_back_as_it_was_registered(store: ModelStore) -> None:
+def test_a_promoted_baseline_is_loaded_as_it_was_registered(store: ModelStore) -> None:
     version = registered(store)
     store.promote(version)
     loaded = store.load()
@@ -84,7 +84,7 @@ def test_a_lightgbm_model_scores_the_same_after_the_registry(store: ModelStore) 
     np.testing.assert_array_equal(loaded.ranker.score(MATRIX), ranker.score(MATRIX))
 
 
-def test_a_model_comes_back_with_its_test_rows_and_none_of_it_is_a_pickle(store: ModelStore) -> None:
+def test_a_model_is_loaded_with_its_test_rows_which_are_no_pickle(store: ModelStore) -> None:
     ranker = ranker_of(features=2)
     ranker = LightGbmRanker(ranker.booster, NAMES)
     rows = sample(ranker, MATRIX[:, :2])
@@ -113,12 +113,12 @@ def test_nothing_stored_is_a_pickle(store: ModelStore) -> None:
         assert file.suffix in {".json", ".txt"}
 
 
-def test_local_artifacts_lie_beside_the_database(store: ModelStore, state: Path) -> None:
+def test_local_artifacts_are_beside_the_database(store: ModelStore, state: Path) -> None:
     store.promote(registered(store))
     assert artifacts(store).is_relative_to(state / "mlflow" / "artifacts")
 
 
-def test_the_experiment_is_made_once(store: ModelStore) -> None:
+def test_the_experiment_is_created_once(store: ModelStore) -> None:
     assert store.experiment_id() == store.experiment_id()
 
 
@@ -137,7 +137,7 @@ def test_with_nothing_registered_there_is_no_champion(store: ModelStore) -> None
         store.load()
 
 
-def test_registered_but_not_promoted_is_no_champion(store: ModelStore) -> None:
+def test_a_registered_model_that_was_not_promoted_is_no_champion(store: ModelStore) -> None:
     registered(store)
     assert store.champion() is None
     with pytest.raises(NoModel, match=store.name):
@@ -149,7 +149,7 @@ def test_data_sets_do_not_see_each_others_champion(store: ModelStore, state: Pat
     assert ModelStore(settings_in(state, "empty")).champion() is None
 
 
-def test_artifacts_that_are_gone_are_a_broken_model(store: ModelStore) -> None:
+def test_missing_artifacts_are_a_broken_model(store: ModelStore) -> None:
     store.promote(registered(store))
     shutil.rmtree(artifacts(store))
     with pytest.raises(BrokenModel, match=f"{store.name} version 1"):
@@ -173,7 +173,7 @@ def test_an_unreadable_ranker_is_a_broken_model(store: ModelStore) -> None:
         store.load()
 
 
-def test_a_contract_of_other_features_is_a_broken_model(store: ModelStore) -> None:
+def test_a_contract_with_other_features_than_the_ranker_is_a_broken_model(store: ModelStore) -> None:
     store.promote(registered(store, contract=replace(CONTRACT, features=CONTRACT.features[::-1])))
-    with pytest.raises(BrokenModel, match="different lists"):
+    with pytest.raises(BrokenModel, match="different features"):
         store.load()

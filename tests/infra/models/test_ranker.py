@@ -1,4 +1,4 @@
-"""Rankers: scores, files, and what is refused."""
+"""Rankers: scores, files, and refused inputs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_baseline_score_is_the_dense_rank_over_the_number_of_ranks() -> None:
     assert scores((("a", 1),), [[5, 0, 0], [9, 0, 0], [5, 0, 0], [1, 0, 0]]) == [2 / 3, 1.0, 2 / 3, 1 / 3]
 
 
-def test_a_later_key_only_breaks_ties_of_the_earlier() -> None:
+def test_a_later_key_only_breaks_the_ties_of_earlier_keys() -> None:
     assert scores((("a", 1), ("b", -1)), [[1, 0, 0], [2, 9, 0], [2, 3, 0]]) == [1 / 3, 2 / 3, 1.0]
 
 
@@ -67,7 +67,7 @@ def test_nan_sorts_last_under_either_sign() -> None:
         assert got[0] == got[3] == min(got) < min(got[1:3])
 
 
-def test_a_column_that_is_unknown_throughout_decides_nothing() -> None:
+def test_a_column_that_is_unknown_in_all_rows_has_no_effect() -> None:
     assert scores((("a", 1), ("b", 1)), [[NAN, 1, 0], [NAN, 2, 0]]) == [0.5, 1.0]
 
 
@@ -82,7 +82,7 @@ def test_baseline_scores_are_in_the_unit_interval_and_order_like_the_key_tuples(
             assert (got[i] < got[j]) == (keys[i] < keys[j])
 
 
-def test_random_is_the_same_for_the_same_slate_and_without_ties() -> None:
+def test_random_gives_the_same_slate_the_same_order_without_ties() -> None:
     ranker = BaselineRanker("random", ((RANDOM_KEY, 1),), NAMES)
     first = ranker.score(slate(200))
     np.testing.assert_array_equal(first, ranker.score(slate(200)))
@@ -91,7 +91,7 @@ def test_random_is_the_same_for_the_same_slate_and_without_ties() -> None:
     assert not np.array_equal(first, BaselineRanker("random", ((RANDOM_KEY, 1),), NAMES, seed=5).score(slate(200)))
 
 
-def test_random_does_not_see_how_a_nan_or_a_zero_is_spelt() -> None:
+def test_random_ignores_the_payload_of_a_nan_and_the_sign_of_a_zero() -> None:
     ranker = BaselineRanker("random", ((RANDOM_KEY, 1),), NAMES)
     plain = np.zeros((9, 3), dtype=np.float32)
     plain[4, 1] = NAN
@@ -100,13 +100,13 @@ def test_random_does_not_see_how_a_nan_or_a_zero_is_spelt() -> None:
     np.testing.assert_array_equal(ranker.score(plain), ranker.score(odd))
 
 
-def test_random_favours_no_place() -> None:
+def test_random_prefers_no_position() -> None:
     ranker = BaselineRanker("random", ((RANDOM_KEY, 1),), NAMES)
     mean = np.mean([ranker.score(slate(10, seed)) for seed in range(1_000)], axis=0)
     np.testing.assert_allclose(mean, 0.55, atol=0.05)  # sd of each mean is 0.009
 
 
-def test_a_baseline_with_a_bad_spec_is_refused() -> None:
+def test_a_baseline_with_bad_keys_is_refused() -> None:
     with pytest.raises(BadModel, match="sorts by 'nope'"):
         BaselineRanker("x", (("nope", 1),), NAMES)
     with pytest.raises(BadModel, match="sign of 'a' is 0"):
@@ -127,17 +127,19 @@ def test_a_saved_lambdamart_scores_the_same_bit_for_bit(lambdamart: LightGbmRank
     assert len(set(loaded.score(slate(50)))) > 5
 
 
-def test_a_saved_baseline_is_read_back_equal(baseline: BaselineRanker, tmp_path: Path) -> None:
+def test_a_saved_baseline_is_loaded_equal(baseline: BaselineRanker, tmp_path: Path) -> None:
     baseline.save(tmp_path / "m")
     assert load_ranker(tmp_path / "m") == baseline
 
 
-def test_no_file_is_left_half_written(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
+def test_save_leaves_no_partial_file(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
     lambdamart.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.txt"]
 
 
-def test_a_model_of_other_inputs_than_named_is_refused(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
+def test_a_model_with_another_number_of_inputs_than_features_is_refused(
+    lambdamart: LightGbmRanker, tmp_path: Path
+) -> None:
     with pytest.raises(BadModel, match="3 inputs, but 2 features"):
         LightGbmRanker(lambdamart.booster, ("a", "b"))
     lambdamart.save(tmp_path)
@@ -153,16 +155,18 @@ def test_a_truncated_model_is_refused_before_lightgbm_can_abort_the_process(
     lambdamart.save(tmp_path)
     text = (tmp_path / "model.txt").read_text()
     (tmp_path / "model.txt").write_text(text[: len(text) // 3])
-    with pytest.raises(BadModel, match=r"model\.txt is not the file that model\.json describes"):
+    with pytest.raises(
+        BadModel, match=r"model\.txt was changed or truncated: its digest is not the one in model\.json"
+    ):
         load_ranker(tmp_path)
 
 
-def test_an_empty_folder_is_no_ranker(tmp_path: Path) -> None:
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"neither of baseline\.json and model\.json"):
         load_ranker(tmp_path)
 
 
-def test_a_folder_of_two_rankers_is_refused(
+def test_a_folder_with_two_rankers_is_refused(
     lambdamart: LightGbmRanker, baseline: BaselineRanker, tmp_path: Path
 ) -> None:
     lambdamart.save(tmp_path)
@@ -180,13 +184,13 @@ def test_a_model_card_without_its_model_is_refused(lambdamart: LightGbmRanker, t
 
 @pytest.mark.parametrize("name", ["baseline.json", "model.json"])
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"kind": "baseline"}', '{"kind": "lightgbm"}'])
-def test_a_broken_card_is_refused_by_name(tmp_path: Path, name: str, text: str) -> None:
+def test_a_broken_card_is_refused_and_named(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(BadModel, match=name):
         load_ranker(tmp_path)
 
 
-def test_a_text_that_is_no_model_is_refused(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
+def test_a_text_that_is_not_a_model_is_refused(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
     class NoModel:
         def num_feature(self) -> int:
             return len(NAMES)
@@ -202,7 +206,9 @@ def test_a_text_that_is_no_model_is_refused(lambdamart: LightGbmRanker, tmp_path
 # ------------------------------------------------------------------------------- many slates
 
 
-def test_scoring_many_slates_equals_scoring_each(lambdamart: LightGbmRanker, baseline: BaselineRanker) -> None:
+def test_scores_of_many_slates_at_once_equal_the_scores_of_each_slate(
+    lambdamart: LightGbmRanker, baseline: BaselineRanker
+) -> None:
     sizes = np.array([3, 1, 40, 6])
     matrix = slate(50)
     rankers: tuple[Ranker, ...] = (lambdamart, baseline)
@@ -225,6 +231,6 @@ def test_a_matrix_of_another_width_is_refused(lambdamart: LightGbmRanker, baseli
 
 
 @pytest.mark.parametrize("sizes", [[], [50, 0], [49], [25.0, 25.0], [-1, 51], [[50]]])
-def test_sizes_that_do_not_cut_the_rows_are_refused(baseline: BaselineRanker, sizes: list[object]) -> None:
+def test_sizes_that_do_not_sum_to_the_rows_are_refused(baseline: BaselineRanker, sizes: list[object]) -> None:
     with pytest.raises(BadGroups):
         score_groups(baseline, slate(50), np.array(sizes))

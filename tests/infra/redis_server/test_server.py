@@ -1,11 +1,10 @@
-"""The embedded server against real processes: each test has a state folder of its own."""
+"""The embedded server with real processes. Each test has its own state folder."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import redis
 
 from infra.redis_server import embedded
 from infra.redis_server import server as redis_server
-from infra.redis_server.endpoint import BadRedisUrl, Endpoint, parse_url
+from infra.redis_server.endpoint import BadRedisUrl, Endpoint
 from infra.redis_server.server import EVENTS, FEATURES, NoRedis, RedisServerFailed, endpoint, running, start, stop
 from infra.settings import Settings
 
@@ -60,14 +59,14 @@ def test_a_started_server_answers_on_loopback_only_and_never_evicts(settings: Se
     assert endpoint(settings) == running(settings) == at
 
 
-def test_starting_twice_gives_the_same_server(settings: Settings) -> None:
+def test_a_second_start_returns_the_running_server(settings: Settings) -> None:
     first = start(settings)
     before = record(settings)
     assert start(settings) == first
     assert record(settings) == before
 
 
-def test_the_server_leads_a_session_of_its_own(settings: Settings) -> None:
+def test_the_server_runs_in_its_own_session(settings: Settings) -> None:
     start(settings)
     assert os.getsid(record(settings)["pid"]) != os.getsid(0)
 
@@ -75,34 +74,34 @@ def test_the_server_leads_a_session_of_its_own(settings: Settings) -> None:
 def test_data_and_port_survive_a_stop_and_a_start(settings: Settings) -> None:
     first = start(settings)
     with client(first) as redis_client:
-        redis_client.set("kept", "yes")
+        redis_client.set("stored", "yes")
     assert stop(settings)
     assert running(settings) is None
     second = start(settings)
     assert second == first
     with client(second) as redis_client:
-        assert redis_client.get("kept") == "yes"
+        assert redis_client.get("stored") == "yes"
 
 
 def test_data_survive_kill_9(settings: Settings) -> None:
     first = start(settings)
     with client(first) as redis_client:
-        redis_client.set("kept", "yes")
-        time.sleep(0.05)  # the write reaches the file with the next turn of the server's loop
+        redis_client.set("stored", "yes")
+        time.sleep(0.05)  # the server writes to the file in the next pass of its event loop
     pid = record(settings)["pid"]
     os.kill(pid, signal.SIGKILL)
     wait_for_end(pid)
     assert running(settings) is None
     with client(start(settings)) as redis_client:
-        assert redis_client.get("kept") == "yes"
+        assert redis_client.get("stored") == "yes"
     assert record(settings)["pid"] != pid
 
 
-def test_stopping_what_does_not_run_is_no_error(settings: Settings) -> None:
+def test_to_stop_a_server_that_does_not_run_is_no_error(settings: Settings) -> None:
     assert stop(settings) is False
 
 
-def test_without_a_server_the_endpoint_says_what_to_run(settings: Settings) -> None:
+def test_without_a_server_the_error_names_the_command_to_run(settings: Settings) -> None:
     with pytest.raises(NoRedis, match=r"python -m infra\.redis_server start"):
         endpoint(settings)
 
@@ -119,13 +118,13 @@ def test_an_endpoint_file_of_a_dead_process_is_replaced(settings: Settings) -> N
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"port": 6379}'])
-def test_an_endpoint_file_that_makes_no_sense_is_replaced(settings: Settings, text: str) -> None:
+def test_an_unreadable_endpoint_file_counts_as_no_server(settings: Settings, text: str) -> None:
     settings.redis_dir.mkdir(parents=True)
     (settings.redis_dir / "endpoint.json").write_text(text)
     assert running(settings) is None
 
 
-def test_another_redis_on_the_recorded_port_is_left_alone(settings: Settings, tmp_path: Path) -> None:
+def test_another_redis_on_the_recorded_port_is_not_touched(settings: Settings, tmp_path: Path) -> None:
     others = settings_in(tmp_path / "other")
     other = start(others)
     try:
@@ -139,7 +138,7 @@ def test_another_redis_on_the_recorded_port_is_left_alone(settings: Settings, tm
         stop(others)
 
 
-def test_even_with_its_process_id_another_redis_is_not_ours(settings: Settings, tmp_path: Path) -> None:
+def test_another_redis_whose_port_and_process_are_recorded_is_not_touched(settings: Settings, tmp_path: Path) -> None:
     others = settings_in(tmp_path / "other")
     other = start(others)
     try:
@@ -154,17 +153,17 @@ def test_even_with_its_process_id_another_redis_is_not_ours(settings: Settings, 
 
 def test_a_second_server_on_the_same_data_is_refused(settings: Settings) -> None:
     start(settings)
-    kept = record(settings)
+    saved = record(settings)
     file = settings.redis_dir / "endpoint.json"
     file.unlink()
     try:
-        with pytest.raises(RedisServerFailed, match=f"kill {kept['pid']}"):
+        with pytest.raises(RedisServerFailed, match=f"kill {saved['pid']}"):
             start(settings)
     finally:
-        file.write_text(json.dumps(kept))
+        file.write_text(json.dumps(saved))
 
 
-def test_a_port_that_is_taken_meanwhile_is_left_for_another(
+def test_if_the_port_is_taken_during_the_start_another_port_is_used(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others = settings_in(tmp_path / "other")
@@ -177,7 +176,7 @@ def test_a_port_that_is_taken_meanwhile_is_left_for_another(
         stop(others)
 
 
-def test_a_broken_append_only_file_fails_with_the_log(settings: Settings) -> None:
+def test_the_error_of_a_broken_append_only_file_contains_the_log(settings: Settings) -> None:
     data = settings.redis_dir / "data"
     data.mkdir(parents=True)
     (data / "appendonly.aof").write_text("not an append only file\n" * 10)
@@ -198,72 +197,12 @@ def test_a_configured_url_wins_and_nothing_is_started(tmp_path: Path) -> None:
     assert not configured.redis_dir.exists()
 
 
-def test_the_server_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = tmp_path / "redis-server"
-    own.write_text("#!/bin/sh\n")
-    own.chmod(0o755)
+def test_the_redis_server_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = tmp_path / "redis-server"
+    binary.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert redis_server.server_binary() == str(own)
-
-
-def test_feast_reads_its_connection_string_as_it_was_meant() -> None:
-    from feast.infra.online_stores.redis import RedisOnlineStore
-
-    at = parse_url("rediss://me:p%3Dw@cache:6380/2", 0.5)
-    nodes, arguments = RedisOnlineStore._parse_connection_string(at.feast_connection_string)
-    assert nodes == [{"host": "cache", "port": "6380"}]
-    assert arguments == {
-        "db": 2,
-        "username": "me",
-        "password": "p=w",
-        "ssl": True,
-        "socket_timeout": 0.5,
-        "socket_connect_timeout": 0.5,
-        "retry": None,
-    }
-
-
-def test_a_redis_that_is_away_is_given_up_within_the_timeout() -> None:
-    """redis-py's own default goes on for seconds."""
-    from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        away = Endpoint("127.0.0.1", probe.getsockname()[1])
-    feast = RedisOnlineStoreConfig(connection_string=away.feast_connection_string)
-    for connected in (away.client(), RedisOnlineStore()._get_client(feast)):
-        started = time.monotonic()
-        with pytest.raises(redis.ConnectionError):
-            connected.ping()
-        assert time.monotonic() - started < 0.5
-
-
-@pytest.mark.parametrize("url", ["redis://cache:6380/2", "rediss://me:p%3Dw@cache:6380/2", "redis://:secret@cache:1/0"])
-def test_a_url_reads_back_as_it_was_written(url: str) -> None:
-    assert parse_url(url, 0.5).url == url
-
-
-def test_a_password_is_in_no_message() -> None:
-    at = parse_url("redis://me:secret@cache/0", 0.5)
-    assert "secret" not in repr(at)
-    assert "secret" not in at.address
-
-
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        ("http://cache", "http"),
-        ("redis://cache:port/0", "port"),
-        ("redis://:0", "host"),
-        ("redis://[::1]:6379/0", "IPv6"),
-        ("redis://cache/first", "first"),
-        ("redis://cache/0?timeout=1", "query"),
-        ("redis://:a%2Cb@cache/0", "comma"),
-    ],
-)
-def test_a_url_that_cannot_be_used_is_refused_with_the_reason(url: str, reason: str) -> None:
-    with pytest.raises(BadRedisUrl, match=reason):
-        parse_url(url, 0.5)
+    assert redis_server.server_binary() == str(binary)
 
 
 def test_the_command_starts_reports_and_stops(
@@ -280,12 +219,12 @@ def test_the_command_starts_reports_and_stops(
     assert "redis://127.0.0.1:" in capsys.readouterr().out
 
 
-def test_the_two_servers_are_two_and_only_the_events_are_synced_before_each_answer(tmp_path: Path) -> None:
+def test_there_are_two_servers_and_only_the_events_are_synced_before_each_answer(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, state_dir=tmp_path)
     try:
         features, events = start(settings, FEATURES), start(settings, EVENTS)
         assert features.port != events.port
-        found = [each.client(5).config_get("appendfsync")["appendfsync"] for each in (features, events)]
+        found = [server.client(5).config_get("appendfsync")["appendfsync"] for server in (features, events)]
         assert found == ["everysec", "always"]
         assert endpoint(settings, EVENTS) == events
     finally:
@@ -294,7 +233,7 @@ def test_the_two_servers_are_two_and_only_the_events_are_synced_before_each_answ
     assert running(settings, EVENTS) is None
 
 
-def test_a_configured_events_redis_is_named_where_it_cannot_be_used(tmp_path: Path) -> None:
+def test_a_bad_url_of_the_events_redis_is_named_by_its_setting(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, state_dir=tmp_path, events_redis_url="http://cache/0")
     with pytest.raises(BadRedisUrl, match="RERANK_EVENTS_REDIS_URL"):
         endpoint(settings, EVENTS)

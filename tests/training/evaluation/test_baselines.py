@@ -12,7 +12,7 @@ NAMES = ("input_position", "orders_28d", "carts_28d", "views_28d", "bought_count
 NAN = float("nan")
 SLATE = np.array(
     [
-        # place, orders, carts, views, bought, age
+        # position, orders, carts, views, bought, age
         [0, 5, 0, 0, 0, NAN],
         [1, 9, 0, 0, 2, 50],
         [2, NAN, 0, 0, 3, 900],
@@ -27,12 +27,12 @@ def order(name: str, slate: np.ndarray = SLATE) -> list[int]:
     return [int(i) for i in np.argsort(-baselines(NAMES)[name].score(slate), kind="stable")]
 
 
-def test_the_baselines_come_in_the_declared_order() -> None:
+def test_the_baselines_are_in_the_declared_order() -> None:
     assert tuple(baselines(NAMES)) == BASELINES
     assert [ranker.name for ranker in baselines(NAMES).values()] == list(BASELINES)
 
 
-def test_input_order_keeps_the_callers_order_even_of_shuffled_rows() -> None:
+def test_input_order_is_the_order_of_the_request_even_for_shuffled_rows() -> None:
     assert order("input_order") == [0, 1, 2, 3, 4]
     assert order("input_order", SLATE[::-1]) == [4, 3, 2, 1, 0]
 
@@ -41,7 +41,7 @@ def test_popularity_puts_the_most_ordered_first_and_the_unknown_last() -> None:
     assert order("popularity") == [1, 3, 0, 4, 2]
 
 
-def test_popularity_falls_back_to_the_next_column_where_a_log_has_no_orders() -> None:
+def test_popularity_uses_the_next_column_if_the_log_has_no_orders() -> None:
     slate = SLATE.copy()
     slate[:, NAMES.index("orders_28d")] = NAN
     slate[:, NAMES.index("carts_28d")] = NAN
@@ -64,12 +64,12 @@ def test_random_ignores_every_column_and_differs_between_slates() -> None:
     assert len(firsts) > 10
 
 
-def test_another_measure_of_popularity_can_be_named() -> None:
+def test_popularity_can_use_another_column() -> None:
     named = baselines((*NAMES, "rating"), popularity=("rating",))
     slate = np.column_stack([SLATE, np.array([1, 2, 3, 4, 5], dtype=np.float32)])
     assert list(np.argsort(-named["popularity"].score(slate))) == [4, 3, 2, 1, 0]
 
 
-def test_a_baseline_whose_column_is_missing_is_refused_by_name() -> None:
+def test_a_baseline_whose_column_is_missing_is_refused_and_named() -> None:
     with pytest.raises(BadModel, match="'purchase_frequency' sorts by 'bought_count'"):
         baselines(tuple(name for name in NAMES if name != "bought_count"))

@@ -1,4 +1,4 @@
-"""Intervals over slates."""
+"""Bootstrap intervals over slates."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> Non
     assert mean_interval(values, seed=1) != mean_interval(values, seed=2)
 
 
-def test_the_interval_does_not_depend_on_how_much_is_drawn_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_interval_does_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random(40)
     whole = mean_interval(values)
     monkeypatch.setattr(bootstrap, "CHUNK_VALUES", 3 * 40 + 1)
     assert mean_interval(values) == whole
 
 
-def test_pairing_sees_a_small_steady_difference_that_the_separate_intervals_hide() -> None:
+def test_the_paired_difference_finds_a_small_constant_difference_that_separate_intervals_do_not() -> None:
     noise = np.random.default_rng(0).random(400)
     got = paired_difference(noise + 0.01, noise)
     assert got.mean == pytest.approx(0.01)
@@ -62,6 +62,6 @@ def test_slates_undefined_in_either_are_left_out_of_the_difference() -> None:
     assert got == Interval(2.0, 2.0, 2.0, 1)
 
 
-def test_a_difference_of_other_slates_is_refused() -> None:
+def test_a_difference_between_other_slates_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shapes \(3,\) and \(1,\)"):
         paired_difference(np.zeros(3), np.zeros(1))

@@ -1,4 +1,4 @@
-"""Metrics against values worked out by hand, and against a slow oracle in plain Python."""
+"""Metrics compared with values worked out by hand, and with a slow oracle in plain Python."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_perfect_order_scores_one_everywhere() -> None:
     assert values([(3.0, 2), (2.0, 1), (1.0, 0)]) == {name: [1.0] for name in METRICS}
 
 
-def test_a_positive_at_the_second_place_is_discounted_by_log2_of_three() -> None:
+def test_a_positive_at_the_second_position_is_discounted_by_log2_of_three() -> None:
     got = values([(2.0, 0), (1.0, 1)])
     assert got["ndcg@5"] == pytest.approx([1 / math.log2(3)])
     assert got["mrr"] == [0.5]
@@ -44,18 +44,18 @@ def test_a_positive_at_the_second_place_is_discounted_by_log2_of_three() -> None
     assert got["recall@25"] == [1.0]
 
 
-def test_graded_labels_gain_two_to_the_label_less_one() -> None:
+def test_the_gain_of_a_label_is_two_to_the_label_minus_one() -> None:
     # labels in order 1, 0, 3: DCG = 1 + 0 + 7/2; best order 3, 1, 0: 7 + 1/log2(3)
     assert values([(3.0, 1), (2.0, 0), (1.0, 3)])["ndcg@10"] == pytest.approx([4.5 / (7 + 1 / math.log2(3))])
 
 
 def test_average_precision_divides_by_the_positives_or_by_ten() -> None:
-    # hits at places 1 and 3: (1/1 + 2/3) / 2
+    # hits at positions 1 and 3: (1/1 + 2/3) / 2
     assert values([(3.0, 1), (2.0, 0), (1.0, 1)])["map@10"] == pytest.approx([5 / 6])
     assert values([(-float(i), 1) for i in range(12)])["map@10"] == [1.0]
 
 
-def test_each_depth_cuts_where_it_says() -> None:
+def test_each_metric_ends_at_its_depth() -> None:
     def one_hit_at(position: int) -> dict[str, list[float]]:
         return values([(-float(i), int(i == position)) for i in range(1, 40)])
 
@@ -65,18 +65,18 @@ def test_each_depth_cuts_where_it_says() -> None:
     assert one_hit_at(39)["mrr"] == [1 / 39]
 
 
-def test_ties_count_against_the_scorer_whatever_the_row_order() -> None:
+def test_ties_count_against_the_ranker_in_any_row_order() -> None:
     for rows in ([(1.0, 1), (1.0, 0), (1.0, 0)], [(1.0, 0), (1.0, 0), (1.0, 1)]):
         assert values(rows)["mrr"] == [1 / 3]
         assert values(rows)["ndcg@5"] == [0.5]  # 1 / log2(4)
 
 
-def test_nan_scores_come_last_and_tie_among_themselves() -> None:
+def test_nan_scores_come_last_and_are_tied() -> None:
     got = values([(NAN, 1), (-math.inf, 0), (NAN, 0), (-9.0, 0)])
     assert got["mrr"] == [1 / 4]
 
 
-def test_a_slate_without_positives_is_undefined_and_counted_and_spoils_no_other() -> None:
+def test_a_slate_without_positives_is_undefined_and_counted_and_affects_no_other() -> None:
     groups = slates([(1.0, 0), (2.0, 0)], [(1.0, 1)], totals=[3, 1])
     got = slate_metrics(groups)
     assert got.without_positive == 1
@@ -86,13 +86,13 @@ def test_a_slate_without_positives_is_undefined_and_counted_and_spoils_no_other(
     assert list(got.values["recall@25"]) == [0.0, 1.0]
 
 
-def test_recall_divides_by_everything_the_user_wanted() -> None:
+def test_recall_divides_by_all_items_the_user_wanted() -> None:
     got = values([(1.0, 1), (2.0, 1)], [(1.0, 0)], totals=[8, 0])["recall@25"]
     assert got[0] == 0.25
     assert math.isnan(got[1])
 
 
-def test_sizes_that_do_not_cut_the_rows_are_refused() -> None:
+def test_sizes_that_do_not_sum_to_the_rows_are_refused() -> None:
     good = slates([(1.0, 1), (2.0, 0)])
     with pytest.raises(BadGroups, match="sum to 3, but there are 2 rows"):
         replace(good, sizes=np.array([3]))
@@ -110,7 +110,7 @@ def test_labels_and_totals_that_do_not_fit_are_refused_and_named() -> None:
         replace(good, labels=np.array([1, 0, -1]))
     with pytest.raises(BadSlates, match="integers"):
         replace(good, labels=np.array([1.0, 0.0, 1.0]))
-    with pytest.raises(BadSlates, match="slate 1 holds 1 positives, but relevant_total is 0"):
+    with pytest.raises(BadSlates, match="slate 1 has 1 positives, but relevant_total is 0"):
         replace(good, relevant_total=np.array([1, 0]))
     with pytest.raises(BadSlates, match="1 values of relevant_total, but 2 slates"):
         replace(good, relevant_total=np.array([1]))
@@ -119,7 +119,7 @@ def test_labels_and_totals_that_do_not_fit_are_refused_and_named() -> None:
 
 
 def oracle(rows: list[Row], total: int) -> dict[str, float]:
-    """The definitions, one place at a time."""
+    """The definitions, position by position."""
 
     def before(a: Row, b: Row) -> int:
         if math.isnan(a[0]) != math.isnan(b[0]):

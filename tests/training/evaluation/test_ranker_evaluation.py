@@ -5,7 +5,7 @@ import pytest
 
 from infra.models.ranker import LightGbmRanker
 from training.evaluation.baselines import baselines
-from training.evaluation.ranker_evaluation import calibration, coldness_slices, coverage, judge, without_positive
+from training.evaluation.ranker_evaluation import calibration, coldness_slices, coverage, evaluate, without_positive
 from training.ranker.lambdamart import fit
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 
@@ -20,7 +20,7 @@ PARAMS = {
 
 
 def data(slates: int, seed: int) -> RankingData:
-    """Slates of ten whose label follows ``signal``."""
+    """Slates of ten items whose label depends on ``signal``."""
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(slates * 10, len(NAMES))).astype(np.float32)
     labels = (matrix[:, 0] + 0.3 * rng.normal(size=len(matrix)) > 1.2).astype(np.int64)
@@ -36,10 +36,10 @@ def fitted():
 
 def test_a_model_finds_the_signal_and_the_baselines_do_not(fitted):
     rankers = {"model": LightGbmRanker(fitted.booster, NAMES), **baselines(NAMES)}
-    judgement = judge(rankers, data(100, 3), seed=1, resamples=200)
-    assert judgement.mean("model") > 0.9
-    assert judgement.difference("model", "random").low > 0.2
-    assert set(judgement.intervals()["model"]) >= {"ndcg@10", "mrr", "map@10", "recall@25"}
+    evaluation = evaluate(rankers, data(100, 3), seed=1, resamples=200)
+    assert evaluation.mean("model") > 0.9
+    assert evaluation.difference("model", "random").low > 0.2
+    assert set(evaluation.intervals()["model"]) >= {"ndcg@10", "mrr", "map@10", "recall@25"}
 
 
 def test_fitting_twice_gives_the_same_model(fitted):
@@ -58,15 +58,14 @@ def test_the_order_of_rows_inside_a_slate_is_shuffled_before_fitting():
     assert [both[tuple(row)] for row in shuffled.matrix] == shuffled.labels.tolist()
 
 
-def test_shuffled_labels_stay_in_their_slate_and_leave_nothing_to_find():
-    dealt = data(150, 1).with_shuffled_labels(9)
-    assert np.array_equal(
-        np.add.reduceat(dealt.labels, dealt.starts), np.add.reduceat(data(150, 1).labels, dealt.starts)
-    )
-    blind = fit(dealt, data(50, 2).with_shuffled_labels(9), PARAMS, 1, rounds=30)
+def test_shuffled_labels_stay_in_their_slate_and_cannot_be_predicted():
+    some = data(150, 1)
+    shuffled = some.with_shuffled_labels(9)
+    assert np.array_equal(np.add.reduceat(shuffled.labels, some.starts), np.add.reduceat(some.labels, some.starts))
+    blind = fit(shuffled, data(50, 2).with_shuffled_labels(9), PARAMS, 1, rounds=30)
     test = data(100, 3).with_shuffled_labels(9)
-    judgement = judge({"m": LightGbmRanker(blind.booster, NAMES), **baselines(NAMES)}, test, seed=1, resamples=200)
-    assert abs(judgement.difference("m", "random").mean) < 0.1
+    rankers = {"m": LightGbmRanker(blind.booster, NAMES), **baselines(NAMES)}
+    assert abs(evaluate(rankers, test, seed=1, resamples=200).difference("m", "random").mean) < 0.1
 
 
 def test_coverage_and_slates_without_positives_by_hand():
@@ -77,12 +76,12 @@ def test_coverage_and_slates_without_positives_by_hand():
     assert without_positive(some) == 1
 
 
-def test_slices_cover_every_slate_once(fitted):
+def test_each_slate_is_in_at_most_one_slice(fitted):
     test = data(100, 3)
     scores = LightGbmRanker(fitted.booster, NAMES).score(test.matrix)
     slices = coldness_slices(scores, test, seed=1, resamples=50)
     counted = sum(group["ndcg@10"]["slates"] for group in slices["user_coldness"].values())
-    negative = int((test.column("user_orders_all")[test.starts] < 0).sum())  # a normal variable, here
+    negative = int((test.column("user_orders_all")[test.starts] < 0).sum())  # a normal variable in this test
     assert 0 < counted <= len(test.sizes) - negative
 
 
@@ -115,7 +114,7 @@ def test_splits_are_read_with_whole_slates(tmp_path):
     assert found["test"].labels.tolist() == [2]
 
 
-def test_a_training_set_that_lacks_something_is_refused_by_name(tmp_path):
+def test_a_training_set_without_file_column_or_positive_is_refused(tmp_path):
     with pytest.raises(BadTrainingSet, match=r"training\.training_set"):
         load_splits(tmp_path / "none.parquet", ("signal",))
     with pytest.raises(BadTrainingSet, match="colour"):

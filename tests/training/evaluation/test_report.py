@@ -1,4 +1,4 @@
-"""The page on a training run: what it shows, what it escapes, what it refuses."""
+"""The page on a training run: its content, its escaping, and the files that it refuses."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_page_shows_the_verdict_the_counts_and_the_intervals(run_dir: Path, 
         assert text in page, text
 
 
-def test_a_run_that_was_not_promoted_says_so_and_names_what_is_served(run_dir: Path, tmp_path: Path) -> None:
+def test_the_page_of_a_run_that_was_not_promoted_names_the_served_champion(run_dir: Path, tmp_path: Path) -> None:
     changed = metrics(promoted=False, champion="recency", coverage=None)
     (run_dir / "metrics.json").write_text(json.dumps(changed))
     page = page_of(run_dir, tmp_path)
@@ -91,7 +91,7 @@ def test_texts_of_the_run_are_escaped(run_dir: Path, tmp_path: Path) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_the_page_loads_nothing_from_anywhere(run_dir: Path, tmp_path: Path) -> None:
+def test_the_page_loads_no_other_file(run_dir: Path, tmp_path: Path) -> None:
     page = page_of(run_dir, tmp_path)
     sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
     assert len(sources) >= 6  # rankers, importance, curve, calibration, two slices
@@ -99,16 +99,16 @@ def test_the_page_loads_nothing_from_anywhere(run_dir: Path, tmp_path: Path) -> 
     assert not re.search(r"https?:|url\(|@import", page)
 
 
-def test_two_reports_of_one_run_are_equal_byte_for_byte(run_dir: Path, tmp_path: Path) -> None:
+def test_two_reports_of_one_run_are_equal_in_all_bytes(run_dir: Path, tmp_path: Path) -> None:
     assert page_of(run_dir, tmp_path / "a") == page_of(run_dir, tmp_path / "b")
 
 
-def test_nothing_but_the_page_is_left_in_the_folder(run_dir: Path, tmp_path: Path) -> None:
+def test_only_the_page_is_left_in_the_folder(run_dir: Path, tmp_path: Path) -> None:
     page_of(run_dir, tmp_path / "reports")
     assert [path.name for path in (tmp_path / "reports").iterdir()] == ["training.html"]
 
 
-def test_the_command_writes_where_the_settings_say(
+def test_the_command_writes_to_the_folder_of_the_settings(
     run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RERANK_DATA_DIR", str(tmp_path / "data"))
@@ -125,12 +125,12 @@ def test_the_command_writes_where_the_settings_say(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "complaint"),
+    ("name", "text", "message"),
     [
         ("metrics.json", "{", "metrics.json is not JSON"),
-        ("slices.json", "[]", "slices.json must hold an object"),
+        ("slices.json", "[]", "slices.json must contain an object"),
         ("metrics.json", '{"dataset": "x"}', "lacks 'paired'"),
-        ("metrics.json", json.dumps({**metrics(), "rankers": {"x": 3}}), "not as training leaves it"),
+        ("metrics.json", json.dumps({**metrics(), "rankers": {"x": 3}}), "has another format"),
         ("importance.csv", "feature,gain\nprice,1\n", "importance.csv lacks the columns split"),
         (
             "learning_curve.csv",
@@ -141,11 +141,11 @@ def test_the_command_writes_where_the_settings_say(
         ("calibration.csv", "bin,predicted,observed,rows\n1,2\n", "line 2, column observed: None is not a number"),
     ],
 )
-def test_a_broken_file_is_refused_by_name_and_nothing_is_written(
-    run_dir: Path, tmp_path: Path, name: str, text: str, complaint: str
+def test_a_broken_file_is_refused_and_named_and_no_page_is_written(
+    run_dir: Path, tmp_path: Path, name: str, text: str, message: str
 ) -> None:
     (run_dir / name).write_text(text)
-    with pytest.raises(BadRun, match=complaint):
+    with pytest.raises(BadRun, match=message):
         report.write_report(run_dir, tmp_path / "reports")
     assert not (tmp_path / "reports").exists()
 
@@ -153,13 +153,13 @@ def test_a_broken_file_is_refused_by_name_and_nothing_is_written(
 @pytest.mark.parametrize(
     "name", ["metrics.json", "slices.json", "importance.csv", "learning_curve.csv", "calibration.csv"]
 )
-def test_a_missing_file_is_refused_by_name(run_dir: Path, name: str) -> None:
+def test_a_missing_file_is_refused_and_named(run_dir: Path, name: str) -> None:
     (run_dir / name).unlink()
     with pytest.raises(BadRun, match=f"{name} does not exist"):
         read_run(run_dir)
 
 
-def test_the_importance_plot_shows_shares_of_all_gain_largest_on_top() -> None:
+def test_the_importance_plot_shows_shares_of_the_total_gain_with_the_highest_on_top() -> None:
     rows = [{"feature": f"f{i}", "gain": "2.0" if i == 7 else "1.0", "split": "1"} for i in range(30)]
     axes = plots.importance(rows).axes[0]
     assert len(axes.patches) == plots.IMPORTANCE_SHOWN
@@ -167,21 +167,21 @@ def test_the_importance_plot_shows_shares_of_all_gain_largest_on_top() -> None:
     assert axes.get_yticklabels()[-1].get_text() == "f7"
 
 
-def test_the_learning_curve_draws_both_splits_and_the_round_that_was_kept() -> None:
+def test_the_learning_curve_shows_both_splits_and_the_best_round() -> None:
     rows = [{"iteration": str(i), "train_ndcg10": f"0.{i}", "validation_ndcg10": "0.1"} for i in (1, 2, 3)]
     axes = plots.learning_curve(rows, best_round=2).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train", "validation", "kept: 2"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train", "validation", "best: 2"]
     assert list(axes.lines[0].get_ydata()) == [0.1, 0.2, 0.3]
 
 
-def test_calibration_is_drawn_against_the_diagonal() -> None:
+def test_the_calibration_plot_shows_the_diagonal_too() -> None:
     rows = [{"bin": "0", "predicted": "0.1", "observed": "0.2", "rows": "9"}]
     diagonal, found = plots.calibration(rows).axes[0].lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 0.2]
     assert (list(found.get_xdata()), list(found.get_ydata())) == ([0.1], [0.2])
 
 
-def test_rankers_are_drawn_best_on_top_and_undefined_ones_left_out() -> None:
+def test_the_best_ranker_is_on_top_and_undefined_ones_are_left_out() -> None:
     nan = float("nan")
     rankers = {
         "a": {"mrr": Interval(0.1, 0.0, 0.2, 5)},
@@ -189,16 +189,16 @@ def test_rankers_are_drawn_best_on_top_and_undefined_ones_left_out() -> None:
         "c": {"mrr": Interval(nan, nan, nan, 0)},
     }
     axes = plots.metric_intervals(rankers, "mrr", ["b"]).axes[0]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]  # upwards
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]  # from bottom to top
 
 
-def test_slices_show_their_own_metric_and_the_number_it_is_a_mean_over() -> None:
+def test_slices_show_their_metric_and_the_number_of_values() -> None:
     axes = plots.slice_intervals({"0": {"hit@10": Interval(0.1, 0.0, 0.2, 1234)}}).axes[0]
     assert axes.get_yticklabels()[0].get_text() == "0 (1,234)"
     assert axes.get_xlabel().startswith("hit@10")
 
 
-def test_empty_data_still_make_a_figure() -> None:
+def test_empty_data_make_a_figure_too() -> None:
     assert plots.importance([]).axes
     assert plots.slice_intervals({}).axes
     assert plots.calibration([]).axes

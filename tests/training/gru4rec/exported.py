@@ -1,4 +1,4 @@
-"""A small random network as an MLflow model, and its answers worked out with PyTorch."""
+"""A small random network as an MLflow model, and its answers computed with PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_ITEMS, TOP_K, MAX_LENGTH = 12, 10, 4
 INTEGER_IDS = tuple(str(100 + i) for i in range(N_ITEMS))
 TEXT_IDS = tuple(f"item-{i}" for i in range(N_ITEMS))
 COUNTS = np.array([5, 9, 1, 7, 2, 2, 8, 3, 4, 6, 1, 10])
-POPULAR = [11, 1, 6, 3, 9, 0, 8, 7, 4, 5]  # by COUNTS; 4 and 5 are alike, the first stands first
+POPULAR = [11, 1, 6, 3, 9, 0, 8, 7, 4, 5]  # by COUNTS; 4 and 5 are tied, so the first comes first
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Exported:
 
 
 def export(folder: Path, ids: tuple[str, ...]) -> Exported:
-    """The model in ``folder``/model."""
+    """Export the model to ``folder``/model."""
     torch.manual_seed(11)
     network = Gru4Rec(N_ITEMS, 8).eval()
     folder.mkdir()

@@ -10,7 +10,7 @@ DAY_US = 86_400_000_000
 
 
 def sessions_of(*sessions: Sequence[int], ended_days: Sequence[float] | None = None) -> Sessions:
-    """One event a microsecond; the last of session k at ``ended_days[k]``, by default k days."""
+    """One event per microsecond. The last event of session k is at ``ended_days[k]``, by default at k days."""
     days = list(range(len(sessions))) if ended_days is None else ended_days
     times = [int(day * DAY_US) - np.arange(len(s))[::-1] for day, s in zip(days, sessions, strict=True)]
     return Sessions(

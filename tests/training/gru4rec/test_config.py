@@ -1,4 +1,4 @@
-"""Settings: params.yaml, overridden by arguments; anything unknown or out of range is named."""
+"""Settings: params.yaml, overridden by arguments. Unknown keys and bad values are named."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def params(tmp_path):
     return path
 
 
-def test_arguments_win_over_the_file_and_the_file_over_the_defaults(params):
+def test_arguments_override_the_file_and_the_file_overrides_the_defaults(params):
     config = read_config(params, ["train.epochs=5", "data.actions=view,order", "evaluate.ks=[2, 4]"])
     assert (config.train.epochs, config.train.learning_rate, config.out) == (5, 0.001, "here")
     assert config.data.actions == ("view", "order")
@@ -25,12 +25,12 @@ def test_arguments_win_over_the_file_and_the_file_over_the_defaults(params):
     assert config.train.batch_size == Gru4RecConfig().train.batch_size
 
 
-def test_the_projects_own_file_is_read_and_holds_only_known_names():
+def test_the_params_file_of_the_project_has_only_known_names():
     assert read_config(PARAMS, []).train.loss == "bpr_max"
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "message"),
     [
         ("train.epoch=3", "unknown setting 'train.epoch'"),
         ("tain.epochs=3", "unknown setting 'tain.epochs'"),
@@ -53,15 +53,15 @@ def test_the_projects_own_file_is_read_and_holds_only_known_names():
         ("train.epochs=[1", "train.epochs: '[1' cannot be read"),
     ],
 )
-def test_what_is_not_allowed_is_refused_by_name(params, argument, said):
+def test_a_bad_argument_is_refused_and_named(params, argument, message):
     with pytest.raises(BadConfig) as refused:
         read_config(params, [argument])
-    assert said in str(refused.value)
-    if said.startswith("unknown"):
-        assert "train.epochs" in str(refused.value)  # what is known
+    assert message in str(refused.value)
+    if message.startswith("unknown"):
+        assert "train.epochs" in str(refused.value)  # the message lists the known keys
 
 
-def test_every_known_key_can_be_given_and_the_output_folder_follows(tmp_path):
+def test_the_output_folder_is_that_of_the_data_set_or_of_the_argument(tmp_path):
     assert {"out", "data.source", "train.logq", "serve.port"} <= set(known_keys())
     settings = Settings(dataset="shop", data_dir=tmp_path)
     assert read_config(PARAMS, []).folders(settings).root == tmp_path / "shop" / "gru4rec"

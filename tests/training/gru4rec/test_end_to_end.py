@@ -1,4 +1,4 @@
-"""preprocess, train, evaluate, export_mlflow, serve_mlflow and one request, by the documented commands."""
+"""preprocess, train, evaluate, export_mlflow, serve_mlflow and one request, with the documented commands."""
 
 import json
 import signal
@@ -27,14 +27,14 @@ COMMAND = "training.gru4rec"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A sample of RetailRocket's form, and all that is made of it."""
+    """A sample in RetailRocket's format, and the output of the commands."""
     shop = Shop(tmp_path_factory.mktemp("sequence"), "clicks")
     shop.write_params()
     source = shop.folder / "source"
     write_sample(source, events=20_000, items=250, seed=7, other_properties=0)
     shop.python(f"{COMMAND} preprocess data.source={source / 'events.csv'}")
     shop.python(f"{COMMAND} train train.epochs=3 model.hidden_size=32")
-    with pytest.MonkeyPatch.context() as patch:  # the rest in this process, which has paid for importing torch
+    with pytest.MonkeyPatch.context() as patch:  # run the others in this process, where torch is imported already
         for name, value in shop.environment.items():
             patch.setenv(name, value)
         assert main(["evaluate"]) == 0
@@ -47,7 +47,7 @@ def root(shop):
     return shop.settings.data_dir / "clicks" / "gru4rec"
 
 
-def test_the_evaluation_holds_all_models_and_the_network_has_learned(root):
+def test_the_evaluation_has_all_models_and_the_network_has_learned(root):
     report = json.loads((root / "reports" / "evaluation.json").read_text())
     models = report["models"]
     assert list(models) == ["gru4rec", "vstan", "covisitation", "markov", "popularity"]
@@ -60,7 +60,7 @@ def test_the_evaluation_holds_all_models_and_the_network_has_learned(root):
     assert {path.name for path in (root / "plots").iterdir()} >= {"recall_at_k.png", "mrr_at_k.png"}
 
 
-def test_the_export_says_how_close_it_is_and_registers_a_version_with_the_metrics(shop, root):
+def test_the_export_reports_its_parity_and_registers_a_version_with_the_metrics(shop, root):
     report = json.loads((root / "reports" / "export.json").read_text())
     assert report["largest_difference"] <= 1e-4
     assert 0.5 < report["int8_overlap"]["mean"] <= 1.0
@@ -75,7 +75,7 @@ def test_the_export_says_how_close_it_is_and_registers_a_version_with_the_metric
 
 @contextmanager
 def serving(shop, *, without: tuple[str, ...] = ()):
-    """The address of ``serve_mlflow`` as a process, in which ``without`` cannot be imported."""
+    """Run ``serve_mlflow`` as a process that cannot import ``without``. Yields the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -98,13 +98,13 @@ def serving(shop, *, without: tuple[str, ...] = ()):
 
 
 def answer(process, url, body):
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while True:
         try:
             return httpx.post(f"{url}/invocations", json=body, timeout=30)
         except httpx.ConnectError:
             assert process.poll() is None, process.stderr.read().decode()
-            assert time.monotonic() < until
+            assert time.monotonic() < deadline
             time.sleep(0.1)
 
 
@@ -126,7 +126,7 @@ def test_the_server_answers_the_documented_request_without_torch(shop, root):
     assert process.returncode == 0
 
 
-def test_a_taken_port_is_said_in_one_line(shop):
+def test_a_taken_port_is_reported_in_one_line(shop):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -142,16 +142,15 @@ def test_sessions_are_scored_in_batch(shop, root, tmp_path):
     test = pq.read_table(root / "data" / "processed" / "test.parquet")
     grouped = test.group_by("session_id", use_threads=False).aggregate([("item_id", "list")])
     pq.write_table(grouped.rename_columns({"item_id_list": "items"}), tmp_path / "sessions.parquet")
-    shop.python(
-        f"{COMMAND}.batch_scoring --sessions {tmp_path / 'sessions.parquet'} --out {tmp_path / 'best.parquet'} --k 10"
-    )
+    arguments = f"--sessions {tmp_path / 'sessions.parquet'} --out {tmp_path / 'best.parquet'} --k 10"
+    shop.python(f"{COMMAND}.export.batch_scoring {arguments}")
     assert pq.read_table(tmp_path / "best.parquet").num_rows == 10 * grouped.num_rows
 
 
 @pytest.mark.parametrize(
     ("command", "first"), [("evaluate", "run preprocess first"), ("serve_mlflow", "run export_mlflow first")]
 )
-def test_a_command_before_its_turn_says_what_to_run_first(tmp_path, capsys, command, first):
+def test_a_command_without_its_input_names_the_command_to_run_first(tmp_path, capsys, command, first):
     assert main([command, f"out={tmp_path / 'empty'}"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("training.gru4rec: ")

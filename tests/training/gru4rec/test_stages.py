@@ -1,4 +1,4 @@
-"""The stages of training/gru4rec/dvc.yaml: what they name exists, and the main pipeline does not know them."""
+"""The stages of training/gru4rec/dvc.yaml: their inputs exist, and the main pipeline does not use them."""
 
 import yaml
 
@@ -27,7 +27,7 @@ def test_each_stage_runs_a_command_on_files_and_settings_that_exist():
         assert all(name.partition(".")[2] in params["gru4rec"] for name in stage["params"])
 
 
-def test_the_main_pipeline_needs_neither_the_stages_nor_their_code():
+def test_the_main_pipeline_depends_neither_on_the_stages_nor_on_their_code():
     assert not STAGES.keys() & MAIN.keys()
     for stage in MAIN.values():
         for dependency in stage["deps"]:

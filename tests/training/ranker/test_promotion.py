@@ -20,7 +20,7 @@ def interval(low: float, high: float) -> Interval:
         (interval(float("nan"), float("nan")), None, False),
     ],
 )
-def test_a_model_is_promoted_only_if_it_is_surely_better_than_none_and_not_surely_worse_than_the_champion(
+def test_a_model_is_promoted_only_if_better_than_the_baseline_and_not_significantly_worse_than_the_champion(
     baseline, champion, promoted
 ):
     decision = decide(baseline, "popularity", champion)

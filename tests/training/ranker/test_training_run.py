@@ -7,7 +7,7 @@ from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker
 from infra.settings import Settings
 from tests.small_log import DECLARATION
-from training.ranker.training_run import present_champion
+from training.ranker.training_run import current_champion
 
 CONTRACT = current_contract("tiny", DECLARATION)
 
@@ -23,20 +23,20 @@ def promote(store: ModelStore, contract) -> None:
     store.promote(store.register(run, ranker, contract, {}))
 
 
-def test_a_champion_of_the_present_contract_stays_in_its_place(store):
-    assert present_champion(store, CONTRACT) is None
+def test_a_champion_with_the_current_contract_counts(store):
+    assert current_champion(store, CONTRACT) is None
     promote(store, CONTRACT)
-    assert present_champion(store, CONTRACT).kind == "baseline"
+    assert current_champion(store, CONTRACT).kind == "baseline"
 
 
-def test_a_champion_that_no_scorer_would_serve_counts_as_none(store, capsys):
+def test_a_champion_with_another_contract_counts_as_none(store, capsys):
     promote(store, replace(CONTRACT, versions={"ages": 0}))
-    assert present_champion(store, CONTRACT) is None
+    assert current_champion(store, CONTRACT) is None
     assert "ages features" in capsys.readouterr().err
 
 
-def test_a_champion_whose_files_are_gone_counts_as_none(store, tmp_path, capsys):
+def test_a_champion_whose_files_are_missing_counts_as_none(store, tmp_path, capsys):
     promote(store, CONTRACT)
     next((tmp_path / "var").rglob("baseline.json")).unlink()
-    assert present_champion(store, CONTRACT) is None
+    assert current_champion(store, CONTRACT) is None
     assert "cannot be loaded" in capsys.readouterr().err

@@ -25,13 +25,13 @@ def table(rows) -> pa.Table:
 
 def digest(*tables: pa.Table) -> str:
     content = ContentHash(SCHEMA)
-    for each in tables:
-        content.update(each)
+    for part in tables:
+        content.update(part)
     return content.hexdigest()
 
 
 @given(ROWS, st.integers(0, 12))
-def test_where_a_chunk_ends_leaves_no_trace(rows, cut):
+def test_the_ends_of_chunks_have_no_effect(rows, cut):
     whole = table(rows)
     assert digest(whole) == digest(whole.slice(0, cut), whole.slice(cut))
 
@@ -42,12 +42,12 @@ def as_values(rows):
 
 @given(ROWS, ROWS)
 def test_tables_that_differ_have_different_hashes(one, other):
-    # -0.0 equals 0.0 and is another value all the same
+    # -0.0 == 0.0, but the hash must differ
     same = repr(as_values(one)) == repr(as_values(other))
     assert (digest(table(one)) == digest(table(other))) == same
 
 
-def test_text_does_not_run_into_its_neighbour():
+def test_texts_are_not_simply_concatenated():
     assert digest(table([("ab", 1, 1.0, 1), ("c", 1, 1.0, 1)])) != digest(table([("a", 1, 1.0, 1), ("bc", 1, 1.0, 1)]))
 
 

@@ -1,4 +1,4 @@
-"""Training rows against the contract worked out row by row in plain Python."""
+"""Training rows compared with the time contract, worked out row by row in plain Python."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ SPLIT = {"validation_start": at(20).isoformat(), "test_start": at(30).isoformat(
 
 
 def slate(name: str, when, items: str, **fields) -> list[dict]:
-    return [impression(name, i, when, each, int(i == 0), **fields) for i, each in enumerate(items)]
+    return [impression(name, i, when, item_id, int(i == 0), **fields) for i, item_id in enumerate(items)]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def log(tmp_path_factory):
     ]
     impressions = [
         *slate("1", at(5), "abc"),  # exactly on a midnight
-        *slate("2", at(15, 160), "cab", session_id="live"),  # at the very moment of the event
+        *slate("2", at(15, 160), "cab", session_id="live"),  # at the timestamp of the event
         *slate("3", at(15, 161), "cab", session_id="live"),
-        *slate("4", at(15, 161), "bca", session_id="live"),  # another slate of the same moment
+        *slate("4", at(15, 161), "bca", session_id="live"),  # another slate with the same timestamp
         *slate("5", at(15, 160) + SESSION_EXPIRY + timedelta(seconds=1), "abc", session_id="live"),
         *slate("6", at(25), "az", user_id="nobody", session_id="none"),  # unknown item, user and session
         *slate("7", at(35), "abc"),
@@ -54,7 +54,7 @@ def row(log, slate_id: str, item_id: str) -> dict:
     return next(r for r in log[1] if (r["slate_id"], r["item_id"]) == (slate_id, item_id))
 
 
-def test_every_impression_comes_out_once_and_slates_stay_whole_and_in_order(log):
+def test_every_impression_has_one_row_and_slates_stay_whole_and_in_order(log):
     _, rows, impressions = log
     expected = sorted(impressions, key=lambda i: (i["shown_ts"], i["slate_id"], i["input_position"]))
     assert [(r["slate_id"], r["item_id"]) for r in rows] == [(i["slate_id"], i["item_id"]) for i in expected]
@@ -63,19 +63,19 @@ def test_every_impression_comes_out_once_and_slates_stay_whole_and_in_order(log)
 def test_item_windows_are_the_newest_row_that_is_known_and_not_expired(log):
     settings, rows, _ = log
     table = pq.read_table(settings.features_dir / "item_windows.parquet").to_pylist()
-    for each in rows:
+    for found in rows:
         known = [
             f
             for f in table
-            if f["item_id"] == each["item_id"]
-            and f["event_timestamp"] <= each["event_timestamp"] <= f["event_timestamp"] + ITEM_WINDOWS.ttl
+            if f["item_id"] == found["item_id"]
+            and f["event_timestamp"] <= found["event_timestamp"] <= f["event_timestamp"] + ITEM_WINDOWS.ttl
         ]
         newest = max(known, key=lambda f: f["event_timestamp"], default=None)
         expected = newest["orders_7d"] if newest else np.nan
-        np.testing.assert_equal(each["orders_7d"], expected)
+        np.testing.assert_equal(found["orders_7d"], expected)
 
 
-def test_a_slate_on_a_midnight_sees_the_row_of_that_midnight(log):
+def test_a_slate_at_midnight_gets_the_row_of_that_midnight(log):
     assert row(log, "1", "a")["orders_7d"] == 3  # days 0, 2 and 4
 
 
@@ -86,7 +86,7 @@ def test_an_event_counts_from_one_microsecond_after_its_receipt(log):
     assert row(log, "3", "c")["in_cart"] == 1
 
 
-def test_slates_of_one_moment_get_their_own_rows(log):
+def test_slates_with_equal_timestamps_get_their_own_rows(log):
     assert row(log, "4", "b")["input_position"] == 0
     assert row(log, "4", "a")["input_position"] == 2
     assert row(log, "4", "a")["touched_age_s"] == row(log, "3", "a")["touched_age_s"] == 1
@@ -97,25 +97,25 @@ def test_an_expired_session_is_missing(log):
     assert np.isnan(row(log, "5", "a")["in_cart"])
 
 
-def test_what_is_unknown_is_missing_and_still_has_its_row(log):
+def test_unknown_keys_have_missing_features_but_still_a_row(log):
     unknown = row(log, "6", "z")
     assert np.isnan(unknown["price"])
     assert np.isnan(unknown["bought_count"])
     assert unknown["slate_size"] == 2
 
 
-def test_the_users_history_is_aged_from_the_moment_of_scoring(log):
+def test_ages_in_the_users_history_count_from_the_time_of_scoring(log):
     found = row(log, "7", "a")
     assert found["bought_count"] == 5
     assert found["bought_age_s"] == np.float32((27 * 86_400) - 7)
 
 
-def test_slates_are_split_by_their_moment(log):
+def test_slates_are_split_by_their_timestamp(log):
     splits = {r["slate_id"]: r["split"] for r in log[1]}
     assert splits == {**dict.fromkeys("12345", "train"), "6": "validation", "7": "test"}
 
 
-def test_a_split_without_configuration_keeps_slates_of_one_moment_together():
+def test_a_split_without_configuration_keeps_slates_with_equal_timestamps_together():
     found = time_split(None, np.array([1, 2, 2, 2, 3, 3, 4, 5, 6, 6])).of(np.array([2, 4, 5, 6]))
     assert found.tolist() == ["train", "train", "validation", "test"]
 
@@ -128,10 +128,10 @@ def test_a_split_without_configuration_keeps_slates_of_one_moment_together():
         ({"validation_start": at(2).isoformat(), "test_start": at(1).isoformat()}, "after"),
     ],
 )
-def test_a_bad_split_is_refused_by_what_is_wrong(params, named):
+def test_a_bad_split_is_refused_with_the_reason(params, named):
     with pytest.raises(BadSplit, match=named):
         time_split(params, np.array([1]))
 
 
-def test_the_moment_of_the_split_belongs_to_the_later_part():
+def test_a_slate_at_the_boundary_belongs_to_the_later_split():
     assert TimeSplit(10, 20).of(np.array([9, 10, 19, 20])).tolist() == ["train", "validation", "validation", "test"]

@@ -1,4 +1,4 @@
-"""A training set made again by its recipe is the same, whatever has arrived since."""
+"""A training set that is built again by its recipe is equal, whatever data has arrived since."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from training.training_set.recipe import parse_timestamp, read_recipe
 SPLIT = {"validation_start": at(6).isoformat(), "test_start": at(8).isoformat()}
 ITEMS = [item(name) for name in "ab"]
 EVENTS = [event(i, at(i, 7), "order", "ab"[i % 2], session_id=f"s{i}", value=1.0) for i in range(9)]
-SLATES = [impression(str(day), i, at(day, 60), each) for day in (5, 7, 9) for i, each in enumerate("ab")]
+SLATES = [impression(str(day), i, at(day, 60), name) for day in (5, 7, 9) for i, name in enumerate("ab")]
 
 
 def shop(folder, *, events=EVENTS, slates=SLATES) -> Settings:
@@ -38,26 +38,28 @@ def again(recipe, settings):
     return write_training_set(settings, recipe.split, datetime.fromisoformat(recipe.known_at))
 
 
-def test_the_recipe_lies_beside_the_training_set_and_makes_it_again(first):
+def test_the_recipe_is_beside_the_training_set_and_reproduces_it(first):
     settings, recipe = first
     assert read_recipe(settings.training_dir / RECIPE_FILE) == recipe
     assert (recipe.rows, recipe.slates) == (6, 3)
     assert again(recipe, settings) == recipe
 
 
-def test_what_arrives_later_does_not_change_a_training_set_of_then(first, tmp_path):
+def test_later_data_does_not_change_a_training_set_with_an_earlier_known_at(first, tmp_path):
     _, recipe = first
     late = [
-        event(90, at(4, 9), "order", "a", session_id="s4", received_ts=at(30)),  # happened then, received later
+        event(
+            90, at(4, 9), "order", "a", session_id="s4", received_ts=at(30)
+        ),  # happened before known_at, received later
         event(91, at(31), "order", "b", session_id="new"),
     ]
-    later = [impression("late", i, at(32), each) for i, each in enumerate("ab")]
+    later = [impression("late", i, at(32), name) for i, name in enumerate("ab")]
     settings = shop(tmp_path, events=EVENTS + late, slates=SLATES + later)
     assert again(recipe, settings) == recipe
     assert write_training_set(settings, SPLIT).content_hash != recipe.content_hash
 
 
-def test_a_correction_takes_part_only_in_what_is_made_after_it(first, tmp_path):
+def test_a_correction_has_an_effect_only_on_later_training_sets(first, tmp_path):
     _, recipe = first
     settings = shop(tmp_path)
     path = settings.features_dir / "item_windows.parquet"
@@ -79,13 +81,13 @@ def test_a_correction_takes_part_only_in_what_is_made_after_it(first, tmp_path):
     assert corrected.entity_rows_hash == recipe.entity_rows_hash
 
 
-def test_other_labels_are_other_entity_rows(first, tmp_path):
+def test_other_labels_change_the_hash_of_the_entity_rows(first, tmp_path):
     _, recipe = first
     found = again(recipe, shop(tmp_path, slates=[{**row, "label": 1} for row in SLATES]))
     assert found.entity_rows_hash != recipe.entity_rows_hash
     assert found.feature_service_hash == recipe.feature_service_hash
 
 
-def test_a_moment_needs_a_zone():
+def test_a_timestamp_needs_a_time_zone():
     with pytest.raises(ValueError, match="time zone"):
         parse_timestamp("2024-06-01T00:00:00")

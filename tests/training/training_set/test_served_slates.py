@@ -1,4 +1,4 @@
-"""What was served and shown, and what followed it."""
+"""The slates that were served and shown, with the feedback on them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def served(request: str = "r", items: str = "abcd", **more: Any) -> ScoreRecord:
     return ScoreRecord(**(fields | more))
 
 
-def tell(settings: Settings, *events: tuple[str, str | None, float, dict[str, Any]]) -> None:
+def accept(settings: Settings, *events: tuple[str, str | None, float, dict[str, Any]]) -> None:
     """(action, item, seconds after the slate, more)."""
     found = [
         (
@@ -77,40 +77,40 @@ def rows(settings: Settings, window: timedelta = DAY) -> list[dict[str, Any]]:
     return pq.read_table(found.path).to_pylist()
 
 
-def test_what_was_shown_is_labelled_by_the_best_that_followed_and_the_rest_is_not(settings: Settings) -> None:
+def test_shown_items_are_labelled_by_their_highest_feedback_and_others_are_not_labelled(settings: Settings) -> None:
     serve(settings, served())
-    tell(settings, shown("c", 0), shown("a", 1), shown("b", 2), ("view", "a", 5, {}), ("order", "a", 9, {}),
+    accept(settings, shown("c", 0), shown("a", 1), shown("b", 2), ("view", "a", 5, {}), ("order", "a", 9, {}),
          ("view", "c", 6, {}), ("view", "d", 7, {}))  # fmt: skip
     found = {row["item_id"]: (row["input_position"], row["shown_position"], row["label"]) for row in rows(settings)}
     assert found == {"a": (0, 1, 3), "b": (1, 2, 0), "c": (2, 0, 1), "d": (3, None, -1)}
     assert {row["relevant_total"] for row in rows(settings)} == {2}
 
 
-def test_feedback_joins_by_request_alone_and_within_its_window(settings: Settings) -> None:
+def test_feedback_is_joined_only_by_request_and_within_its_window(settings: Settings) -> None:
     serve(settings, served())
-    tell(settings, shown("a", 0), shown("b", 1), shown("c", 2), ("order", "a", 5, {"request_id": None}),
+    accept(settings, shown("a", 0), shown("b", 1), shown("c", 2), ("order", "a", 5, {"request_id": None}),
          ("order", "b", 5, {"request_id": "another"}), ("view", "c", 3601, {}), ("view", "a", -5, {}))  # fmt: skip
     assert [row["label"] for row in rows(settings, timedelta(hours=1))] == [0, 0, 0, -1]
     assert [row["label"] for row in rows(settings)] == [0, 0, 1, -1]
 
 
-def test_the_slate_keeps_what_the_caller_said(settings: Settings) -> None:
+def test_the_slate_has_the_facts_of_the_request(settings: Settings) -> None:
     serve(settings, served(sent=[(1, {"is_promoted": 1.0, "price": 3.0}), (2, {"price": 4.0})],
                            context={"store_id": "7"}, user_id=None))  # fmt: skip
-    tell(settings, shown("a", 0))
+    accept(settings, shown("a", 0))
     found = rows(settings)
     assert [row["is_promoted"] for row in found] == [None, 1.0, None, None]
     assert {row["store_id"] for row in found} == {"7"}
     assert {(row["user_id"], row["session_id"], row["shown_ts"]) for row in found} == {("", "s", NOON)}
 
 
-def test_a_slate_of_which_nothing_was_shown_is_left_out(settings: Settings) -> None:
+def test_a_slate_of_which_no_item_was_shown_is_left_out(settings: Settings) -> None:
     serve(settings, served(), served("unseen"))
-    tell(settings, shown("a", 0), ("view", "a", 1, {"request_id": "unseen"}))
+    accept(settings, shown("a", 0), ("view", "a", 1, {"request_id": "unseen"}))
     assert {row["slate_id"] for row in rows(settings)} == {"r"}
 
 
-def test_imported_slates_count_where_their_places_are_known(settings: Settings) -> None:
+def test_imported_slates_count_if_their_positions_are_known(settings: Settings) -> None:
     path = settings.log_dir / "impressions.parquet"
     schema = pq.read_schema(path)
     row = {"slate_id": "old", "user_id": "u", "session_id": "s", "shown_ts": NOON, "label": 4, "relevant_total": 2,
@@ -118,12 +118,12 @@ def test_imported_slates_count_where_their_places_are_known(settings: Settings) 
     known = [{**row, "item_id": item, "input_position": i, "shown_position": 1 - i} for i, item in enumerate("ab")]
     unknown = {**row, "slate_id": "older", "item_id": "a", "input_position": 0, "shown_position": None}
     pq.write_table(pa.Table.from_pylist([*known, unknown], schema=schema), path)
-    tell(settings, ("view", "b", 3, {"request_id": "old"}))
+    accept(settings, ("view", "b", 3, {"request_id": "old"}))
     found = [(r["slate_id"], r["item_id"], r["shown_position"], r["label"], r["is_promoted"]) for r in rows(settings)]
     assert found == [("old", "a", 1, 0, 1.0), ("old", "b", 0, 1, 1.0)]
 
 
-def test_a_log_of_which_nothing_was_shown_says_what_to_send(settings: Settings) -> None:
+def test_the_error_without_shown_slates_names_the_events_to_send(settings: Settings) -> None:
     serve(settings, served())
     with pytest.raises(DatasetError, match="request_id and shown_position"):
         rows(settings)

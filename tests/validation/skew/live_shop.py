@@ -1,6 +1,5 @@
-"""A small shop that serves for some days: real Redis servers, the real app, events, drains, builds, materializations.
-
-Time is a clock that runs on by itself and is moved forward in between.
+"""A small shop that serves for some days, with real Redis servers, the real app, events, drains, builds and
+materializations. Its clock runs and can be moved forward.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ ACTIONS = ("view", "add_to_cart", "add_to_cart", "remove_from_cart", "like", "or
 
 @dataclass
 class MovedClock:
-    """Runs on from ``base``, which may be moved forward."""
+    """A clock that runs from ``base``, which can be moved forward."""
 
     base: datetime
     mode: str = "replay"
@@ -59,7 +58,7 @@ class MovedClock:
         return self.base + timedelta(seconds=time.monotonic() - self.since)
 
     def move_to(self, timestamp: datetime) -> None:
-        """Not back."""
+        """Never moves back."""
         self.base, self.since = max(timestamp, self.now()), time.monotonic()
 
     def move_on(self, seconds: float) -> None:
@@ -68,7 +67,7 @@ class MovedClock:
 
 @dataclass
 class LiveShop:
-    """``client`` asks the app; ``rng`` decides what is asked."""
+    """``client``: of the app. ``rng``: chooses events and requests."""
 
     settings: Settings
     clock: MovedClock
@@ -85,20 +84,20 @@ class LiveShop:
                 self.send_events(int(self.rng.integers(1, 5)))
             self.score()
 
-    def send_events(self, many: int) -> None:
+    def send_events(self, count: int) -> None:
         visit = self._visit()
-        sent = [{**visit, "event_id": f"live{self.events + i}", **self._deed()} for i in range(many)]
-        self.events += many
+        sent = [{**visit, "event_id": f"live{self.events + i}", **self._action()} for i in range(count)]
+        self.events += count
         answer = self.client.post("/events", json={"events": sent})
         assert answer.status_code == 202, answer.text
-        assert answer.json()["accepted"] == many, answer.text
+        assert answer.json()["accepted"] == count, answer.text
 
     def score(self, **changes: Any) -> dict[str, Any]:
         candidates = [*self.rng.permutation([*ITEMS, "unknown"])[: self.rng.integers(2, 25)]]
         body = {
             **self._visit(),
             "context": {"store_id": str(self.rng.integers(3))},
-            "items": [self._candidate(str(each)) for each in candidates],
+            "items": [self._candidate(str(item_id)) for item_id in candidates],
             **changes,
         }
         answer = self.client.post("/score", json=body)
@@ -108,17 +107,17 @@ class LiveShop:
         return found
 
     def build(self) -> None:
-        """Everything that was accepted is in the log, and in the feature tables."""
+        """Write all accepted events to the log, and build the feature tables."""
         drain_once(self.settings)
         build(self.settings)
 
-    def materialize(self, meanwhile: int = 0) -> None:
-        """``meanwhile``: requests that are served while it is under way, which then takes a second or two."""
+    def materialize(self, requests: int = 0) -> None:
+        """``requests``: number of requests to serve during the run, which then takes a second or two."""
         with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
-            if meanwhile:
+            if requests:
                 patch.setenv("RERANK_MATERIALIZE_ROWS_PER_S", "100")
             run = pool.submit(materialize, self.settings, self.clock)
-            for _ in range(meanwhile):
+            for _ in range(requests):
                 time.sleep(0.03)
                 self.score()
             run.result()
@@ -129,7 +128,7 @@ class LiveShop:
         self.client.__enter__()
 
     def close(self) -> None:
-        """End the app, so that all it has logged is on disk; the events are drained."""
+        """Stop the app, so that its whole log is on disk, and drain the events."""
         self.client.__exit__(None, None, None)
         drain_once(self.settings)
 
@@ -137,7 +136,7 @@ class LiveShop:
         user = str(self.rng.choice([*USERS, "nobody"]))
         return {"user_id": user, "session_id": f"{user}-{self.clock.now():%d%H}"}
 
-    def _deed(self) -> dict[str, Any]:
+    def _action(self) -> dict[str, Any]:
         if self.rng.random() < 0.1:
             return {"action": str(self.rng.choice(("search", "visit", "clear_cart", "order")))}
         item_id, quantity = str(self.rng.choice(ITEMS[:12])), int(self.rng.integers(1, 4))
@@ -154,7 +153,7 @@ class LiveShop:
 
 @contextmanager
 def live_shop(folder: Any, seed: int = 1, **changes: Any) -> Iterator[LiveShop]:
-    """At OPENING: its log imported, built and materialized, its model promoted. Every matrix will be logged."""
+    """The shop at OPENING, with its log imported, built and materialized and its model promoted. Logs every matrix."""
     settings = Settings(
         _env_file=None,
         data_dir=folder / "data",
@@ -185,21 +184,21 @@ def live_shop(folder: Any, seed: int = 1, **changes: Any) -> Iterator[LiveShop]:
 
 def _write_log(settings: Settings, rng: np.random.Generator) -> None:
     items = [
-        item(each, price=round(float(rng.uniform(1, 9)), 2), category_id=f"c{i % 5}") for i, each in enumerate(ITEMS)
+        item(name, price=round(float(rng.uniform(1, 9)), 2), category_id=f"c{i % 5}") for i, name in enumerate(ITEMS)
     ]
     items[3] |= {"price": None, "category_id": None}
-    visits = [_visit(number, rng) for number in range(400)]
-    events = [event(i, **each) for i, each in enumerate(each for visit in visits for each in visit)]
-    shown = [impression("1", i, OPENING, each, store_id="0") for i, each in enumerate(ITEMS[:3])]
+    steps = [step for number in range(400) for step in _visit(number, rng)]
+    events = [event(i, **step) for i, step in enumerate(steps)]
+    shown = [impression("1", i, OPENING, name, store_id="0") for i, name in enumerate(ITEMS[:3])]
     write_log(settings.log_dir, items=items, events=events, impressions=shown, declaration=DECLARATION)
 
 
 def _visit(number: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """One session of the log: some views, then a basket that is ordered at once."""
+    """One session of the log: a view, then a basket that is ordered at once."""
     start = at(0, int(rng.integers(3600, LOG_DAYS * 86400 + 11 * 3600)))
     about = {"user_id": str(rng.choice(USERS)), "session_id": f"old{number}", "category_id": "c1"}
-    basket = [str(each) for each in rng.choice(ITEMS[:12], 3, replace=False)]
-    steps = [("view", str(rng.choice(ITEMS))), ("add_to_cart", basket[0]), *(("order", each) for each in basket)]
+    basket = [str(name) for name in rng.choice(ITEMS[:12], 3, replace=False)]
+    steps = [("view", str(rng.choice(ITEMS))), ("add_to_cart", basket[0]), *(("order", name) for name in basket)]
     return [
         {"when": start + timedelta(seconds=i), "action": action, "item_id": item_id, "value": 2.0, **about}
         for i, (action, item_id) in enumerate(steps)

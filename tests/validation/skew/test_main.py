@@ -1,4 +1,4 @@
-"""The command line's own part; what it finds is in test_audit."""
+"""The arguments and exit statuses of the command; its findings are in test_audit."""
 
 import argparse
 
@@ -17,16 +17,16 @@ from validation.skew.__main__ import main, timestamp_us
         ("2018-01-01T04:07:12.402118Z", 1_514_779_632_402_118),
     ],
 )
-def test_moments_are_utc_unless_they_say_otherwise(text, us):
+def test_timestamps_without_a_time_zone_are_utc(text, us):
     assert timestamp_us(text) == us
 
 
-def test_what_is_no_moment_is_refused():
+def test_a_text_that_is_no_timestamp_is_refused():
     with pytest.raises(argparse.ArgumentTypeError, match="'yesterday'"):
         timestamp_us("yesterday")
 
 
-def test_a_log_without_scores_is_status_2_with_one_line_that_says_what_to_do(tmp_path, monkeypatch, capsys):
+def test_a_log_without_scores_gives_status_2_and_one_line_with_the_remedy(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RERANK_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("RERANK_STATE_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("RERANK_DATASET", "tiny")

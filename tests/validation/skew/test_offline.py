@@ -42,7 +42,7 @@ def test_features_are_fresh_until_log_or_accepted_events_change(settings):
     assert not is_fresh(settings)
 
 
-def test_stale_features_are_built_anew_for_the_audit_alone_and_fresh_ones_are_taken_as_they_are(settings):
+def test_stale_features_are_built_only_for_the_audit_and_fresh_ones_are_used_unchanged(settings):
     start(settings)
     try:
         build(settings)
@@ -52,8 +52,7 @@ def test_stale_features_are_built_anew_for_the_audit_alone_and_fresh_ones_are_ta
             assert (private.features_dir / "session_state.parquet").samefile(path)
         accept_an_event(settings)
         with offline_settings(settings) as private:
-            own = private.features_dir / "session_state.parquet"
-            assert own.read_bytes() != before
+            assert (private.features_dir / "session_state.parquet").read_bytes() != before
             folder = private.data_dir
         assert path.read_bytes() == before
         assert not settings.feast_registry.exists()
@@ -62,6 +61,6 @@ def test_stale_features_are_built_anew_for_the_audit_alone_and_fresh_ones_are_ta
         stop(settings)
 
 
-def test_without_a_redis_it_is_said(settings):
+def test_without_a_redis_the_audit_fails(settings):
     with pytest.raises(NoRedis, match="no Redis"), offline_settings(settings):
         pass

@@ -1,4 +1,4 @@
-"""Which logged requests are compared, and the rows they are rebuilt from."""
+"""The logged requests that are compared, and the rows from which they are rebuilt."""
 
 from dataclasses import replace
 
@@ -27,31 +27,31 @@ ONE = ScoreRecord(
 )  # fmt: skip
 
 
-def served(tmp_path, *kept, since_us=None, width=4):
+def served(tmp_path, *logged, since_us=None, width=4):
     folder = tmp_path / "scores" / "day=2023-11-14"
     folder.mkdir(parents=True)
-    pq.write_table(pa.Table.from_batches([batch_of(kept, "w")], SCHEMA), folder / "w-000000.parquet")
+    pq.write_table(pa.Table.from_batches([batch_of(logged, "w")], SCHEMA), folder / "w-000000.parquet")
     return ServedSlates(tmp_path, since_us, "mine", width)
 
 
 def ids(found):
-    return [[record.request_id for record in piece] for piece in found.pieces()]
+    return [[record.request_id for record in batch] for batch in found.batches()]
 
 
-def test_requests_without_a_matrix_or_of_another_contract_are_left_out(tmp_path):
+def test_requests_without_a_matrix_or_with_another_contract_are_left_out(tmp_path):
     others = replace(ONE, request_id="r2", matrix=None), replace(ONE, request_id="r3", contract_hash="other")
     found = served(tmp_path, ONE, *others)
     assert ids(found) == [["r1"]]
     assert found.skipped == 1
 
 
-def test_requests_are_taken_from_a_moment_on(tmp_path):
+def test_only_requests_since_the_timestamp_are_read(tmp_path):
     later = replace(ONE, request_id="r2", scored_us=ONE.scored_us + 1)
     assert ids(served(tmp_path, ONE, later, since_us=later.scored_us)) == [["r2"]]
 
 
-def test_pieces_hold_whole_requests_and_a_bounded_number_of_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "ROWS_PER_PIECE", 5)
+def test_batches_have_whole_requests_and_a_limited_number_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "ROWS_PER_BATCH", 5)
     assert ids(served(tmp_path, *(replace(ONE, request_id=f"r{i}") for i in range(5)))) == [
         ["r0", "r1"],
         ["r2", "r3"],
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_named(tmp_path):
         ids(found)
 
 
-def test_rows_carry_the_moment_to_the_microsecond_and_only_the_facts_that_were_sent():
+def test_rows_have_the_timestamp_to_the_microsecond_and_only_the_facts_that_were_sent():
     frame = entity_rows([ONE, replace(ONE, request_id="r2", session_id="s", context={}, sent=[])], DECLARATION)
     assert frame["slate_id"].tolist() == ["r1", "r1", "r2", "r2"]
     assert frame["item_id"].tolist() == ["a", "b", "a", "b"]

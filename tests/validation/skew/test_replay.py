@@ -1,10 +1,10 @@
-"""How one request is shown, from one made by hand; whole replays are in tests/validation/skew/test_audit.py."""
+"""The text of a replayed request made by hand. Whole replays are in tests/validation/skew/test_audit.py."""
 
 import numpy as np
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.schema import Feature
-from validation.skew.comparison import EQUAL, NAMES, Verdict
+from validation.skew.comparison import EQUAL, NAMES, Comparison
 from validation.skew.replay import Replayed, lines
 
 FEATURES = (
@@ -25,8 +25,8 @@ def replayed(contributions=True, **changes):
     causes = np.array([[LATE, EQUAL, EQUAL], [EQUAL] * 3], np.int8)
     adds = np.array([[0.1, 0.2, -0.3, 0.25], [0.0, 0.0, 0.25, 0.25]]) if contributions else None
     return Replayed(
-        **{"verdict": Verdict(record, offline, causes), "features": FEATURES, "contributions": adds,
-           "remade": False, "rescored": True, **changes}
+        **{"comparison": Comparison(record, offline, causes), "features": FEATURES, "contributions": adds,
+           "rebuilt": False, "same_scores": True, **changes}
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def cells(text, feature):
     return [line.split() for line in text.splitlines() if line.split()[:1] == [feature]]
 
 
-def test_items_come_in_the_order_of_their_scores_with_every_feature():
+def test_items_are_in_the_order_of_their_scores_with_every_feature():
     text = "\n".join(lines(replayed()))
     assert text.index("#0 b: score 0.5, input position 1") < text.index("#1 a: score 0.25, input position 0")
     assert cells(text, "price") == [
@@ -45,14 +45,14 @@ def test_items_come_in_the_order_of_their_scores_with_every_feature():
     assert cells(text, "user_is_new")[0] == ["user_is_new", "user_windows", "0.0", "s", "unknown", "unknown", "+0.0000"]
 
 
-def test_one_item_can_be_asked_for():
+def test_one_item_can_be_selected():
     text = "\n".join(lines(replayed(), "a"))
     assert "#1 a:" in text
     assert "#0 b:" not in text
 
 
-def test_what_could_not_be_shown_is_said():
-    text = "\n".join(lines(replayed(contributions=False, remade=True, rescored=False)))
+def test_a_rebuilt_matrix_other_scores_and_a_baseline_are_reported():
+    text = "\n".join(lines(replayed(contributions=False, rebuilt=True, same_scores=False)))
     assert "bit for bit: NO" in text
     assert "the matrix was not logged" in text
     assert "baseline" in text

@@ -1,1 +1,1 @@
-"""What GRU4Rec has to beat: each is fitted on the train sessions and scores like any next-item model."""
+"""Baselines for GRU4Rec. Each is fitted on the train sessions and is a next-item model. Imports sessions."""

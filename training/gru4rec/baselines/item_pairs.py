@@ -1,4 +1,4 @@
-"""A sparse matrix of item pairs: for each item, the items that go with it and how strongly."""
+"""A sparse matrix of item pairs: for each item, its related items and their weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ItemPairs:
-    """The companions of item i are others[starts[i]:starts[i + 1]], with their weights beside."""
+    """The items related to item i are others[starts[i]:starts[i + 1]]; ``weights`` is parallel to ``others``."""
 
     starts: Integers  # (n_items + 1,)
     others: Integers  # (pairs,)
@@ -24,7 +24,7 @@ class ItemPairs:
 
     @staticmethod
     def sum_of(parts: Iterator[tuple[Integers, Integers, Weights]], n_items: int) -> ItemPairs:
-        """Adds up (item, other, weight) triples; each part is merged before the next is made, to bound memory."""
+        """Sum (item, other, weight) triples. Each part is merged before the next is read, which limits memory."""
         keys: Integers = np.empty(0, dtype=np.int64)
         weights: Weights = np.empty(0)
         for item, other, weight in parts:
@@ -36,19 +36,19 @@ class ItemPairs:
         return ItemPairs(np.searchsorted(item, np.arange(n_items + 1)).astype(np.int64), other, weights)
 
     def of(self, item: int) -> tuple[Integers, Weights]:
-        """Its companions and their weights."""
+        """The related items and their weights."""
         start, end = self.starts[item], self.starts[item + 1]
         return self.others[start:end], self.weights[start:end]
 
 
 def session_of_each(sessions: Sessions) -> Integers:
-    """(n,) the number of the session that each event belongs to."""
+    """(n,) the session number of each event."""
     return np.repeat(np.arange(len(sessions.starts) - 1), np.diff(sessions.starts))
 
 
 def has_repeats(sessions: Sessions) -> bool:
-    """Whether an item ever comes right after itself. Where it never does, a model that ranks what was seen last
-    among the next would give away the first place."""
+    """Whether a session has the same item twice in a row. If none has, the last item is never the next one, and a
+    model that ranks it first loses the first rank."""
     owner = session_of_each(sessions)
     return bool(np.any((owner[:-1] == owner[1:]) & (sessions.items[:-1] == sessions.items[1:])))
 

@@ -1,4 +1,4 @@
-"""The last item alone: how often each item came right after it in train (a first-order Markov chain)."""
+"""A first-order Markov chain: how often each item came right after the session's last item in train."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.gru4rec.sessions.processed import Sessions
 
 @dataclass(frozen=True)
 class Markov:
-    """``followers``: counts of transitions. ``ties``: (n_items,) below 1, so that it only orders equal counts."""
+    """``followers``: counts of transitions. ``ties``: (n_items,) below 1, so that they only order equal counts."""
 
     followers: ItemPairs
     ties: npt.NDArray[np.float64]

@@ -1,20 +1,20 @@
-"""V-STAN: the items of the most similar train sessions, weighed by order and time.
+"""V-STAN: the items of the most similar train sessions, weighted by order and time.
 
-A session is asked about after its items, the latest last. Of the train sessions that share an item with it, the
-``sample`` newest are compared, and the ``neighbours`` most similar speak:
+Of the train sessions n that share an item with the current session s, the ``sample`` newest are compared with it, and
+the ``neighbours`` most similar vote:
 
     similarity(n) = [ sum over shared items i of exp(-steps since i / recency_steps) ] / sqrt(|s| |n|)
                     * exp(-age of n / recency_days)
-    score(j)      = sum over neighbours n that hold j of
+    score(j)      = sum over neighbours n that contain j of
                     similarity(n) * exp(-steps since the latest shared item / match_steps)
-                                  * exp(-|place of j - place of that item in n| / distance_steps)
+                                  * exp(-|position of j - position of that item in n| / distance_steps)
                     * (1 + idf * log(sessions / sessions with j))
 
 The first, second and fourth factor are STAN's (Garg et al. 2019, "Sequence and time aware neighborhood for
-session-based recommendations"); the weight of the latest shared item and idf are what Ludewig et al. 2020 ("Empirical
-analysis of session-based recommendation algorithms") took over from V-SKNN. An age is counted from the newest train
-session: any other moment would multiply all scores alike. Equal scores are ordered by popularity. Where
-no train session repeats an item at once, the last item stands last.
+session-based recommendations"). The weight of the latest shared item and idf are from V-SKNN, as in Ludewig et al.
+2020 ("Empirical analysis of session-based recommendation algorithms"). Ages count from the newest train session; any
+other timestamp would multiply all scores by the same number. Equal scores are ordered by popularity. If no train
+session has the same item twice in a row, the session's last item is ranked last.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from training.gru4rec.next_item import Items
 from training.gru4rec.sessions.processed import Sessions
 
 DAY_US = 86_400_000_000
-SMALLEST = 1e-12  # of the popularity's part
+TIE_WEIGHT = 1e-12  # of popularity: smaller than any relevant difference of two scores
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class VStanSettings:
-    """``recency_days``: the decay of whole sessions, None for as many as train spans; the steps: decays along a
-    session; ``idf`` 0 is none."""
+    """``recency_days``: the decay of whole sessions; None for the number of days that train spans. ``..._steps``: the
+    decays within a session. ``idf``: its weight, 0 for none."""
 
     neighbours: int = 500
     sample: int = 5000
@@ -50,8 +50,8 @@ class VStanSettings:
 
 @dataclass(frozen=True)
 class VStan:
-    """The train sessions from old to new, and for each item the sessions that hold it, old to new, with the place of
-    its last occurrence there."""
+    """The train sessions from old to new. For each item the sessions that contain it, from old to new, with the
+    position of its last occurrence."""
 
     items: Items  # (n,) of all sessions, the oldest session first
     starts: Integers  # (sessions + 1,)
@@ -70,7 +70,7 @@ class VStan:
         settings = settings or VStanSettings()
         train, ended = _oldest_first(train)
         owner, position = session_of_each(train), np.arange(len(train.items)) - train.starts[session_of_each(train)]
-        # The last occurrence of an item in a session is the first one met from the end.
+        # In reversed order the first occurrence of (item, session) is the last one in the session.
         keys, back = np.unique((train.items.astype(np.int64) * len(ended) + owner)[::-1], return_index=True)
         item, holder = np.divmod(keys, max(1, len(ended)))
         held_by = np.bincount(item, minlength=n_items)
@@ -84,32 +84,32 @@ class VStan:
             positions=position[::-1][back],
             holder_starts=np.concatenate([[0], np.cumsum(held_by)]),
             weight=1.0 + settings.idf * idf,
-            ties=SMALLEST * tie_breaker(train, n_items),
+            ties=TIE_WEIGHT * tie_breaker(train, n_items),
             settings=settings,
             repeats=has_repeats(train),
         )
 
     def scores(self, session: Items) -> Floats:
         """(length, n_items)"""
-        return np.stack([self._after(session[: k + 1]) for k in range(len(session))])
+        return np.stack([self._scores_after(session[: k + 1]) for k in range(len(session))])
 
-    def _after(self, seen: Items) -> Floats:
-        numbers, similarity, since, matched = self._neighbours(seen)
-        nearest = _largest(similarity, self.settings.neighbours)
+    def _scores_after(self, seen: Items) -> Floats:
+        numbers, similarity, steps, matched = self._similar_sessions(seen)
+        nearest = _indices_of_highest(similarity, self.settings.neighbours)
         numbers, matched = numbers[nearest], matched[nearest]
-        voice = similarity[nearest] * np.exp(-since[nearest] / self.settings.match_steps)
+        session_weight = similarity[nearest] * np.exp(-steps[nearest] / self.settings.match_steps)
         lengths = np.diff(self.starts)[numbers]
         position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         items = self.items[np.repeat(self.starts[numbers], lengths) + position]
         nearness = np.exp(-np.abs(position - np.repeat(matched, lengths)) / self.settings.distance_steps)
-        votes = np.repeat(voice, lengths) * nearness
+        votes = np.repeat(session_weight, lengths) * nearness
         found: Floats = np.bincount(items, weights=votes, minlength=len(self.weight)) * self.weight + self.ties
         if not self.repeats:
             found[seen[-1]] = -1.0
         return found
 
-    def _neighbours(self, seen: Items) -> tuple[Integers, Floats, Integers, Integers]:
-        """Of each: its number, its similarity, steps since the latest shared item, and that item's place in it."""
+    def _similar_sessions(self, seen: Items) -> tuple[Integers, Floats, Integers, Integers]:
+        """Per session: number, similarity, steps since the latest shared item, and position of that item in it."""
         distinct, back = np.unique(seen[::-1], return_index=True)
         order = np.argsort(back)  # the item seen last comes first
         postings = [self._holders_of(int(item)) for item in distinct[order]]
@@ -126,14 +126,14 @@ class VStan:
         return numbers, similarity, steps[first], positions[first]
 
     def _holders_of(self, item: int) -> tuple[Integers, Integers]:
-        """The newest sessions that hold it; older ones cannot be among the newest of several items' either."""
+        """The newest ``sample`` sessions with the item; older ones cannot be among the newest for several items."""
         start, end = self.holder_starts[item], self.holder_starts[item + 1]
         start = max(start, end - self.settings.sample)
         return self.holders[start:end], self.positions[start:end]
 
 
 def _oldest_first(train: Sessions) -> tuple[Sessions, Integers]:
-    """The sessions by their last event, and when each ended, µs."""
+    """The sessions in the order of their last events, and the times of these, µs."""
     ended = train.ts_us[train.starts[1:] - 1]
     order = np.argsort(ended, kind="stable")
     lengths = np.diff(train.starts)[order]
@@ -142,8 +142,8 @@ def _oldest_first(train: Sessions) -> tuple[Sessions, Integers]:
     return Sessions(train.items[positions], starts, train.ts_us[positions]), ended[order]
 
 
-def _largest(values: Floats, count: int) -> Integers:
-    """Places of the ``count`` largest, the later of equals first; in no order."""
+def _indices_of_highest(values: Floats, count: int) -> Integers:
+    """Indices of the ``count`` highest values, unordered. Of equal values the later ones are taken."""
     if len(values) <= count:
         return np.arange(len(values))
     return np.lexsort((np.arange(len(values)), values))[-count:]

@@ -1,4 +1,4 @@
-"""``python -m training.gru4rec evaluate``: the best checkpoint and all baselines, on the same sessions."""
+"""``python -m training.gru4rec evaluate``: evaluate the best checkpoint and all baselines on the same sessions."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ BASELINES: tuple[Callable[[Sessions, int], NextItemModel], ...] = (
 
 
 def run(config: Gru4RecConfig, settings: Settings) -> None:
-    """Writes reports/evaluation.json and the plots; prints the table. Raises SequenceError."""
+    """Write reports/evaluation.json and the plots, and print the table. Raises SequenceError."""
     torch.set_num_threads(config.train.threads)
     folders = config.folders(settings)
-    report = judge_all(config, folders)
+    report = evaluate_all(config, folders)
     folders.reports.mkdir(parents=True, exist_ok=True)
     folders.plots.mkdir(parents=True, exist_ok=True)
     save_json({"dataset": settings.dataset, **report}, folders.reports / REPORT_FILE)
@@ -56,17 +56,17 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
     print(f"{report['items']:,} items; ties count against the model")
 
 
-def judge_all(config: Gru4RecConfig, folders: Folders) -> dict[str, Any]:
-    """What evaluation.json holds, but for the data set's name."""
+def evaluate_all(config: Gru4RecConfig, folders: Folders) -> dict[str, Any]:
+    """The body of evaluation.json, without the name of the data set. Raises SequenceError."""
     vocabulary = Vocabulary.load(folders.processed)
     train = load_split(folders.processed, "train")
-    judged_on = load_split(folders.processed, config.evaluate.split)
-    if judged_on.lengths.max(initial=0) < 2:
-        raise SplitError(f"{folders.processed / config.evaluate.split}.parquet holds no session of two items")
+    sessions = load_split(folders.processed, config.evaluate.split)
+    if sessions.lengths.max(initial=0) < 2:
+        raise SplitError(f"{folders.processed / config.evaluate.split}.parquet has no session of two items")
     network = load_network(folders.checkpoints / BEST)
     if network.n_items != len(vocabulary):
         raise SplitError(
-            f"{folders.checkpoints / BEST} knows {network.n_items} items, the vocabulary {len(vocabulary)}: "
+            f"{folders.checkpoints / BEST} has {network.n_items} items, the vocabulary {len(vocabulary)}: "
             "preprocess ran after train; run train again"
         )
     models: dict[str, dict[str, Any]] = {}
@@ -74,12 +74,12 @@ def judge_all(config: Gru4RecConfig, folders: Folders) -> dict[str, Any]:
     for fit in (lambda *_: GruScorer(network), *BASELINES):
         started = time.monotonic()
         model = fit(train, len(vocabulary))
-        judged = evaluate(model, judged_on, progress=sys.stderr.isatty())
-        models[model.name] = model_report(judged, config.evaluate.ks, time.monotonic() - started)
-        positions = len(judged.ranks)
+        evaluation = evaluate(model, sessions, progress=sys.stderr.isatty())
+        models[model.name] = model_report(evaluation, config.evaluate.ks, time.monotonic() - started)
+        positions = len(evaluation.ranks)
     return {
         "split": config.evaluate.split,
-        "sessions": len(judged_on),
+        "sessions": len(sessions),
         "positions": positions,
         "items": len(vocabulary),
         "models": models,
@@ -87,6 +87,6 @@ def judge_all(config: Gru4RecConfig, folders: Folders) -> dict[str, Any]:
 
 
 def metrics_of(report: Mapping[str, Any]) -> dict[str, float]:
-    """``recall@K`` and ``mrr@K`` of the network out of evaluation.json."""
+    """``recall@K`` and ``mrr@K`` of the network, from the body of evaluation.json."""
     found = report["models"][GruScorer.name]
     return {name: value for name, value in found.items() if isinstance(value, float) and "@" in name}

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: evaluation.json, a table in Markdown, and curves.
+"""The output of an evaluation: evaluation.json, a Markdown table, and plots.
 
 {"dataset", "split", "sessions", "positions", "items",
  "models": {name: {"recall@K", "mrr@K", ..., "recall@20_by_position": [after 1 item, after 2, ...], "seconds"}}}
@@ -14,17 +14,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from training.gru4rec.evaluation.next_item_metrics import Judged
+from training.gru4rec.evaluation.next_item_metrics import Evaluation
 
 POSITIONS_SHOWN = 10
 BY_POSITION_K = 20
 COLOURS = ("#0b62a4", "#c2571a", "#3b8a4d", "#8a5aa8", "#8a94a0")
 
 
-def model_report(judged: Judged, ks: Sequence[int], seconds: float) -> dict[str, Any]:
+def model_report(evaluation: Evaluation, ks: Sequence[int], seconds: float) -> dict[str, Any]:
     """One entry of ``models``. Undefined values are null."""
-    by_position = judged.recall_by_position(BY_POSITION_K, POSITIONS_SHOWN)
-    metrics = {name: _defined(value) for name, value in judged.metrics(ks).items()}
+    by_position = evaluation.recall_by_position(BY_POSITION_K, POSITIONS_SHOWN)
+    metrics = {name: _defined(value) for name, value in evaluation.metrics(ks).items()}
     return {
         **metrics,
         f"recall@{BY_POSITION_K}_by_position": [_defined(value) for value in by_position],
@@ -33,7 +33,7 @@ def model_report(judged: Judged, ks: Sequence[int], seconds: float) -> dict[str,
 
 
 def markdown_table(models: Mapping[str, Mapping[str, Any]], ks: Sequence[int]) -> str:
-    """One line per model in the given order; the best of each metric in bold."""
+    """One line per model in the given order. The best value of each metric is bold."""
     metrics = [f"{kind}@{k}" for kind in ("recall", "mrr") for k in ks]
     best = {metric: max((_number(found[metric]) for found in models.values()), default=math.nan) for metric in metrics}
     lines = [_line(["model", *metrics]), _line(["---", *("---:" for _ in metrics)])]
@@ -43,13 +43,13 @@ def markdown_table(models: Mapping[str, Mapping[str, Any]], ks: Sequence[int]) -
 
 
 def at_k(models: Mapping[str, Mapping[str, Any]], kind: str, ks: Sequence[int]) -> Figure:
-    """``kind`` (recall or mrr) against K, a line per model."""
+    """``kind`` (recall or mrr) over K, one line per model."""
     lines = {name: [_number(found[f"{kind}@{k}"]) for k in ks] for name, found in models.items()}
     return _lines(lines, list(ks), "K", f"{kind}@K")
 
 
 def by_position(models: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Recall@20 against the number of items seen, a line per model."""
+    """Recall@20 over the number of items seen, one line per model."""
     key = f"recall@{BY_POSITION_K}_by_position"
     lines = {name: [_number(value) for value in found[key]] for name, found in models.items()}
     label = f"items seen ({POSITIONS_SHOWN}: or more)"
@@ -57,14 +57,14 @@ def by_position(models: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Complete or not at all."""
+    """Write the figure atomically."""
     part = path.with_name(f".{path.stem}.part.png")
     figure.savefig(part, dpi=120)
     part.replace(path)
 
 
 def save_json(body: Mapping[str, Any], path: Path) -> None:
-    """Complete or not at all."""
+    """Write the file atomically."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps(body, indent=2, allow_nan=False) + "\n")
     part.replace(path)

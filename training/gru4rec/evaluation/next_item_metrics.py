@@ -1,14 +1,15 @@
-"""Recall@K and MRR@K of the next item: every position of every session, all items scored.
+"""Recall@K and MRR@K of the next item, at every position of every session, with all items scored.
 
-A session of items i_1 ... i_n asks n - 1 questions: after i_1 ... i_k, what position does i_{k+1} get among all items?
+A session of items i_1 ... i_n has n - 1 targets: the model reads i_1 ... i_k and scores all items, and i_{k+1} is the
+target.
 
-    rank      = 1 + the number of other items that do not score below the target
-    Recall@K  = share of questions with rank <= K
+    rank      = 1 + the number of other items whose score is not below the target's
+    Recall@K  = share of targets with rank <= K
     MRR@K     = mean of 1 / rank where rank <= K, else 0
 
-So ties count against the model: one that scores all items alike finds nothing. A NaN is never below anything, and
-nothing is below a NaN: it counts against the model too. Hidasi et al. 2016 ("Session-based Recommendations with
-Recurrent Neural Networks"); on ties Hidasi & Czapp 2023 ("The effect of third party implementations").
+So ties count against the model: a model with equal scores for all items has a recall of 0. NaN counts against the
+model too, because no comparison with NaN is true. Hidasi et al. 2016 ("Session-based Recommendations with Recurrent
+Neural Networks"); on ties Hidasi & Czapp 2023 ("The effect of third party implementations").
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ ROWS_COMPARED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Judged:
-    """ranks: (n,) of the targets, session by session; positions: (n,) how many items had been seen, from 1."""
+class Evaluation:
+    """``ranks``: (n,) of the targets, session by session. ``positions``: (n,) number of items seen before each."""
 
     name: str
     ranks: Ranks
@@ -46,37 +47,37 @@ class Judged:
         """``recall@K`` and ``mrr@K`` for each K."""
         return {f"recall@{k}": self.recall(k) for k in ks} | {f"mrr@{k}": self.mrr(k) for k in ks}
 
-    def recall_by_position(self, k: int, longest: int) -> list[float]:
-        """After 1, 2, ... ``longest`` items; the last entry holds all longer ones too. NaN where there are none."""
-        clipped = np.minimum(self.positions, longest)
+    def recall_by_position(self, k: int, max_position: int) -> list[float]:
+        """Recall after 1, 2, ... ``max_position`` items; the last entry is for that many or more. NaN if undefined."""
+        clipped = np.minimum(self.positions, max_position)
         return [
             float(np.mean(self.ranks[clipped == position] <= k)) if np.any(clipped == position) else float("nan")
-            for position in range(1, longest + 1)
+            for position in range(1, max_position + 1)
         ]
 
 
-def evaluate(model: NextItemModel, sessions: Sessions, *, progress: bool = False) -> Judged:
-    """Judge ``model``; sessions of fewer than two items ask nothing. Memory: some blocks of (rows, n_items)."""
-    asked = [session for session in (sessions[i] for i in range(len(sessions))) if len(session) > 1]
+def evaluate(model: NextItemModel, sessions: Sessions, *, progress: bool = False) -> Evaluation:
+    """Evaluate ``model``. Sessions of one item have no target. Memory: a few blocks of (rows, n_items)."""
+    with_target = [session for session in (sessions[i] for i in range(len(sessions))) if len(session) > 1]
     ranks: list[Ranks] = []
-    with tqdm(total=len(asked), desc=model.name, unit="session", disable=not progress) as bar:
-        for first in range(0, len(asked), SESSIONS_AT_ONCE):
-            some = asked[first : first + SESSIONS_AT_ONCE]
+    with tqdm(total=len(with_target), desc=model.name, unit="session", disable=not progress) as bar:
+        for first in range(0, len(with_target), SESSIONS_AT_ONCE):
+            some = with_target[first : first + SESSIONS_AT_ONCE]
             ranks += _ranks_of(model, some)
             bar.update(len(some))
-    positions = [np.arange(1, len(session), dtype=np.int64) for session in asked]
-    return Judged(model.name, _joined(ranks), _joined(positions))
+    positions = [np.arange(1, len(session), dtype=np.int64) for session in with_target]
+    return Evaluation(model.name, _joined(ranks), _joined(positions))
 
 
 def target_ranks(scores: Scores, targets: npt.NDArray[np.integer]) -> Ranks:
     """scores: (rows, n_items); targets: (rows,) item of each row. Returns (rows,), from 1."""
-    found = np.empty(len(targets), dtype=np.int64)
+    ranks = np.empty(len(targets), dtype=np.int64)
     for first in range(0, len(targets), ROWS_COMPARED_AT_ONCE):
         block = scores[first : first + ROWS_COMPARED_AT_ONCE]
-        wanted = targets[first : first + len(block)]
-        own = block[np.arange(len(block)), wanted]
-        found[first : first + len(block)] = block.shape[1] - np.count_nonzero(block < own[:, None], axis=1)
-    return found
+        target_scores = block[np.arange(len(block)), targets[first : first + len(block)]]
+        below = np.count_nonzero(block < target_scores[:, None], axis=1)
+        ranks[first : first + len(block)] = block.shape[1] - below
+    return ranks
 
 
 def _ranks_of(model: NextItemModel, sessions: Sequence[Items]) -> list[Ranks]:
@@ -86,7 +87,7 @@ def _ranks_of(model: NextItemModel, sessions: Sequence[Items]) -> list[Ranks]:
         found.append(target_ranks(block, targets[done : done + len(block)]))
         done += len(block)
     if done != len(targets):
-        raise ValueError(f"{model.name} gave {done} rows of scores for {len(targets)} positions")
+        raise ValueError(f"{model.name} returned {done} rows of scores for {len(targets)} positions")
     return found
 
 

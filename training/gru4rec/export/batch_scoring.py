@@ -1,12 +1,12 @@
-"""Next items of many sessions, in batch.
+"""Batch scoring: the next items of many sessions.
 
     python -m training.gru4rec.export.batch_scoring --sessions IN.parquet --out OUT.parquet
 
-In:   session_id string, items list of string or int64, oldest first; further columns are not read
+In:   session_id string, items list of string or int64, oldest first; other columns are not read
 Out:  session_id string, item_id string, rank int32 from 1, score float, popular bool
 
-``popular`` marks sessions without a known item: their rows are the popular items, and their scores not the network's
-but support in train. Read and written piece by piece; needs the exported model and no torch.
+``popular`` marks sessions without a known item. Their rows are the popular items, with their support in train as
+scores. The files are read and written in batches. The command needs the exported model, but not torch.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ OUT_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class BatchScorer:
-    """``model``: pyfunc_model.NextItems as exported. ``items``: index -> id."""
+    """``model``: the exported pyfunc_model.NextItems. ``items``: index -> id."""
 
     model: Any
     items: pa.Array
 
     @staticmethod
     def load(folder: Path) -> BatchScorer:
-        """``folder``: that of the MLflow model, which is trusted: its code is run. Raises SequenceError."""
+        """``folder``: the MLflow model, which must be trusted, because its code is run. Raises SequenceError."""
         if not (folder / "MLmodel").exists():
-            raise SequenceError(f"{folder} holds no model: run export_mlflow first")
+            raise SequenceError(f"{folder} has no model: run export_mlflow first")
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
         items = Vocabulary.load(folder / "artifacts").items
         return BatchScorer(mlflow.pyfunc.load_model(str(folder)).unwrap_python_model(), pa.array(items))
@@ -78,7 +78,7 @@ class BatchScorer:
 
 
 def score_file(scorer: BatchScorer, source: Path, out: Path, *, k: int, exclude_seen: bool) -> int:
-    """Write ``out``, complete or not at all. Returns the number of sessions. Raises BadLog."""
+    """Write ``out``, atomically. Returns the number of sessions. Raises BadLog."""
     part = out.with_name(f".{out.name}.part")
     out.parent.mkdir(parents=True, exist_ok=True)
     done = 0
@@ -129,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.gru4rec.export.batch_scoring", description=__doc__)
     parser.add_argument("--sessions", type=Path, required=True, help="parquet of session_id and items")
     parser.add_argument("--out", type=Path, required=True, help="parquet to write")
-    parser.add_argument("--model", type=Path, help="folder of the MLflow model; default: that of RERANK_DATASET")
+    parser.add_argument("--model", type=Path, help="folder of the MLflow model; default: the model of RERANK_DATASET")
     parser.add_argument("--k", type=int, default=100, help="items per session")
     parser.add_argument("--exclude-seen", action="store_true", help="leave out the session's own items")
     arguments = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""``python -m training.gru4rec export_mlflow``: the best checkpoint as ONNX and as an MLflow model, registered."""
+"""``python -m training.gru4rec export_mlflow``: export the best checkpoint as ONNX and as a registered MLflow model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from mlflow.exceptions import MlflowException
 
+from infra.models.next_item_graph import open_graph
 from infra.progress import step
 from infra.settings import Settings
 from training.gru4rec.config import Gru4RecConfig
@@ -18,7 +19,7 @@ from training.gru4rec.errors import SplitError
 from training.gru4rec.evaluation.evaluate import REPORT_FILE, metrics_of
 from training.gru4rec.evaluation.evaluation_report import save_json
 from training.gru4rec.export.mlflow_model import save_model
-from training.gru4rec.export.onnx_graph import export_graph, open_graph, overlap, quantized
+from training.gru4rec.export.onnx_graph import export_graph, overlap, quantized
 from training.gru4rec.folders import Folders
 from training.gru4rec.network.checkpoint import BEST, load_network
 from training.gru4rec.network.gru4rec import Gru4Rec
@@ -31,15 +32,15 @@ OVERLAP_K, OVERLAP_SESSIONS = 20, 500
 
 
 def run(config: Gru4RecConfig, settings: Settings) -> None:
-    """Writes artifacts/onnx, artifacts/mlflow_model and reports/export.json, and registers ``gru4rec-<dataset>`` unless
-    ``train.mlflow`` is off. Raises SequenceError."""
+    """Write artifacts/onnx, artifacts/mlflow_model and reports/export.json. Register ``gru4rec-<dataset>`` unless
+    ``train.mlflow`` is false. Raises SequenceError."""
     torch.set_num_threads(config.train.threads)
     folders = config.folders(settings)
     vocabulary = Vocabulary.load(folders.processed)
     network = load_network(folders.checkpoints / BEST)
     if network.n_items != len(vocabulary):
         raise SplitError(
-            f"{folders.checkpoints / BEST} knows {network.n_items} items, the vocabulary {len(vocabulary)}: "
+            f"{folders.checkpoints / BEST} has {network.n_items} items, the vocabulary {len(vocabulary)}: "
             "preprocess ran after train; run train again"
         )
     graph, report = _graphs(network, config, folders)
@@ -61,7 +62,7 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
 
 
 def _graphs(network: Gru4Rec, config: Gru4RecConfig, folders: Folders) -> tuple[Path, dict[str, Any]]:
-    """The graph to serve, and what is to be said of the graphs."""
+    """The graph to serve, and the report on the graphs."""
     folders.onnx.mkdir(parents=True, exist_ok=True)
     graph, small = folders.onnx / GRAPH_FILE, folders.onnx / INT8_FILE
     with step("exporting, and comparing with PyTorch"):
@@ -89,7 +90,7 @@ def _graphs(network: Gru4Rec, config: Gru4RecConfig, folders: Folders) -> tuple[
 
 
 def _register(config: Gru4RecConfig, settings: Settings, folders: Folders, report: dict[str, Any]) -> dict[str, str]:
-    """A run with settings, metrics and the model, and a version of ``gru4rec-<dataset>`` that points there."""
+    """Log a run with settings, metrics and the model, and register its model as a version of ``gru4rec-<dataset>``."""
     run = Run(settings)
     for section in ("model", "train", "export"):
         values = dataclasses.asdict(getattr(config, section))
@@ -111,7 +112,7 @@ def _register(config: Gru4RecConfig, settings: Settings, folders: Folders, repor
 
 
 def _metrics(folders: Folders) -> dict[str, float]:
-    """Of the evaluation, where it is one of this checkpoint."""
+    """The metrics of the evaluation; none if the evaluation is older than the checkpoint."""
     report = folders.reports / REPORT_FILE
     if not report.exists() or report.stat().st_mtime < (folders.checkpoints / BEST).stat().st_mtime:
         print(f"  {report} is missing or older than the checkpoint: registered without metrics", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The folder that MLflow serves: code, graph and vocabulary, with its signature and its pinned requirements."""
+"""The folder that MLflow serves: code, graph and vocabulary, with signature and pinned requirements."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ MAX_ID = 2**63
 def save_model(
     folder: Path, *, graph: Path, processed: Path, items: Sequence[str], top_k: int, max_length: int
 ) -> None:
-    """Write the model to ``folder`` in place of an earlier one, complete or not at all.
+    """Write the model to ``folder``, atomically. An earlier model is replaced.
 
-    ``processed`` holds the vocabulary of ``items``.
+    ``processed``: the folder with the vocabulary of ``items``.
     """
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -41,7 +41,7 @@ def save_model(
             artifacts={"graph": str(graph), "vocabulary": str(processed / VOCABULARY_FILE)},
             model_config={"max_length": max_length, "top_k": top_k, "integer_ids": integers},
             signature=signature(integers, min(DEFAULT_K, top_k)),
-            # MLflow asks the model about it before it saves: one that does not load or answer is not exported.
+            # MLflow predicts it before it saves, so a model that does not load or predict is not exported.
             input_example=pd.DataFrame({"session": [[int(item) if integers else item for item in items[:3]]]}),
             pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
         )
@@ -51,12 +51,12 @@ def save_model(
 
 
 def are_integers(items: Sequence[str]) -> bool:
-    """Whether all ids are 64-bit integers, written the one way that int() gives back."""
+    """Whether all ids are 64-bit integers in the form in which str() writes them."""
     return all(re.fullmatch(r"0|-?[1-9][0-9]{0,18}", item) and -MAX_ID <= int(item) < MAX_ID for item in items)
 
 
 def signature(integer_ids: bool, default_k: int) -> ModelSignature:
-    """A list of ids in, two lists out. Ids are longs where all of the vocabulary are."""
+    """Input: a list of ids. Output: a list of ids and a list of scores. Ids are longs or strings."""
     item = DataType.long if integer_ids else DataType.string
     return ModelSignature(
         inputs=Schema([ColSpec(Array(item), "session")]),

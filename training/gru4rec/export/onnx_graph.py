@@ -1,12 +1,6 @@
-"""The network as an ONNX graph that answers the best K, checked against PyTorch before anybody gets it.
+"""Export of the network as an ONNX graph (:mod:`infra.models.next_item_graph`).
 
-    items    (batch, length) int64   vocabulary indices, padded at the right with any of them
-    lengths  (batch,) int64          of at least 1
-    k        () int64                at most n_items
-    scores   (batch, k) float32      falling
-    indices  (batch, k) int64        the items they belong to
-
-Batch, length and k are free in every call.
+No graph is written before its scores equal PyTorch's.
 """
 
 from __future__ import annotations
@@ -16,29 +10,23 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from infra.models.next_item_graph import INPUTS, OUTPUTS, Graph, best_of, open_graph, padded
 from training.gru4rec.errors import SequenceError
 from training.gru4rec.network.gru4rec import Gru4Rec
 
-INPUTS, OUTPUTS = ("items", "lengths", "k"), ("scores", "indices")
-TOLERANCE = 1e-4  # of a score, relative to the largest
-
-Session: TypeAlias = onnxruntime.InferenceSession
-Longs: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float32]
+TOLERANCE = 1e-4  # of a score, relative to the highest
 
 
 class TopK(nn.Module):
-    """The network, and the K best of its scores."""
+    """The network followed by a top K."""
 
     def __init__(self, network: Gru4Rec) -> None:
         super().__init__()
@@ -46,22 +34,20 @@ class TopK(nn.Module):
 
     def forward(self, items: Tensor, lengths: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         scores = self.network.scores(self.network(items, lengths))
-        # Traced, the tensor stays an input of the graph; its type says that topk takes a number only.
+        # topk is typed to take an int, but with the tensor k stays an input of the traced graph.
         best, indices = torch.topk(scores, cast(int, k), dim=1)
         return best, indices
 
 
 def export_graph(network: Gru4Rec, path: Path, *, opset: int, max_length: int) -> float:
-    """Write the graph to ``path``, complete or not at all. Returns the largest difference of a score to PyTorch's,
-    relative to the largest score. Raises SequenceError where they disagree."""
-    # All of it in eval mode: the exporter puts the whole back into the mode in which it found the outermost.
+    """Write the graph to ``path``, atomically. Returns the max difference of a score from PyTorch's, relative to the
+    highest score. Raises SequenceError if the difference is above TOLERANCE."""
+    # After the export the exporter sets all submodules to the mode of TopK, so set it to eval as well.
     graph = TopK(network).eval()
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
         written = Path(folder) / path.name
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter(
-                "ignore"
-            )  # the exporter's, of its own deprecation and of a batch that it thinks fixed
+            warnings.simplefilter("ignore")  # of the exporter's deprecation, and of a batch size that it takes as fixed
             torch.onnx.export(
                 graph,
                 (torch.tensor([[0, 0, 0], [0, 0, 0]]), torch.tensor([3, 2]), torch.tensor(1)),
@@ -75,9 +61,9 @@ def export_graph(network: Gru4Rec, path: Path, *, opset: int, max_length: int) -
                     "indices": {0: "batch", 1: "k"},
                 },
                 opset_version=opset,
-                # Folding would store the item matrix a second time, transposed; the runtime needs no such copy.
+                # Folding would store a second, transposed copy of the item matrix, which the runtime does not need.
                 do_constant_folding=False,
-                # The other exporter fails on the second graph of dynamic length in one process.
+                # The dynamo exporter fails on the second graph of dynamic length in one process.
                 dynamo=False,
             )
         difference = parity(network, open_graph(written), max_length)
@@ -85,39 +71,16 @@ def export_graph(network: Gru4Rec, path: Path, *, opset: int, max_length: int) -
     return difference
 
 
-def open_graph(path: Path) -> Session:
-    """One thread: a batch of one is too small to share."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def best_of(graph: Session, sessions: Sequence[Sequence[int]], k: int) -> tuple[Floats, Longs]:
-    """(scores, indices), (len(sessions), k) each."""
-    items, lengths = padded(sessions)
-    scores, indices = graph.run(list(OUTPUTS), {"items": items, "lengths": lengths, "k": np.array(k)})
-    return scores, indices
-
-
-def padded(sessions: Sequence[Sequence[int]]) -> tuple[Longs, Longs]:
-    """items (batch, longest) with zeros at the right, lengths (batch,)."""
-    lengths = np.array([len(session) for session in sessions], dtype=np.int64)
-    items = np.zeros((len(sessions), int(lengths.max())), dtype=np.int64)
-    for row, session in zip(items, sessions, strict=True):
-        row[: len(session)] = session
-    return items, lengths
-
-
-def parity(network: Gru4Rec, graph: Session, max_length: int) -> float:
-    """The graph against PyTorch: each length alone, then all lengths in one padded batch. Raises SequenceError."""
+def parity(network: Gru4Rec, graph: Graph, max_length: int) -> float:
+    """Compare the graph with PyTorch: each length alone, then all lengths in one padded batch. Raises SequenceError."""
     sessions = _random_sessions(network.n_items, max_length)
     batches = [*([session] for session in sessions), sessions]
     k = min(100, network.n_items)
     return max(_difference(network, graph, batch, k) for batch in batches)
 
 
-def overlap(full: Session, other: Session, sessions: Sequence[Sequence[int]], k: int) -> float:
-    """The mean share of the best ``k`` items that both graphs name; k at most n_items."""
+def overlap(full: Graph, other: Graph, sessions: Sequence[Sequence[int]], k: int) -> float:
+    """Mean share of the best ``k`` items that both graphs return; k at most n_items."""
     shared = [
         len(np.intersect1d(best_of(full, [session], k)[1], best_of(other, [session], k)[1])) / k for session in sessions
     ]
@@ -125,11 +88,11 @@ def overlap(full: Session, other: Session, sessions: Sequence[Sequence[int]], k:
 
 
 def quantized(path: Path, target: Path) -> None:
-    """Write an int8 copy of the graph: the item matrix in int8, activations measured as it runs; complete or not at
-    all."""
+    """Write an int8 copy of the graph to ``target``, atomically. The item matrix is stored in int8; the range of the
+    activations is measured at run time."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}.") as folder:
         written = Path(folder) / target.name
-        logging.disable(logging.WARNING)  # it advises to infer shapes first, which this graph has no need of
+        logging.disable(logging.WARNING)  # the quantizer advises to infer shapes first; this graph does not need it
         try:
             quantize_dynamic(
                 _unshared(onnx.load(path)),
@@ -144,7 +107,7 @@ def quantized(path: Path, target: Path) -> None:
 
 
 def _unshared(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The matrix that is read and the one that scores as two: the quantizer transposes the latter where it stands."""
+    """Give the scoring layer its own copy of the item matrix, because the quantizer transposes it in place."""
     matrices = {matrix.name: matrix for matrix in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Gemm" and node.input[1] in matrices:
@@ -161,20 +124,20 @@ def _random_sessions(n_items: int, max_length: int) -> list[list[int]]:
     return [rng.integers(0, n_items, length).tolist() for length in lengths]
 
 
-def _difference(network: Gru4Rec, graph: Session, sessions: Sequence[Sequence[int]], k: int) -> float:
+def _difference(network: Gru4Rec, graph: Graph, sessions: Sequence[Sequence[int]], k: int) -> float:
     items, lengths = padded(sessions)
     with torch.inference_mode():
         full = network.scores(network(torch.from_numpy(items), torch.from_numpy(lengths))).numpy()
     scores, indices = best_of(graph, sessions, k)
     expected = -np.sort(-full, axis=1)[:, :k]
     scale = max(float(np.abs(full).max()), 1e-12)
-    # The scores must be the best ones, and must be those of the items that they are said to be of.
+    # The scores must be the highest ones, and must belong to the returned items.
     difference = max(
         float(np.abs(scores - expected).max()), float(np.abs(scores - np.take_along_axis(full, indices, 1)).max())
     )
     if not difference <= TOLERANCE * scale:
         raise SequenceError(
             f"the exported graph differs from PyTorch by {difference:.3g} at lengths {lengths.tolist()} "
-            f"(largest score {scale:.3g}): not exported"
+            f"(highest score {scale:.3g}): not exported"
         )
     return difference / scale

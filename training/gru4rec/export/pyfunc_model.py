@@ -1,15 +1,16 @@
-"""The exported model as MLflow loads it: session in, next items out. This file is copied into the model.
+"""The exported model as MLflow loads it: session in, next items out.
 
-It imports nothing of this project, so that the model runs wherever MLflow, numpy and onnxruntime are. Request:
+This file is copied into the model. It imports nothing of this project, so that the model needs only MLflow, numpy,
+pandas and onnxruntime. Request:
 
     {"dataframe_records": [{"session": [1, 2, 3]}, {"session": []}], "params": {"k": 10, "exclude_seen": true}}
 
-Answer, in the rows' order, best first:
+Answer, in the order of the rows, the best item first:
 
     {"predictions": [{"recommendations": [...], "scores": [...]}, ...]}
 
-Unknown items are skipped; of a longer session the last ``max_length`` known items are read. A session without any known
-item gets the popular items, with their support in train as scores.
+Unknown items are skipped. Of a long session only the last ``max_length`` known items are read. A session without a
+known item gets the popular items, with their support in train as scores.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 ROWS_AT_ONCE = 256
-SCORES_AT_ONCE = 32_000_000  # rows times items of one run of the graph: 128 MB
+SCORES_AT_ONCE = 32_000_000  # max rows times items in one run of the graph: 128 MB
 
 
 class Best(NamedTuple):
-    """At most k items, the best first; ``popular``: the session held no known item."""
+    """At most k items, the best first. ``popular``: the session had no known item."""
 
     indices: list[int]
     scores: list[float]
@@ -39,10 +40,10 @@ class Best(NamedTuple):
 
 
 class NextItems(PythonModel):  # type: ignore[misc]
-    """``model_config``: ``max_length``, ``top_k`` (the largest k) and ``integer_ids``."""
+    """``model_config``: ``max_length``, ``top_k`` (the max k) and ``integer_ids``."""
 
     def load_context(self, context: Any) -> None:
-        """Opens the graph on one thread: requests come in parallel, and one of them is too small to share."""
+        """Open the graph. It runs on one thread, because requests run in parallel and one is too small for two."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._graph = onnxruntime.InferenceSession(
@@ -61,7 +62,7 @@ class NextItems(PythonModel):  # type: ignore[misc]
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[dict[str, list[Any]]]:
-        """One answer per row of column ``session``. Raises MlflowException, which the server answers with 400."""
+        """One answer per row of the column ``session``. Raises MlflowException, for which the server sends 400."""
         params = params or {}
         if "session" not in model_input:
             raise MlflowException.invalid_parameter_value("the column 'session' is missing")
@@ -70,14 +71,14 @@ class NextItems(PythonModel):  # type: ignore[misc]
         )
 
     def recommend(self, sessions: Sequence[Any], k: int, exclude_seen: bool) -> list[dict[str, list[Any]]]:
-        """``sessions``: lists of ids. Raises MlflowException."""
+        """The best ids of each session, a list of ids. Raises MlflowException."""
         return [
             {"recommendations": [self._ids[i] for i in best.indices], "scores": best.scores}
             for best in self.best(sessions, k, exclude_seen)
         ]
 
     def best(self, sessions: Sequence[Any], k: int, exclude_seen: bool) -> list[Best]:
-        """The same as the vocabulary's indices. Raises MlflowException."""
+        """The best items of each session, as vocabulary indices. Raises MlflowException."""
         if not 1 <= k <= self._top_k:
             raise MlflowException.invalid_parameter_value(f"k must be from 1 to {self._top_k}, not {k}")
         known = [self._known(row, session) for row, session in enumerate(sessions)]
@@ -87,15 +88,15 @@ class NextItems(PythonModel):  # type: ignore[misc]
         at_once = max(1, min(ROWS_AT_ONCE, SCORES_AT_ONCE // len(self._ids)))
         for first in range(0, len(scored), at_once):
             rows = scored[first : first + at_once]
-            # What was seen takes up places of the best, so that many more are asked for.
-            asked = min(len(self._ids), k + max(len(seen[row]) for row in rows))
-            answers = self._run([known[row][-self._max_length :] for row in rows], asked)
-            for row, scores, indices in zip(rows, *answers, strict=True):
-                found[row] = _first(indices.tolist(), scores.tolist(), seen[row], k)
+            # Seen items are removed from the best, so the graph must return that many more.
+            wanted = min(len(self._ids), k + max(len(seen[row]) for row in rows))
+            best = self._run([known[row][-self._max_length :] for row in rows], wanted)
+            for row, scores, indices in zip(rows, *best, strict=True):
+                found[row] = _first_unseen(indices.tolist(), scores.tolist(), seen[row], k)
         return found
 
     def _known(self, row: int, session: Any) -> list[int]:
-        """The vocabulary's indices of a session's items."""
+        """The vocabulary indices of a session's known items."""
         if not isinstance(session, list | tuple | np.ndarray):
             raise MlflowException.invalid_parameter_value(
                 f"row {row}: session must be a list of item ids, not {type(session).__name__}"
@@ -115,8 +116,8 @@ class NextItems(PythonModel):  # type: ignore[misc]
         return scores, indices
 
 
-def _first(indices: list[int], scores: list[float], seen: frozenset[int], k: int) -> Best:
-    """The first ``k`` that were not seen."""
+def _first_unseen(indices: list[int], scores: list[float], seen: frozenset[int], k: int) -> Best:
+    """The first ``k`` items that are not in ``seen``."""
     if not seen:
         return Best(indices[:k], scores[:k], False)
     pairs = [(index, score) for index, score in zip(indices, scores, strict=True) if index not in seen][:k]

@@ -1,6 +1,6 @@
 """MLflow's scoring app, with errors that a caller can read.
 
-MLflow answers a bad request with the whole stack trace, and one without a content type with 500.
+MLflow answers a bad request with the whole stack trace, and a request without a content type with 500.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ NO_CONTENT_TYPE = {"error_code": "BAD_REQUEST", "message": "the header content-t
 
 
 def create_app(folder: str) -> ASGIApp:
-    """The app of the model in ``folder``, which is trusted: its code is run."""
+    """The app of the model in ``folder``, which must be trusted, because its code is run."""
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it warns of each refused request, with the request
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # its warnings log each refused request
     return ReadableErrors(scoring_server.init(mlflow.pyfunc.load_model(folder)))
 
 
 class ReadableErrors:
-    """Wraps an app: error bodies keep ``error_code`` and ``message`` and lose ``stack_trace``."""
+    """An app around an app: it removes all but ``error_code`` and ``message`` from error bodies."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,11 +36,11 @@ class ReadableErrors:
         elif scope["method"] == "POST" and not any(name == b"content-type" for name, _ in scope["headers"]):
             await _answer(send, 400, json.dumps(NO_CONTENT_TYPE).encode())
         else:
-            await self._app(scope, receive, _Shortening(send))
+            await self._app(scope, receive, _ShortErrors(send))
 
 
-class _Shortening:
-    """``send`` that holds an error back until its body is whole, and shortens it."""
+class _ShortErrors:
+    """A ``send`` that waits for the whole body of an error and shortens it."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -1,6 +1,6 @@
-"""``python -m training.gru4rec serve_mlflow``: the exported model behind MLflow's own scoring server.
+"""``python -m training.gru4rec serve_mlflow``: serve the exported model with MLflow's scoring app.
 
-Needs no torch: only what the model itself asks for. ``serve.workers`` processes share one socket.
+It needs no torch, only the model's own requirements. ``serve.workers`` processes share one socket.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from training.gru4rec.export.scoring_app import create_app
 
 
 def run(config: Gru4RecConfig, settings: Settings) -> None:
-    """Serves until it is told to stop. Raises SequenceError without a model, or where the port is taken."""
+    """Serve until a signal stops it. Raises SequenceError if there is no model or the port is taken."""
     folder = config.folders(settings).mlflow_model
     if not (folder / "MLmodel").exists():
-        raise SequenceError(f"{folder} holds no model: run export_mlflow first")
+        raise SequenceError(f"{folder} has no model: run export_mlflow first")
     listening = _listen(config.serve)
     print(f"POST http://{config.serve.host}:{config.serve.port}/invocations (model {folder})", flush=True)
-    # uvicorn raises it once more when all requests are answered.
+    # uvicorn raises the interrupt again when all requests are answered.
     with suppress(KeyboardInterrupt):
         _serve(folder, listening, config.serve.workers)
 
 
 def _listen(serve: ServeConfig) -> socket.socket:
-    """Before the model is loaded, so that a taken port is known at once."""
+    """Bind before the model is loaded, so that a taken port is reported at once."""
     family = socket.AF_INET6 if ":" in serve.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((serve.host, serve.port))
-        listening.listen(128)  # before the workers are there, connections wait
+        listening.listen(128)  # connections wait here until the workers have started
     except OSError as error:
         listening.close()
         raise SequenceError(f"serve.host {serve.host}, serve.port {serve.port}: {error.strerror}") from error
@@ -47,7 +47,7 @@ def _listen(serve: ServeConfig) -> socket.socket:
 
 
 def _serve(folder: Path, listening: socket.socket, workers: int) -> None:
-    factory = partial(create_app, str(folder))  # made in each worker: an open graph cannot be handed on
+    factory = partial(create_app, str(folder))  # each worker opens the graph, which cannot be sent to a process
     config = uvicorn.Config(factory, factory=True, workers=workers, log_level="warning", access_log=False)
     if workers == 1:
         uvicorn.Server(config).run(sockets=[listening])

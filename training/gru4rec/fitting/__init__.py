@@ -1,0 +1,1 @@
+"""Fitting the network with Lightning: training, checkpoints, resuming. Imports evaluation, network and sessions."""

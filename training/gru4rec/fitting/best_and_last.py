@@ -1,4 +1,4 @@
-"""Writing the checkpoints of a run: each appears whole or not at all."""
+"""Writing the checkpoints of a run, each atomically."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ EpochDone = Callable[[list[dict[str, float]]], None]
 
 
 class BestAndLast(Checkpoint):
-    """After each epoch last.ckpt, and best.ckpt where validation is better than before or there is none.
+    """Writes last.ckpt after each epoch, and best.ckpt if validation got better or there is no validation.
 
-    ``epoch_done`` then gets the history.
-
-    Lightning calls a Checkpoint after everything else that happens at an epoch's end, so the file holds that too.
+    Then ``epoch_done`` is called with the history. Lightning calls a Checkpoint after all other callbacks of an
+    epoch's end, so the file has their results too.
     """
 
     def __init__(self, folder: Path, epoch_done: EpochDone | None = None) -> None:
@@ -48,7 +47,7 @@ class BestAndLast(Checkpoint):
             copy = self.folder / f".{BEST}.part"
             shutil.copyfile(part, copy)
             copy.replace(self.folder / BEST)
-        # Last: should this be interrupted, the epoch is done again, with the same result.
+        # This is the last step, so that after an interruption the epoch runs again, with the same result.
         part.replace(self.folder / LAST)
         if self._epoch_done is not None and isinstance(pl_module, Gru4RecModule):
             self._epoch_done(pl_module.history)

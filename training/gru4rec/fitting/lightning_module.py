@@ -1,7 +1,7 @@
-"""The training step, epoch after epoch, as a Lightning module.
+"""The training step as a Lightning module.
 
-Lightning's work around a training step costs about as much as a small step itself, so one of its batches here is a
-run of ``STEPS_AT_ONCE`` minibatches, each with an optimiser step of its own.
+Lightning's overhead of a training step is about as long as one small step. So one Lightning batch is here
+``STEPS_AT_ONCE`` minibatches, each with its own optimiser step.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MONITORED = "val_mrr_at_20"
 
 @dataclass(frozen=True)
 class StepRuns:
-    """Minibatches in runs of ``STEPS_AT_ONCE``, in order."""
+    """Minibatches in groups of ``STEPS_AT_ONCE``, in order."""
 
     minibatches: Minibatches
 
@@ -48,9 +48,9 @@ class StepRuns:
 
 
 class Gru4RecModule(lightning.LightningModule):
-    """``counts``: (n_items,) support in train. Epoch n is the same whether or not training was interrupted before it:
-    its random numbers depend on the seed and n alone. ``history``: a row per finished epoch.
-    ``fingerprint``: what is trained on.
+    """``counts``: (n_items,) support in train. ``history``: one row per finished epoch. ``fingerprint``: of the train
+    sessions. An epoch is the same after an interruption, because its random numbers depend only on the seed and its
+    number.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Gru4RecModule(lightning.LightningModule):
         self._counts = counts
         self._support = torch.from_numpy(np.maximum(counts, 1)).to(torch.float32)
         self._hidden = network.start(config.batch_size)
-        self._loss, self._events, self._began = torch.zeros(()), 0, 0.0
+        self._loss, self._events, self._started = torch.zeros(()), 0, 0.0
         self._negatives = self._sampler(0)
 
     def configure_optimizers(self) -> AdagradMomentum:
@@ -84,10 +84,10 @@ class Gru4RecModule(lightning.LightningModule):
         torch.manual_seed(int(np.random.SeedSequence((self.config.seed, self.current_epoch)).generate_state(1)[0]))
         self._negatives = self._sampler(self.current_epoch)
         self._hidden = self.network.start(self.config.batch_size)
-        self._loss, self._events, self._began = torch.zeros(()), 0, time.monotonic()
+        self._loss, self._events, self._started = torch.zeros(()), 0, time.monotonic()
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        return batch  # NumPy arrays; what a step needs becomes a tensor there
+        return batch  # NumPy arrays; loss() makes the tensors
 
     def training_step(self, batch: list[Step]) -> None:
         optimizer: Any = self.optimizers()
@@ -100,14 +100,14 @@ class Gru4RecModule(lightning.LightningModule):
             self._events += len(step.targets)
 
     def loss(self, step: Step) -> Tensor:
-        """Moves the rows' states on by one event; the states before it get no gradient."""
+        """The loss of one step, which moves the rows' states on by one event. Earlier states get no gradient."""
         rows, network = len(step.inputs), self.network
-        goes_on = torch.from_numpy(~step.begins).unsqueeze(1)
-        hidden = self._hidden[:rows].detach() * goes_on
+        continues = torch.from_numpy(~step.begins).unsqueeze(1)
+        hidden = self._hidden[:rows].detach() * continues
         inputs, targets = torch.from_numpy(step.inputs), torch.from_numpy(step.targets)
         negatives = torch.from_numpy(self._negatives.draw())
         columns = torch.cat((targets, negatives))
-        # One look-up for both uses, so that a row of the embedding gets the sum of its gradients at once.
+        # One look-up for inputs and columns, so that a row of the embedding gets the sum of its gradients.
         embedded = network.embedding(torch.cat((inputs, columns)))
         self._hidden = network.step_embedded(embedded[:rows], hidden)
         scores = network.scores_of(self._hidden, embedded[rows:], network.bias(columns))
@@ -119,16 +119,16 @@ class Gru4RecModule(lightning.LightningModule):
         return cross_entropy(scores, self.config.batch_size)
 
     def on_train_epoch_end(self) -> None:
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - self._started
         loss = float(self._loss) * self.config.batch_size / max(1, self._events)
         if not np.isfinite(loss):
             raise SequenceError(f"the loss of epoch {self.current_epoch + 1} is {loss}: lower train.learning_rate")
         epoch = {"epoch": self.current_epoch + 1, "loss": loss, "seconds": seconds}
         epoch["events_per_s"] = self._events / seconds
         if self.validation is not None:
-            judged = evaluate(GruScorer(self.network.eval()), self.validation)
+            evaluation = evaluate(GruScorer(self.network.eval()), self.validation)
             self.network.train()
-            epoch |= {"val_recall_at_20": judged.recall(20), MONITORED: judged.mrr(20)}
+            epoch |= {"val_recall_at_20": evaluation.recall(20), MONITORED: evaluation.mrr(20)}
             self.log(MONITORED, epoch[MONITORED])
         self.history.append(epoch)
 

@@ -1,4 +1,4 @@
-"""Whether a checkpoint is of the run that is to go on."""
+"""Checks whether a run can be resumed from a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAY_CHANGE = {"epochs", "patience", "threads", "resume", "mlflow"}  # between a 
 
 
 def resumable(path: Path, model: ModelConfig, config: TrainConfig, train: Sessions, n_items: int) -> Path:
-    """``path``. Raises BadCheckpoint where its run was another one, or has nothing left to do."""
+    """Returns ``path``. Raises BadCheckpoint if it is of another run or of a finished one."""
     found = read_checkpoint(path)
     wanted = {**asdict(model), "n_items": n_items, **asdict(config)}
     for name, value in {**found[HYPERPARAMETERS], **found[SETTINGS]}.items():
@@ -26,11 +26,11 @@ def resumable(path: Path, model: ModelConfig, config: TrainConfig, train: Sessio
     done = len(found[HISTORY])
     if done >= config.epochs:
         raise BadCheckpoint(
-            f"{path} holds epoch {done} of {config.epochs}: nothing is left to resume; raise train.epochs"
+            f"{path} is of epoch {done} of {config.epochs}: nothing is left to resume; raise train.epochs"
         )
     return path
 
 
 def fingerprint(sessions: Sessions) -> str:
-    """The same for the same sessions of the same item numbers."""
+    """A digest of the sessions' vocabulary indices and lengths."""
     return hashlib.sha256(sessions.starts.tobytes() + sessions.items.tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""``python -m training.gru4rec train``: fit the network, epoch by epoch."""
+"""``python -m training.gru4rec train``: fit the network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REPORT_FILE = "training.json"
 
 @dataclass(frozen=True)
 class Trained:
-    """``history``: a row per epoch, also of those before an interruption. ``network`` is that of the last epoch."""
+    """``network``: of the last epoch. ``history``: one row per epoch, including those before an interruption."""
 
     network: Gru4Rec
     history: list[dict[str, float]]
@@ -50,9 +50,9 @@ def fit(
     progress: bool = True,
     epoch_done: EpochDone | None = None,
 ) -> Trained:
-    """Train on ``train`` and leave checkpoints in ``folder``; with ``config.resume`` go on from last.ckpt there.
+    """Train on ``train`` and write checkpoints to ``folder``. With ``config.resume`` continue from its last.ckpt.
 
-    ``counts``: (n_items,) support. ``epoch_done`` gets the history after each epoch.
+    ``counts``: (n_items,) support. ``epoch_done`` is called with the history after each epoch.
     Sets torch's threads and random seed. Raises SequenceError.
     """
     resumed = resumable(folder / LAST, model, config, train, len(counts)) if config.resume else None
@@ -62,10 +62,10 @@ def fit(
     module = Gru4RecModule(network, counts, config, validation, fingerprint(train))
     minibatches = session_parallel(train, config.batch_size)
     if not minibatches.events:
-        raise SplitError("train holds no session of two items")
+        raise SplitError("train has no session of two items")
     folder.mkdir(parents=True, exist_ok=True)
     if resumed is None:
-        (folder / LAST).unlink(missing_ok=True)  # else an interruption before the first epoch's end would resume it
+        (folder / LAST).unlink(missing_ok=True)  # of an earlier run, which resume=true must not continue
     checkpoints = BestAndLast(folder, epoch_done)
     _trainer(folder, config, checkpoints, validation is not None, progress).fit(
         module, StepRuns(minibatches), ckpt_path=resumed, weights_only=True
@@ -81,8 +81,8 @@ def _trainer(
     progress: bool,
 ) -> lightning.Trainer:
     for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # tips and what the machine has
-    warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own
+        logging.getLogger(name).setLevel(logging.ERROR)  # hides tips and hardware facts
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")  # caused by Lightning itself
     callbacks: list[Callback] = [checkpoints]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
@@ -103,12 +103,12 @@ def _trainer(
 
 
 def run(config: Gru4RecConfig, settings: Settings) -> None:
-    """Writes artifacts/checkpoints, reports/training.json, and a run in MLflow. Raises SequenceError."""
+    """Write artifacts/checkpoints and reports/training.json, and log a run in MLflow. Raises SequenceError."""
     folders = config.folders(settings)
     vocabulary = Vocabulary.load(folders.processed)
     train, validation = load_split(folders.processed, "train"), load_split(folders.processed, "val")
     validated = bool(validation.lengths.max(initial=0) > 1)
-    if config.train.resume:  # before anything is written or tracked
+    if config.train.resume:  # check it before any file or MLflow run is changed
         resumable(folders.checkpoints / LAST, config.model, config.train, train, len(vocabulary))
     report: dict[str, Any] = {
         "dataset": settings.dataset,
@@ -141,11 +141,12 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
             epoch_done=epoch_done,
         )
     except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)  # Lightning makes the former the latter
+        # Lightning raises SystemExit for a KeyboardInterrupt.
+        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
         if tracked is not None:
             tracked.finish("KILLED" if interrupted else "FAILED")
         if interrupted:
-            print("interrupted: train.resume=true goes on after the last whole epoch", file=sys.stderr)
+            print("interrupted: train.resume=true continues after the last complete epoch", file=sys.stderr)
         raise
     _write(folders, {**report, "epochs": trained.history, "best_epoch": trained.best_epoch})
     if tracked is not None:
@@ -154,7 +155,7 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
 
 
 def _tracked(report: dict[str, Any], folders: Folders, config: Gru4RecConfig, settings: Settings) -> Run | None:
-    """The MLflow run, which a resumed training goes on with; its id is put into the report."""
+    """The MLflow run; a resumed training continues its earlier one. Its id is put into ``report``."""
     if not config.train.mlflow:
         return None
     known = _earlier_run(folders) if config.train.resume else None

@@ -14,10 +14,10 @@ EPSILON = 1e-6
 
 class AdagradMomentum(Optimizer):
     """accumulator += gradient², velocity = momentum · velocity - rate · gradient / sqrt(accumulator + ε),
-    parameter += velocity; both start from zero.
+    parameter += velocity; accumulator and velocity start at zero.
 
-    Of a sparse gradient's parameter only the rows that it holds change: a row's velocity waits, undiminished, for
-    the next step that touches the row, so momentum counts a row's own updates, not the steps in between.
+    A sparse gradient changes only the rows that it has. The velocity of the other rows does not decay: momentum counts
+    the updates of a row, not the steps between them.
     """
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: float, momentum: float = 0.0) -> None:
@@ -52,7 +52,7 @@ class AdagradMomentum(Optimizer):
 
 
 def _update_rows(parameter: Tensor, gradient: Tensor, state: dict[str, Tensor], group: dict[str, Any]) -> None:
-    """gradient: coalesced, so that a row's gradients are summed before they are squared."""
+    """``gradient`` is coalesced, so that the gradients of a row are summed before they are squared."""
     rows, values = gradient.indices()[0], gradient.values()
     accumulated = state["accumulator"].index_select(0, rows).addcmul_(values, values)
     state["accumulator"].index_copy_(0, rows, accumulated)

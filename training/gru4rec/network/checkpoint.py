@@ -1,6 +1,6 @@
-"""Checkpoints: what training leaves behind, and the network out of one.
+"""Reading the checkpoints of training.
 
-best.ckpt  the epoch with the best validation metric (the last epoch where there is no validation)
+best.ckpt  the epoch with the best validation metric; without validation the last epoch
 last.ckpt  the last epoch; training resumes from it
 """
 
@@ -33,7 +33,7 @@ def load_network(path: Path) -> Gru4Rec:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """All of it. Nothing in the file is executed. Raises BadCheckpoint."""
+    """The whole content. No code in the file is executed. Raises BadCheckpoint."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

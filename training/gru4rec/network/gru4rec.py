@@ -1,6 +1,6 @@
 """The network of GRU4Rec (Hidasi et al. 2016; Hidasi & Karatzoglou 2018): item -> embedding -> GRU -> item scores.
 
-The embedding that reads items is also the one that scores them, so the hidden state has its size.
+The same embedding reads and scores the items, so the hidden state has its size.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 
 class Gru4Rec(nn.Module):
-    """One GRU layer. Weights are uniform within ±sqrt(6 / (inputs + outputs)) of each matrix, biases zero.
+    """One GRU layer. Initial weights are uniform within ±sqrt(6 / (inputs + outputs)) of their matrix, biases zero.
 
-    ``dropout_embedding`` and ``dropout_hidden`` are the shares dropped in training; in eval mode nothing is.
+    ``dropout_embedding`` and ``dropout_hidden``: the shares that are dropped in training.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Gru4Rec(nn.Module):
     ) -> None:
         super().__init__()
         self.n_items, self.hidden_size = n_items, hidden_size
-        # Sparse: a step's gradient holds only the rows that the step has read.
+        # Sparse, so that the gradient of a step has only the rows that the step read.
         self.embedding = nn.Embedding(n_items, hidden_size, sparse=True)
         self.bias = nn.Embedding(n_items, 1, sparse=True)
         self.gru = nn.GRU(hidden_size, hidden_size, batch_first=True)
@@ -62,15 +62,15 @@ class Gru4Rec(nn.Module):
         return self.embedding.weight.new_zeros(batch, self.hidden_size)
 
     def step(self, items: Tensor, hidden: Tensor) -> Tensor:
-        """items (batch,) int64, hidden (batch, hidden) -> the state after them."""
+        """items (batch,) int64, hidden (batch, hidden) -> the state after the items."""
         return self.step_embedded(cast(Tensor, self.embedding(items)), hidden)
 
     def step_embedded(self, embedded: Tensor, hidden: Tensor) -> Tensor:
-        """The same from embeddings (batch, hidden) that were looked up already."""
+        """Like :meth:`step`, with the embeddings (batch, hidden) of the items."""
         return torch.gru_cell(self.drop_embedding(embedded), hidden, *self._gru_weights)
 
     def forward(self, items: Tensor, lengths: Tensor) -> Tensor:
-        """The state after each row's last item: items (batch, length) int64, padded at the right with any valid
+        """The state after the last item of each row: items (batch, length) int64, padded at the right with any valid
         index, lengths (batch,) int64 of at least 1 -> (batch, hidden).
         """
         states, _ = self.gru(self.drop_embedding(self.embedding(items)))  # (batch, length, hidden)
@@ -82,8 +82,8 @@ class Gru4Rec(nn.Module):
         return self.scores_of(hidden, self.embedding.weight, self.bias.weight)
 
     def scores_of(self, hidden: Tensor, embedded: Tensor, bias: Tensor) -> Tensor:
-        """(batch, hidden), and (items, hidden), (items, 1) of the items to score -> (batch, items).
+        """hidden (batch, hidden), embedded (items, hidden) and bias (items, 1) of the items to score -> (batch, items).
 
-        Dropout is on what is scored, not on the state that the next step starts from.
+        Dropout applies to the state that scores, not to the state that the next step starts from.
         """
         return torch.addmm(bias.squeeze(1), self.drop_hidden(hidden), embedded.T)

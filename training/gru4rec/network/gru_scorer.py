@@ -1,4 +1,4 @@
-"""The network as a next-item model, many sessions at once."""
+"""The network as a next-item model that scores many sessions at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 from training.gru4rec.network.gru4rec import Gru4Rec
 from training.gru4rec.next_item import Items
 
-ROWS = 256  # scored at once: bounds memory at ROWS * n_items floats
+ROWS = 256  # scored at once, which limits memory to ROWS * n_items floats
 
 
 @dataclass(frozen=True)
 class GruScorer:
-    """``network`` in eval mode."""
+    """``network``: in eval mode."""
 
     network: Gru4Rec
     name: str = "gru4rec"
@@ -37,7 +37,7 @@ class GruScorer:
 def _states(network: Gru4Rec, sessions: Sequence[Items]) -> Tensor:
     """(all positions, hidden): the state after each item, session by session.
 
-    The longest sessions stand on top, so that the ones still going on are always the first rows:
+    The longest sessions come first, so that the sessions with an item at a step are always the first rows:
 
         a1 a2 a3 a4
         b1 b2
@@ -50,8 +50,8 @@ def _states(network: Gru4Rec, sessions: Sequence[Items]) -> Tensor:
     states = torch.empty(len(items), network.hidden_size)
     hidden = network.start(len(sessions))
     for step in range(lengths.max(initial=0)):
-        going_on = int(np.count_nonzero(lengths > step))
-        positions = starts[:going_on] + step
-        hidden = network.step(torch.from_numpy(items[positions]), hidden[:going_on])
+        active = int(np.count_nonzero(lengths > step))
+        positions = starts[:active] + step
+        hidden = network.step(torch.from_numpy(items[positions]), hidden[:active])
         states[torch.from_numpy(positions)] = hidden
     return states

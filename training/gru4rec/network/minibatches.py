@@ -1,13 +1,13 @@
-"""Session-parallel minibatches (Hidasi et al. 2016): every row of the batch walks through sessions, event by event.
+"""Session-parallel minibatches (Hidasi et al. 2016): each row of the batch goes through sessions, event by event.
 
-Sessions a b c, d e, f g h i, j k in two rows; inputs above, targets below, ``|`` where a session begins:
+Sessions a b c, d e, f g h i, j k in two rows; inputs above, targets below, ``|`` before the first event of a session:
 
     row 0   |a b |f g h        row 1   |d |j
              b c  g h i                 e  k
 
-A session goes to the row that is free first. When no sessions are left, rows end one by one and the batch gets
-smaller: no event is dropped. Rows are numbered so that the longest comes first, so those that go on are always the
-first ones of the step before.
+The next session goes to the first row that is free. When no session is left, the rows end one by one and the batch
+gets smaller, so no event is dropped. The row with the most events is row 0 and so on, so that the rows of a step are
+always the first rows of the step before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from training.gru4rec.sessions.processed import Longs, Sessions
 
 @dataclass(frozen=True)
 class Step:
-    """Of one step, (rows,) each: input items, target items, and where a session begins (the state is reset there)."""
+    """One step, (rows,) each: input items, target items, and whether a session begins, so that its state is reset."""
 
     inputs: Longs
     targets: Longs
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Minibatches:
-    """All steps of an epoch, one after the other. ``starts``: (steps + 1,)."""
+    """All steps of an epoch, concatenated. ``starts``: (steps + 1,)."""
 
     inputs: Longs
     targets: Longs
@@ -45,7 +45,7 @@ class Minibatches:
 
     @property
     def events(self) -> int:
-        """Targets: every event but the first of each session."""
+        """The number of targets: all events except the first of each session."""
         return len(self.targets)
 
     def __getitem__(self, index: int) -> Step:
@@ -59,7 +59,7 @@ class Minibatches:
 
 
 def session_parallel(sessions: Sessions, batch_size: int) -> Minibatches:
-    """The epoch's steps, sessions in their own order; those of one event have no target and are left out."""
+    """The steps of an epoch, with the sessions in the given order. Sessions of one event have no target."""
     targets_of = sessions.lengths - 1
     used = np.flatnonzero(targets_of > 0)
     counts = targets_of[used]
@@ -81,7 +81,7 @@ def session_parallel(sessions: Sessions, batch_size: int) -> Minibatches:
 def _rows(counts: Longs, batch_size: int) -> tuple[Longs, Longs]:
     """(sessions,) the row of each session and the step at which it begins. counts: (sessions,) targets of each."""
     row, offset = np.empty(len(counts), np.int64), np.empty(len(counts), np.int64)
-    free = [(0, index) for index in range(batch_size)]  # (step, row), sorted and so a heap
+    free = [(0, index) for index in range(batch_size)]  # (step, row); it is sorted, so it is a heap
     for session, count in enumerate(counts.tolist()):
         step, index = free[0]
         row[session], offset[session] = index, step

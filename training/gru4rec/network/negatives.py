@@ -1,4 +1,4 @@
-"""Negative items, drawn with replacement with probability ∝ support^alpha."""
+"""Negative items, drawn with replacement. The probability of an item is proportional to support^alpha."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class NegativeSampler:
         return drawn
 
     def _fill(self) -> Longs:
-        """Many draws at once: a search costs less with the table in the cache."""
+        """Many draws at once, which is faster, because the table stays in the CPU cache."""
         steps = max(1, DRAWN_AT_ONCE // max(1, self.n_samples))
         uniform = self._random.random((steps, self.n_samples)) * self._cumulative[-1]
         found: Longs = np.searchsorted(self._cumulative, uniform, side="right").astype(np.int64)
-        return np.minimum(found, len(self._cumulative) - 1)  # a product may be rounded up to the table's end
+        return np.minimum(found, len(self._cumulative) - 1)  # rounding may give the end of the table

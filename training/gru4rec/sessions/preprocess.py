@@ -1,7 +1,6 @@
 """``python -m training.gru4rec preprocess``: a log -> train, val and test sessions, and the vocabulary.
 
-Support is counted in train alone, after the cut: an event that comes later can neither let an item into train nor keep
-one out of it.
+Support is counted in train only, after the split, so that later events do not decide which items are in train.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ MINUTE_US = 60_000_000
 
 @dataclass(frozen=True)
 class Part:
-    """A split in the source's numbering, and whose sessions they are."""
+    """The sessions of a split, and the clicks whose numbers of items and owners they use."""
 
     log: Log
     clicks: Clicks
 
     def session_ids(self) -> pa.StringArray:
-        """(n,) a session's own id, or its user's and which of the user's sessions it is."""
+        """(n,) the session id of the source, or the user id and the number of the user's session."""
         owners = self.clicks.owners.take(pa.array(self.log.owner))
         if self.clicks.are_sessions:
             return owners
@@ -57,7 +56,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Prepared:
-    """``parts``: train, val and test; ``statistics``: what split.json holds."""
+    """``parts``: train, val and test. ``statistics``: the body of split.json."""
 
     parts: dict[str, Part]
     numbers: ItemNumbers
@@ -65,7 +64,7 @@ class Prepared:
 
 
 def prepare(config: DataConfig, settings: Settings) -> Prepared:
-    """Everything but writing. Raises SequenceError."""
+    """The splits of the source, in memory. Raises SequenceError."""
     source = Path(config.source) if config.source else settings.log_dir
     with step(f"reading {source}"):
         clicks = read_clicks(source, config.actions, settings)
@@ -98,7 +97,7 @@ def _split(config: DataConfig, clicks: Clicks) -> Prepared:
 
 
 def _already_split(config: DataConfig, train: Clicks, settings: Settings) -> Prepared:
-    """The files' own split, and their order of sessions."""
+    """The split of the files, with their order of sessions."""
     files = {"val": config.validation, "test": config.test}
     clicks = {"train": train}
     for name, file in files.items():
@@ -122,7 +121,7 @@ def _already_split(config: DataConfig, train: Clicks, settings: Settings) -> Pre
 def _numbered(
     config: DataConfig, parts: dict[str, Part], events: dict[str, int], statistics: dict[str, Any]
 ) -> Prepared:
-    """val and test cut down to what train knows. ``events``: of each split before filters."""
+    """Number the items of train, and drop all other items from val and test. ``events``: per split before filters."""
     train = parts["train"]
     if not len(train.log):
         raise SplitError(
@@ -136,7 +135,7 @@ def _numbered(
         finished[name] = Part(log, part.clicks)
         splits[name] = _statistics(events[name], log)
     if not len(finished["test"].log):
-        raise SplitError("test is empty: train knows none of its sessions' items")
+        raise SplitError("test is empty: none of its items are in train")
     return Prepared(finished, numbers, {**statistics, "splits": splits, "settings": asdict(config)})
 
 
@@ -159,7 +158,7 @@ def _timestamp(us: int) -> str:
 
 
 def run(config: Gru4RecConfig, settings: Settings) -> None:
-    """Writes data/processed, complete or not at all, and prints the statistics. Raises SequenceError."""
+    """Write data/processed, atomically, and print the statistics. Raises SequenceError."""
     prepared = prepare(config.data, settings)
     final = config.folders(settings).processed
     part = final.with_name(f".{final.name}.{os.getpid()}.part")
@@ -191,7 +190,7 @@ def _write(prepared: Prepared, folder: Path) -> None:
 
 
 def statistics_table(statistics: dict[str, Any]) -> str:
-    """Markdown; ``dropped`` counts what filters, unseen items and too short sessions took from a split."""
+    """Markdown. ``dropped`` counts the events that filters, unseen items and short sessions removed from a split."""
     lines = [
         "| split | sessions | events | items | dropped | from | to |",
         "| --- | ---: | ---: | ---: | ---: | --- | --- |",

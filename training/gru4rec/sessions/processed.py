@@ -1,4 +1,4 @@
-"""What preprocess leaves: sessions as arrays of vocabulary indices, and the vocabulary.
+"""The output of preprocess: sessions as arrays of vocabulary indices, and the vocabulary.
 
 train.parquet, val.parquet, test.parquet   session_id, item_id, item, ts; sorted by session, then time
 vocab.json                                 the items of train, index by index, with their support in train
@@ -37,10 +37,10 @@ SPLIT_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions one after the other, in the order they are trained: that of their first events, or of a split file.
+    """Sessions, concatenated in the order in which they are trained: by first event, or as in the file of a split.
 
     ``items``: (n,) vocabulary indices. ``starts``: (sessions + 1,), session i is items[starts[i]:starts[i + 1]].
-    ``ts_us``: (n,) µs since the epoch, not falling inside a session. Raises SplitError.
+    ``ts_us``: (n,) µs since the epoch, never decreasing within a session. Raises SplitError.
     """
 
     items: Ints
@@ -53,7 +53,7 @@ class Sessions:
         if len(self.ts_us) != len(self.items):
             raise SplitError("items and ts_us differ in length")
         if len(self.starts) > 1 and np.diff(self.starts).min() < 1:
-            raise SplitError("a session holds no events")
+            raise SplitError("a session has no events")
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -70,7 +70,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """``items``: index -> id. ``counts``: (n_items,) events of each item in train. Raises SplitError."""
+    """``items``: index -> id. ``counts``: (n_items,) number of events of each item in train. Raises SplitError."""
 
     items: tuple[str, ...]
     counts: Longs
@@ -119,7 +119,7 @@ def load_split(folder: Path, name: SplitName) -> Sessions:
     session = np.asarray(ids.indices) if found.num_rows else np.empty(0, np.int32)
     first = np.flatnonzero(np.diff(session, prepend=-1)).astype(np.int64)
     if len(first) != len(ids.dictionary):
-        raise SplitError(f"{path}: the events of a session do not stand together")
+        raise SplitError(f"{path}: the rows of a session are not contiguous")
     try:
         return Sessions(
             np.asarray(found["item"].combine_chunks(), np.int32),

@@ -1,6 +1,6 @@
-"""Sessions out of clicks: cut at gaps, without repeats, filtered by support, cut by time. Pure functions.
+"""Pure functions that make sessions from clicks: cut at gaps, drop repeats, filter by support, sort by time.
 
-All work on :class:`Log`, events that stand session by session and in time order within each.
+All work on :class:`Log`: events session by session, in time order within a session.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Log:
-    """(n,) each. ``session``: not falling. ``number``: which of its owner's sessions it is, from 0."""
+    """(n,) each. ``session``: the session number. ``number``: counts the sessions of one owner, from 0."""
 
     session: Longs
     owner: Ints
@@ -33,18 +33,18 @@ class Log:
     def sessions(self) -> int:
         return int(np.count_nonzero(_first(self.session)))
 
-    def where(self, kept: Mask) -> Log:
-        return Log(self.session[kept], self.owner[kept], self.number[kept], self.item[kept], self.ts_us[kept])
+    def where(self, mask: Mask) -> Log:
+        return Log(self.session[mask], self.owner[mask], self.number[mask], self.item[mask], self.ts_us[mask])
 
     def begins_us(self) -> Longs:
-        """(n,) the first moment of each event's session."""
+        """(n,) the first timestamp of each event's session."""
         first = _first(self.session)
         begins: Longs = self.ts_us[first][np.cumsum(first) - 1]
         return begins
 
 
 def cut_at_gaps(clicks: Clicks, gap_us: int) -> Log:
-    """A user's session ends where the next event is more than ``gap_us`` later; given sessions stay whole."""
+    """A user's session ends if the next event is more than ``gap_us`` later. Sessions of the source are not cut."""
     owner_begins = _first(clicks.owner)
     begins = owner_begins.copy()
     if not clicks.are_sessions:
@@ -55,10 +55,10 @@ def cut_at_gaps(clicks: Clicks, gap_us: int) -> Log:
 
 
 def without_repeats(log: Log) -> Log:
-    """Of equal items that follow each other in a session, the first."""
-    kept = _first(log.session)
-    kept[1:] |= log.item[1:] != log.item[:-1]
-    return log.where(kept)
+    """Only the first of equal items in a row within a session."""
+    stays = _first(log.session)
+    stays[1:] |= log.item[1:] != log.item[:-1]
+    return log.where(stays)
 
 
 def long_sessions(log: Log, min_session: int) -> Log:
@@ -66,9 +66,9 @@ def long_sessions(log: Log, min_session: int) -> Log:
 
 
 def supported(log: Log, min_session: int, min_item: int, drop_repeats: bool) -> tuple[Log, int]:
-    """Filters in turn until none finds anything: rare items, the repeats that their going leaves, short sessions.
+    """Drop rare items, the repeats that this causes, and short sessions, again and again until nothing is dropped.
 
-    Returns the log and the number of rounds, the last of which found nothing.
+    Returns the log and the number of rounds, including the last one, which dropped nothing.
     """
     rounds = 0
     while True:
@@ -83,7 +83,7 @@ def supported(log: Log, min_session: int, min_item: int, drop_repeats: bool) -> 
 
 
 def in_time_order(log: Log) -> Log:
-    """Sessions by their first moment; those of one moment keep their order."""
+    """Sessions by their first timestamp; sessions with equal timestamps stay in order."""
     order = np.argsort(log.begins_us(), kind="stable")
     return Log(log.session[order], log.owner[order], log.number[order], log.item[order], log.ts_us[order])
 

@@ -1,4 +1,4 @@
-"""Where sessions come from: a canonical log, a RetailRocket events.csv, or a SessionId/ItemId/Time TSV."""
+"""The sources of sessions: a canonical log, a RetailRocket events.csv, or a SessionId/ItemId/Time TSV."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ SAME_SPELLING = ("", "")
 
 @dataclass(frozen=True)
 class Clicks:
-    """Item events in the order (owner, ts, order of the source), owners of a TSV as they first appear in it.
+    """Item events, sorted by owner, timestamp and row of the source. Owners of a TSV are in order of appearance.
 
-    ``owner``: (n,) place in ``owners``; whose events these are: a user's, whose sessions are to be found, or with
-    ``are_sessions`` a session's. ``item``: (n,) place in ``items``, which are ids. ``ts_us``: (n,) µs since the epoch.
+    ``owner``: (n,) index into ``owners``, which are session ids if ``are_sessions``, otherwise user ids. ``item``: (n,)
+    index into ``items``, which are ids. ``ts_us``: (n,) µs since the epoch.
     """
 
     owner: Ints
@@ -49,35 +49,35 @@ class Clicks:
     def __len__(self) -> int:
         return len(self.item)
 
-    def where(self, kept: npt.NDArray[np.bool_]) -> Clicks:
-        return replace(self, owner=self.owner[kept], item=self.item[kept], ts_us=self.ts_us[kept])
+    def where(self, mask: npt.NDArray[np.bool_]) -> Clicks:
+        return replace(self, owner=self.owner[mask], item=self.item[mask], ts_us=self.ts_us[mask])
 
     def in_terms_of(self, items: pa.StringArray) -> Clicks:
-        """The events of items that are among ``items``, numbered as there."""
+        """The events whose items are in ``items``, with indices into it."""
         position = np.asarray(pc.fill_null(pc.index_in(self.items, items), -1), np.int32)[self.item]
         return replace(self.where(position >= 0), item=position[position >= 0], items=items)
 
 
 def read_clicks(source: Path, actions: tuple[str, ...], settings: Settings) -> Clicks:
-    """Events of ``actions`` that have an item; a TSV has no actions. Raises BadLog or BadConfig."""
+    """The events of ``actions`` that have an item; of a TSV all, as it has no actions. Raises BadLog or BadConfig."""
     unknown = [action for action in actions if action not in ACTIONS]
     if unknown:
-        raise BadConfig(f"data.actions: unknown action {unknown[0]!r}; known are {', '.join(ACTIONS)}")
+        raise BadConfig(f"data.actions: unknown action {unknown[0]!r}; the actions are {', '.join(ACTIONS)}")
     with connect(settings) as connection:
         try:
             query, are_sessions = _query(connection, source)
             chosen = "" if are_sessions else f"AND action IN ({', '.join(repr(action) for action in actions)})"
             table = connection.sql(
                 f"SELECT owner, item, ts_us FROM ({query}) WHERE item IS NOT NULL {chosen} "
-                "ORDER BY owner_place, owner, ts_us, place"
+                "ORDER BY owner_row, owner, ts_us, source_row"
             ).to_arrow_table()
         except BadSource as error:
             raise BadLog(str(error)) from error
         except duckdb.Error as error:
             raise BadLog(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
     if not table.num_rows:
-        wanted = "" if are_sessions else f" with an action among {', '.join(actions)} (data.actions)"
-        raise BadLog(f"{source} holds no item events{wanted}")
+        wanted = "" if are_sessions else f" with one of the actions {', '.join(actions)} (data.actions)"
+        raise BadLog(f"{source} has no item events{wanted}")
     owner, item = (table[name].combine_chunks().dictionary_encode() for name in ("owner", "item"))
     return Clicks(
         np.asarray(owner.indices, np.int32),
@@ -90,28 +90,28 @@ def read_clicks(source: Path, actions: tuple[str, ...], settings: Settings) -> C
 
 
 def _query(connection: duckdb.DuckDBPyConnection, source: Path) -> tuple[str, bool]:
-    """SQL of (owner, item, ts_us, place, owner_place, action), and whether an owner is a session."""
+    """SQL of (owner, item, ts_us, source_row, owner_row, action), and whether an owner is a session."""
     if source.is_dir() or source.suffix == ".parquet":
         path = source / EVENTS_FILE if source.is_dir() else source
         if not path.is_file():
-            raise BadLog(f"{path} is missing: no canonical log there")
+            raise BadLog(f"{path} is missing: the folder has no canonical log")
         return (
-            "SELECT user_id AS owner, item_id AS item, epoch_us(event_ts) AS ts_us, event_id AS place, "
-            "0 AS owner_place, action "
+            "SELECT user_id AS owner, item_id AS item, epoch_us(event_ts) AS ts_us, event_id AS source_row, "
+            "0 AS owner_row, action "
             f"FROM read_parquet('{_quoted(path)}')",
             False,
         )
     if "\t" in _first_line(source):
         read_csv(connection, source, "clicks", TSV_COLUMNS, SAME_SPELLING, delimiter="\t")
         return (
-            "SELECT SessionId AS owner, ItemId AS item, round(Time * 1e6)::BIGINT AS ts_us, row AS place, "
-            "min(row) OVER (PARTITION BY SessionId) AS owner_place FROM clicks",
+            "SELECT SessionId AS owner, ItemId AS item, round(Time * 1e6)::BIGINT AS ts_us, row AS source_row, "
+            "min(row) OVER (PARTITION BY SessionId) AS owner_row FROM clicks",
             True,
         )
     read_csv(connection, source, "clicks", CSV_COLUMNS, SAME_SPELLING)
     return (
-        "SELECT visitorid::VARCHAR AS owner, itemid::VARCHAR AS item, timestamp * 1000 AS ts_us, row AS place, "
-        "0 AS owner_place, event AS action FROM clicks",
+        "SELECT visitorid::VARCHAR AS owner, itemid::VARCHAR AS item, timestamp * 1000 AS ts_us, row AS source_row, "
+        "0 AS owner_row, event AS action FROM clicks",
         False,
     )
 
@@ -123,7 +123,7 @@ def _first_line(source: Path) -> str:
     except OSError as error:
         raise BadLog(f"{source} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadLog(f"{source} is neither a log's folder, an events.csv nor a TSV") from error
+        raise BadLog(f"{source} is not a log folder, an events.csv or a TSV") from error
 
 
 def _quoted(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The vocabulary of a training log, and other logs in its terms."""
+"""Numbers the items of train, and drops all other items from later logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNSEEN = -1
 
 @dataclass(frozen=True)
 class ItemNumbers:
-    """``ids``: ids in the source's numbering; ``index``: (len(ids),) their place in the vocabulary, or UNSEEN."""
+    """``ids``: of all items of the source. ``index``: (len(ids),) their index in the vocabulary, or UNSEEN."""
 
     ids: pa.StringArray
     index: Ints
@@ -29,7 +29,7 @@ class ItemNumbers:
 
 
 def number_items(train: Log, ids: pa.StringArray) -> ItemNumbers:
-    """Items of ``train`` by falling support, then by id."""
+    """Number the items of ``train`` by descending support, then by id."""
     counts = np.bincount(train.item, minlength=len(ids))
     names = np.array(ids.to_pylist(), dtype=object)
     used = np.flatnonzero(counts)
@@ -41,6 +41,6 @@ def number_items(train: Log, ids: pa.StringArray) -> ItemNumbers:
 
 
 def known_part(log: Log, numbers: ItemNumbers, min_session: int, drop_repeats: bool) -> Log:
-    """Of a later log what the vocabulary knows: no unseen items, none of the sessions that are too short then."""
+    """A later log without unseen items, and without the sessions that are too short then."""
     log = log.where(numbers.index[log.item] != UNSEEN)
     return long_sessions(without_repeats(log) if drop_repeats else log, min_session)

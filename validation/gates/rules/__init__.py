@@ -1,0 +1,1 @@
+"""The rules of the log, the feature tables and the training set, with their SQL. Does not import validation.gates."""

@@ -1,4 +1,4 @@
-"""Rules of the feature tables beyond their schema: moments, arrays, and ids that the log knows."""
+"""Rules of the feature tables beyond their schema: timestamps, arrays, and ids that must be in the log."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _ALIGNED = (
 def view_file(settings: Settings, view: View) -> TableFile:
     keys = (
         Column(view.join_key, DType.STRING, f"{view.entity} id"),
-        Column("event_timestamp", DType.TIMESTAMP, "moment from which the row was known"),
-        Column("created_timestamp", DType.TIMESTAMP, "moment the row was published"),
+        Column("event_timestamp", DType.TIMESTAMP, "time from which the row was known"),
+        Column("created_timestamp", DType.TIMESTAMP, "time at which the row was published"),
     )
     path = settings.features_dir / f"{view.name}.parquet"
     return TableFile(view.name, path, (view.join_key, "event_timestamp"), (*keys, *view.columns))
@@ -60,7 +60,7 @@ def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
 
 
 def _timestamps(file: TableFile, view: View) -> list[RowRule]:
-    """Batch rows lie on UTC midnights up to the last one in the log; session rows just after their event."""
+    """Batch rows are at UTC midnights up to the last one in the log, session rows just after their event."""
     published = row_rule(
         file,
         "created_timestamp",
@@ -120,4 +120,4 @@ def _arrays(file: TableFile, columns: tuple[str, ...], limit: int) -> list[RowRu
         row_rule(file, other, f"as long as {first}", f'len("{other}") IS DISTINCT FROM len("{first}")', first)
         for other in others
     ]
-    return [*aligned, row_rule(file, first, f"at most {limit} long", f'len("{first}") > {limit}')]
+    return [*aligned, row_rule(file, first, f"at most {limit} values", f'len("{first}") > {limit}')]

@@ -1,4 +1,4 @@
-"""Rules of the canonical log beyond its schema: ids, categories, moments and query groups."""
+"""Rules of the canonical log beyond its schema: ids, categories, timestamps and query groups."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _known_category(events: TableFile) -> QueryRule:
 
 
 def _timestamps(items: TableFile, events: TableFile, impressions: TableFile) -> list[RowRule]:
-    """``now`` bounds what ends the log, and the end of the log bounds the rest."""
+    """The timestamps that define the end of the log are not after ``now``; the others are not after the end."""
     end = ("events", "impressions")
     return [
         row_rule(events, "received_ts", "not in the future", f"received_ts > {NOW}"),
@@ -94,7 +94,7 @@ def _query_groups(impressions: TableFile, declaration: Declaration) -> list[Quer
         ),
         _slates(
             "relevant_total",
-            "at least the slate's rows with a label",
+            "at least the slate's positives",
             "any_value(relevant_total) < count(*) FILTER (label > 0)",
             "any_value(relevant_total)",
         ),
@@ -102,7 +102,7 @@ def _query_groups(impressions: TableFile, declaration: Declaration) -> list[Quer
 
 
 def one_per_slate(table: str, column: str) -> QueryRule:
-    """All rows of a slate share the column's value, or have none."""
+    """All rows of a slate have the same value of the column, or all have none."""
     return QueryRule(
         table=table,
         column=column,

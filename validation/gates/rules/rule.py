@@ -1,10 +1,10 @@
-"""Rules: what must hold of one table, each with the SQL that finds the rows that break it.
+"""Rules on one table, each with the SQL that finds its violations.
 
     Rule
-    ├── RowRule    a predicate over one row; all of a table's are measured in one scan
-    └── QueryRule  a query for offenders: groups of rows, or rows compared with another table
+    ├── RowRule    a predicate over one row; one scan checks all row rules of a table
+    └── QueryRule  a query for violations: groups of rows, or rows compared with another table
 
-Each becomes one Great Expectations expectation (:mod:`validation.gates.suites`).
+Each becomes one expectation of Great Expectations (:mod:`validation.gates.suites`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum
 
 
 class Severity(Enum):
-    """``BLOCKING`` stops the pipeline; the values are Great Expectations' own."""
+    """``BLOCKING`` stops the pipeline. The values are those of Great Expectations."""
 
     BLOCKING = "critical"
     WARNING = "warning"
@@ -26,9 +26,9 @@ class Severity(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """``text`` says what must hold of ``column``; ``column`` with ``text`` is unique in a table.
+    """``text``: what must hold for ``column``. The pair is unique in a table.
 
-    tolerated: largest share of the table's rows that may break it, 0 to 1
+    tolerated: max share of the table's rows that may break the rule, 0 to 1
     needs:     other tables that the SQL reads
     """
 
@@ -46,7 +46,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class RowRule(Rule):
-    """``breaks`` is SQL, true for a row that breaks the rule; ``shows`` are the columns of an example."""
+    """``breaks``: SQL that is true for a row that breaks the rule. ``shows``: the columns of an example."""
 
     breaks: str
     shows: tuple[str, ...]
@@ -54,12 +54,12 @@ class RowRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class QueryRule(Rule):
-    """``query`` yields one row per offender with the text column ``example`` (see :func:`shown`)."""
+    """``query``: returns one row per violation with the text column ``example`` (see :func:`shown`)."""
 
     query: str
 
 
 def shown(*columns: str) -> str:
-    """SQL for the text ``a = 1, b = null`` of these columns, long values cut."""
+    """SQL for the text ``a = 1, b = null`` of these columns, with long values cut."""
     parts = (f"""'{c} = ' || coalesce(left(CAST("{c}" AS VARCHAR), 80), 'null')""" for c in dict.fromkeys(columns))
     return " || ', ' || ".join(parts)

@@ -1,4 +1,4 @@
-"""The rules that follow from the schema alone: not null, range, allowed values, finite, unique key."""
+"""Rules that follow from the schema: not null, range, allowed values, finite, unique key."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from validation.gates.rules.table_file import TableFile
 
 
 def schema_rules(file: TableFile, *, nan_is_unknown: bool = False) -> list[Rule]:
-    """Rules of every column, then of the key.
+    """The rules of all columns, then of the key.
 
-    ``nan_is_unknown``: the training set is a matrix and writes NaN for null; everywhere else NaN is an error.
+    ``nan_is_unknown``: whether NaN stands for null, as in the training set. In all other tables NaN is an error.
     """
     rules: list[Rule] = [rule for column in file.columns for rule in column_rules(file, column, nan_is_unknown)]
     return [*rules, unique(file, file.key)]
@@ -26,7 +26,7 @@ def column_rules(file: TableFile, column: Column, nan_is_unknown: bool) -> list[
     if column.minimum is not None:
         rules.append(row_rule(file, column.name, f"at least {column.minimum:.12g}", f"{name} < {column.minimum!r}"))
     if column.maximum is not None:
-        known = f" AND NOT isnan({name})" if column.dtype is DType.FLOAT32 else ""  # DuckDB: NaN is the largest
+        known = f" AND NOT isnan({name})" if column.dtype is DType.FLOAT32 else ""  # in DuckDB NaN is above all numbers
         breaks = f"{name} > {column.maximum!r}{known}"
         rules.append(row_rule(file, column.name, f"at most {column.maximum:.12g}", breaks))
     if column.allowed is not None:
@@ -38,7 +38,7 @@ def column_rules(file: TableFile, column: Column, nan_is_unknown: bool) -> list[
 def row_rule(
     file: TableFile, column: str, text: str, breaks: str, *also_show: str, needs: tuple[str, ...] = ()
 ) -> RowRule:
-    """A blocking rule on single rows; an example shows the column, ``also_show`` and the key."""
+    """A blocking rule on single rows. An example shows the column, ``also_show`` and the key."""
     shows = (column, *also_show, *file.key)
     return RowRule(table=file.name, column=column, text=text, breaks=breaks, shows=shows, needs=needs)
 

@@ -1,4 +1,4 @@
-"""The parquet files that a gate judges, and whether their columns are the declared ones."""
+"""The parquet files that a gate checks, and a comparison of their columns with the declared ones."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class TableFile:
 
 @dataclass(frozen=True)
 class SchemaFacts:
-    """What a file's footer says: each declared column's Arrow type, and the file's state.
+    """Facts from the footer of a file. ``values``: declared column -> its Arrow type.
 
-    The names in parentheses stand beside the columns: state of the file, order, columns nobody declared.
+    ``values`` also has the state of the file, the order of its columns and its undeclared columns, under the names in
+    parentheses.
     """
 
     values: dict[str, str]
@@ -39,7 +40,7 @@ class SchemaFacts:
 
 
 def read_facts(file: TableFile) -> SchemaFacts:
-    """Reads the footer only; a file that is missing or no parquet is a fact, not an error."""
+    """Read the footer. A file that is missing or is not parquet is a fact, not an error."""
     if not file.path.is_file():
         return SchemaFacts({FILE: f"{ABSENT}: {file.path}"})
     try:
@@ -51,7 +52,7 @@ def read_facts(file: TableFile) -> SchemaFacts:
 
 
 def _type(schema: pa.Schema, column: Column) -> str:
-    """The declared type's own text where they are equal: Arrow prints a list's item name, which is no difference."""
+    """The type as text. For an equal type the declared text, because Arrow prints the name of a list's items."""
     index = schema.get_field_index(column.name)
     if index < 0:
         return ABSENT

@@ -1,4 +1,4 @@
-"""Rules of the training set beyond its columns: whole query groups, splits in time, no row lost or made."""
+"""Rules of the training set beyond its columns: whole query groups, splits by time, no lost or additional row."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KEYS = (
     Column("user_id", DType.STRING, "user"),
     Column("session_id", DType.STRING, "session"),
     Column("item_id", DType.STRING, "candidate"),
-    Column("event_timestamp", DType.TIMESTAMP, "moment the slate was scored"),
-    Column("position", DType.INT32, "order the caller had, from 0", "rank", minimum=0),
-    Column("label", DType.INT32, "graded gain of what followed", "gain", minimum=0, maximum=4),
+    Column("event_timestamp", DType.TIMESTAMP, "time at which the slate was scored"),
+    Column("position", DType.INT32, "input position, from 0", "rank", minimum=0),
+    Column("label", DType.INT32, "graded gain of the feedback", "gain", minimum=0, maximum=4),
     Column("relevant_total", DType.INT32, "items the user wanted, in the slate or not", "items", True, 0),
     Column("split", DType.STRING, "part of the data", allowed=SPLITS),
 )
@@ -52,7 +52,7 @@ def training_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
 
 
 def _feature_column(feature: Feature, declaration: Declaration) -> Column:
-    """The feature's declared column, with its range; a derived feature has no range."""
+    """The declared column of the feature, with its range. A derived feature has no range."""
     declared = {(view.name, column.name): column for view in views(declaration) for column in view.columns}
     declared |= {("request", fact.name): fact for fact in declaration.facts}
     plain = Column(feature.name, DType.FLOAT32, feature.description, feature.unit)
@@ -60,7 +60,6 @@ def _feature_column(feature: Feature, declaration: Declaration) -> Column:
 
 
 def _contiguous() -> QueryRule:
-    """``row`` is a row's place in the file."""
     return QueryRule(
         table=TABLE,
         column="slate_id",
@@ -75,7 +74,7 @@ def _contiguous() -> QueryRule:
 
 
 def _positions() -> QueryRule:
-    """In file order: a slate's row number minus its position is then one and the same number."""
+    """If the rows are in order, the row number minus the position is the same for all rows of a slate."""
     return QueryRule(
         table=TABLE,
         column="position",
@@ -94,7 +93,7 @@ def _splits_in_time(earlier: str, later: str) -> QueryRule:
     return QueryRule(
         table=TABLE,
         column="split",
-        text=f"{earlier} lies before {later}",
+        text=f"{earlier} is before {later}",
         query=f"""
             SELECT {shown("slate_id", "event_timestamp", "split")} AS example FROM {TABLE}
             WHERE split = '{earlier}' AND event_timestamp >= (
@@ -105,11 +104,11 @@ def _splits_in_time(earlier: str, later: str) -> QueryRule:
 
 
 def _every_impression() -> QueryRule:
-    """A point-in-time join must not lose rows, which some offline stores do."""
+    """Some offline stores lose rows in the point-in-time join."""
     return QueryRule(
         table=TABLE,
         column="slate_id, item_id",
-        text="every impression of the log occurs, with its label and position",
+        text="has every impression of the log, with its label and position",
         needs=("impressions",),
         query=f"""
             SELECT {shown("slate_id", "item_id", "label", "input_position")} AS example FROM impressions i
@@ -138,7 +137,7 @@ def _learnable(split: str) -> QueryRule:
     return QueryRule(
         table=TABLE,
         column="label",
-        text=f"above 0 somewhere in {split}",
+        text=f"above 0 in at least one row of {split}",
         severity=Severity.WARNING,
         query=f"""
             SELECT 'no such row' AS example

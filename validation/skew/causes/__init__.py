@@ -1,0 +1,1 @@
+"""The causes of differences, and the evidence for them. Imports no other module of validation.skew."""

@@ -1,4 +1,4 @@
-"""One served slate that differs from the log, with all that is known of it."""
+"""A served slate that differs from the log, with all that is known about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from validation.skew.causes.slate_edits import Changes, with_rows, without_store
 
 @dataclass(frozen=True)
 class Case:
-    """``slate`` is what the log gives, ``offline`` (n, f) its matrix."""
+    """``slate``: the offline slate. ``offline``: (n, f) its matrix."""
 
     record: ScoreRecord
     slate: Slate
@@ -28,7 +28,7 @@ class Case:
 
     @property
     def online(self) -> Floats:
-        assert self.record.matrix is not None  # only such records are compared
+        assert self.record.matrix is not None  # only records with a matrix are compared
         return self.record.matrix
 
     def matrix(self, slate: Slate) -> Floats:
@@ -39,7 +39,7 @@ class Case:
 
     @cached_property
     def replaced(self) -> list[tuple[RowCause, ReadRow, list[Values]]]:
-        """Each row that online is known to have read otherwise, with the first cause that holds."""
+        """The rows for which online read another row, each with the first cause that holds and its replacements."""
         found = []
         for row in (*self.evidence.rows, *(row for row in self.evidence.cart if row.matters)):
             for cause in ROW_CAUSES:
@@ -51,12 +51,12 @@ class Case:
 
     @cached_property
     def seen(self) -> Slate:
-        """The slate with all rows as online read them, as far as that is excused."""
+        """The slate with the rows as they were read online, where a cause holds."""
         return self.with_rows(self.slate, [(row, values[0]) for _, row, values in self.replaced])
 
     @property
     def as_read(self) -> Slate:
-        """The slate with all rows as online read them, whatever the reason."""
+        """The slate with all rows as they were read online, for any reason."""
         if self.record.degraded:
             return without_store(self.slate, self.declaration)
         rows = [row for row in (*self.evidence.rows, *self.evidence.cart) if row.matters]

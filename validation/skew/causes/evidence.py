@@ -1,4 +1,4 @@
-"""The rows that online read, held against all the rows that the log gives."""
+"""The rows that were read online, compared with the rows of the feature tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from feature_repo.live.score_records import ScoreRecord
 from feature_repo.schema import ITEM_COMPANIONS, SESSION_STATE, View
 from feature_repo.slate import Slate, view_row
 
-Values = Mapping[str, Any]  # column -> value of one row; empty where there is no valid row
+Values = Mapping[str, Any]  # column -> value of one row; empty without a valid row
 MISSING: Values = {}
 
 
@@ -25,13 +25,13 @@ class Version:
 
 @dataclass(frozen=True)
 class ReadRow:
-    """One row that online read of ``view``, for the candidate or cart item at ``position`` (0 for user and session).
+    """A row of ``view`` that was read online for the candidate or cart item at ``position`` (0 for user and session).
 
-    read_us:  its event timestamp, 0 where there was none
-    missed:   (event_us, created_us) of the offline rows newer than it that were valid at ``scored_us``, newest first
-    versions: the offline rows of that event timestamp, newest created first
-    near:     where there are none: the offline rows next to it in time
-    chosen:   the row that offline takes, valid or not; for companions only
+    read_us:  its event timestamp, 0 without a row
+    missed:   (event_us, created_us) of the newer offline rows that were valid at ``scored_us``, newest first
+    versions: the offline rows with this event timestamp, newest created first
+    near:     without versions: the offline rows just before and after it
+    chosen:   the row that offline takes, valid or not; only for companions
     """
 
     view: View
@@ -58,18 +58,18 @@ class ReadRow:
 
     @property
     def is_valid(self) -> bool:
-        """At the request's moment, by the rule of both sides."""
+        """Whether it is valid at the time of the request, by the rule of online and offline."""
         return self.read_us > 0 and not self.is_future and not self.is_expired
 
     @property
     def matters(self) -> bool:
-        """Whether it may be another row than the one that offline takes."""
+        """Whether offline may take another row."""
         is_unknown = self.read_us > 0 and not self.versions
         return bool(self.missed) or len(self.versions) > 1 or self.is_future or self.is_expired or is_unknown
 
     @property
     def seen(self) -> Values | None:
-        """What online makes of it; None where the log has no such row."""
+        """The values that online has from it; None if the feature tables do not have the row."""
         if not self.is_valid:
             return MISSING
         return self.versions[0].values if self.versions else None
@@ -77,19 +77,19 @@ class ReadRow:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of one slate. ``rows``: those that matter of all views but companions; ``cart``: all of the companions."""
+    """The rows of one slate. ``rows``: those that matter, of all views except companions. ``cart``: all companions."""
 
     rows: tuple[ReadRow, ...] = ()
     cart: tuple[ReadRow, ...] = ()
 
 
 def cart_of(record: ScoreRecord, rows: Sequence[ReadRow], slate: Slate) -> list[str]:
-    """The cart whose companions online read: that of the session's row as it was read, if need be as if it had not
-    expired; the number of companions says which."""
-    many = len(record.read_us.get(ITEM_COMPANIONS.name, ()))
+    """The cart whose companions were read online: of the versions of the session's row, even if expired, the first
+    whose cart has as many items as companions were read."""
+    count = len(record.read_us.get(ITEM_COMPANIONS.name, ()))
     session = next((row for row in rows if row.view.name == SESSION_STATE.name), None)
     possible = [slate.session.get("cart_items", ())] if session is None else []
     if session is not None:
-        possible += [view_row(SESSION_STATE, each.values).get("cart_items", ()) for each in session.versions]
+        possible += [view_row(SESSION_STATE, version.values).get("cart_items", ()) for version in session.versions]
     carts = [list(dict.fromkeys(cart)) for cart in possible]
-    return next((cart for cart in carts if len(cart) == many), [])
+    return next((cart for cart in carts if len(cart) == count), [])

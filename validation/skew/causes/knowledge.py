@@ -1,4 +1,4 @@
-"""What online could know at a moment: the runs of materialization, and the events that were accepted live."""
+"""The data that online could know at a time: the materialization runs and the accepted live events."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ REDIS_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class KnownRun:
-    """One view's materialization, all in µs since the epoch: see :class:`feature_repo.online.materialization_log.Run`.
+    """A materialization of one view, in µs since the epoch: see :class:`feature_repo.online.materialization_log.Run`.
 
-    ``finished_us`` None: it did not finish, and may have written any part. ``newest_us`` None: not recorded.
+    ``finished_us``: None if it did not finish; then it may have written any part. ``newest_us``: None if not recorded.
     """
 
     first_us: int
@@ -39,21 +39,21 @@ class KnownRun:
         return self.finished_us is not None and self.finished_us <= timestamp_us
 
     def had_not_seen(self, event_us: int, created_us: int) -> bool:
-        """Whether the row was not in the files that the run read, although its range covers it."""
+        """Whether the row, which is in the run's range, was not in the files that the run read."""
         return created_us > self.started_us or (self.newest_us is not None and event_us > self.newest_us)
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """``runs`` by view; ``pushed``: (session, event timestamp) of the rows that the live path writes itself.
+    """``runs``: by view. ``pushed``: (session, event timestamp) of the rows that live events write.
 
-    patience_us: how long after its moment a request may still be reading, how long after its acceptance an event may
-    be on its way into the store, and how long after a run the news of it may be on its way into the scorers' caches
+    max_delay_us: the max time from a request's timestamp to its last read, from the acceptance of an event to its row
+    in the store, and from the end of a run to the eviction of old rows from the scorers' caches
     """
 
     runs: Mapping[str, Sequence[KnownRun]] = field(default_factory=dict)
     pushed: frozenset[tuple[str, int]] = frozenset()
-    patience_us: int = 0
+    max_delay_us: int = 0
 
     def covering(self, view: str, event_us: int) -> list[KnownRun]:
         return [run for run in self.runs.get(view, ()) if run.covers(event_us)]
@@ -63,7 +63,7 @@ class Knowledge:
 
 
 def read_knowledge(settings: Settings) -> Knowledge:
-    """Raises RedisServerError, redis.RedisError, duckdb.Error for a broken event file."""
+    """Raises RedisServerError, redis.RedisError, and duckdb.Error for a broken event file."""
     with endpoint(settings).client(REDIS_TIMEOUT_S) as client:
         runs = MaterializationLog(client, settings.dataset, WallClock()).runs()
     return Knowledge(_by_view(runs), _pushed(settings), settings.deadline_ms * 1_000)
@@ -80,7 +80,7 @@ def _by_view(runs: Iterable[Run]) -> dict[str, list[KnownRun]]:
 
 
 def _pushed(settings: Settings) -> frozenset[tuple[str, int]]:
-    """A session's row has the moment of the event's acceptance and a microsecond."""
+    """The timestamp of a session's row is the acceptance of the event plus one microsecond."""
     files = [str(path) for path in event_files(settings.live_dir)]
     if not files:
         return frozenset()

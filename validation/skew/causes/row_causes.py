@@ -1,8 +1,8 @@
-"""Why online read another row than offline takes, although both are right: one class per cause.
+"""Causes why online reads another row than offline, although both are right: one class per cause.
 
-``replacements``: what online then makes of the row, the likeliest first; none where the cause does not hold. A cause
-holds only if what is known of the runs and of the accepted events shows it for every row that online missed: a row
-that should have been there explains nothing.
+``replacements``: the values that online then has, the most likely first; none if the cause does not hold. A cause
+holds only if the known runs and accepted events prove it for every row that online missed. A row that online should
+have had explains nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class RowCause(Protocol):
 
 
 class NotYetMaterialized:
-    """No run that reached so far had begun."""
+    """No run whose range covers the row had started."""
 
     name = "not yet materialized"
 
@@ -35,30 +35,30 @@ class NotYetMaterialized:
 
 
 class UnderWay:
-    """A run that writes the row had begun and not finished, or the live event was just being written.
+    """A run that writes the row had started but not finished, or a live event was just being written.
 
-    A run counts as finished a little later than it was: its news is still on its way to the scorers' item caches.
+    A run counts as finished after a delay, because the scorers' item caches evict old rows a little later.
     """
 
     name = "materialization under way"
 
     def replacements(self, row: ReadRow, known: Knowledge) -> Sequence[Values]:
         if row.is_future:
-            return (MISSING,) if self._came_while_reading(row, known) else ()
+            return (MISSING,) if self._written_while_reading(row, known) else ()
         return _older(row, known) if row.missed and self.holds(row, known, *row.missed[0]) else ()
 
     def holds(self, row: ReadRow, known: Knowledge, event_us: int, created_us: int) -> bool:
         if known.is_pushed(row.view.name, row.key, event_us):
-            return row.scored_us - event_us <= known.patience_us
+            return row.scored_us - event_us <= known.max_delay_us
         return any(
-            run.started_us <= row.scored_us and not run.had_finished(row.scored_us - known.patience_us)
+            run.started_us <= row.scored_us and not run.had_finished(row.scored_us - known.max_delay_us)
             for run in known.covering(row.view.name, event_us)
         )
 
     @staticmethod
-    def _came_while_reading(row: ReadRow, known: Knowledge) -> bool:
-        """Whether the row of the request's future took the place of an older one after the request's moment."""
-        latest_us = row.scored_us + known.patience_us
+    def _written_while_reading(row: ReadRow, known: Knowledge) -> bool:
+        """Whether the row, which is newer than the request, may have replaced an older one while the request read."""
+        latest_us = row.scored_us + known.max_delay_us
         if known.is_pushed(row.view.name, row.key, row.read_us):
             return row.read_us <= latest_us
         runs = known.covering(row.view.name, row.read_us)
@@ -66,7 +66,7 @@ class UnderWay:
 
 
 class LateData:
-    """The row was not in the files yet when a run read them that would have written it."""
+    """A run covered the row, but the row was not yet in the files that the run read."""
 
     name = "late data"
 
@@ -81,7 +81,7 @@ class LateData:
 
 
 class Correction:
-    """The row was corrected at its own event timestamp, after the last run that could have known."""
+    """The row was corrected at the same event timestamp, after the start of the last finished run."""
 
     name = "correction"
 
@@ -96,15 +96,15 @@ class Correction:
 
 
 class Tie:
-    """Two rows of one event and one created timestamp: neither is the newer."""
+    """Two rows have the same event and created timestamp, so neither is newer."""
 
     name = "tie"
 
     def replacements(self, row: ReadRow, known: Knowledge) -> Sequence[Values]:
         if row.missed or not row.is_valid:
             return ()
-        newest = [each for each in row.versions if each.created_us == row.versions[0].created_us]
-        return [each.values for each in newest] if len(newest) > 1 else ()
+        newest = [version for version in row.versions if version.created_us == row.versions[0].created_us]
+        return [version.values for version in newest] if len(newest) > 1 else ()
 
 
 EXCUSES = (NotYetMaterialized(), UnderWay(), LateData())
@@ -112,8 +112,8 @@ ROW_CAUSES: tuple[RowCause, ...] = (*EXCUSES, Correction(), Tie())
 
 
 def _older(row: ReadRow, known: Knowledge) -> Sequence[Values]:
-    """The older row, if every newer one is excused."""
+    """The older row, if a cause holds for every newer one."""
     seen = row.seen
-    if seen is None or not all(any(each.holds(row, known, *missed) for each in EXCUSES) for missed in row.missed):
+    if seen is None or not all(any(cause.holds(row, known, *missed) for cause in EXCUSES) for missed in row.missed):
         return ()
     return (seen,)

@@ -1,4 +1,4 @@
-"""Slates with other rows in them, as a hypothesis on what online read."""
+"""Copies of slates with changed rows or values, as hypotheses about what was read online."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Changes = Sequence[tuple[ReadRow, Values]]
 
 
 def with_rows(slate: Slate, changes: Changes, evidence: Evidence) -> Slate:
-    """``slate`` with the rows of ``changes`` in the place of its own; the companions are those of its cart then."""
+    """``slate`` with the rows of ``changes``, and with the companions of its cart after the change."""
     items: dict[str, npt.NDArray[Any]] = dict(slate.items)
-    own: set[str] = set()
+    copied: set[str] = set()
     rows = {"user": slate.user, "session": slate.session}
     cart: dict[str, Values] = {}
     for row, values in changes:
@@ -27,9 +27,9 @@ def with_rows(slate: Slate, changes: Changes, evidence: Evidence) -> Slate:
             cart[row.key] = values
         elif row.view.entity == "item":
             for column in row.view.columns:
-                if column.name not in own:
+                if column.name not in copied:
                     items[column.name] = items[column.name].copy()
-                    own.add(column.name)
+                    copied.add(column.name)
                 items[column.name][row.position] = column_array([values.get(column.name)], column.dtype)[0]
         else:
             rows[row.view.entity] = _with_view(rows[row.view.entity], row.view, values)
@@ -39,7 +39,7 @@ def with_rows(slate: Slate, changes: Changes, evidence: Evidence) -> Slate:
 
 
 def without_store(slate: Slate, declaration: Declaration) -> Slate:
-    """What is left when the online store is away."""
+    """``slate`` without the rows of the online store."""
     nothing = [None] * len(slate)
     stored = [view for view in views(declaration) if view.entity == "item" and view.name != ITEM_COMPANIONS.name]
     items = {column.name: column_array(nothing, column.dtype) for view in stored for column in view.columns}
@@ -47,7 +47,7 @@ def without_store(slate: Slate, declaration: Declaration) -> Slate:
 
 
 def with_stored_default(slate: Slate, declaration: Declaration, default: float) -> Slate:
-    """Every stored float that is missing is ``default``."""
+    """``slate`` with ``default`` for every missing stored float."""
     items = {name: _filled(values, default) for name, values in slate.items.items()}
     rows = {"user": Row(slate.user), "session": Row(slate.session)}
     for view in views(declaration):
@@ -59,7 +59,7 @@ def with_stored_default(slate: Slate, declaration: Declaration, default: float) 
 
 
 def with_timestamps(slate: Slate, change: Any, *, of: Sequence[str]) -> Slate:
-    """``change`` applied to every instant (µs since the epoch) of ``of``: item, user, session."""
+    """``slate`` with ``change`` applied to all timestamps (µs since the epoch) of the entities ``of``."""
     items = dict(slate.items)
     if "item" in of:
         items |= {name: change(values) for name, values in items.items() if name.endswith("_us")}
@@ -95,7 +95,7 @@ def _with_view(row: Row, view: View, values: Values) -> Row:
 def _companions(
     session: Row, slate: Slate, changed: Mapping[str, Values], evidence: Evidence
 ) -> Mapping[str, tuple[Sequence[str], Sequence[float]]]:
-    """Of the cart's items: the changed row, else the one that offline takes."""
+    """The companions of the items in the cart: from the changed row, otherwise from the row that offline takes."""
     if session is slate.session and not changed:
         return slate.companions
     known = {row.key: row for row in evidence.cart}
@@ -105,15 +105,15 @@ def _companions(
             if item in slate.companions:
                 found[item] = slate.companions[item]
             continue
-        values = changed[item] if item in changed else _taken(known[item])
+        values = changed[item] if item in changed else _offline_values(known[item])
         row = view_row(ITEM_COMPANIONS, values) if values else {}
         if row:
             found[item] = (row["companion_items"], row["companion_shares"])
     return found
 
 
-def _taken(row: ReadRow) -> Values:
-    """What offline takes: the newest row, if it is still valid."""
+def _offline_values(row: ReadRow) -> Values:
+    """The values of the newest row, if it has not expired."""
     if row.chosen is None or row.chosen.event_us + row.ttl_us < row.scored_us:
         return MISSING
     return row.chosen.values

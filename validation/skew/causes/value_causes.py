@@ -1,9 +1,8 @@
-"""Why a value was another online than offline: one class per cause.
+"""Causes why a value differs between online and offline: one class per cause.
 
-Each gives matrices as they would be if the cause, and nothing else, were at work; a difference is explained by the
-first cause of which a matrix holds the online value, bit for bit. ``is_skew``: what serves and what trains disagree,
-so that such a difference counts against the threshold although its cause is known; the other causes are what online
-could not know, or was told by the caller.
+A cause returns the matrices that it alone would produce. A difference is explained by the first cause with a matrix
+that has the online value, bit for bit. ``is_skew``: serving and training disagree, so the difference counts against the
+threshold although its cause is known. The other causes are data that online could not know, or values of the request.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ class Cause(Protocol):
     is_skew: bool
 
     def matrices(self, case: Case) -> Iterator[Floats]:
-        """(n, f) each."""
+        """(n, f) each; the first one that has the online value explains it."""
         ...
 
 
 class Overridden:
-    """The caller sent the value."""
+    """The request has the value."""
 
     name = "overridden"
     is_skew = False
@@ -52,7 +51,7 @@ class Overridden:
 
 
 class Degraded:
-    """The online store was away or too slow, which the answer said."""
+    """The online store was unavailable or too slow, and the answer reported it."""
 
     name = "degraded"
     is_skew = False
@@ -63,7 +62,7 @@ class Degraded:
 
 
 class OtherRow:
-    """Online read another row, for a reason that is no fault: see :mod:`validation.skew.causes.row_causes`."""
+    """Online read another row for a good reason: see :mod:`validation.skew.causes.row_causes`."""
 
     is_skew = False
 
@@ -72,17 +71,17 @@ class OtherRow:
         self.name = cause.name
 
     def matrices(self, case: Case) -> Iterator[Floats]:
-        mine = [(row, values) for cause, row, values in case.replaced if cause is self._cause]
-        for choice in range(max((len(values) for _, values in mine), default=0)):
-            changes = [(row, values[min(choice, len(values) - 1)]) for row, values in mine]
+        replaced = [(row, values) for cause, row, values in case.replaced if cause is self._cause]
+        for choice in range(max((len(values) for _, values in replaced), default=0)):
+            changes = [(row, values[min(choice, len(values) - 1)]) for row, values in replaced]
             yield case.matrix(case.with_rows(case.slate, changes))
-        # A value that hangs on several rows may need several causes; it is named after the last of them.
-        if mine and case.replaced and self._is_last(case):
+        # A value that depends on several rows may have several causes; the last of them is reported.
+        if replaced and self._is_last(case):
             yield case.matrix(case.seen)
 
     def _is_last(self, case: Case) -> bool:
         present = {cause.name for cause, _, _ in case.replaced}
-        return len(present) > 1 and self.name == [each.name for each in ROW_CAUSES if each.name in present][-1]
+        return len(present) > 1 and self.name == [cause.name for cause in ROW_CAUSES if cause.name in present][-1]
 
 
 class Ttl:
@@ -100,7 +99,7 @@ class Ttl:
 
 
 class ShiftedTimestamp:
-    """Rows, instants or the request's own moment are off by a constant, as with a wrong time zone."""
+    """The timestamps of rows, in values or of the request are shifted by a constant, as by a wrong time zone."""
 
     name = "shifted timestamp"
     is_skew = True
@@ -118,7 +117,7 @@ class ShiftedTimestamp:
 
     @staticmethod
     def _shifted(row: ReadRow) -> Values | None:
-        """The log's row that online has under another time, a whole number of minutes away."""
+        """The values of a row that online has with another timestamp, a whole number of minutes away."""
         for version in row.near:
             shift_us = row.read_us - version.event_us
             if abs(shift_us) <= MAX_SHIFT_US and shift_us % MINUTE_US == 0:
@@ -127,19 +126,19 @@ class ShiftedTimestamp:
 
     @staticmethod
     def _shift_us(case: Case) -> int:
-        """By how much ages are larger online, in whole minutes; taken where float32 tells most."""
+        """How much higher the ages are online, in whole minutes; from the lowest age, where float32 is most precise."""
         ages = [j for j, feature in enumerate(model_features(case.declaration)) if feature.name.endswith("age_s")]
         offline, online = case.matrix(case.seen)[:, ages].astype(np.float64), case.online[:, ages].astype(np.float64)
-        off = np.where(np.isfinite(offline - online) & (offline != online), np.abs(offline), np.inf)
-        if not off.size or not np.isfinite(off).any():
+        shifted = np.where(np.isfinite(offline - online) & (offline != online), np.abs(offline), np.inf)
+        if not shifted.size or not np.isfinite(shifted).any():
             return 0
-        at = np.unravel_index(np.argmin(off), off.shape)
+        at = np.unravel_index(np.argmin(shifted), shifted.shape)
         shift_us = round((float(online[at]) - float(offline[at])) * 1e6 / MINUTE_US) * MINUTE_US
         return shift_us if abs(shift_us) <= MAX_SHIFT_US else 0
 
 
 class Default:
-    """Online put a number where nothing is known, or where a stored value is missing."""
+    """Online used a number for an unknown or missing value."""
 
     name = "default"
     is_skew = True
@@ -153,7 +152,7 @@ class Default:
 
 
 class Dtype:
-    """Online computed in float32 what offline computes in float64."""
+    """Online computed in float32, offline in float64."""
 
     name = "dtype"
     is_skew = True
@@ -184,5 +183,5 @@ CAUSES: tuple[Cause, ...] = (
     Ttl(),
     Default(),
     Dtype(),
-    ShiftedTimestamp(),  # last, since it is free to choose by how much
+    ShiftedTimestamp(),  # last, because it can fit any shift
 )

@@ -14,11 +14,11 @@ TRAIN = sessions_of([0, 1, 2], [0, 1], [0, 2])
 
 
 def fitted(**settings):
-    """As if items could come right after themselves, which they do not in TRAIN."""
+    """A model that takes repeats as possible; TRAIN has none."""
     return replace(Covisitation.fit(TRAIN, 4, **settings), repeats=True)
 
 
-def test_scores_add_up_what_the_sessions_items_are_related_to():
+def test_scores_sum_the_relatedness_to_the_sessions_items():
     scores = fitted(window=2, decay=0.5).scores(np.array([0, 1], dtype=np.int32))
     assert scores[0] == pytest.approx([0, 2 / sqrt(6), 1.5 / sqrt(6), 0], abs=1e-8)
     assert scores[1] == pytest.approx([2 / sqrt(6), 1 / sqrt(6), 0.75 / sqrt(6) + 1 / 2, 0], abs=1e-8)
@@ -29,12 +29,12 @@ def test_items_further_apart_than_the_window_are_not_related():
     assert scores[0] == pytest.approx([0, 2 / sqrt(6), 1 / sqrt(6), 0], abs=1e-8)
 
 
-def test_what_is_not_related_is_ordered_by_popularity():
+def test_unrelated_items_are_ordered_by_popularity():
     scores = fitted().scores(np.array([3], dtype=np.int32))[0]
     assert scores[0] > scores[1] == scores[2] > scores[3] == 0
 
 
-def test_the_last_item_stands_last_where_train_never_repeats_one():
+def test_the_last_item_is_ranked_last_if_train_has_no_repeats():
     session = np.array([0, 1], dtype=np.int32)
     plain, never = fitted().scores(session), Covisitation.fit(TRAIN, 4).scores(session)
     assert never[0] == pytest.approx([-1, *plain[0][1:]])

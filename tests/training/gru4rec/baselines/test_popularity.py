@@ -1,4 +1,4 @@
-"""How often, and nothing else."""
+"""Popularity is the number of occurrences in train."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from training.gru4rec.baselines.popularity import Popularity, tie_breaker
 TRAIN = sessions_of([0, 1, 2], [0, 1], [0, 2])
 
 
-def test_everybody_gets_the_counts_whatever_was_seen():
+def test_every_session_gets_the_same_counts():
     scores = Popularity.fit(TRAIN, 4).scores(np.array([3, 1], dtype=np.int32))
     assert scores.tolist() == [[3, 2, 2, 0], [3, 2, 2, 0]]
 

@@ -1,4 +1,4 @@
-"""The report's numbers are the judgement's; undefined ones are null."""
+"""The report has the numbers of the evaluation; undefined ones are null."""
 
 import json
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from training.gru4rec.evaluation import evaluation_report as report
-from training.gru4rec.evaluation.next_item_metrics import Judged
+from training.gru4rec.evaluation.next_item_metrics import Evaluation
 
-JUDGED = Judged("mine", np.array([1, 4, 30]), np.array([1, 1, 2]))
+EVALUATION = Evaluation("mine", np.array([1, 4, 30]), np.array([1, 1, 2]))
 
 
-def test_an_entry_holds_the_metrics_and_recall_by_position():
-    found = report.model_report(JUDGED, (1, 5), 1.234)
+def test_an_entry_has_the_metrics_and_recall_by_position():
+    found = report.model_report(EVALUATION, (1, 5), 1.234)
     assert found["recall@1"] == pytest.approx(1 / 3)
     assert found["mrr@5"] == pytest.approx((1 + 1 / 4) / 3)
     assert found["recall@20_by_position"] == [1.0, 0.0, *[None] * 8]
@@ -29,8 +29,8 @@ def test_the_table_sets_the_best_of_each_metric_in_bold():
     ]
 
 
-def test_files_are_whole_or_not_there(tmp_path):
-    models = {"mine": report.model_report(JUDGED, (1, 5), 1.0)}
+def test_files_are_written_completely_or_not_at_all(tmp_path):
+    models = {"mine": report.model_report(EVALUATION, (1, 5), 1.0)}
     report.save_json({"models": models}, tmp_path / "evaluation.json")
     report.save_figure(report.at_k(models, "recall", (1, 5)), tmp_path / "recall_at_k.png")
     report.save_figure(report.by_position(models), tmp_path / "recall_by_position.png")

@@ -1,4 +1,4 @@
-"""Many sessions from parquet to parquet."""
+"""Scoring many sessions, from parquet to parquet."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,14 +17,14 @@ def exported(tmp_path_factory):
 
 @pytest.fixture
 def score(exported, tmp_path):
-    """Run the command; returns its status and the rows it wrote."""
+    """Run the command. Returns its status and the rows that it wrote."""
 
     def run(sessions, *arguments):
         source, out = tmp_path / "sessions.parquet", tmp_path / "out" / "best.parquet"
         if sessions is not None:
             pq.write_table(pa.table(sessions), source)
-        positions = ["--sessions", str(source), "--out", str(out), "--model", str(exported.folder)]
-        status = batch_scoring.main([*positions, *arguments])
+        paths = ["--sessions", str(source), "--out", str(out), "--model", str(exported.folder)]
+        status = batch_scoring.main([*paths, *arguments])
         assert not out.parent.exists() or [p.name for p in out.parent.iterdir()] in ([], [out.name])
         return status, pq.read_table(out).to_pylist() if out.exists() else None
 
@@ -47,7 +47,7 @@ def test_sessions_without_known_items_are_marked_as_popular(score):
     assert [(r["item_id"], r["score"], r["popular"]) for r in rows] == [("111", 10.0, True), ("101", 9.0, True)]
 
 
-def test_pieces_are_joined_in_order(score, monkeypatch):
+def test_batches_are_written_in_order(score, monkeypatch):
     sessions = {"session_id": [str(i) for i in range(23)], "items": [[100 + i % 12] for i in range(23)]}
     whole = score(sessions, "--k", "3", "--exclude-seen")
     monkeypatch.setattr(batch_scoring, "SESSIONS_AT_ONCE", 5)
@@ -67,7 +67,7 @@ def test_pieces_are_joined_in_order(score, monkeypatch):
         ({"session_id": ["a"], "items": [["101"]]}, ["--k", "99"], "k must be from 1 to 10, not 99"),
     ],
 )
-def test_bad_input_is_said_in_one_line_and_nothing_is_written(score, capsys, sessions, arguments, message):
+def test_bad_input_is_reported_in_one_line_and_no_file_is_written(score, capsys, sessions, arguments, message):
     status, rows = score(sessions, *arguments)
     assert (status, rows) == (2, None)
     assert message in capsys.readouterr().err.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The graph is the network, at any length, any batch and any k."""
+"""The graph returns the network's scores, for any length, batch and k."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,9 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
+from infra.models.next_item_graph import best_of, open_graph, padded  # noqa: E402
 from training.gru4rec.errors import SequenceError  # noqa: E402
-from training.gru4rec.export.onnx_graph import (  # noqa: E402
-    TOLERANCE,
-    best_of,
-    export_graph,
-    open_graph,
-    overlap,
-    padded,
-    parity,
-    quantized,
-)
+from training.gru4rec.export.onnx_graph import TOLERANCE, export_graph, overlap, parity, quantized  # noqa: E402
 from training.gru4rec.network.gru4rec import Gru4Rec  # noqa: E402
 
 
@@ -48,7 +40,7 @@ def test_best_items_are_those_of_pytorch_in_order(network, graph_file, k):
         assert found.tolist() == positions.tolist()
 
 
-def test_what_stands_in_the_padding_does_not_matter(graph_file):
+def test_the_values_of_the_padding_have_no_effect(graph_file):
     graph = open_graph(graph_file)
     items, lengths = padded([[5], [1, 2, 3]])
     other = items.copy()
@@ -69,7 +61,7 @@ def test_a_graph_of_another_network_is_not_exported(network, graph_file, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_step_at_one_length_only_is_noticed(network, graph_file):
+def test_a_difference_at_only_one_length_is_found(network, graph_file):
     class Off:
         def run(self, outputs, feed):
             scores, indices = open_graph(graph_file).run(outputs, feed)
@@ -80,7 +72,7 @@ def test_a_wrong_step_at_one_length_only_is_noticed(network, graph_file):
         parity(network, Off(), 20)
 
 
-def test_int8_is_smaller_and_names_mostly_the_same_items(graph_file, tmp_path):
+def test_the_int8_graph_returns_mostly_the_same_items(graph_file, tmp_path):
     quantized(graph_file, tmp_path / "small.onnx")
     full, small = open_graph(graph_file), open_graph(tmp_path / "small.onnx")
     rng = np.random.default_rng(1)
@@ -88,7 +80,7 @@ def test_int8_is_smaller_and_names_mostly_the_same_items(graph_file, tmp_path):
     assert overlap(full, full, sessions, 20) == 1.0
     assert 0.8 < overlap(full, small, sessions, 20) <= 1.0
     matrices = [m for m in onnx.load(tmp_path / "small.onnx").graph.initializer if len(m.dims) == 2 and 300 in m.dims]
-    # What items are read by and what they are scored by; the bias is a column of its own.
+    # The item matrix that is read and the one that scores; the bias has one column, so it is not among these.
     kinds = [m.data_type for m in matrices if 16 in m.dims]
     assert len(kinds) == 2
     assert set(kinds) <= {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}

@@ -1,4 +1,4 @@
-"""The exported model's answers against PyTorch's, and what happens to sessions that are not as usual."""
+"""The answers of the exported model compared with PyTorch's, and unusual sessions."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ def test_a_session_without_known_items_gets_the_popular_ones(model, session):
     assert answer == {"recommendations": [111, 101, 106], "scores": [10.0, 9.0, 8.0]}
 
 
-def test_known_and_unknown_sessions_stand_in_the_order_asked(exported, model):
+def test_known_and_unknown_sessions_are_answered_in_the_order_of_the_request(exported, model):
     found = ask(model, [], [101], [999], [102], k=1)
     expected = [small.POPULAR[0], exported.ranked(1)[0][0], small.POPULAR[0], exported.ranked(2)[0][0]]
     assert [answer["recommendations"] for answer in found] == [[100 + item] for item in expected]
@@ -62,7 +62,7 @@ def test_of_a_long_session_the_last_known_items_are_read(model):
     assert ask(model, [109, 101, 102, 103, 104]) != ask(model, [109, 101, 102, 103])
 
 
-def test_items_of_the_session_are_left_out_on_request_and_k_others_remain(exported, model):
+def test_items_of_the_session_are_excluded_on_request_and_k_others_are_returned(exported, model):
     [answer] = ask(model, [101, 102, 101, 103, 104, 105], k=6, exclude_seen=True)
     expected = [item for item, _ in exported.ranked(1, 3, 4, 5) if item not in (1, 2, 3, 4, 5)][:6]
     assert answer["recommendations"] == [100 + item for item in expected]
@@ -86,7 +86,7 @@ def test_many_sessions_are_answered_as_each_of_them_alone(model):
         assert answer["scores"] == pytest.approx(alone["scores"], abs=1e-6)
 
 
-def test_ids_that_are_text_go_in_and_come_out_as_text(tmp_path):
+def test_ids_that_are_text_are_read_and_returned_as_text(tmp_path):
     exported = small.export(tmp_path / "text", small.TEXT_IDS)
     model = mlflow.pyfunc.load_model(str(exported.folder))
     [answer] = ask(model, ["item-1", "what", "item-2"], k=3)
@@ -105,11 +105,11 @@ def test_ids_that_are_text_go_in_and_come_out_as_text(tmp_path):
         ((str(2**63 - 1),), True),
     ],
 )
-def test_ids_are_integers_only_where_they_come_back_as_they_were(ids, integers):
+def test_ids_are_integers_only_if_the_integer_is_written_as_the_same_text(ids, integers):
     assert are_integers(ids) is integers
 
 
-def test_requirements_are_pinned_and_hold_no_torch(exported):
+def test_requirements_are_pinned_and_do_not_include_torch(exported):
     lines = (exported.folder / "requirements.txt").read_text().split()
     assert sorted(line.partition("==")[0] for line in lines) == ["mlflow", "numpy", "onnxruntime", "pandas"]
     assert all(line.partition("==")[2] for line in lines)

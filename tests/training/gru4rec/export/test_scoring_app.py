@@ -1,4 +1,4 @@
-"""MLflow's app as it is served: answers, and refusals that a caller can read."""
+"""MLflow's app as it is served: answers, and errors that a caller can read."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_the_documented_request_is_answered_row_by_row(exported, client):
     assert second == {"recommendations": [111, 101], "scores": [10.0, 9.0]}
 
 
-def test_the_same_columns_may_come_split(client):
+def test_the_split_form_of_a_request_gets_the_same_answer(client):
     split = {"dataframe_split": {"columns": ["session"], "data": [[[101, 102]], [[]]]}}
     records = {"dataframe_records": [{"session": [101, 102]}, {"session": []}]}
     assert client.post("/invocations", json=split).json() == client.post("/invocations", json=records).json()
@@ -59,7 +59,7 @@ def test_the_same_columns_may_come_split(client):
         ({"dataframe_records": [{"session": [101]}], "params": {"k": 11}}, "k must be from 1 to 10, not 11"),
     ],
 )
-def test_a_malformed_request_is_a_400_that_says_why_without_a_stack_trace(client, body, message):
+def test_a_malformed_request_gets_a_400_with_the_reason_and_no_stack_trace(client, body, message):
     content = body if isinstance(body, str) else json.dumps(body)
     answer = client.post("/invocations", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 400
@@ -68,18 +68,18 @@ def test_a_malformed_request_is_a_400_that_says_why_without_a_stack_trace(client
     assert "Traceback" not in answer.text
 
 
-def test_a_request_without_a_content_type_is_a_400(client):
+def test_a_request_without_a_content_type_gets_a_400(client):
     answer = client.post("/invocations", content=b"{}")
     assert "content-type" not in answer.request.headers
     assert answer.status_code == 400
     assert "content-type is missing" in answer.json()["message"]
 
 
-def test_a_form_is_refused_as_mlflow_does(client):
+def test_a_form_is_refused_as_by_mlflow(client):
     answer = client.post("/invocations", data={"a": "b"})
     assert answer.status_code == 415
     assert "application/json" in answer.text
 
 
-def test_the_server_says_that_it_is_up(client):
+def test_ping_is_answered_with_200(client):
     assert client.get("/ping").status_code == 200

@@ -1,4 +1,4 @@
-"""Training: each known mistake of GRU4Rec's reimplementations, checkpoints, resuming, and what it learns."""
+"""Training: the known mistakes of GRU4Rec's reimplementations, checkpoints, resuming, and what is learned."""
 
 import json
 import math
@@ -70,8 +70,8 @@ def module_of(config=CONFIG, model=MODEL):
 # ------------------------------------------------------------------------------------- the known mistakes
 
 
-def test_no_state_leaks_into_the_next_session_and_none_is_lost_within_one():
-    """After every step each row's state is what the network makes of that row's session so far, and nothing else."""
+def test_a_rows_state_depends_on_its_whole_session_and_on_no_other():
+    """After each step the state of a row equals the network's state after the row's session so far."""
     module, minibatches = module_of(), session_parallel(SESSIONS, CONFIG.batch_size)
     seen: list[list[int]] = [[] for _ in range(CONFIG.batch_size)]
     for step in minibatches:
@@ -82,15 +82,15 @@ def test_no_state_leaks_into_the_next_session_and_none_is_lost_within_one():
             assert torch.allclose(module._hidden[row], alone[0], atol=1e-6)
 
 
-def test_an_epoch_consumes_every_event_also_when_the_batch_cannot_be_filled(tmp_path):
+def test_an_epoch_trains_on_every_event_also_if_the_batch_cannot_be_filled(tmp_path):
     found = trained(tmp_path)
     events = sum(len(SESSIONS[i]) - 1 for i in range(len(SESSIONS)))
     for epoch in found.history:
         assert epoch["events_per_s"] * epoch["seconds"] == pytest.approx(events)
 
 
-def test_the_loss_sees_raw_scores_with_log_q_once():
-    """The step's loss from the network's own scores, by hand."""
+def test_the_loss_uses_raw_scores_and_subtracts_log_q_once():
+    """The loss of a step, worked out from the network's scores."""
     module, step = module_of(), session_parallel(SESSIONS, 4)[0]
     negatives = NegativeSampler(COUNTS, CONFIG.n_samples, CONFIG.sample_alpha, (CONFIG.seed, 0)).draw()
     columns = [*step.targets.tolist(), *negatives.tolist()]
@@ -105,7 +105,7 @@ def test_the_loss_sees_raw_scores_with_log_q_once():
     assert module.loss(step).item() == pytest.approx(expected / 4, rel=1e-5)
 
 
-def test_the_regularisations_that_are_set_are_there():
+def test_dropout_and_bpr_penalty_are_applied_as_set():
     dropping = module_of(model=ModelConfig(hidden_size=8, dropout_embedding=0.3, dropout_hidden=0.4))
     assert (dropping.network.drop_embedding.p, dropping.network.drop_hidden.p) == (0.3, 0.4)
     step = session_parallel(SESSIONS, 4)[0]
@@ -116,15 +116,15 @@ def test_the_regularisations_that_are_set_are_there():
     assert losses[1] > losses[0]
 
 
-def test_an_epoch_is_the_plainest_loop_over_the_same_sessions(tmp_path):
-    """An independent loop: torch's own GRU cell, dense gradients and Adagrad, the rows kept in Python lists."""
+def test_an_epoch_equals_a_plain_loop_over_the_same_sessions(tmp_path):
+    """The loop is independent: torch's GRU cell, dense gradients, a plain Adagrad, and rows in Python lists."""
     torch.manual_seed(CONFIG.seed)
     first = Gru4Rec(ITEMS, MODEL.hidden_size)
     table, bias = (value.detach().clone().requires_grad_() for value in (first.embedding.weight, first.bias.weight))
     cell = torch.nn.GRUCell(8, 8)
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in first.gru.state_dict().items()})
     parameters = [table, bias, *cell.parameters()]
-    squares = [torch.zeros_like(each) for each in parameters]
+    squares = [torch.zeros_like(parameter) for parameter in parameters]
     sampler = NegativeSampler(COUNTS, CONFIG.n_samples, CONFIG.sample_alpha, (CONFIG.seed, 0))
     support = torch.from_numpy(COUNTS).float()
     queue = [SESSIONS[i].tolist() for i in range(len(SESSIONS))]
@@ -137,14 +137,15 @@ def test_an_epoch_is_the_plainest_loop_over_the_same_sessions(tmp_path):
         scores = torch.stack(states) @ table[columns].T + bias[columns].T
         scores = scores - torch.cat((support[targets].log(), 0.5 * support[samples].log()))
         loss = F.cross_entropy(scores, torch.arange(len(rows)), reduction="sum") / 4
-        for each, square, gradient in zip(parameters, squares, torch.autograd.grad(loss, parameters), strict=True):
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, square, gradient in zip(parameters, squares, gradients, strict=True):
             square += gradient**2
-            each.data -= 0.1 * gradient / (square + EPSILON).sqrt()
-        going = [
+            parameter.data -= 0.1 * gradient / (square + EPSILON).sqrt()
+        moved = [
             (session, position + 1, state.detach()) for (session, position, _), state in zip(rows, states, strict=True)
         ]
         rows = []
-        for session, position, state in going:
+        for session, position, state in moved:
             if position + 1 < len(session):
                 rows.append((session, position, state))
             elif queue:
@@ -156,18 +157,18 @@ def test_an_epoch_is_the_plainest_loop_over_the_same_sessions(tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "bpr_max"])
-def test_it_learns_what_there_is_to_learn(tmp_path, loss):
+def test_it_learns_the_transitions_of_the_walks(tmp_path, loss):
     config = TrainConfig(batch_size=4, n_samples=6, epochs=8, patience=0, loss=loss, logq=0.0, momentum=0.2)
     found = trained(tmp_path, config)
-    judged = evaluate(GruScorer(found.network.eval()), walks(100, seed=2))
-    assert judged.recall(1) > 0.8  # nine steps in ten go to the next item
+    evaluation = evaluate(GruScorer(found.network.eval()), walks(100, seed=2))
+    assert evaluation.recall(1) > 0.8  # nine steps in ten go to the next item
     assert found.history[-1]["loss"] < found.history[0]["loss"]
 
 
 # ------------------------------------------------------------------------------------- runs and checkpoints
 
 
-def test_equal_seeds_give_equal_networks_and_other_seeds_others(tmp_path):
+def test_equal_seeds_give_equal_networks_and_other_seeds_give_others(tmp_path):
     first, again, other = (
         trained(tmp_path / str(k), TrainConfig(**{**vars(CONFIG), "seed": seed})).network
         for k, seed in enumerate((1, 1, 2))
@@ -176,16 +177,16 @@ def test_equal_seeds_give_equal_networks_and_other_seeds_others(tmp_path):
     assert not same(weights(first), weights(other))
 
 
-def test_each_epoch_has_random_numbers_of_its_own(tmp_path):
+def test_each_epoch_has_other_random_numbers(tmp_path):
     seeds = []
-    trained(tmp_path, epoch_done=lambda _: seeds.append(torch.initial_seed()))  # what dropout draws from
+    trained(tmp_path, epoch_done=lambda _: seeds.append(torch.initial_seed()))  # the seed of dropout
     assert len(set(seeds)) == 2
     module = module_of()
     assert not np.array_equal(module._sampler(0).draw(), module._sampler(1).draw())
 
 
 def test_an_interrupted_run_resumes_to_the_same_network(tmp_path):
-    """With dropout and momentum, so that random numbers and the optimiser's state count."""
+    """With dropout and momentum, so that random numbers and the optimiser's state have an effect."""
     config = {**vars(CONFIG), "epochs": 4, "momentum": 0.3}
     model = ModelConfig(hidden_size=8, dropout_embedding=0.2, dropout_hidden=0.2)
     whole = trained(tmp_path / "whole", TrainConfig(**config), model)
@@ -208,13 +209,13 @@ def test_an_interrupted_run_resumes_to_the_same_network(tmp_path):
     assert [epoch["loss"] for epoch in whole.history] == [epoch["loss"] for epoch in resumed.history]
 
 
-def test_a_run_is_resumed_only_as_the_one_it_was(tmp_path):
+def test_a_run_is_resumed_only_with_the_same_settings_and_sessions(tmp_path):
     trained(tmp_path)
-    for config, said in (
+    for config, message in (
         ({"batch_size": 8, "epochs": 3}, "was trained with batch_size 4, not 8"),
-        ({}, "holds epoch 2 of 2: nothing is left"),
+        ({}, "is of epoch 2 of 2: nothing is left"),
     ):
-        with pytest.raises(BadCheckpoint, match=said):
+        with pytest.raises(BadCheckpoint, match=message):
             trained(tmp_path, TrainConfig(**{**vars(CONFIG), "resume": True, **config}))
     again = TrainConfig(**{**vars(CONFIG), "resume": True, "epochs": 3})
     with pytest.raises(BadCheckpoint, match="hidden_size 8, not 16"):
@@ -225,7 +226,7 @@ def test_a_run_is_resumed_only_as_the_one_it_was(tmp_path):
         trained(tmp_path / "nothing", again)
 
 
-def test_training_stops_when_validation_gets_no_better_and_the_best_epoch_is_kept(tmp_path):
+def test_training_stops_when_validation_gets_no_better_and_the_best_epoch_is_stored(tmp_path):
     validation = walks(40, seed=3)
     config = TrainConfig(**{**vars(CONFIG), "epochs": 60, "patience": 2, "learning_rate": 1.0})
     found = trained(tmp_path, config, validation=validation)
@@ -246,8 +247,8 @@ def test_without_validation_the_last_epoch_is_the_best(tmp_path):
     assert not load_network(tmp_path / BEST).training
 
 
-def test_what_cannot_be_trained_or_loaded_is_refused(tmp_path):
-    with pytest.raises(SplitError, match="train holds no session of two items"):
+def test_sessions_without_targets_diverging_losses_and_broken_checkpoints_are_refused(tmp_path):
+    with pytest.raises(SplitError, match="train has no session of two items"):
         fit(sessions_of([1], [2]), COUNTS, MODEL, CONFIG, tmp_path / "none", progress=False)
     with pytest.raises(SequenceError, match=r"the loss of epoch 1 is nan: lower train\.learning_rate"):
         trained(tmp_path / "far", TrainConfig(**{**vars(CONFIG), "learning_rate": 1e30, "loss": "bpr_max"}))
@@ -265,7 +266,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
         load_network(tmp_path / "code.ckpt")
 
 
-def test_the_command_reports_each_epoch_and_a_resumed_run_goes_on_in_mlflow(tmp_path, capsys):
+def test_the_command_reports_each_epoch_and_a_resumed_run_continues_its_mlflow_run(tmp_path, capsys):
     settings = Settings(dataset="walks", data_dir=tmp_path, state_dir=tmp_path / "var", threads=1)
     lines = [f"{i}\t{item}\t{1000 * i + k}" for i in range(len(SESSIONS)) for k, item in enumerate(SESSIONS[i])]
     (tmp_path / "log.txt").write_text("SessionId\tItemId\tTime\n" + "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""The network: one state by two roads, dropout where and how much it should be."""
+"""The network: both ways to the state agree, and dropout has the right size in the right layer."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_scores_are_the_dot_products_with_the_embeddings_that_read_the_items_and
     assert not torch.allclose(scores.sum(1), torch.ones(2), atol=0.1)
 
 
-def test_weights_begin_uniform_within_their_matrixs_limit_and_biases_zero():
+def test_initial_weights_are_uniform_within_the_limit_of_their_matrix_and_biases_are_zero():
     found = Gru4Rec(500, 40)
     for weights, limit in (
         (found.embedding.weight, math.sqrt(6 / 540)),
@@ -59,15 +59,15 @@ def test_weights_begin_uniform_within_their_matrixs_limit_and_biases_zero():
     assert not any(bias.any() for bias in (found.bias.weight, found.gru.bias_ih_l0, found.gru.bias_hh_l0))
 
 
-def test_dropout_is_the_share_that_is_dropped_and_the_rest_makes_up_for_it():
-    """Taken for the share that is kept, 0.9 would leave nine tenths."""
+def test_dropout_is_the_share_that_is_dropped_and_the_rest_is_scaled_up():
+    """If 0.9 were the share that stays, nine tenths would be left."""
     found = Gru4Rec(30, 100, dropout_hidden=0.9).train()
     hidden, one_item = torch.ones(400, 100), torch.ones(1, 100)
     sums = found.scores_of(hidden, one_item, torch.zeros(1, 1))
     assert sums.mean().item() == pytest.approx(100, rel=0.1)
-    kept = found.scores_of(torch.ones(1000, 100), torch.eye(100), torch.zeros(100, 1))
-    assert (kept == 0).float().mean().item() == pytest.approx(0.9, abs=0.01)
-    assert kept.max().item() == pytest.approx(10)
+    values = found.scores_of(torch.ones(1000, 100), torch.eye(100), torch.zeros(100, 1))
+    assert (values == 0).float().mean().item() == pytest.approx(0.9, abs=0.01)
+    assert values.max().item() == pytest.approx(10)
 
 
 def test_dropout_of_the_embedding_reaches_the_state_and_eval_mode_drops_nothing():
@@ -79,7 +79,7 @@ def test_dropout_of_the_embedding_reaches_the_state_and_eval_mode_drops_nothing(
     assert torch.equal(found.scores(start + 1), found.scores(start + 1))
 
 
-def test_the_state_that_goes_on_is_not_dropped():
+def test_the_state_for_the_next_step_has_no_dropout():
     found = Gru4Rec(30, 16, dropout_hidden=0.9).train()
     items, start = torch.arange(8), torch.randn(8, 16)
     assert torch.equal(found.step(items, start), found.eval().step(items, start))

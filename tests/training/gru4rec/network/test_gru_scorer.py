@@ -1,4 +1,4 @@
-"""The network's scores at every position, many sessions at once."""
+"""The network's scores at every position of many sessions at once."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def network():
     return Gru4Rec(6, 8, 0.5, 0.5).eval()
 
 
-def test_each_position_is_scored_as_the_session_that_ends_there(network):
+def test_each_position_has_the_scores_of_the_session_that_ends_there(network):
     found = np.concatenate(list(GruScorer(network).score_blocks(SESSIONS)))
     prefixes = [session[: k + 1] for session in SESSIONS for k in range(len(session))]
     with torch.inference_mode():
@@ -30,16 +30,16 @@ def test_each_position_is_scored_as_the_session_that_ends_there(network):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_sessions_are_scored_alike_alone_and_together(network):
+def test_a_session_has_the_same_scores_alone_and_with_others(network):
     scorer = GruScorer(network)
     together = np.concatenate(list(scorer.score_blocks(SESSIONS)))
     np.testing.assert_allclose(np.concatenate([scorer.scores(s) for s in SESSIONS]), together, atol=1e-6)
 
 
-def test_a_network_that_scores_all_items_alike_finds_nothing(network):
+def test_a_network_with_equal_scores_for_all_items_ranks_each_target_last(network):
     collapsed = Gru4Rec(6, 8).eval()
     with torch.no_grad():
         for parameter in collapsed.parameters():
             parameter.zero_()
-    judged = evaluate(GruScorer(collapsed), sessions_of([0, 1, 2, 3, 4], [5, 5, 1], [2, 0]))
-    assert set(judged.ranks) == {6}
+    found = evaluate(GruScorer(collapsed), sessions_of([0, 1, 2, 3, 4], [5, 5, 1], [2, 0]))
+    assert set(found.ranks) == {6}

@@ -1,4 +1,4 @@
-"""Losses against values worked out by hand, and the mistakes they invite."""
+"""Losses compared with values worked out by hand, and known mistakes."""
 
 import math
 
@@ -22,7 +22,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def test_cross_entropy_is_minus_the_log_of_the_targets_softmax_over_the_batch_size():
+def test_cross_entropy_is_minus_the_log_of_the_targets_softmax_divided_by_the_batch_size():
     row0 = -math.log(math.exp(2) / (math.exp(2) + math.exp(1) + 1))
     row1 = -math.log(1 / (math.exp(1) + 1 + math.exp(3)))
     assert cross_entropy(scores(), 2).item() == pytest.approx((row0 + row1) / 2)
@@ -30,13 +30,13 @@ def test_cross_entropy_is_minus_the_log_of_the_targets_softmax_over_the_batch_si
 
 
 def test_cross_entropy_takes_scores_and_not_probabilities():
-    """Of a softmax taken before, the loss could never fall below log(1 + 2/e); taken once it goes to zero."""
+    """With a second softmax the loss is never below log(1 + 2/e); with one it goes to zero."""
     certain = scores([[50.0, 0.0, 0.0], [0.0, 50.0, 0.0]])
     assert cross_entropy(certain, 2).item() == pytest.approx(0, abs=1e-12)
     assert cross_entropy(scores() + 100, 2).item() == pytest.approx(cross_entropy(scores(), 2).item())
 
 
-def test_bpr_max_weighs_the_negatives_by_their_own_softmax():
+def test_bpr_max_weights_the_negatives_by_a_softmax_over_the_negatives():
     weights0 = (math.exp(1) / (math.exp(1) + 1), 1 / (math.exp(1) + 1))
     weights1 = (math.exp(1) / (math.exp(1) + math.exp(3)), math.exp(3) / (math.exp(1) + math.exp(3)))
     row0 = -math.log(weights0[0] * sigmoid(2 - 1) + weights0[1] * sigmoid(2 - 0))
@@ -47,13 +47,13 @@ def test_bpr_max_weighs_the_negatives_by_their_own_softmax():
 
 
 def test_bpr_max_pulls_the_negatives_scores_towards_zero():
-    """Without its regularisation only differences would count."""
+    """Without its regularisation only differences have an effect."""
     assert bpr_max(scores() + 5, 2, 0.0).item() == pytest.approx(bpr_max(scores(), 2, 0.0).item())
     assert bpr_max(scores() + 5, 2, 1.0).item() > bpr_max(scores(), 2, 1.0).item() + 10
 
 
-def test_the_target_is_none_of_its_own_negatives():
-    """However high it scores, its gradient pushes it up."""
+def test_the_target_is_not_among_its_negatives():
+    """Its gradient raises it, however high its score is."""
     for loss in (lambda s: cross_entropy(s, 2), lambda s: bpr_max(s, 2, 1.0)):
         found = scores([[9.0, 1.0, 0.0], [1.0, 9.0, 3.0]]).requires_grad_()
         loss(found).backward()
@@ -66,8 +66,8 @@ def test_log_q_is_the_targets_support_and_the_samples_support_to_the_alpha():
 
 
 def test_with_log_q_the_sampled_softmax_estimates_the_full_one():
-    """Scores = log of true probabilities; candidates drawn by q. Corrected, the expected gradient of a negative is its
-    true probability, uncorrected it is its probability times how often it is drawn.
+    """The scores are logs of the true probabilities, and items are drawn by q. With the correction the expected
+    gradient of a negative is its true probability, without it the probability times q.
     """
     torch.manual_seed(1)
     probability = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)

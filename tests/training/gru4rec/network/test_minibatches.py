@@ -1,4 +1,4 @@
-"""Session-parallel minibatches, held against the walk written out row by row."""
+"""Session-parallel minibatches, compared with the events of each row written out."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from training.gru4rec.network.minibatches import session_parallel
 
 
 def walked(found):
-    """What each row walks through: its (input, target) pairs and where it is reset, step by step."""
+    """Inputs, targets and resets of the rows, step by step."""
     return [(step.inputs.tolist(), step.targets.tolist(), step.begins.tolist()) for step in found]
 
 
-def test_rows_take_the_next_session_where_one_ends_and_are_reset_there_only():
+def test_a_row_takes_the_next_session_when_one_ends_and_is_reset_only_there():
     found = session_parallel(sessions_of([1, 2, 3], [4, 5], [6, 7, 8, 9], [10, 11]), 2)
-    # Row a walks 1 2 3 | 10 11; row b walks 4 5 | 6 7 8 9, the longer one, and so is the first row.
+    # One row has 1 2 3 | 10 11, the other 4 5 | 6 7 8 9, which is longer and therefore the first row.
     assert walked(found) == [
         ([4, 1], [5, 2], [True, True]),
         ([6, 2], [7, 3], [True, False]),
@@ -26,17 +26,17 @@ def test_rows_take_the_next_session_where_one_ends_and_are_reset_there_only():
     assert found.events == 7
 
 
-def test_more_rows_than_sessions_are_not_filled():
+def test_there_are_no_more_rows_than_sessions():
     assert walked(session_parallel(sessions_of([1, 2]), 64)) == [([1], [2], [True])]
 
 
-def test_sessions_of_one_event_ask_nothing():
+def test_sessions_of_one_event_have_no_step():
     assert walked(session_parallel(sessions_of([5], [1, 2], [6]), 2)) == [([1], [2], [True])]
     assert len(session_parallel(sessions_of([5], [6]), 2)) == 0
 
 
 @given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=9), min_size=1, max_size=30), st.integers(1, 8))
-def test_an_epoch_drops_no_event_and_every_row_walks_whole_sessions(sessions, batch_size):
+def test_an_epoch_drops_no_event_and_every_row_has_whole_sessions(sessions, batch_size):
     found = session_parallel(sessions_of(*sessions), batch_size)
     rows: list[list[list[int]]] = [[] for _ in range(batch_size)]
     width = batch_size
@@ -46,7 +46,7 @@ def test_an_epoch_drops_no_event_and_every_row_walks_whole_sessions(sessions, ba
         for row, (item, target, begins) in enumerate(zip(step.inputs, step.targets, step.begins, strict=True)):
             if begins:
                 rows[row].append([int(item)])
-            assert rows[row][-1][-1] == item  # goes on where the row was
+            assert rows[row][-1][-1] == item  # the row continues its session
             rows[row][-1].append(int(target))
     walked = [tuple(session) for row in rows for session in row]
     assert sorted(walked) == sorted(tuple(session) for session in sessions if len(session) > 1)
@@ -57,7 +57,7 @@ def test_a_step_outside_the_epoch_is_refused():
         session_parallel(sessions_of([1, 2]), 1)[1]
 
 
-def test_no_row_waits_while_sessions_are_left():
+def test_no_row_is_empty_while_sessions_are_left():
     sessions = sessions_of(*([0] * (2 + i % 5) for i in range(101)))
     sizes = np.diff(session_parallel(sessions, 8).starts)
     assert set(sizes[:-6].tolist()) == {8}  # the longest session has five targets

@@ -1,4 +1,4 @@
-"""The command: files that fit together, statistics that count right, nothing half-written."""
+"""The command: files that fit together, correct statistics, no partial output."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 def write_tsv(path, sessions):
-    """sessions: (id, first second, items), an item a second."""
+    """sessions: (id, first second, items), one item per second."""
     lines = [f"{name}\t{item}\t{begin + k}" for name, begin, items in sessions for k, item in enumerate(items)]
     path.write_text("SessionId\tItemId\tTime\n" + "\n".join(lines) + "\n")
     return path
@@ -25,7 +25,7 @@ def write_tsv(path, sessions):
 
 @pytest.fixture
 def preprocess(tmp_path):
-    """Runs the command into ``tmp_path / out``; returns the processed folder."""
+    """Run the command into ``tmp_path / out``. Returns the processed folder."""
     settings = Settings(dataset="x", data_dir=tmp_path, state_dir=tmp_path / "var", threads=1)
 
     def call(*arguments):
@@ -37,16 +37,16 @@ def preprocess(tmp_path):
 
 
 SESSIONS = [
-    ("s1", 0, "aab"),  # the repeat goes
+    ("s1", 0, "aab"),  # the repeat is dropped
     ("s2", 100, "abz"),  # z is rare
     ("s3", 5 * DAY, "ba"),  # validation
     ("s4", 8 * DAY, "abq"),  # test, where q is unseen
-    ("s5", 8 * DAY + 50, "qa"),  # too short without it
+    ("s5", 8 * DAY + 50, "qa"),  # too short without q
 ]
 DAYS = ("data.test_days=2", "data.validation_days=3", "data.min_item=2")
 
 
-def test_the_written_files_hold_what_the_rules_leave(tmp_path, preprocess, capsys):
+def test_the_written_files_have_the_events_that_pass_all_filters(tmp_path, preprocess, capsys):
     folder = preprocess(f"data.source={write_tsv(tmp_path / 'log.txt', SESSIONS)}", *DAYS)
     vocabulary = Vocabulary.load(folder)
     assert (vocabulary.items, vocabulary.counts.tolist()) == (("a", "b"), [2, 2])
@@ -63,8 +63,8 @@ def test_the_written_files_hold_what_the_rules_leave(tmp_path, preprocess, capsy
     statistics = json.loads((folder / "split.json").read_text())
     assert statistics["source"] == {"events": 13, "sessions": 5, "items": 4, "users": 5}
     assert statistics["repeats_dropped"] == 1
-    kept = {name: (found["sessions"], found["events"]) for name, found in statistics["splits"].items()}
-    assert kept == {"train": (2, 4), "val": (1, 2), "test": (1, 2)}
+    counts = {name: (found["sessions"], found["events"]) for name, found in statistics["splits"].items()}
+    assert counts == {"train": (2, 4), "val": (1, 2), "test": (1, 2)}
     assert {name: found["events_dropped"] for name, found in statistics["splits"].items()} == {
         "train": 1,
         "val": 0,
@@ -83,41 +83,41 @@ def test_a_users_sessions_are_numbered(tmp_path, preprocess):
     assert len(load_split(folder, "val")) == 0
 
 
-def test_files_that_are_split_already_are_taken_as_they_are(tmp_path, preprocess):
+def test_files_of_an_existing_split_keep_their_order_repeats_and_rare_items(tmp_path, preprocess):
     train = write_tsv(tmp_path / "train.txt", [("late", 900, "aab"), ("early", 5, "bc"), ("one", 7, "a")])
     test = write_tsv(tmp_path / "test.txt", [("t1", 2000, "axb"), ("t2", 3000, "xb")])
     folder = preprocess(f"data.source={train}", f"data.test={test}", "data.drop_repeats=false")
     vocabulary = Vocabulary.load(folder)
     found = {name: load_split(folder, name) for name in ("train", "val", "test")}
     named = {name: ["".join(vocabulary.items[i] for i in s[k]) for k in range(len(s))] for name, s in found.items()}
-    assert named == {"train": ["aab", "bc"], "val": [], "test": ["ab"]}  # their order, repeats and rare items stay
+    assert named == {"train": ["aab", "bc"], "val": [], "test": ["ab"]}
     folder = preprocess(f"data.source={train}", f"data.test={test}", f"data.validation={test}")
     assert len(load_split(folder, "val")) == 1
 
 
-def test_what_comes_later_changes_neither_train_nor_the_vocabulary(tmp_path, preprocess):
+def test_later_events_change_neither_train_nor_the_vocabulary(tmp_path, preprocess):
     source = f"data.source={tmp_path / 'log.txt'}"
     last = ("s9", 9 * DAY, "ab")
     seen = []
-    for later in ("abq", "zzz"):  # z would be supported with these
+    for later in ("abq", "zzz"):  # with zzz the support of z would be high enough
         write_tsv(tmp_path / "log.txt", [*SESSIONS[:3], ("s4", 8 * DAY, later), last])
         folder = preprocess(source, *DAYS)
         seen.append([(folder / name).read_bytes() for name in ("train.parquet", "val.parquet", "vocab.json")])
     assert seen[0] == seen[1]
 
 
-def test_what_cannot_be_split_leaves_the_earlier_output_alone(tmp_path, preprocess):
+def test_a_log_that_cannot_be_split_leaves_the_earlier_output_unchanged(tmp_path, preprocess):
     source = f"data.source={write_tsv(tmp_path / 'log.txt', SESSIONS)}"
     folder = preprocess(source, *DAYS)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for arguments, said in (
+    for arguments, message in (
         (("data.min_item=9",), "no item occurs 9 times"),
         (("data.test_days=50",), "train is empty: the log spans 8.0 days"),
     ):
-        with pytest.raises(SplitError, match=said):
+        with pytest.raises(SplitError, match=message):
             preprocess(source, *DAYS, *arguments)
     strange = write_tsv(tmp_path / "test.txt", [("t", 0, "xyz")])
-    with pytest.raises(SplitError, match="test is empty: train knows none"):
+    with pytest.raises(SplitError, match="test is empty: none of its items are in train"):
         preprocess(source, f"data.test={strange}")
     (tmp_path / "events.csv").write_text("timestamp,visitorid,event,itemid\n1,2,view,3\n")
     with pytest.raises(BadConfig, match="must be TSVs"):

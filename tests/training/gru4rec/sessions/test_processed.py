@@ -1,4 +1,4 @@
-"""What preprocess leaves, read back."""
+"""Reading the output of preprocess."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ def write(folder, sessions, items):
     pq.write_table(pa.Table.from_arrays(columns, schema=SPLIT_SCHEMA), folder / "train.parquet")
 
 
-def test_sessions_come_back_one_by_one_in_the_files_order(tmp_path):
+def test_sessions_are_read_in_the_order_of_the_file(tmp_path):
     write(tmp_path, ["b", "b", "a", "c", "c", "c"], [4, 5, 6, 7, 7, 9])
     found = load_split(tmp_path, "train")
     assert [found[i].tolist() for i in range(len(found))] == [[4, 5], [6], [7, 7, 9]]
@@ -30,9 +30,9 @@ def test_an_empty_split_has_no_sessions(tmp_path):
     assert len(load_split(tmp_path, "train")) == 0
 
 
-def test_a_session_in_two_places_is_refused(tmp_path):
+def test_a_session_whose_rows_are_not_contiguous_is_refused(tmp_path):
     write(tmp_path, ["a", "b", "a"], [1, 2, 3])
-    with pytest.raises(SplitError, match=r"train\.parquet: the events of a session do not stand together"):
+    with pytest.raises(SplitError, match=r"train\.parquet: the rows of a session are not contiguous"):
         load_split(tmp_path, "train")
 
 
@@ -44,7 +44,7 @@ def test_a_missing_or_broken_split_names_the_file(tmp_path):
         load_split(tmp_path, "val")
 
 
-def test_the_vocabulary_survives_being_saved_and_names_a_broken_file(tmp_path):
+def test_a_saved_vocabulary_is_loaded_equal_and_a_broken_file_is_named(tmp_path):
     Vocabulary(("x", "y"), np.array([3, 1])).save(tmp_path)
     found = Vocabulary.load(tmp_path)
     assert (found.items, found.counts.tolist(), found.index) == (("x", "y"), [3, 1], {"x": 0, "y": 1})

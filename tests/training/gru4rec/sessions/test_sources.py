@@ -1,4 +1,4 @@
-"""The three kinds of source, read to the same clicks; what is malformed is named."""
+"""The three kinds of source are read to the same clicks, and malformed values are named."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ def rows(clicks):
     return [(owners[owner], items[item], int(ts)) for owner, item, ts in named]
 
 
-def test_retailrockets_events_of_the_chosen_actions_are_read_in_time_order(tmp_path, settings):
+def test_events_of_retailrocket_with_the_chosen_actions_are_read_in_time_order(tmp_path, settings):
     path = tmp_path / "events.csv"
     path.write_text(
         "timestamp,visitorid,event,itemid,transactionid\n"
@@ -36,7 +36,7 @@ def test_retailrockets_events_of_the_chosen_actions_are_read_in_time_order(tmp_p
     assert [row[2] for row in rows(read_clicks(path, ("order", "add_to_cart"), settings))] == [2_000_000, 2_500_000]
 
 
-def test_a_tsvs_sessions_keep_their_order_and_rows_of_one_moment_theirs(tmp_path, settings):
+def test_sessions_of_a_tsv_and_rows_with_equal_timestamps_stay_in_order(tmp_path, settings):
     path = tmp_path / "clicks.txt"
     path.write_text("SessionId\tItemId\tTime\n9\ta\t5.25\n9\tc\t5.25\n10\tb\t1\n9\tb\t4\n")
     found = read_clicks(path, VIEWS, settings)
@@ -44,7 +44,7 @@ def test_a_tsvs_sessions_keep_their_order_and_rows_of_one_moment_theirs(tmp_path
     assert found.are_sessions
 
 
-def test_a_canonical_logs_item_events_are_read_by_user(tmp_path, settings):
+def test_item_events_of_a_canonical_log_are_read_by_user(tmp_path, settings):
     timestamp = datetime(2024, 1, 1, tzinfo=UTC)
     pq.write_table(
         pa.table(
@@ -59,12 +59,12 @@ def test_a_canonical_logs_item_events_are_read_by_user(tmp_path, settings):
         tmp_path / "events.parquet",
     )
     assert [row[1] for row in rows(read_clicks(tmp_path, VIEWS, settings))] == ["a", "b"]
-    with pytest.raises(BadLog, match="holds no item events with an action among search"):
+    with pytest.raises(BadLog, match="has no item events with one of the actions search"):
         read_clicks(tmp_path, ("search",), settings)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("SessionId\tItemId\n1\t2\n", "column 'Time': the column is missing"),
         ("SessionId\tItemId\tTime\n1\t2\t3\n1\t2\tsoon\n", "column 'Time', row 2: the value 'soon' is not allowed"),
@@ -76,13 +76,13 @@ def test_a_canonical_logs_item_events_are_read_by_user(tmp_path, settings):
         ("", "the file is empty"),
     ],
 )
-def test_a_malformed_file_is_refused_by_column_and_row(tmp_path, settings, content, said):
+def test_the_error_of_a_malformed_file_names_column_and_row(tmp_path, settings, content, message):
     path = tmp_path / "source.txt"
     path.write_text(content)
     with pytest.raises(BadLog) as refused:
         read_clicks(path, VIEWS, settings)
     assert str(refused.value).startswith(f"{path}")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_a_missing_source_and_an_unknown_action_are_refused(tmp_path, settings):
@@ -90,5 +90,5 @@ def test_a_missing_source_and_an_unknown_action_are_refused(tmp_path, settings):
         read_clicks(tmp_path / "nothing.csv", VIEWS, settings)
     with pytest.raises(BadLog, match=r"events\.parquet is missing"):
         read_clicks(tmp_path, VIEWS, settings)
-    with pytest.raises(BadConfig, match="unknown action 'look'; known are impression, view"):
+    with pytest.raises(BadConfig, match="unknown action 'look'; the actions are impression, view"):
         read_clicks(tmp_path, ("look",), settings)

@@ -1,4 +1,4 @@
-"""Runs and accepted events as they are read from Redis and the live log."""
+"""Runs and accepted events, read from Redis and from the live log."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -42,9 +42,9 @@ def test_runs_and_live_events_are_known_to_the_microsecond(settings):
     assert known.pushed == {("s", US + 1)}
     assert known.is_pushed("session_state", "s", US + 1)
     assert not known.is_pushed("item_windows", "s", US + 1)
-    assert known.patience_us == 700_000
+    assert known.max_delay_us == 700_000
 
 
 @pytest.mark.parametrize(("event_us", "covers"), [(US - 1, False), (US, True), (US + 5, True), (US + 6, False)])
-def test_both_ends_of_a_runs_range_are_in_it(event_us, covers):
+def test_the_range_of_a_run_includes_both_ends(event_us, covers):
     assert KnownRun(US, US + 5, US, None, None).covers(event_us) is covers

@@ -1,4 +1,4 @@
-"""What the feature tables say of rows that online read, worked out by hand."""
+"""Looking up rows in the feature tables, with results worked out by hand."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def us(timestamp):
 
 @pytest.fixture
 def history(tmp_path):
-    """Feature tables with the rows given; other views are empty."""
+    """Feature tables with the given rows; other views are empty."""
 
     def made(**rows):
         settings = Settings(_env_file=None, data_dir=tmp_path, state_dir=tmp_path / "var", dataset="tiny", threads=1)
@@ -62,12 +62,12 @@ def evidence(history, one, offline=None):
     return found
 
 
-def test_a_row_that_both_take_does_not_matter(history):
+def test_a_row_that_online_and_offline_take_does_not_matter(history):
     store = history(item_windows=[windows("a", at(9), 1.0), windows("a", at(10), 2.0)])
     assert evidence(store, record(item_windows=[us(at(10))])).rows == ()
 
 
-def test_an_older_row_has_missed_the_newer_ones_and_brings_its_values(history):
+def test_an_older_row_has_its_values_and_the_newer_rows_as_missed(history):
     rows = [windows("a", at(day), float(day)) for day in (8, 9, 10, 11)]
     (row,) = evidence(history(item_windows=rows), record(("x", "a"), item_windows=[0, us(at(8))])).rows
     assert (row.position, row.key, row.read_us) == (1, "a", us(at(8)))
@@ -76,7 +76,7 @@ def test_an_older_row_has_missed_the_newer_ones_and_brings_its_values(history):
     assert row.seen["orders_1d"] == 8.0
 
 
-def test_a_row_that_had_expired_by_then_was_not_missed(history):
+def test_a_row_that_had_expired_at_the_request_was_not_missed(history):
     rows = [windows("a", NOW - timedelta(days=30), 1.0), windows("b", NOW - timedelta(days=30, microseconds=1), 1.0)]
     found = evidence(history(item_windows=rows), record(("a", "b"), item_windows=[0, 0])).rows
     assert [row.key for row in found] == ["a"]
@@ -89,7 +89,7 @@ def test_all_versions_of_a_row_are_found_the_newest_first(history):
     assert [version.created_us for version in row.versions] == [us(at(10, s)) for s in (9, 7, 5)]
 
 
-def test_a_row_that_the_log_does_not_have_comes_with_its_neighbours(history):
+def test_a_row_that_is_not_in_the_tables_has_its_neighbours_in_time(history):
     rows = [windows("a", at(day), float(day)) for day in (7, 8, 10)]
     (row,) = evidence(history(item_windows=rows), record(item_windows=[us(at(9))])).rows
     assert row.versions == ()
@@ -97,7 +97,7 @@ def test_a_row_that_the_log_does_not_have_comes_with_its_neighbours(history):
     assert {version.values["orders_1d"] for version in row.near} == {8.0, 10.0}
 
 
-def test_rows_of_the_future_and_expired_ones_matter(history):
+def test_rows_newer_than_the_request_and_expired_rows_matter(history):
     rows = [windows("a", at(11), 1.0), windows("b", at(-21), 2.0)]
     found = evidence(history(item_windows=rows), record(("a", "b"), item_windows=[us(at(11)), us(at(-21))])).rows
     assert [(row.key, row.is_future, row.is_expired, row.seen) for row in found] == [
@@ -128,7 +128,7 @@ def companions(item_id, when, *others):
 
 
 def test_companions_are_those_of_the_cart_that_was_read(history):
-    """Online has the session's older row, with another cart than offline's."""
+    """Online has the session's older row, whose cart is not offline's."""
     sessions = [
         {"session_id": "s", "event_timestamp": NOW - timedelta(minutes=m), "session_views": 1.0, "cart_items": cart}
         for m, cart in ((2, ["b"]), (1, ["c", "b"]))
@@ -137,7 +137,6 @@ def test_companions_are_those_of_the_cart_that_was_read(history):
     one = record(session_state=[us(NOW - timedelta(minutes=2))], item_companions=[us(at(5))])
     found = evidence(store, one, slate(cart_items=["c", "b"]))
     assert [row.view.name for row in found.rows] == ["session_state"]
-    ((row,)) = (found.cart,)
-    assert [(each.key, each.read_us, each.chosen.values["companion_items"]) for each in row] == [
+    assert [(row.key, row.read_us, row.chosen.values["companion_items"]) for row in found.cart] == [
         ("b", us(at(5)), ["a"])
     ]

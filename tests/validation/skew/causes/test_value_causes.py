@@ -1,4 +1,4 @@
-"""What each cause makes of a slate by hand; only what it touches changes."""
+"""The effect of each cause on a slate, worked out by hand."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from validation.skew.causes.case import Case
 from validation.skew.causes.evidence import Evidence, ReadRow, Version
 from validation.skew.causes.knowledge import Knowledge, KnownRun
 from validation.skew.causes.value_causes import CAUSES, Default, Degraded, Dtype, Overridden, ShiftedTimestamp, Ttl
-from validation.skew.comparison import EQUAL, NAMES, differs, judged
+from validation.skew.comparison import EQUAL, NAMES, compare, differs
 
 FEATURES = [feature.name for feature in model_features(DECLARATION)]
 NOW = 1_710_000_000_000_000
@@ -47,10 +47,8 @@ def case(online=None, offline=OFFLINE, evidence=Evidence(), known=Knowledge(), *
 
 def named(one):
     """(item, feature) -> cause."""
-    verdict = judged(one)
-    return {
-        ("ab"[i], FEATURES[j]): NAMES[verdict.causes[i, j]] for i, j in np.argwhere(verdict.causes != EQUAL).tolist()
-    }
+    causes = compare(one).causes
+    return {("ab"[i], FEATURES[j]): NAMES[causes[i, j]] for i, j in np.argwhere(causes != EQUAL).tolist()}
 
 
 def changed(**cells):
@@ -65,22 +63,22 @@ def test_equal_matrices_have_no_cause():
     assert named(case()) == {}
 
 
-def test_bits_are_compared_and_a_nan_is_a_nan():
+def test_bits_are_compared_and_all_nan_are_equal():
     payload = np.array([[0x7FC00001, 0x80000000]], np.uint32).view(np.float32)
     assert differs(payload, np.array([[np.nan, 0.0]], np.float32)).tolist() == [[False, True]]
 
 
-def test_what_the_caller_sent_is_overridden():
+def test_values_of_the_request_are_overridden():
     online = changed(orders_1d=(1, 9.0), price=(0, np.nan))
     found = case(online, sent=[(1, {"orders_1d": 9.0}), (0, {"price": None})])
     assert named(found) == {("b", "orders_1d"): "overridden", ("a", "price"): "overridden"}
 
 
-def test_a_sent_value_that_was_not_taken_is_unknown():
+def test_a_value_of_the_request_that_was_not_used_is_unknown():
     assert named(case(changed(orders_1d=(1, 8.0)), sent=[(1, {"orders_1d": 9.0})])) == {("b", "orders_1d"): "unknown"}
 
 
-def test_a_degraded_answer_knew_nothing_of_the_store():
+def test_a_degraded_answer_has_no_values_of_the_store():
     online = feature_matrix(slate(session=False), DECLARATION)
     assert set(named(case(online, degraded=True)).values()) == {"degraded"}
     assert "degraded" not in named(case(online)).values()
@@ -97,11 +95,11 @@ def test_an_expired_row_that_was_used_is_named_ttl():
 
 
 @pytest.mark.parametrize("default", [0.0, -1.0])
-def test_a_number_in_the_place_of_a_missing_value_is_named_default(default):
+def test_a_number_for_a_missing_value_is_named_default(default):
     assert named(case(changed(price=(1, default)))) == {("b", "price"): "default"}
 
 
-def test_a_stored_default_is_followed_into_what_is_derived():
+def test_a_stored_default_explains_derived_features_too():
     online = feature_matrix(
         replace(OFFLINE, items={**OFFLINE.items, "price": np.array([2, 0], np.float32)}), DECLARATION
     )
@@ -110,7 +108,7 @@ def test_a_stored_default_is_followed_into_what_is_derived():
     }  # fmt: skip
 
 
-def test_instants_in_float32_are_named_dtype():
+def test_timestamps_in_float32_are_named_dtype():
     narrow = OFFLINE.items["first_seen_us"].astype(np.float32).astype(np.float64)
     online = feature_matrix(replace(OFFLINE, items={**OFFLINE.items, "first_seen_us": narrow}), DECLARATION)
     assert set(named(case(online))) == {("a", "item_age_s"), ("b", "item_age_s")}
@@ -139,14 +137,14 @@ def test_a_session_in_another_time_zone_is_named_shifted(hours):
     }
 
 
-def test_a_request_dated_by_another_clock_is_named_shifted():
+def test_a_request_with_the_time_of_another_clock_is_named_shifted():
     online = feature_matrix(replace(OFFLINE, scored_us=NOW + 120 * MINUTE), DECLARATION)
     found = named(case(online))
     assert {("a", "item_age_s"), ("a", "hour"), ("b", "session_idle_s")} <= set(found)
     assert set(found.values()) == {"shifted timestamp"}
 
 
-def test_a_row_under_another_time_hides_its_own_and_is_named_shifted():
+def test_a_row_with_a_shifted_timestamp_is_named_shifted():
     ahead = ReadRow(
         ITEM_WINDOWS, 0, "a", NOW, NOW + 30 * MINUTE, near=(Version(NOW - 30 * MINUTE, 0, {"orders_1d": 3.0}),)
     )
@@ -157,14 +155,14 @@ def test_a_row_under_another_time_hides_its_own_and_is_named_shifted():
     assert found == {("a", "orders_1d"): "shifted timestamp", ("a", "item_age_s"): "shifted timestamp"}
 
 
-def test_a_row_of_an_unknown_time_that_is_no_shift_stays_unknown():
+def test_a_row_with_an_unknown_timestamp_that_is_no_shift_stays_unknown():
     odd = ReadRow(
         ITEM_WINDOWS, 0, "a", NOW, NOW + 30 * MINUTE + 1, near=(Version(NOW - 30 * MINUTE, 0, {"orders_1d": 3.0}),)
     )
     assert named(case(changed(orders_1d=(0, np.nan)), evidence=Evidence((odd,)))) == {("a", "orders_1d"): "unknown"}
 
 
-def test_an_excused_row_explains_only_the_value_it_has():
+def test_an_older_row_explains_only_its_own_values():
     behind = ReadRow(
         ITEM_WINDOWS, 0, "a", NOW, NOW - 60 * MINUTE, ((NOW - MINUTE, 0),),
         (Version(NOW - 60 * MINUTE, 0, {"orders_1d": 1.0, "first_seen_us": NOW - 10**12 - 7}),),
@@ -174,8 +172,8 @@ def test_an_excused_row_explains_only_the_value_it_has():
     assert named(case(changed(orders_1d=(0, 2.0)), evidence=evidence)) == {("a", "orders_1d"): "unknown"}
 
 
-def test_a_value_that_hangs_on_rows_of_two_causes_is_explained_by_both():
-    """The prices of two items, one not yet materialized, the other under way: each alone gives another mean."""
+def test_a_value_that_depends_on_rows_with_two_causes_is_explained_by_both():
+    """Two prices, one not yet materialized, the other being written. One cause alone gives another mean."""
     attributes = item_attributes_view(DECLARATION)
 
     def older(position, key, event_us, price):
@@ -196,7 +194,7 @@ def test_a_value_that_hangs_on_rows_of_two_causes_is_explained_by_both():
     assert "unknown" not in found.values()
 
 
-def test_a_sessions_older_row_takes_its_whole_state_with_it():
+def test_a_sessions_older_row_explains_its_whole_state():
     before = {**dict.fromkeys(column.name for column in SESSION_STATE.columns), **SESSION, "session_views": 0.0}
     before |= {"recent_items": [], "recent_actions": [], "recent_us": []}
     row = ReadRow(
@@ -208,7 +206,7 @@ def test_a_sessions_older_row_takes_its_whole_state_with_it():
     assert set(found.values()) == {"not yet materialized"}
 
 
-def test_only_faults_count_as_skew():
+def test_only_disagreements_of_serving_and_training_count_as_skew():
     skews = {type(cause) for cause in CAUSES if cause.is_skew}
     assert skews == {Ttl, Default, Dtype, ShiftedTimestamp}
     assert not Overridden.is_skew
