@@ -1,55 +1,196 @@
-"""Who may import whom (see the README's tree)."""
+"""Who may import whom, where the environment and the time are read, and how large a folder and a module may be.
+
+Imports are read from the syntax tree: those inside functions count, text in comments and strings does not.
+"""
+
+from __future__ import annotations
 
 import ast
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-MAY_IMPORT = {
-    "infra": set(),
-    "feature_repo": {"infra"},
-    "validation": {"infra", "feature_repo"},
-    "training": {"infra", "feature_repo"},
-    "serving": {"infra", "feature_repo"},
-    "benchmarks": {"infra", "feature_repo", "validation", "training", "serving"},
+from tests.source_tree import PACKAGES, ROOT, Module, modules, package_folders
+
+# Package -> the packages that it may import beside itself. None imports tests or benchmarks.
+PACKAGES_MAY_IMPORT = {
+    "infra": (),
+    "feature_repo": ("infra",),
+    "validation": ("infra", "feature_repo"),
+    "training": ("infra", "feature_repo"),
+    "serving": ("infra", "feature_repo"),
+    "benchmarks": ("infra", "feature_repo", "validation", "training", "serving"),
 }
 
+# Of serving, what every folder may import: these import none but each other.
+GROUND = ("serving.errors", "serving.metrics", "serving.limits", "serving.score_log")
+# The rest of serving in order: each may import the ones after it.
+SERVING = ("__main__", "api", "events", "score", "features", "item_cache", "redis_client")
+# The rooms of training.gru4rec in order: each may import the ones before it, and the modules at the package's top.
+GRU4REC = ("sessions", "network", "baselines", "evaluation", "fitting", "export")
 
-def imported_packages(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
-    return found & MAY_IMPORT.keys()
+# Room -> what else of its package it may import. A module belongs to the longest room that its name begins with.
+ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "infra": (),
+    "infra.models": ("infra", "infra.models.model_contract", "infra.models.ranker", "infra.models.trees"),
+    "infra.models.model_contract": (),  # two modules: what the trees know of the models, so that no circle is closed
+    "infra.models.ranker": ("infra.models.model_contract",),
+    "infra.models.trees": ("infra", "infra.models.ranker"),
+    "infra.redis_server": ("infra",),
+    "feature_repo": (),
+    "validation": ("validation.gates",),
+    "validation.gates": ("validation.gates.rules",),
+    "validation.gates.rules": (),
+    "validation.skew": ("validation.skew.causes",),
+    "validation.skew.causes": (),
+    "training": ("training.ranker",),
+    "training.training_set": (),
+    "training.evaluation": ("training.training_set",),
+    "training.ranker": ("training.training_set", "training.evaluation"),
+    "training.gru4rec": (),
+    "serving": (),
+    "benchmarks": (),
+}
+ROOMS_MAY_IMPORT |= {
+    f"training.gru4rec.{room}": ("training.gru4rec", *(f"training.gru4rec.{each}" for each in GRU4REC[:place]))
+    for place, room in enumerate(GRU4REC)
+}
+ROOMS_MAY_IMPORT |= {
+    f"serving.{room}": (*GROUND, *(f"serving.{each}" for each in SERVING[place + 1 :]))
+    for place, room in enumerate(SERVING)
+}
+ROOMS_MAY_IMPORT |= dict.fromkeys(GROUND, GROUND)
+
+# Modules that read or set environment variables; the rest is given a Settings.
+ENVIRONMENT = {
+    "validation/gates/gx.py",  # Great Expectations is told before it is imported to send no statistics
+    "serving/metrics.py",  # prometheus-client learns the workers' folder from nothing else
+}
+# Modules that ask for the time of day; the rest asks a clock that is passed to it.
+TIME_OF_DAY = {
+    "infra/clock.py",
+    "serving/score_log/files.py",  # the age of a file by its modification time, which no clock of ours sets
+}
+# Modules that ask the clock: commands, requests, and what records when a materialization ran.
+CLOCK_READERS = {
+    "feature_repo/materialize.py",
+    "feature_repo/online/materialization_log.py",
+    "validation/__main__.py",
+    "serving/api/worker.py",
+    "serving/events/event_intake.py",
+    "serving/score/scorer.py",
+    "serving/score/champion.py",
+    "benchmarks/events/servers.py",
+    "benchmarks/online/servers.py",
+}
+MAX_MODULES = 14  # in one folder, without its __init__
+MAX_LINES = 300
+TABLES = {"feature_repo/schema.py"}  # may be longer: columns, units and ranges, row by row
 
 
-@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
-def test_a_package_imports_only_what_stands_before_it(package):
-    modules = list((ROOT / package).rglob("*.py"))
-    assert modules
-    for path in modules:
-        assert imported_packages(path) <= MAY_IMPORT[package] | {package}, path
+def room_of(name: str) -> str:
+    """The longest room that the module's name begins with."""
+    parts = name.split(".")
+    heads = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next(head for head in heads if head in ROOMS_MAY_IMPORT)
 
 
-def test_the_environment_is_read_in_one_place_only():
+def is_allowed(importer: str, imported: str) -> bool:
+    package, other = importer.split(".")[0], imported.split(".")[0]
+    if package != other:
+        return other in PACKAGES_MAY_IMPORT[package]
+    room = room_of(importer)
+    return room_of(imported) in (room, *ROOMS_MAY_IMPORT[room])
+
+
+def forbidden_imports(module: Module) -> list[str]:
+    return [f"{module.file} imports {each}" for each in sorted(module.imports) if not is_allowed(module.name, each)]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_module_imports_only_what_its_folder_may(package: str) -> None:
+    found = list(modules(package))
+    assert len(found) > 5
+    assert "\n".join(line for module in found for line in forbidden_imports(module)) == ""
+
+
+def test_serving_holds_only_its_command_and_the_ground_at_its_top() -> None:
+    allowed = {*GROUND, "serving.__main__", "serving"}
+    assert {Module(path).name for path in (ROOT / "serving").glob("*.py")} - allowed == set()
+
+
+def test_the_table_of_rooms_names_what_exists() -> None:
+    for room in ROOMS_MAY_IMPORT.keys() - {"serving.limits"}:
+        path = ROOT.joinpath(*room.split("."))
+        assert path.is_dir() or path.with_suffix(".py").exists(), room
+
+
+def test_imports_are_found_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.source_tree.ROOT", tmp_path)
+    for name in ("infra/clock.py", "serving/api/app.py", "serving/api/routes.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "serving/api/app.py").write_text(
+        "# import training\nfrom infra import clock\nfrom . import routes\n"
+        "def f():\n    import feature_repo.store as s\n    return 'import validation'\n"
+    )
+    found = Module(tmp_path / "serving/api/app.py")
+    assert found.imports == {"infra.clock", "serving.api.routes", "feature_repo.store"}
+    assert forbidden_imports(found) == []
+    (tmp_path / "infra/clock.py").write_text("from serving.api.app import app\n")
+    assert forbidden_imports(Module(tmp_path / "infra/clock.py")) == ["infra/clock.py imports serving.api.app"]
+
+
+def users_of(*names: str) -> set[str]:
+    return {module.file for module in modules() if module.uses(*names)}
+
+
+def test_the_environment_is_read_in_the_listed_modules_only() -> None:
+    assert users_of("os.environ", "os.getenv", "os.putenv", "os.environb") == ENVIRONMENT
+
+
+def test_the_time_of_day_is_asked_of_the_clock_only() -> None:
+    now = ("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today")
+    assert users_of(*now, "time.time", "time.time_ns", "pandas.Timestamp.now", "pandas.Timestamp.utcnow") == TIME_OF_DAY
+
+
+def test_the_clock_is_read_in_the_listed_modules_only() -> None:
     readers = {
-        str(path.relative_to(ROOT))
-        for package in MAY_IMPORT
-        for path in (ROOT / package).rglob("*.py")
-        if "os.environ" in path.read_text() or "os.getenv" in path.read_text()
+        module.file
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "now"
     }
-    # Great Expectations and prometheus-client are configured by nothing else.
-    assert readers <= {"validation/__init__.py", "validation/gx.py", "serving/metrics.py"}
+    assert readers - {"infra/clock.py"} == CLOCK_READERS
 
 
-def test_now_is_asked_of_the_clock_only():
-    askers = {
-        str(path.relative_to(ROOT))
-        for package in MAY_IMPORT
-        for path in (ROOT / package).rglob("*.py")
-        if "datetime.now(" in path.read_text() or "utcnow(" in path.read_text()
+def test_names_are_found_whatever_they_are_imported_as(tmp_path: Path) -> None:
+    file = tmp_path / "some.py"
+    for text in ("import os\nos.environ['x']", "from os import environ as e\ne['x']", "import os as o\no.environ"):
+        file.write_text(text)
+        assert Module(file).uses("os.environ"), text
+    file.write_text("# os.environ\n'os.environ'\nimport os\nos.path")
+    assert not Module(file).uses("os.environ")
+
+
+def test_no_folder_has_more_modules_than_a_reader_can_hold() -> None:
+    sizes = {
+        folder.relative_to(ROOT).as_posix(): len([path for path in folder.glob("*.py") if path.stem != "__init__"])
+        for folder in package_folders()
     }
-    assert askers == {"infra/clock.py"}
+    assert {folder: size for folder, size in sizes.items() if size > MAX_MODULES} == {}
+
+
+def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+    long = {module.file: module.lines for module in modules() if module.lines > MAX_LINES}
+    assert long.keys() - TABLES == set()
+    assert long.keys() >= TABLES, "shorter now: strike it from the list"
+
+
+def test_every_folder_says_what_it_holds() -> None:
+    silent = [
+        folder.relative_to(ROOT).as_posix()
+        for folder in package_folders()
+        if not (folder / "__init__.py").exists() or not ast.get_docstring(Module(folder / "__init__.py").tree)
+    ]
+    assert silent == []
