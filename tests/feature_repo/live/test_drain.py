@@ -104,7 +104,7 @@ def test_a_batch_that_crosses_midnight_makes_one_file_per_day(
     assert logged(tmp_path) == ["e000001", "e000002", "e000003"]
 
 
-@pytest.mark.parametrize("dies_in", ["write_batch", "_write_sessions", "xack"])
+@pytest.mark.parametrize("dies_in", ["write_batch", "session_rows", "xack"])
 def test_the_next_consumer_drains_the_batch_of_a_consumer_that_died_at_any_step(
     dies_in: str, tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,12 +113,7 @@ def test_the_next_consumer_drains_the_batch_of_a_consumer_that_died_at_any_step(
 
     accept(events, NOON, *(event(i) for i in range(5)))
     with monkeypatch.context() as patch:
-        if dies_in == "write_batch":
-            patch.setattr(drain_module, "write_batch", die)
-        elif dies_in == "_write_sessions":
-            patch.setattr(Drain, "_write_sessions", die)
-        else:
-            patch.setattr(redis.client.Pipeline, "xack", die)
+        patch.setattr(redis.client.Pipeline if dies_in == "xack" else drain_module, dies_in, die)
         with pytest.raises(KeyboardInterrupt):
             Drain("shop", tmp_path, events, features).drain()
     accept(events, NOON, *(event(i) for i in range(5, 8)))

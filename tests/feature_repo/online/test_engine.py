@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import redis
 from feast import FeatureStore, FileSource, RepoConfig
+from feast.infra.passthrough_provider import PassthroughProvider
 from feast.types import Float32, Int64, String
 
 from feature_repo.online import engine
@@ -153,7 +154,7 @@ def test_each_run_is_recorded_with_times_of_the_services_clock(
     store: FeatureStore, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime(2018, 1, 1, 4, tzinfo=UTC)
-    monkeypatch.setattr(engine, "_clock", lambda: FixedClock(now))
+    monkeypatch.setattr(engine.BulkMaterializationEngine, "clock", FixedClock(now))
     write_prices(tmp_path / "p.parquet", [("a", KNOWN, KNOWN, 1.0), ("b", KNOWN, KNOWN, 1.0)])
     register(store, tmp_path / "p.parquet")
     store.materialize(KNOWN - DAY, KNOWN + DAY)
@@ -176,7 +177,7 @@ def test_progress_is_shown_per_view(
 
 def test_an_unknown_option_is_refused(config: dict[str, Any]) -> None:
     mistyped = {"batch_engine": {"type": BULK, "late_minutes": 5}}
-    provider = FeatureStore(config=RepoConfig(**config | mistyped))._get_provider()
+    provider = PassthroughProvider(RepoConfig(**config | mistyped))
     with pytest.raises(ValueError, match="late_minutes"):
         assert provider.batch_engine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,9 +26,11 @@ from feast.types import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_repo.feast_objects import value_types
 from feature_repo.online.rows import BadRows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.online.writer import NewestWinsWriter
+from feature_repo.schema import SESSION_STATE, Column, DType
 from infra.redis_server.endpoint import Endpoint
 from tests.feature_repo.online.redis_format.test_encoding import FLOAT32, FLOAT64, INT32, LATER_TIMESTAMP, TEXT
 from tests.feature_repo.online.stores import (
@@ -222,8 +225,8 @@ def test_the_error_names_a_missing_column() -> None:
 
 
 def test_every_feast_type_in_use_is_compared_here() -> None:
-    from feature_repo.feast_objects import _FEAST_TYPE
-
+    columns = tuple(Column(kind.value, kind, "of this type", "none") for kind in DType if kind is not DType.MONEY)
+    view = replace(SESSION_STATE, columns=columns)
     compared = {kind.to_value_type() for kind, _, _ in FEATURES.values()}
-    assert {kind.to_value_type() for kind in _FEAST_TYPE.values()} <= compared
+    assert set(value_types(view).values()) <= compared
     assert ValueType.UNIX_TIMESTAMP_LIST in compared

@@ -14,7 +14,6 @@ import redis
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Int64
 
-from feature_repo.online import writer as writer_module
 from feature_repo.online.rows import Rows, feature_field, layout_of, rows_of_batch
 from feature_repo.online.writer import NewestWinsWriter
 from infra.redis_server.endpoint import Endpoint
@@ -138,20 +137,20 @@ def test_a_server_that_is_away_is_an_error() -> None:
 def test_unread_replies_are_not_given_to_a_later_command(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C comes between two replies."""
     many = rows([f"i{i}" for i in range(200)], [1] * 200)
-    read = writer_module._reply
+    read = redis.Connection.read_response
     replies = iter([read, read])
 
-    def interrupted(connection: Any) -> Any:
+    def interrupted(connection: redis.Connection, **how: Any) -> Any:
         for reply in replies:
-            return reply(connection)
+            return reply(connection, **how)
         raise KeyboardInterrupt
 
     writer = NewestWinsWriter(client)
     writer.write(rows(["a"], [1]))
-    monkeypatch.setattr(writer_module, "_reply", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        writer.write(many)
-    monkeypatch.setattr(writer_module, "_reply", read)
+    with monkeypatch.context() as patch:
+        patch.setattr(redis.Connection, "read_response", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write(many)
     assert client.echo("mine") == b"mine"
     assert writer.write(many) == 200
 

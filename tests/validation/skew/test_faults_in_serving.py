@@ -15,6 +15,7 @@ from feature_repo.live.score_records import read_records, score_files
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE
 from feature_repo.store import open_store
+from infra.redis_server.server import endpoint
 from serving.features import entity_rows, redis_reader
 from serving.score import scorer
 from tests.validation.skew.live_shop import DECLARATION, FEATURES_OF_MODEL, live_shop
@@ -216,8 +217,7 @@ def test_rows_written_with_a_shifted_timestamp_are_found_and_named(faulty):
 def test_a_lost_update_of_a_session_is_unknown(faulty):
     """The session's row is set back to its state before the last event, as by a writer that loses updates."""
     visit(faulty, "loses", ("view", "i01"))
-    store = open_store(faulty.settings)
-    client = store._get_provider().online_store.client(store.config)
+    client = endpoint(faulty.settings).client()
     key = next(key for key in client.scan_iter(b"*loses*") if client.type(key) == b"hash")
     before = client.hgetall(key)
     faulty.clock.move_on(20)
@@ -234,8 +234,7 @@ def test_a_lost_update_of_a_session_is_unknown(faulty):
 
 def test_a_row_that_a_finished_run_did_not_write_is_unknown(faulty):
     """One item's row is deleted from the store, although its run has finished."""
-    store = open_store(faulty.settings)
-    client = store._get_provider().online_store.client(store.config)
+    client = endpoint(faulty.settings).client()
     key = next(key for key in client.scan_iter(b"*i31*") if client.type(key) == b"hash")
     client.delete(key)
     faulty.clock.move_on(1)

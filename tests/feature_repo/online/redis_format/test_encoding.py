@@ -110,7 +110,7 @@ def test_the_types_of_the_project_never_need_feasts_slow_conversion(monkeypatch:
     def slow(*_: Any) -> None:
         raise AssertionError("converted by Feast, value by value")
 
-    monkeypatch.setattr(encoding, "_by_feast", slow)
+    monkeypatch.setattr(encoding, "python_values_to_proto_values", slow)
     for kinds, wrap in ((SCALARS, lambda kind: kind), (LISTS, pa.list_)):
         for value_type, kind, _ in kinds.values():
             assert encode(pa.array([None], wrap(kind)), value_type).to_pylist() != [None]

@@ -18,7 +18,7 @@ from tests.training.gru4rec.session_arrays import sessions_of
 from training.gru4rec.config import DataConfig, Gru4RecConfig, ModelConfig, TrainConfig
 from training.gru4rec.errors import BadCheckpoint, SequenceError, SplitError
 from training.gru4rec.evaluation.next_item_metrics import evaluate
-from training.gru4rec.fitting import training
+from training.gru4rec.fitting import lightning_module, training
 from training.gru4rec.fitting.lightning_module import MONITORED, Gru4RecModule
 from training.gru4rec.fitting.training import fit
 from training.gru4rec.network.adagrad import EPSILON
@@ -70,16 +70,24 @@ def module_of(config=CONFIG, model=MODEL):
 # ------------------------------------------------------------------------------------- the known mistakes
 
 
-def test_a_rows_state_depends_on_its_whole_session_and_on_no_other():
+def test_a_rows_state_depends_on_its_whole_session_and_on_no_other(monkeypatch):
     """After each step the state of a row equals the network's state after the row's session so far."""
     module, minibatches = module_of(), session_parallel(SESSIONS, CONFIG.batch_size)
+    states = []
+
+    def noted(*arguments, step=module.network.step_embedded):
+        states.append(step(*arguments))
+        return states[-1]
+
+    monkeypatch.setattr(module.network, "step_embedded", noted)
     seen: list[list[int]] = [[] for _ in range(CONFIG.batch_size)]
     for step in minibatches:
         module.loss(step)
+        state = states[-1]
         for row, (item, begins) in enumerate(zip(step.inputs.tolist(), step.begins.tolist(), strict=True)):
             seen[row] = [item] if begins else [*seen[row], item]
             alone = module.network(torch.tensor([seen[row]]), torch.tensor([len(seen[row])]))
-            assert torch.allclose(module._hidden[row], alone[0], atol=1e-6)
+            assert torch.allclose(state[row], alone[0], atol=1e-6)
 
 
 def test_an_epoch_trains_on_every_event_also_if_the_batch_cannot_be_filled(tmp_path):
@@ -177,12 +185,18 @@ def test_equal_seeds_give_equal_networks_and_other_seeds_give_others(tmp_path):
     assert not same(weights(first), weights(other))
 
 
-def test_each_epoch_has_other_random_numbers(tmp_path):
-    seeds = []
+def test_each_epoch_has_other_random_numbers(tmp_path, monkeypatch):
+    seeds, samplers = [], {}
+
+    def sampler(counts, n_samples, alpha, seed):
+        samplers[seed] = NegativeSampler(counts, n_samples, alpha, seed)
+        return samplers[seed]
+
+    monkeypatch.setattr(lightning_module, "NegativeSampler", sampler)
     trained(tmp_path, epoch_done=lambda _: seeds.append(torch.initial_seed()))  # the seed of dropout
     assert len(set(seeds)) == 2
-    module = module_of()
-    assert not np.array_equal(module._sampler(0).draw(), module._sampler(1).draw())
+    assert samplers.keys() == {(CONFIG.seed, 0), (CONFIG.seed, 1)}
+    assert not np.array_equal(*(NegativeSampler(COUNTS, 6, CONFIG.sample_alpha, seed).draw() for seed in samplers))
 
 
 def test_an_interrupted_run_resumes_to_the_same_network(tmp_path):
