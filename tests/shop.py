@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,12 @@ from typing import Any
 import duckdb
 import httpx
 import pandas as pd
+import pytest
 import yaml
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.models.model_store import ModelStore
-from infra.redis_server.server import endpoint
+from infra.redis_server.server import EVENTS, FEATURES, endpoint, stop
 from infra.settings import PROJECT_ROOT, Settings
 
 STAGES = (
@@ -81,6 +84,18 @@ class Shop:
             raise AssertionError(f"python -m {arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def main(self, arguments: str) -> None:
+        """What :meth:`python` runs, in this process, which has imported most of it already."""
+        name, *rest = arguments.split()
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the module may have been imported before
+            for variable, value in self.environment.items():
+                patch.setenv(variable, value)
+            patch.setattr(sys, "argv", [name, *rest])
+            with pytest.raises(SystemExit) as done:
+                runpy.run_module(name, run_name="__main__")
+        assert not done.value.code, f"python -m {arguments}: exit {done.value.code}"
+
     def write_params(self, **changes: Any) -> None:
         """params.yaml for a few thousand rows: the project's own with fewer rounds and smaller leaves."""
         params = yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text())
@@ -91,16 +106,21 @@ class Shop:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings.params_file.write_text(yaml.safe_dump(params))
 
-    def run_pipeline(self, log_arguments: str) -> None:
-        """From the source to a filled Redis, as in dvc.yaml. The embedded Redis is left running."""
-        self.python(f"feature_repo.datasets {log_arguments} --out {self.settings.log_dir}")
-        self.python("infra.redis_server start")
-        self.python("feature_repo.replay_start")
+    def run_pipeline(self, log_arguments: str, run: Callable[[str], object] | None = None) -> None:
+        """From the source to a filled Redis, as in dvc.yaml, each command by ``run``, by default :meth:`python`.
+
+        The embedded Redis is left running.
+        """
+        run = run or self.python
+        run(f"feature_repo.datasets {log_arguments} --out {self.settings.log_dir}")
+        run("infra.redis_server start")
+        run("feature_repo.replay_start")
         for stage in STAGES:
-            self.python(stage)
+            run(stage)
 
     def stop(self) -> None:
-        self.python("infra.redis_server stop", check=False)
+        for role in (FEATURES, EVENTS):
+            stop(self.settings, role)
 
     @contextmanager
     def scorer(self, *, ready: str = "/readyz", **environment: str) -> Iterator[httpx.Client]:

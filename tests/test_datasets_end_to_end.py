@@ -20,6 +20,8 @@ from training.ranker.lambdamart import fit
 from training.ranker.training_run import from_log
 from training.training_set.ranking_data import RankingData, load_splits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def new_shop(tmp_path_factory):

@@ -12,6 +12,7 @@ import yaml
 from infra.settings import PROJECT_ROOT
 
 pytest.importorskip("dvc", reason="DVC is part of the pipeline extra")
+pytestmark = pytest.mark.slow
 
 
 class Project:

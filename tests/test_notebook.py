@@ -1,10 +1,12 @@
 import nbclient
 import nbformat
+import pytest
 
 from infra.settings import PROJECT_ROOT
 from tests.shop import Shop
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom(journey: Shop, monkeypatch):
     for name, value in journey.environment.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""The main road by its documented commands, on a sample of the default data set."""
+"""The whole pipeline and the scorer on a sample of the default data set."""
 
 import json
 import subprocess
@@ -77,7 +77,7 @@ def test_with_labels_shuffled_inside_slates_the_model_is_no_better_than_chance(j
 
 def test_training_twice_gives_the_same_model(journey):
     store = ModelStore(journey.settings)
-    journey.python("training.train")
+    journey.main("training.train")
     versions = store.client.search_model_versions(f"name = '{journey.settings.model_name}'")
     models = [store.load_version(v).ranker for v in versions if v.tags["kind"] == "lightgbm"]
     assert len(models) >= 2
@@ -94,16 +94,16 @@ def test_the_trained_model_is_registered_with_test_rows_on_which_its_compiled_tr
 
 def test_an_emptied_redis_is_noticed_and_filled_again(journey, client):
     receipt = journey.settings.data_dir / journey.dataset / "materialize.json"
-    journey.python("feature_repo.materialize --check")
+    journey.main("feature_repo.materialize --check")
     assert receipt.exists()
     import redis
 
     from infra.redis_server.server import endpoint
 
     redis.Redis.from_url(endpoint(journey.settings).url).flushall()
-    journey.python("feature_repo.materialize --check")
+    journey.main("feature_repo.materialize --check")
     assert not receipt.exists()
-    journey.python("feature_repo.materialize")
+    journey.main("feature_repo.materialize")
     answer = client.post("/score", json=journey.request_of(journey.last_slates(1)[0])).json()
     assert not answer["missing"]["user"]
 

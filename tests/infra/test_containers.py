@@ -80,6 +80,7 @@ def test_docker_compose_accepts_the_file():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv to start it as another user"
 )

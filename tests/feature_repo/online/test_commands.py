@@ -21,6 +21,8 @@ from feature_repo.store import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings
 
+pytestmark = pytest.mark.slow  # test_engine.py has the same rules by calls
+
 PROJECT = "shop"
 KNOWN = datetime(2018, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
