@@ -7,7 +7,11 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export FEAST_USAGE := false
 
-.PHONY: run pipeline serve test check lint types clean
+TEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --durations=20
+MORE := --examples 200 --fuzz-examples 1000 --requests 1500 --kills 12 \
+	--live-events 10000 --writer-events 1000 --log-slates 10000
+
+.PHONY: run pipeline serve test test-all check lint types clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,8 +34,13 @@ pipeline: .venv/installed
 serve: .venv/installed
 	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/serve.sh
 
+# What is quick: ten minutes on two cores at most, and no network.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=85
+	$(TEST) -m "not slow" --cov-fail-under=85
+
+# All tests, the slow ones too, with more examples; options: tests/README.md.
+test-all: .venv/installed-test
+	$(TEST) --cov-fail-under=88 $(MORE)
 
 check: lint types test
 

@@ -14,13 +14,13 @@ SLOW_TIMEOUT_S = 900  # for one slow test and the fixtures it is the first to as
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=50, help="examples generated for each property")
     parser.addoption("--fuzz-examples", type=int, default=200, help="requests generated against the API")
     parser.addoption("--requests", type=int, default=300, help="random requests to each reader of features")
+    parser.addoption("--kills", type=int, default=3, help="rounds in which a process is killed while events come in")
     parser.addoption("--live-events", type=int, default=3_000, help="events of the log that are sent over HTTP")
     parser.addoption("--writer-events", type=int, default=300, help="events of each of eight concurrent writers")
     parser.addoption("--log-slates", type=int, default=2_500, help="slates of the log whose sessions are sent again")
-    parser.addoption("--kills", type=int, default=3, help="rounds in which a process is killed while events come in")
-    parser.addoption("--examples", type=int, default=50, help="examples generated for each property")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cache
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.source_tree import ROOT, Module, modules
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+NAMED_TEST = r"`(tests/[a-z0-9_/]+\.py)::(test_\w+)`"
 
 # File -> private names that its tests use all the same, and why.
 PRIVATE: dict[str, dict[str, str]] = {
@@ -131,6 +134,35 @@ def test_no_test_looks_at_what_is_private() -> None:
 def test_the_allowed_private_names_are_still_used() -> None:
     for file, names in PRIVATE.items():
         assert set(private_uses(Module(ROOT / file).tree)) >= names.keys(), file
+
+
+# ------------------------------------------------------------------------------------- tests/README.md
+
+
+def test_the_readme_names_tests_that_exist_for_every_rule_of_the_time_contract() -> None:
+    text = (ROOT / "tests" / "README.md").read_text()
+    table = text.partition("## The time contract")[2]
+    rules = [line.split("|")[1:3] for line in table.splitlines() if re.match(r"\| \d", line)]
+    assert {rule.split(".")[0].strip(" abcdef") for rule, _ in rules} == set("1234567")
+    assert [rule for rule, tests in rules if not re.search(NAMED_TEST, tests)] == []
+    assert "\n".join(filter(None, (what_is_wrong_with(*found) for found in re.findall(NAMED_TEST, text)))) == ""
+
+
+def what_is_wrong_with(file: str, name: str) -> str:
+    """Why there is no such test, and which may be meant; "" if there is one."""
+    if not (ROOT / file).exists():
+        return f"{file} does not exist"
+    names = [case.name for case in cases_of(Module(ROOT / file))]
+    return "" if name in names else f"{file}::{name}: perhaps {get_close_matches(name, names, 1, 0.0)}"
+
+
+def test_the_readme_lists_the_options_as_they_are() -> None:
+    """Each default is conftest.py's, each value of ``make test-all`` the Makefile's."""
+    listed = re.findall(r"\| `(--[a-z-]+)` \| (\d+) \| (\d+) \|", (ROOT / "tests" / "README.md").read_text())
+    defaults = re.findall(r'"(--[a-z-]+)", type=int, default=(\w+)', (ROOT / "tests" / "conftest.py").read_text())
+    assert [(name, int(default)) for name, default, _ in listed] == [(name, int(value)) for name, value in defaults]
+    makefile = (ROOT / "Makefile").read_text()
+    assert [name for name, _, more in listed if f"{name} {more}" not in makefile] == []
 
 
 # ----------------------------------------------------------------------------- the checks see what they should
