@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.shop import Shop
 
-HOUSEHOLDS = 200
+TESTS = Path(__file__).parent
+HOUSEHOLDS = 120
 SLOW_TIMEOUT_S = 900  # for one slow test and the fixtures it is the first to ask for; others: pyproject.toml
 
 
@@ -29,8 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in this hook, too
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (pytest -n): a file's tests share its fixtures, and so do those of the whole shop."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several processes (pytest -n): a file's tests share its fixtures, and so do those of the whole shop.
+
+    The files at the top take longest, so they begin first, and no process is left alone with one in the end.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.parent != TESTS)
     for item in items:
         uses_journey = "journey" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("journey" if uses_journey else item.nodeid.split("::")[0]))

@@ -69,6 +69,7 @@ class Shop:
             "RERANK_PARAMS_FILE": str(s.params_file),
             "RERANK_DATASET": self.dataset,
             "RERANK_CLOCK": "replay",
+            "RERANK_THREADS": "1",  # two test processes share the cores
         }
 
     def python(self, arguments: str, *, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -100,7 +101,7 @@ class Shop:
         """params.yaml for a few thousand rows: the project's own with fewer rounds and smaller leaves."""
         params = yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text())
         params["dataset"] = self.dataset
-        params["train"] |= {"rounds": 120, "early_stopping_rounds": 30, "bootstrap_resamples": 300}
+        params["train"] |= {"rounds": 60, "early_stopping_rounds": 20, "bootstrap_resamples": 300}
         params["train"]["lightgbm"] |= {"min_data_in_leaf": 100, "learning_rate": 0.06}
         params |= changes
         self.folder.mkdir(parents=True, exist_ok=True)
