@@ -108,6 +108,7 @@ def test_an_emptied_redis_is_noticed_and_filled_again(journey, client):
     assert not answer["missing"]["user"]
 
 
+@pytest.mark.slow
 def test_the_feast_command_line_applies_and_materializes(journey, client):
     yaml_file = journey.settings.data_dir / journey.dataset / "feature_store.yaml"
     feast = [str(Path(sys.executable).with_name("feast")), "-f", str(yaml_file), "-c", "feature_repo"]
