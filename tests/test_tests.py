@@ -23,10 +23,10 @@ PRIVATE: dict[str, dict[str, str]] = {
     "tests/feature_repo/online/stores.py": {
         "_convert_arrow_to_proto": "Feast's own conversion is what ours is compared with"
     },
-    "tests/feature_repo/online/test_engine.py": {
+    "tests/feature_repo/online/test_engine_unsupported.py": {
         "_materialize_one": "the method that Feast asks an engine to override; here it stands for Feast's own run"
     },
-    "tests/infra/redis_server/test_server.py": {
+    "tests/infra/redis_server/test_endpoint.py": {
         "_parse_connection_string": "how Feast reads our connection string shows in nothing public",
         "_get_client": "the client that Feast makes of our connection string",
     },

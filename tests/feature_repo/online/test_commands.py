@@ -21,7 +21,7 @@ from feature_repo.store import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings
 
-pytestmark = pytest.mark.slow  # test_engine.py has the same rules by calls
+pytestmark = pytest.mark.slow  # the same rules without a process: test_engine*.py
 
 PROJECT = "shop"
 KNOWN = datetime(2018, 1, 1, tzinfo=UTC)
