@@ -7,7 +7,7 @@ export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export FEAST_USAGE := false
 
-.PHONY: run pipeline serve test check lint types docs clean
+.PHONY: run pipeline serve test check lint types clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -45,6 +45,7 @@ lint: .venv/installed-test
 types: .venv/installed-test
 	$(BIN)/mypy
 
+.PHONY: docs
 # The documentation as a site, in var/site; a broken link is an error.
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
