@@ -24,7 +24,7 @@ from tests.docs.pages import Block
 from tests.shop import free_port
 
 HOUSEHOLDS = 200
-READY_S, STOP_S, BLOCK_S = 900, 120, 900
+READY_S, STOP_S, BLOCK_S = 600, 120, 600
 ENVIRONMENT_PARTS = ("bin", "include", "lib", "lib64", "pyvenv.cfg")
 INSTALLED = ("installed", "installed-test", "installed-docs")
 NOT_INHERITED = ("RERANK_", "PROMETHEUS_", "PYTEST_", "COV_", "COVERAGE_")
