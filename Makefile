@@ -22,6 +22,10 @@ MORE := --examples 200 --fuzz-examples 1000 --requests 1500 --kills 12 \
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,sequences,test]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 # Everything, from nothing to an answering scorer; Ctrl-C stops the scorer and Redis.
 run: .venv/installed
 	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/run.sh
@@ -42,13 +46,18 @@ test: .venv/installed-test
 test-all: .venv/installed-test
 	$(TEST) --cov-fail-under=88 $(MORE)
 
-check: lint types test
+check: lint types docs test
 
 lint: .venv/installed-test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types: .venv/installed-test
 	$(BIN)/mypy
+
+.PHONY: docs
+# The documentation as a site, in var/site; a broken link is an error.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:
 	-$(BIN)/python -m infra.redis_server stop
