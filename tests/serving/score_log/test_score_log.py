@@ -223,31 +223,31 @@ def test_a_record_that_cannot_be_encoded_does_not_end_the_log(tmp_path):
     assert (counted(metrics)["failed"], counted(metrics)["written"]) == (1, 1)
 
 
-def writers() -> list[int]:
-    """Pids of the writers that this process started."""
-    found = []
+def writers() -> set[int]:
+    """Pids of the writers that this process started, those of other apps included."""
+    found = set()
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == os.getpid() and b"serving.score_log.writer" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
+                found.add(int(path.name))
         except OSError:  # it has ended
             continue
     return found
 
 
-def the_writer() -> int:
-    until(lambda: len(writers()) == 1)
-    return writers()[0]
+def writer_since(before: set[int]) -> int:
+    until(lambda: len(writers() - before) == 1)
+    return (writers() - before).pop()
 
 
 def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path, monkeypatch):
     monkeypatch.setattr("serving.score_log.score_log.RESTART_S", 0.1)
-    settings, metrics = settings_in(tmp_path), Metrics()
+    settings, metrics, others = settings_in(tmp_path), Metrics(), writers()
     log = ScoreLog(settings, metrics, file_age_s=0.5)
     log.start()
     log.append(record(0), matrix())
-    first = the_writer()
+    first = writer_since(others)
     until(lambda: counted(metrics)["written"] == 1)
     log.append(record(1), matrix())
     until(lambda: not log.waiting)
@@ -266,11 +266,11 @@ def test_a_writer_that_cannot_be_started_loses_what_waited_and_counts_it(tmp_pat
 
 def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monkeypatch):
     monkeypatch.setattr("serving.score_log.score_log.CLOSE_TIMEOUT_S", 0.5)
-    settings, metrics = settings_in(tmp_path), Metrics()
+    settings, metrics, others = settings_in(tmp_path), Metrics(), writers()
     log = ScoreLog(settings, metrics)
     log.start()
     log.append(record(0), matrix())
-    os.kill(the_writer(), signal.SIGSTOP)
+    os.kill(writer_since(others), signal.SIGSTOP)
     frames = [frame(replace(record(number, items=2000), matrix=matrix(2000))) for number in range(20)]
     for number in range(20):  # more than the pipe takes
         log.append(record(number, items=2000), matrix(2000))
@@ -283,11 +283,12 @@ def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monk
 
 
 def test_a_terminals_signals_do_not_reach_the_writer(tmp_path):
+    others = writers()
     log = ScoreLog(settings_in(tmp_path), Metrics())
     log.start()
     log.append(record(0), matrix())
     try:
-        assert os.getpgid(the_writer()) != os.getpgid(0)
+        assert os.getpgid(writer_since(others)) != os.getpgid(0)
     finally:
         log.close()
 
