@@ -33,13 +33,12 @@ import numpy as np
 
 from infra.models.ranker import Doubles, Floats
 from infra.models.trees.forest import Forest, read_forest
-from infra.models.trees.native_forest import NativeForest
-from infra.models.trees.score_parity import boundary_rows
-from infra.models.trees.tree_code import object_code
+from infra.models.trees.kernel import kernel
+from infra.models.trees.tables import tables_of
 
 TREES, LEAVES, FEATURES = 300, 63, 40
 TRAINING_ROWS, ROWS, SLATE = 12_000, 4_000, 500
-BOUNDARY_TREES = 30
+BOUNDARY_ROWS = 9_000
 REPEATS = {1: 400, 100: 200, 500: 100}
 
 Score = Callable[[Floats], Doubles]
@@ -72,8 +71,8 @@ def model(rng: np.random.Generator) -> lightgbm.Booster:
 
 
 def llvm(text: str) -> Score:
-    forest = read_forest(text)
-    return NativeForest(forest, object_code(forest)).score
+    compiled, tables = kernel(), tables_of(read_forest(text))
+    return lambda matrix: compiled.scores(tables, matrix)
 
 
 def lightgbm_python(text: str) -> Score:
@@ -253,9 +252,15 @@ def agreement(score: Score, hard: Floats, expected: Doubles) -> dict[str, float]
 
 
 def hard_rows(rng: np.random.Generator, forest: Forest, base: Floats) -> Floats:
-    """Ordinary rows and rows around thresholds, shuffled; a multiple of SLATE."""
-    around = [boundary_rows(tree, base, first=k) for k, tree in enumerate(forest.trees[:BOUNDARY_TREES])]
-    rows = rng.permutation(np.concatenate([base, *around]))
+    """Ordinary rows, and rows with one value on a threshold or next to it, shuffled; a multiple of SLATE."""
+    features = np.concatenate([tree.feature for tree in forest.trees])
+    bounds = np.concatenate([tree.bound for tree in forest.trees])
+    chosen = rng.integers(len(bounds), size=BOUNDARY_ROWS)
+    towards = rng.choice(np.array([-np.inf, 0, np.inf], np.float32), BOUNDARY_ROWS)
+    near = np.where(towards == 0, bounds[chosen], np.nextafter(bounds[chosen], towards))
+    around = base[rng.integers(len(base), size=BOUNDARY_ROWS)]
+    around[np.arange(BOUNDARY_ROWS), features[chosen]] = near
+    rows = rng.permutation(np.concatenate([base, around]))
     return rows[: len(rows) // SLATE * SLATE]
 
 

@@ -97,10 +97,6 @@ class Settings(BaseSettings):
         return self.state_dir / "events_redis"
 
     @property
-    def compiled_dir(self) -> Path:
-        return self.state_dir / "compiled"
-
-    @property
     def clock_file(self) -> Path:
         return self.state_dir / "clock" / f"{self.dataset}.json"
 

@@ -83,7 +83,7 @@ def naive_app(settings: Settings) -> FastAPI:
 
 def floor_app(settings: Settings) -> FastAPI:
     model = ModelStore(settings).load()
-    ranker, engine = compiled(model.ranker, model.rows, settings.compiled_dir)
+    ranker, engine = compiled(model.ranker, model.rows)
     if not isinstance(ranker, CompiledRanker):
         raise SystemExit(f"the floor needs compiled trees: {engine.reason}")
     assert model.rows is not None

@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from infra.models.model_contract import ModelContract, RankerKind
 from infra.models.ranker import BadModel, Ranker, load_ranker
-from infra.models.trees.compiled_trees import NOT_YET, Engine, first_engine
+from infra.models.trees.compiled_trees import NOT_COMPILED, Engine, own_engine
 from infra.models.trees.score_parity import ScoredRows
 from infra.settings import Settings
 
@@ -58,7 +58,7 @@ class LoadedModel:
     run_id: str
     tags: dict[str, str]
     rows: ScoredRows | None = None
-    engine: Engine = NOT_YET
+    engine: Engine = NOT_COMPILED
 
 
 class ModelStore:
@@ -95,7 +95,7 @@ class ModelStore:
     ) -> str:
         """Store the ranker under the run and register it. Returns the version.
 
-        A ranker without test ``rows`` is never compiled, because its compiled trees could not be checked.
+        A ranker without test ``rows`` is always scored by LightGBM, because compiled trees could not be checked.
         """
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / ARTIFACT_PATH
@@ -159,7 +159,7 @@ class ModelStore:
             run_id=str(found.run_id),
             tags=_tags(found),
             rows=rows,
-            engine=first_engine(ranker),
+            engine=own_engine(ranker),
         )
 
     def _download(self, found: ModelVersion, target: str) -> str:

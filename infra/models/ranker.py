@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.models.model_contract import RankerKind
+from infra.models.trees.forest import DamagedTrees, read_forest
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -220,8 +221,9 @@ def _load_lightgbm(card: Path, num_threads: int) -> LightGbmRanker:
     if _digest(text) != sha256:  # check before parsing: LightGBM aborts the whole process on a truncated file
         raise BadModel(f"{path} was changed or truncated: its digest is not the one in {card.name}")
     try:
+        read_forest(text)  # LightGBM checks no index in it
         return LightGbmRanker(lightgbm.Booster(model_str=text), names, num_threads)
-    except lightgbm.basic.LightGBMError as error:
+    except (DamagedTrees, lightgbm.basic.LightGBMError) as error:
         raise BadModel(f"{path} is not a LightGBM model: {error}") from error
 
 

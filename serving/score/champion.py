@@ -21,7 +21,7 @@ from feature_repo.schema import Declaration
 from infra.clock import Clock, epoch_us
 from infra.models.model_contract import ModelContract
 from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
-from infra.models.trees.compiled_trees import NOT_YET, compiled
+from infra.models.trees.compiled_trees import compiled
 from infra.settings import Settings
 from serving.errors import NotReady
 from serving.features.feature_readers import FeatureReaders
@@ -118,7 +118,6 @@ class ChampionService:
         while True:
             self._look()
             self._attempted.set()
-            self._compile()
             if self._closing.wait(RETRY_S if self._scorer is None else self._settings.reload_s):
                 return
 
@@ -165,9 +164,10 @@ class ChampionService:
     def _serve(self, model: LoadedModel, declaration: Declaration) -> None:
         settings, loop = self._settings, self._loop
         assert loop is not None  # the follower starts after it
-        if self._scorer is not None:  # the old model scores until then
-            ranker, engine = compiled(model.ranker, model.rows, settings.compiled_dir, self._closing)
-            model = replace(model, ranker=ranker, engine=engine)
+        ranker, engine = compiled(model.ranker, model.rows)
+        model = replace(model, ranker=ranker, engine=engine)
+        if self._closing.is_set():
+            return
         old, readers = self._readers, self._readers
         if readers is None or readers.declaration != declaration:
             opening = FeatureReaders.open(declaration, settings, self._metrics, lambda: epoch_us(self._clock.now()))
@@ -192,17 +192,6 @@ class ChampionService:
             del self._retiring[readers]
 
         self._retiring[readers] = asyncio.ensure_future(close_later())
-
-    def _compile(self) -> None:
-        """Replace the ranker in service by its compiled trees, if that has not been tried."""
-        scorer = self._scorer
-        if scorer is None or scorer.model.engine is not NOT_YET:
-            return
-        model = scorer.model
-        ranker, engine = compiled(model.ranker, model.rows, self._settings.compiled_dir, self._closing)
-        if self._scorer is scorer:
-            self._metrics.engine(engine.name)
-            self._scorer = replace(scorer, model=replace(model, ranker=ranker, engine=engine))
 
 
 def declaration_in(model: LoadedModel) -> Declaration:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
 
 import lightgbm
@@ -146,6 +148,20 @@ def test_a_model_with_another_number_of_inputs_than_features_is_refused(
     card = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**card, "feature_names": [*NAMES, "d"]}))
     with pytest.raises(BadModel, match="3 inputs, but 4 features"):
+        load_ranker(tmp_path)
+
+
+def test_a_model_with_damaged_trees_is_refused_before_lightgbm_reads_it(
+    lambdamart: LightGbmRanker, tmp_path: Path
+) -> None:
+    """The digest fits. LightGBM would write beyond its own memory."""
+    lambdamart.save(tmp_path)
+    text = re.sub(r"\nsplit_feature=\d+", "\nsplit_feature=9", (tmp_path / "model.txt").read_text(), count=1)
+    (tmp_path / "model.txt").write_text(text)
+    card = json.loads((tmp_path / "model.json").read_text())
+    card["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(BadModel, match=r"tree 0 is damaged: it splits feature 9, but the model has 3 features"):
         load_ranker(tmp_path)
 
 

@@ -95,7 +95,7 @@ def bits(matrix):
 def test_every_reader_gives_the_same_features_and_scores_bit_for_bit(settings, request):
     rng = np.random.default_rng(SEED + 1)
     model = ModelStore(settings).load()
-    native, engine = compiled(model.ranker, model.rows, settings.compiled_dir)
+    native, engine = compiled(model.ranker, model.rows)
     assert isinstance(native, CompiledRanker), engine
     feast = FeastReader(open_store(settings, offline=False), DECLARATION)
     cached, uncached = (

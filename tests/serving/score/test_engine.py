@@ -1,78 +1,86 @@
-"""Which engine scores: LightGBM first, the compiled trees once they are there, with the same answers."""
+"""Which engine scores: the compiled trees from the first answer on, or LightGBM with the reason."""
 
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from fastapi.testclient import TestClient
 
 from infra.clock import FixedClock
+from infra.models import ranker
 from infra.models.trees.compiled_trees import Engine
+from infra.models.trees.forest import DamagedTrees
+from serving.api import app as app_module
 from serving.api.app import create_app
 from serving.errors import NotReady
 from serving.score import champion
 from tests.serving import world
 from tests.serving.api.test_api import score, scores
 
-
-def engine_of(client: TestClient, name: str, timeout_s: float = 60.0) -> dict[str, str]:
-    """The engine in ``/model``, once it is ``name`` or the patience is over."""
-    until = time.monotonic() + timeout_s
-    while (found := client.get("/model").json()["engine"])["name"] != name and time.monotonic() < until:
-        time.sleep(0.05)
-    return found
+LIGHTGBM = Engine("lightgbm", "they differ")
 
 
-def test_lightgbm_serves_until_the_trees_are_compiled_and_no_answer_changes(settings, monkeypatch):
-    held, real = threading.Event(), champion.compiled
+def refuse(_):
+    raise DamagedTrees("tree 0 is damaged")
 
-    def waiting(*arguments):
-        held.wait(60)
-        return real(*arguments)
 
-    monkeypatch.setattr(champion, "compiled", waiting)
+def test_the_compiled_trees_score_from_the_first_answer_on(settings):
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         assert client.get("/model").json()["engine"] == {
-            "name": "lightgbm",
-            "reason": "the trees are not compiled yet",
+            "name": "llvm",
+            "reason": "equal to LightGBM on the model's test rows",
         }
-        assert 'rerank_engine{name="lightgbm"} 1.0' in client.get("/metrics").text
-        before = scores(score(client))
-        held.set()
-        assert engine_of(client, "llvm")["name"] == "llvm"
-        assert scores(score(client)) == before
         text = client.get("/metrics").text
         assert 'rerank_engine{name="llvm"} 1.0' in text
         assert 'rerank_engine{name="lightgbm"} 0.0' in text
-    assert settings.compiled_dir.stat().st_mode & 0o777 == 0o700
 
 
 def test_trees_that_are_not_accepted_leave_lightgbm_in_service_with_the_reason(settings, monkeypatch):
-    monkeypatch.setattr(champion, "compiled", lambda ranker, *_: (ranker, Engine("lightgbm", "they differ")))
+    monkeypatch.setattr(champion, "compiled", lambda ranker, _: (ranker, LIGHTGBM))
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
-        until = time.monotonic() + 20
-        while client.get("/model").json()["engine"]["reason"] != "they differ" and time.monotonic() < until:
-            time.sleep(0.05)
         assert client.get("/model").json()["engine"] == {"name": "lightgbm", "reason": "they differ"}
         assert 'rerank_engine{name="lightgbm"} 1.0' in client.get("/metrics").text
         assert len(scores(score(client))) == 4
 
 
-@pytest.mark.parametrize("name", ["llvm", "lightgbm"])
-def test_trees_that_are_ready_after_their_model_has_left_change_nothing(settings, monkeypatch, name):
-    held = threading.Event()
+def test_both_engines_give_the_same_answer(settings, monkeypatch):
+    answers = []
+    for replacement in (champion.compiled, lambda ranker, _: (ranker, LIGHTGBM)):
+        monkeypatch.setattr(champion, "compiled", replacement)
+        with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+            answers.append((client.get("/model").json()["engine"]["name"], scores(score(client))))
+    (first, compiled), (second, plain) = answers
+    assert (first, second) == ("llvm", "lightgbm")
+    assert compiled == plain
 
-    def waiting(ranker, *_):
+
+def test_the_trees_are_compiled_off_the_event_loop(settings, monkeypatch):
+    threads = []
+
+    def noted(ranker, rows):
+        threads.append(threading.current_thread().name)
+        return ranker, LIGHTGBM
+
+    monkeypatch.setattr(champion, "compiled", noted)
+    with TestClient(create_app(settings, FixedClock(world.NOW))):
+        assert threads == ["champion-follower"]
+
+
+def test_a_service_that_closes_while_it_compiles_takes_no_model_into_service(settings, monkeypatch):
+    started, held = threading.Event(), threading.Event()
+
+    def waiting(ranker, _):
+        started.set()
         held.wait(60)
-        return ranker, Engine(name, "late")
+        return ranker, LIGHTGBM
 
     monkeypatch.setattr(champion, "compiled", waiting)
     monkeypatch.setattr(champion, "CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(app_module, "START_TIMEOUT_S", 0.1)
     app = create_app(settings, FixedClock(world.NOW))
     with TestClient(app):
-        pass
+        assert started.wait(60)
     followers = [thread for thread in threading.enumerate() if thread.name == "champion-follower"]
     assert followers
     held.set()
@@ -81,3 +89,11 @@ def test_trees_that_are_ready_after_their_model_has_left_change_nothing(settings
         assert not follower.is_alive()
     with pytest.raises(NotReady):
         app.state.champion.scorer()
+
+
+def test_a_champion_with_damaged_trees_is_refused_with_a_sentence(settings, monkeypatch):
+    monkeypatch.setattr(ranker, "read_forest", refuse)
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert "model.txt is not a LightGBM model: tree 0 is damaged" in answer.text
