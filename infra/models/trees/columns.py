@@ -23,7 +23,7 @@ import numpy.typing as npt
 from infra.models.ranker import Floats, Integers
 from infra.models.trees.forest import TINY
 
-LANES = 64  # rows side by side in the kernel: 16, 32 and 128 are slower (docs/compiled-trees.md)
+LANES = 64  # rows side by side in the kernel, the fastest from 100 rows on (docs/compiled-trees.md)
 LINE = 64  # bytes of a cache line, and of the widest vector
 NAN_RIGHT, NAN_LEFT, ZERO_LEFT, ZERO_RIGHT, CATEGORICAL = range(5)
 
