@@ -69,10 +69,12 @@ def tables_of(forest: Forest) -> Tables:
     sets: dict[bytes, int] = {}
     keys = np.concatenate([np.empty((0, 3), np.int64), *(_keys(tree, sets) for tree in forest.trees)])
     splits = np.concatenate([np.empty(0, SPLIT), *(_splits(tree) for tree in forest.trees)])
-    distinct, column = np.unique(keys, axis=0, return_inverse=True)
+    shape = (CATEGORICAL + 1, forest.features, len(sets) + 1)
+    codes, column = np.unique(np.ravel_multi_index(tuple(keys.T), shape), return_inverse=True)
+    distinct = np.stack(np.unravel_index(codes, shape), axis=1)  # (c, 3)
     if len(distinct) > MAX_COLUMNS:
         raise Unsupported(f"the splits need {len(distinct)} columns, the kernel takes {MAX_COLUMNS}")
-    splits["column"] = column.reshape(-1) * COLUMN_BYTES
+    splits["column"] = column * COLUMN_BYTES
     return Tables(
         columns=Columns(
             width=forest.features,
