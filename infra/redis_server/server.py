@@ -58,8 +58,8 @@ class Role:
         return EmbeddedRedis(self.folder(settings), self.appendfsync, settings.redis_timeout_s)
 
 
-FEATURES = Role("features", "RERANK_REDIS_URL", "everysec")
-EVENTS = Role("events", "RERANK_EVENTS_REDIS_URL", "always")
+FEATURES = Role("features", "RERANK_REDIS_URL", appendfsync="everysec")
+EVENTS = Role("events", "RERANK_EVENTS_REDIS_URL", appendfsync="always")
 
 
 def endpoint(settings: Settings, role: Role = FEATURES) -> Endpoint:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from feature_repo.online.redis_format import decoding
 from feature_repo.schema import Declaration, item_attributes_view
 from serving.features.entity_rows import stored_row
-from serving.features.reading import is_valid
 from serving.item_cache.hash_layout import HashLayout, hash_layout
 from serving.item_cache.item_block import Reply
+from serving.ttl import is_valid
 
 COLUMNS = ("category_id", "price")
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from feature_repo.online.redis_format import decoding
 from feature_repo.schema import View
 from feature_repo.slate import Row, view_row
-from serving.features.reading import is_valid
 from serving.item_cache.hash_layout import HashLayout
 from serving.item_cache.item_block import Reply
+from serving.ttl import is_valid
 
 MAX_BYTES = 64 << 20
 ENTRY_BYTES, VALUE_BYTES = 1_000, 100  # memory per entity, and per field of it

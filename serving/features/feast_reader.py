@@ -2,7 +2,7 @@
 
 The number of calls per request is constant: one for the user's views, one for the session's, one for the item views
 of all candidates, and one for the companions of all items in the cart. Feast applies no ttl online, so it is applied
-here (:func:`serving.features.reading.is_valid`), exactly as the point-in-time join does. Feast's Redis store holds the
+here (:mod:`serving.ttl`), exactly as the point-in-time join does. Feast's Redis store holds the
 event timestamp to the microsecond, and tells a null from an empty list.
 """
 
@@ -18,7 +18,8 @@ from feast import FeatureStore
 
 from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
 from feature_repo.slate import Row, Slate, column_array, view_row
-from serving.features.reading import Keys, Missing, Reading, StoreAway, is_valid, item_views
+from serving.features.reading import Keys, Missing, Reading, StoreAway, item_views
+from serving.ttl import is_valid
 
 
 class WrongStore(StoreAway):

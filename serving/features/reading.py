@@ -63,11 +63,3 @@ def unread(keys: Keys, declaration: Declaration) -> Reading:
     items = {c.name: column_array(nothing, c.dtype) for view in item_views(declaration) for c in view.columns}
     slate = Slate(scored_us=keys.scored_us, item_ids=keys.item_ids, items=items)
     return Reading(slate, Missing(items=len(keys.item_ids), user=True, session=True))
-
-
-def is_valid(view: View, event_us: int, scored_us: int) -> bool:
-    """Whether a row of ``view`` counts at ``scored_us``: from its event timestamp until ttl later, both inclusive.
-
-    ``event_us``: the row's event timestamp, 0 where there is no row.
-    """
-    return 0 < event_us <= scored_us <= event_us + view.ttl_us

@@ -19,12 +19,13 @@ from feature_repo.online.redis_format import decoding
 from feature_repo.schema import ITEM_COMPANIONS, Declaration, views
 from feature_repo.slate import Row, Slate, Texts
 from serving.features.entity_rows import EntityRows, stored_row
-from serving.features.reading import Keys, Missing, Reading, is_valid, item_views
+from serving.features.reading import Keys, Missing, Reading, item_views
 from serving.item_cache.companion_cache import CompanionCache, CompanionRow, Companions
 from serving.item_cache.hash_layout import hash_layout
 from serving.item_cache.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
 from serving.item_cache.item_cache import ItemCache
 from serving.redis_client.connection import RedisConnection
+from serving.ttl import is_valid
 
 EventTimes = dict[str, NDArray[np.int64]]
 COMPANION_ROWS = 20_000  # of about 4 kB

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from feature_repo.online.redis_format import decoding
 from feature_repo.schema import DType, View
 from feature_repo.slate import ItemRows, Kind, Texts
+from serving.ttl import are_valid
 
 Reply = Sequence[bytes | None]
 ALWAYS = int(np.iinfo(np.int64).max)
@@ -137,15 +138,15 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Te
 def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[ItemRows, int]:
     """The columns as known at ``scored_us``, and how many items have no valid row in any view.
 
-    This is where the ttl of item views is applied: a row is valid from its event timestamp until its view's ttl later,
-    both inclusive. Invalid values are overwritten in ``block``; the columns are views of its memory.
+    The ttl of item views is applied here (:mod:`serving.ttl`). Invalid values are overwritten in ``block``; the columns
+    are views of its memory.
     """
     rows = block.rows
     first_us, last_us = rows["valid_us"][:, 0], rows["valid_us"][:, 1]
     missing = int(np.count_nonzero(first_us <= 0))
     if not int(first_us.max(initial=0)) <= scored_us <= int(last_us.min(initial=ALWAYS)):
         event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): faster than row by row
-        valid = (event_us >= np.maximum(scored_us - columns.ttl_us, 1)[:, None]) & (event_us <= scored_us)
+        valid = are_valid(event_us, columns.ttl_us, scored_us)
         _erase(block, columns, ~valid.T)
         missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid)))
     found = ItemRows(

@@ -5,6 +5,9 @@ fall with the position for the same items. This is the examination curve of a po
 2008; the model as in Ling et al. 2017), up to a constant. A click is weighted by 1 / examination, so that a click at a
 position that few users examine counts for the clicks that were not made (inverse propensity weights: Joachims,
 Swaminathan, Schnabel 2017).
+
+These weights choose the number of rounds. The fit itself is corrected in :mod:`training.ranker.lambdamart`, which gives
+LightGBM the positions.
 """
 
 from __future__ import annotations

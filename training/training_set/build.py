@@ -2,7 +2,8 @@
 
 The rows of a slate are contiguous and in input order. The slates are in the order in which they were scored. The
 recipe beside the file makes it reproducible: ``--known-at`` with the recipe's timestamp builds the same content again,
-also after later data has arrived.
+also after later data has arrived. Labels are made by the adapters (:mod:`feature_repo.datasets`), and for served slates
+by :mod:`training.training_set.served_slates`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+"""The time to live, applied online: a row counts from its event timestamp until its view's ttl later, both inclusive.
+
+Feast applies none online. The point-in-time join applies the same rule offline.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_repo.schema import View
+
+
+def is_valid(view: View, event_us: int, scored_us: int) -> bool:
+    """``event_us``: the row's event timestamp, 0 where there is no row."""
+    return 0 < event_us <= scored_us <= event_us + view.ttl_us
+
+
+def are_valid(event_us: NDArray[np.int64], ttl_us: NDArray[np.int64], scored_us: int) -> NDArray[np.bool_]:
+    """The same for many rows: event_us (views, n), ttl_us (views,) -> (views, n)."""
+    valid: NDArray[np.bool_] = (event_us >= np.maximum(scored_us - ttl_us, 1)[:, None]) & (event_us <= scored_us)
+    return valid
