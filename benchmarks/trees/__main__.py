@@ -305,7 +305,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.trees", description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument("--lleaves", type=Path, help="folder that holds lleaves with its llvmlite")
     arguments = parser.parse_args()
