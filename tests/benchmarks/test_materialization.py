@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.materialization import measure, table
+from benchmarks.materialization.__main__ import measure, table
 
 PROMISED = {
     "rows_per_s",

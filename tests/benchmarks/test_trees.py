@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import trees
+from benchmarks.trees import __main__ as trees
+from benchmarks.trees import data
 
 
 def test_every_contender_at_hand_is_timed_and_held_against_lightgbm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = {"TREES": 5, "LEAVES": 7, "TRAINING_ROWS": 1000, "ROWS": 1000, "REPEATS": {1: 2, 500: 2}}
-    for name, value in sizes.items():
-        monkeypatch.setattr(trees, name, value)
+    for name, value in {"TREES": 5, "LEAVES": 7, "TRAINING_ROWS": 1000}.items():
+        monkeypatch.setattr(data, name, value)
+    for name, sizes in {"ROWS": 1000, "REPEATS": {1: 2, 500: 2}}.items():
+        monkeypatch.setattr(trees, name, sizes)
     for package in ("onnxruntime", "tl2cgen"):  # a compiler's minutes are no test
         monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(sys, "argv", ["trees", "--json", str(tmp_path / "figures.json")])
