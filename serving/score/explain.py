@@ -14,7 +14,8 @@ from feature_repo.model_features import model_features
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.clock import timestamp_text
-from infra.models.ranker import Doubles, NotAdditive
+from infra.models.arrays import Doubles
+from infra.models.ranker import NotAdditive
 from serving.errors import NotExplainable
 from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason
 from serving.score.ranking import best_first

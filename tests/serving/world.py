@@ -21,9 +21,10 @@ from feature_repo.feast_objects import feast_objects
 from feature_repo.model_features import model_features
 from feature_repo.schema import View, views
 from feature_repo.store import open_store
+from infra.models.arrays import Floats
 from infra.models.model_contract import ModelContract
 from infra.models.model_store import ModelStore
-from infra.models.ranker import BaselineRanker, Floats, LightGbmRanker, Ranker
+from infra.models.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.models.trees.score_parity import sample
 from infra.settings import Settings
 

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from infra.models.ranker import Doubles, Floats, LightGbmRanker, Ranker, check_width
+from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import LightGbmRanker, Ranker, check_width
 from infra.models.trees.forest import read_forest
 from infra.models.trees.kernel import Kernel, kernel
 from infra.models.trees.score_parity import ScoredRows, difference_on

@@ -19,9 +19,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from infra.models.arrays import Doubles, Floats, Integers
+
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint32]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from infra.models.ranker import Doubles, Floats
+from infra.models.arrays import Doubles, Floats
 from infra.models.trees.columns import LANES, aligned
 from infra.models.trees.forest import MAX_LEAVES
 from infra.models.trees.tables import Tables

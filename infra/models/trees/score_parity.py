@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from infra.models.ranker import Doubles, Floats, LightGbmRanker
+from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import LightGbmRanker
 from infra.models.trees.forest import read_forest
 
 Score = Callable[[Floats], Doubles]

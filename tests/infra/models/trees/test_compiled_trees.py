@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infra.models.ranker import BaselineRanker, Floats, LightGbmRanker, load_ranker
+from infra.models.arrays import Floats
+from infra.models.ranker import BaselineRanker, LightGbmRanker, load_ranker
 from infra.models.trees import compiled_trees
 from infra.models.trees.compiled_trees import CompiledRanker, Engine, compiled, own_engine
 from infra.models.trees.kernel import kernel

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.models.ranker import Doubles, Floats, LightGbmRanker
+from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import LightGbmRanker
 from infra.models.trees import columns
 from infra.models.trees.forest import read_forest
 from infra.models.trees.kernel import kernel
