@@ -22,7 +22,7 @@ from serving.score.ranking import best_first
 from serving.score.score_parser import ScoreRequest
 from serving.score.scorer import Scorer, new_request_id
 
-REASONS_IN_WORDS = 5
+REASONS_IN_WORDS = 5  # the others are summed
 
 
 async def explain(
@@ -103,10 +103,10 @@ def in_words(above: str, below: str, difference: float, reasons: Sequence[Reason
     """One sentence; the reasons are ordered, the largest first."""
     if difference == 0:
         return f"{above} and {below} have the same score; {above} comes first in the caller's order."
-    told, rest = reasons[:REASONS_IN_WORDS], reasons[REASONS_IN_WORDS:]
+    main, rest = reasons[:REASONS_IN_WORDS], reasons[REASONS_IN_WORDS:]
     parts = [
         f"{each['feature']} {_value(each['above'])} against {_value(each['below'])} ({each['difference']:+.3g})"
-        for each in told
+        for each in main
         if each["difference"] != 0
     ]
     others = sum(each["difference"] for each in rest)

@@ -148,7 +148,7 @@ def test_a_compiler_that_fails_leaves_lightgbm_with_the_error(
 
     monkeypatch.setattr(compiled_trees, "kernel", failing)
     assert compiled(ranker, rows) == (ranker, Engine("lightgbm", "RuntimeError: LLVM IR parsing error"))
-    assert "LightGBM scores, its trees are not compiled: RuntimeError" in caplog.text
+    assert "the trees are not compiled, so LightGBM scores: RuntimeError" in caplog.text
 
 
 def test_a_baseline_is_left_as_it_is(caplog: Any) -> None:
