@@ -71,7 +71,7 @@ ROOMS_MAY_IMPORT |= dict.fromkeys(GROUND, GROUND)
 
 # Modules that read or set environment variables; the rest is given a Settings.
 ENVIRONMENT = {
-    "validation/gates/gx.py",  # Great Expectations is told before it is imported to send no statistics
+    "validation/gates/gx.py",  # Great Expectations sends statistics unless a variable is set before its import
     "serving/metrics.py",  # prometheus-client learns the workers' folder from nothing else
 }
 # Modules that ask for the time of day; the rest asks a clock that is passed to it.

@@ -146,11 +146,11 @@ def constant_baseline() -> BaselineRanker:
     return BaselineRanker("popularity", (("orders_28d", 1),), FEATURES)
 
 
-def register(settings: Settings, ranker: Ranker, kept: ModelContract | None = None) -> str:
-    """Make ``ranker`` the champion, a LightGBM model with test rows; returns its version."""
+def register(settings: Settings, ranker: Ranker, other_contract: ModelContract | None = None) -> str:
+    """Make ``ranker`` the champion, with its test rows if it is a LightGBM model. Returns the version."""
     store = ModelStore(settings)
     run = store.client.create_run(store.experiment_id()).info.run_id
     rows = sample(ranker, matrix_of(600)) if isinstance(ranker, LightGbmRanker) else None
-    version = store.register(run, ranker, kept or contract(), {"ndcg_at_10": "0.5"}, rows)
+    version = store.register(run, ranker, other_contract or contract(), {"ndcg_at_10": "0.5"}, rows)
     store.promote(version)
     return version

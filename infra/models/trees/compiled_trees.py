@@ -95,7 +95,7 @@ def compiled(ranker: Ranker, rows: ScoredRows | None) -> tuple[Ranker, Engine]:
 def _accepted(ranker: LightGbmRanker, rows: ScoredRows | None) -> CompiledRanker:
     """Raises NotAccepted or Unsupported."""
     if rows is None or rows.matrix.shape[1] != len(ranker.feature_names):
-        raise NotAccepted("the model was registered without readable test rows: train it again")
+        raise NotAccepted("the model was registered without test rows that fit it: train it again")
     try:
         found = CompiledRanker(ranker, tables_of(read_forest(ranker.booster.model_to_string())), kernel())
     except ImportError as error:
