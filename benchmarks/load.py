@@ -2,7 +2,7 @@
 
 *Closed loop*: each connection sends its next request when it has the answer to the last. *Open loop*: requests are
 due at fixed times, whatever the server does, and are timed from when they were due, so that a stalled server
-cannot hide the requests that it kept waiting (Tene's *coordinated omission*). Threads with plain sockets: they wake
+cannot hide the requests that had to wait (Tene's *coordinated omission*). Threads with plain sockets: they wake
 up within a tenth of a millisecond, where an event loop's timers count whole milliseconds.
 """
 

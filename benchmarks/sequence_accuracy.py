@@ -2,9 +2,9 @@
 
     python -m benchmarks.sequence_accuracy --data FOLDER [--seeds 3] [--json FILE] [section.name=value ...]
 
-FOLDER holds yoochoose-clicks-100k_{train_full,test}.txt, SessionId/ItemId/Time TSVs. Trained on the first as it is,
-repeats kept, and judged on the second: every position, all items, ties counted against the model. The reference is
-the authors' own PyTorch implementation with these settings, on the same files and by the same rule.
+FOLDER holds yoochoose-clicks-100k_{train_full,test}.txt, SessionId/ItemId/Time TSVs. The model is trained on the first,
+repeats included, and evaluated on the second: every position, all items, ties counted against it. The reference is the
+authors' own PyTorch implementation with these settings, on the same files and by the same rule.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def one_run(config: Gru4RecConfig, folders: Folders) -> dict[str, float]:
         validation=validation if len(validation) else None,
         progress=False,
     )
-    judged = evaluate(GruScorer(load_network(folders.checkpoints / BEST)), test)
+    evaluated = evaluate(GruScorer(load_network(folders.checkpoints / BEST)), test)
     speed = median(epoch["events_per_s"] for epoch in trained.history)
-    return {**judged.metrics(KS), "best_epoch": trained.best_epoch, "events_per_s": speed}
+    return {**evaluated.metrics(KS), "best_epoch": trained.best_epoch, "events_per_s": speed}
 
 
 def main() -> int:

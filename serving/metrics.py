@@ -1,4 +1,4 @@
-"""Prometheus metrics of one scorer. Of several worker processes, each answers for all."""
+"""Prometheus metrics of one scorer. Each of its worker processes reports the sums of all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Metrics:
         )
         self._missing = Counter(
             "rerank_missing",
-            "Items, users and sessions the store does not know",
+            "Items, users and sessions that the store does not know",
             ["kind"],
             registry=self._registry,
         )
@@ -72,14 +72,12 @@ class Metrics:
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
         self._request: dict[tuple[str, int], Counter] = {}
-        self._events = Counter(
-            "rerank_events", "Events sent, by what became of them", ["outcome"], registry=self._registry
-        )
+        self._events = Counter("rerank_events", "Events sent, by outcome", ["outcome"], registry=self._registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
         self._score_records = Counter(
             "rerank_score_log",
-            "Scores by what became of their record: written, dropped (too many waited), failed (disk), removed (cap)",
+            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit)",
             ["outcome"],
             registry=self._registry,
         )
@@ -88,13 +86,13 @@ class Metrics:
         self._model = self._gauge("rerank_model", "Workers that serve this model", "name", "version", "kind")
         self._served: tuple[str, str, str] | None = None
         self._engine = self._gauge(
-            "rerank_engine", "Workers whose scores it computes: llvm, lightgbm, baseline", "name"
+            "rerank_engine", "Workers by what computes their scores: llvm, lightgbm or baseline", "name"
         )
-        self._refused = self._gauge("rerank_successor_refused", "Workers that the present champion cannot serve in")
+        self._refused = self._gauge("rerank_successor_refused", "Workers that refused the present champion")
         self._compared = Counter(
             "rerank_self_check", "Readings compared with Feast's SDK", ["outcome"], registry=self._registry
         )
-        self._cached = self._gauge("rerank_cached_items", "Items that the workers hold, as of each one's latest scrape")
+        self._cached = self._gauge("rerank_cached_items", "Cached items of all workers, each as of its latest scrape")
 
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")

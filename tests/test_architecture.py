@@ -29,13 +29,20 @@ SERVING = ("__main__", "worker", "api", "events", "score", "features", "item_cac
 # The rooms of training.gru4rec in order: each may import the ones before it, and the modules at the package's top.
 GRU4REC = ("sessions", "network", "baselines", "evaluation", "fitting", "export")
 
+# The parts of infra.models in order: each may import the ones before it. The reader of a model's text comes before the
+# ranker, which checks a file with it; the other modules of the trees come after the ranker, whose scores they compute.
+MODELS = (
+    "infra.models.arrays",
+    "infra.models.model_contract",
+    "infra.models.trees.forest",
+    "infra.models.ranker",
+    "infra.models.trees",
+)
+
 # Room -> what else of its package it may import. A module belongs to the longest room that its name begins with.
 ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "infra": (),
-    "infra.models": ("infra", "infra.models.model_contract", "infra.models.ranker", "infra.models.trees"),
-    "infra.models.model_contract": (),  # two modules: what the trees know of the models, so that no circle is closed
-    "infra.models.ranker": ("infra.models.model_contract",),
-    "infra.models.trees": ("infra", "infra.models.ranker"),
+    "infra.models": ("infra", *MODELS),
     "infra.redis_server": ("infra",),
     "feature_repo": (),
     "validation": ("validation.gates",),
@@ -51,19 +58,20 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "serving": (),
     "benchmarks": (),
 }
+ROOMS_MAY_IMPORT |= {room: MODELS[:index] for index, room in enumerate(MODELS)}
 ROOMS_MAY_IMPORT |= {
-    f"training.gru4rec.{room}": ("training.gru4rec", *(f"training.gru4rec.{each}" for each in GRU4REC[:place]))
-    for place, room in enumerate(GRU4REC)
+    f"training.gru4rec.{room}": ("training.gru4rec", *(f"training.gru4rec.{each}" for each in GRU4REC[:index]))
+    for index, room in enumerate(GRU4REC)
 }
 ROOMS_MAY_IMPORT |= {
-    f"serving.{room}": (*GROUND, *(f"serving.{each}" for each in SERVING[place + 1 :]))
-    for place, room in enumerate(SERVING)
+    f"serving.{room}": (*GROUND, *(f"serving.{each}" for each in SERVING[index + 1 :]))
+    for index, room in enumerate(SERVING)
 }
 ROOMS_MAY_IMPORT |= dict.fromkeys(GROUND, GROUND)
 
 # Modules that read or set environment variables; the rest is given a Settings.
 ENVIRONMENT = {
-    "validation/gates/gx.py",  # Great Expectations is told before it is imported to send no statistics
+    "validation/gates/gx.py",  # Great Expectations sends statistics unless a variable is set before its import
     "serving/metrics.py",  # prometheus-client learns the workers' folder from nothing else
 }
 # Modules that ask for the time of day; the rest asks a clock that is passed to it.

@@ -1,7 +1,7 @@
-"""What is received after a moment leaves everything up to it as it was: features, training rows, splits.
+"""What is received after a time changes nothing up to that time: features, training rows, splits.
 
-The whole road: canonical log -> build -> Feast's join -> training set, twice for each generated log, with the
-build's ``--until`` fixed: left out, it is the end of the log, and later arrivals add the days in between.
+The whole way runs twice for each generated log: canonical log -> build -> Feast's join -> training set. The build's
+``--until`` is fixed, because its default is the end of the log, and later arrivals would add days.
 """
 
 from __future__ import annotations
@@ -107,9 +107,9 @@ def slates(draw: st.DrawFn, name: str, shown: datetime) -> list[Row]:
 
 @st.composite
 def rows_at(draw: st.DrawFn, times: st.SearchStrategy[datetime], number: int) -> Log:
-    """Rows received at some of ``times``; ``number`` makes their ids their own.
+    """Rows received at some of ``times``; ``number`` makes their ids unique.
 
-    Many, since a row costs next to nothing and a road half a second.
+    There are many, because a row costs almost nothing and a run half a second.
     """
     received, valid, shown = (draw(st.lists(times, min_size=n, max_size=2 * n)) for n in (10, 5, 3))
     return Log(
@@ -124,7 +124,7 @@ def rows_at(draw: st.DrawFn, times: st.SearchStrategy[datetime], number: int) ->
 
 @st.composite
 def futures(draw: st.DrawFn) -> tuple[datetime, Log, Log]:
-    """A moment and two logs that agree on what was received up to it, and differ soon after."""
+    """A timestamp, and two logs that agree on what was received up to it and differ soon after."""
     timestamp = draw(timestamps(10, 26))
     steps = [TICK, timedelta(seconds=1), timedelta(hours=5), DAY, 4 * DAY]
     before, soon = (st.sampled_from([timestamp + sign * step for step in steps]) for sign in (-1, 1))
@@ -143,7 +143,7 @@ def futures(draw: st.DrawFn) -> tuple[datetime, Log, Log]:
         ]
         for name, rows in vars(known).items()
     }
-    return timestamp, log, one_version_a_moment(Log(**changed))
+    return timestamp, log, one_version_per_timestamp(Log(**changed))
 
 
 def with_always(log: Log) -> Log:
@@ -160,19 +160,21 @@ def with_always(log: Log) -> Log:
         for day in (9, 16)
         for i, name in enumerate("ab")
     ]
-    return one_version_a_moment(Log([*often, *carts, *log.events], [*first, *log.items], [*shown, *log.impressions]))
+    return one_version_per_timestamp(
+        Log([*often, *carts, *log.events], [*first, *log.items], [*shown, *log.impressions])
+    )
 
 
-def one_version_a_moment(log: Log) -> Log:
+def one_version_per_timestamp(log: Log) -> Log:
     return replace(log, items=list({(row["item_id"], row["valid_from_ts"]): row for row in log.items}.values()))
 
 
-# ------------------------------------------------------------------------------------------ the road
+# ------------------------------------------------------------------------------------------ the whole way
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Its log is written anew for each example; the registry stays."""
+    """Its log is written again for each example; the registry stays."""
     folder = tmp_path_factory.mktemp("future")
     settings = Settings(
         data_dir=folder, state_dir=folder / "var", dataset="tiny", threads=1, redis_url="redis://127.0.0.1:1/0"
@@ -215,7 +217,7 @@ def bits(column: pa.Array) -> pa.Array:
     return column.view(pa.int32()) if pa.types.is_float32(column.type) else column
 
 
-# A road takes half a second: short of the full run, a fifth of the examples will do.
+# A run takes half a second, so only the full run has all examples; others have a fifth.
 EXAMPLES = settings().max_examples if settings().max_examples >= 500 else max(5, settings().max_examples // 5)
 
 

@@ -27,7 +27,7 @@ def client(journey):
         yield client
 
 
-def test_scores_over_http_equal_the_offline_features_and_prediction_of_the_same_moment(journey, client):
+def test_scores_over_http_equal_the_offline_features_and_prediction_of_the_same_time(journey, client):
     store = open_store(journey.settings)
     declaration = declaration_of(journey.settings)
     reader = PointInTimeReader(store, declaration)

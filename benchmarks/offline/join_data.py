@@ -1,4 +1,4 @@
-"""A seeded shop for the join: three views of 28 features, and entity rows of many moments.
+"""A seeded shop for the join: three views of 28 features, and entity rows of many timestamps.
 
 Every key has a row a day for a month, three in ten missing, and one key in twenty none after the tenth day, so
 that a ttl of two weeks expires it; one row in a hundred is corrected: the same event time, created later. The ttl is

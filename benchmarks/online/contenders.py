@@ -72,7 +72,7 @@ def redis_url(settings: Settings) -> str:
 
 
 def _is_warm(workers: int, items: int) -> Expected:
-    """Whether all workers score by compiled trees and keep so many items."""
+    """Whether all workers score by compiled trees and have cached that many items."""
 
     def is_warm(_: int, metrics: bytes) -> bool:
         compiled, cached = (

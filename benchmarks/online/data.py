@@ -18,8 +18,9 @@ from feature_repo.feast_objects import feast_objects
 from feature_repo.schema import Column, DType, View, views
 from feature_repo.store import open_store, write_feature_store_yaml
 from infra.clock import set_anchor
+from infra.models.arrays import Floats
 from infra.models.model_store import ModelStore
-from infra.models.ranker import Floats, LightGbmRanker
+from infra.models.ranker import LightGbmRanker
 from infra.models.trees.score_parity import sample
 from infra.settings import Settings
 

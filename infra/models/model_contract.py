@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+RankerKind = Literal["lightgbm", "baseline"]
+
 
 @dataclass(frozen=True)
 class ContractFeature:
@@ -51,15 +53,15 @@ class ModelContract:
         for field in ("project", "feature_service"):
             if getattr(self, field) != getattr(other, field):
                 found.append(f"{field}: the model has {getattr(self, field)!r}, the scorer {getattr(other, field)!r}")
-        mine = {f.name: f for f in self.features}
-        theirs = {f.name: f for f in other.features}
-        found += [f"feature {name!r}: unknown to the scorer" for name in mine if name not in theirs]
-        found += [f"feature {name!r}: unknown to the model" for name in theirs if name not in mine]
-        for name in mine.keys() & theirs.keys():
-            if mine[name] != theirs[name]:
-                found.append(f"feature {name!r}: the model has {mine[name]}, the scorer {theirs[name]}")
+        of_model = {f.name: f for f in self.features}
+        of_scorer = {f.name: f for f in other.features}
+        found += [f"feature {name!r}: unknown to the scorer" for name in of_model if name not in of_scorer]
+        found += [f"feature {name!r}: unknown to the model" for name in of_scorer if name not in of_model]
+        for name in of_model.keys() & of_scorer.keys():
+            if of_model[name] != of_scorer[name]:
+                found.append(f"feature {name!r}: the model has {of_model[name]}, the scorer {of_scorer[name]}")
         if not found and self.features != other.features:
-            found.append("features: same names, other order")
+            found.append("features: the same names in another order")
         for view in sorted(self.views.keys() | other.views.keys()):
             if self.views.get(view) != other.views.get(view):
                 found.append(f"feature view {view!r}: its entity, ttl or columns differ")
@@ -69,13 +71,10 @@ class ModelContract:
                     f"{family} features: the model has version {self.versions.get(family)}, "
                     f"the scorer {other.versions.get(family)}"
                 )
-        mine_declared, theirs_declared = _compared(self.declaration), _compared(other.declaration)
-        for part in sorted(mine_declared.keys() | theirs_declared.keys()):
-            if mine_declared.get(part) != theirs_declared.get(part):
-                found.append(
-                    f"declaration, {part}: the model has {mine_declared.get(part)!r}, "
-                    f"the scorer {theirs_declared.get(part)!r}"
-                )
+        trained_on, declared = _compared(self.declaration), _compared(other.declaration)
+        for part in trained_on:
+            if trained_on[part] != declared[part]:
+                found.append(f"declaration, {part}: the model has {trained_on[part]!r}, the scorer {declared[part]!r}")
         return found
 
     def to_json(self) -> str:
@@ -97,6 +96,3 @@ def _compared(declaration: dict[str, Any]) -> dict[str, Any]:
     for group in ("item_extras", "facts", "context"):
         compared[group] = [(column["name"], column["dtype"]) for column in declaration.get(group, ())]
     return compared
-
-
-RankerKind = Literal["lightgbm", "baseline"]

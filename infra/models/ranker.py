@@ -23,12 +23,10 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
+from infra.models.arrays import Doubles, Floats, Integers
 from infra.models.model_contract import RankerKind
 from infra.models.trees.forest import DamagedTrees, read_forest
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 SortKey = tuple[str, int]  # (feature name, 1 for descending or -1 for ascending order)
 
 RANDOM_KEY = "__random__"

@@ -19,7 +19,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Check:
-    """One named condition of being ready; ``message`` says what is wrong, or what was found."""
+    """One condition of readiness. ``message``: what is wrong, or what was found."""
 
     name: Literal["model", "contract", "redis", "features", "parity"]
     ok: bool
@@ -28,7 +28,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Readiness:
-    """``ready`` when every check but ``parity`` is ok: a difference is shown there, and the scorer goes on serving."""
+    """``ready``: every check except ``parity`` is ok. With a difference in ``parity`` the scorer continues to serve."""
 
     ready: bool
     checks: tuple[Check, ...]

@@ -53,7 +53,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def disconnected(_: Request, error: Exception) -> Response:
-        return Response(status_code=400)  # the client is gone and does not read it
+        return Response(status_code=400)  # the client has disconnected and does not read this
 
     @app.exception_handler(HTTPException)
     async def no_such_route(_: Request, error: HTTPException) -> Response:
@@ -64,7 +64,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:
         log.error("a request failed", exc_info=error)
-        return _answer(500, "internal_error", "the scorer failed; its log says more")
+        return _answer(500, "internal_error", "the scorer failed; see its log")
 
 
 def _answer(status: int, kind: str, message: str, problems: Sequence[Problem] = ()) -> Response:

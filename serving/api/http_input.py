@@ -36,7 +36,7 @@ async def json_body(request: Request) -> bytes:
 
 
 def deadline_ms(request: Request, default: int) -> int:
-    """The header's, where there is one. Raises InvalidRequest."""
+    """The value of the header, or ``default`` without one. Raises InvalidRequest."""
     raw = _headers(request).get(DEADLINE.encode())
     if raw is None:
         return default
@@ -54,4 +54,4 @@ def _headers(request: Request) -> dict[bytes, bytes]:
 
 
 def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"a body may have {MAX_BODY_BYTES} bytes at most")
+    return BodyTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")

@@ -1,4 +1,4 @@
-"""Whether this scorer can serve, condition by condition."""
+"""Whether this scorer can serve: one check per condition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serving.features.reading import Keys, StoreAway
 from serving.score.champion import ChampionService
 
 TIMEOUT_S = 1.0
-NOBODY = Keys(user_id=None, session_id=None, item_ids=("readyz",), scored_us=0)
+PROBE_KEYS = Keys(user_id=None, session_id=None, item_ids=("readyz",), scored_us=0)
 
 
 def readiness(service: ChampionService, settings: Settings) -> Readiness:
@@ -64,7 +64,7 @@ def _features(service: ChampionService) -> Check:
     """One read, as requests do it."""
     try:
         service.scorer()
-        service.try_read(NOBODY, TIMEOUT_S)
+        service.try_read(PROBE_KEYS, TIMEOUT_S)
     except NotReady:
         return Check("features", False, "not read without a model")
     except StoreAway as error:

@@ -1,4 +1,4 @@
-"""The endpoints: each reads its request, calls the rest of serving, and writes the answer."""
+"""The endpoints. Each reads its request, calls the rest of serving, and writes the answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ _NOT_READY: Documented = {503: {"model": ErrorAnswer, "description": "No model, 
 _BAD_BODY: Documented = {
     413: {"model": ErrorAnswer, "description": f"More than {MAX_BODY_BYTES} bytes"},
     415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
-    422: {"model": ErrorAnswer, "description": "Not JSON, not of this form, or unknown names; each location is named"},
+    422: {
+        "model": ErrorAnswer,
+        "description": "Not JSON, not of this form, or unknown names; each has its location",
+    },
 }
 
 
@@ -56,8 +59,8 @@ def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metri
         body = await json_body(request)
         scorer = champion.scorer()
         with metrics.stage("parse"):
-            asked = parse(body)
-        scored = await scorer.score(asked, deadline)
+            parsed = parse(body)
+        scored = await scorer.score(parsed, deadline)
         with metrics.stage("write"):
             content = encode_score(scored.answer)
 
@@ -80,19 +83,19 @@ def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metri
 
 
 def explain_endpoint(settings: Settings, champion: ChampionService) -> Endpoint:
-    one_at_a_time = asyncio.Lock()  # the longest lists take seconds of a core
+    one_at_a_time = asyncio.Lock()  # a list of the largest size takes seconds of a core
 
     async def explained(request: Request) -> Response:
         """What each feature adds to each score, and why one of a pair of items ranks above the other."""
         deadline = _deadline(request, settings)
-        asked, pair = parse_explain(await json_body(request))
+        parsed, pair = parse_explain(await json_body(request))
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 await one_at_a_time.acquire()
         except TimeoutError:
             raise Busy("other lists are being explained; send the request again") from None
         try:
-            answer = await explain(champion.scorer(), asked, pair, deadline)
+            answer = await explain(champion.scorer(), parsed, pair, deadline)
         finally:
             one_at_a_time.release()
         return Response(orjson.dumps(answer), media_type=JSON)
@@ -118,7 +121,7 @@ def events_endpoint(settings: Settings, intake: EventIntake) -> Endpoint:
         answer = await intake.take(sent, deadline - time.monotonic())
         return Response(orjson.dumps(answer), 202, media_type=JSON)
 
-    events.__doc__ = f"""Send what users did: up to {MAX_EVENTS:,} events, each counted once however often it is sent.
+    events.__doc__ = f"""Send what users did: up to {MAX_EVENTS:,} events. An event that is sent again counts once.
 
     An accepted event is on disk, and the next /score of its session reads it.
     """
@@ -130,7 +133,7 @@ def events_endpoint(settings: Settings, intake: EventIntake) -> Endpoint:
         answers={
             202: {"model": EventsAnswer},
             **_BAD_BODY,
-            503: {"model": ErrorAnswer, "description": "Not stored for now: send them again"},
+            503: {"model": ErrorAnswer, "description": "The events cannot be stored now: send them again"},
         },
         extra={"requestBody": openapi.EVENTS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
     )

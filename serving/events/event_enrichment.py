@@ -1,4 +1,4 @@
-"""Adds to an event what is known of its item when it is accepted: price and category."""
+"""Adds the price and the category that an item has when its event is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a batch of sent events to accepted ones: dated, counted once, durable, and in their sessions' features.
+"""Accepts a batch of events: each gets a timestamp, counts once, is durable, and enters its session's features.
 
 Three round trips to Redis: price and category of the items, the acceptance (:mod:`feature_repo.live.acceptance`), and
 the new rows of the sessions. With the second step's reply, the events are on disk. If the third step fails, the

@@ -1,4 +1,4 @@
-"""The folded sessions that this process saw lately, so that an event costs its own fold and not its session's.
+"""The folded sessions that this process saw lately, so that an event is folded without the session's earlier ones.
 
 A session's list of events in the events' Redis is the truth. Only the events that are not folded here yet are read.
 If the list is shorter than what is folded here, Redis was replaced, and the list is read whole.

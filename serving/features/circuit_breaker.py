@@ -1,4 +1,4 @@
-"""Blocking reads with a timeout from a store that may be slow or away, and that is opened again without help."""
+"""Blocking reads with a timeout from a store that may be slow or away, and that is opened again in the background."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 The number of calls per request is constant: one for the user's views, one for the session's, one for the item views
 of all candidates, and one for the companions of all items in the cart. Feast applies no ttl online, so it is applied
-here (:mod:`serving.ttl`), exactly as the point-in-time join does. Feast's Redis store holds the
-event timestamp to the microsecond, and tells a null from an empty list.
+here (:mod:`serving.ttl`), exactly as the point-in-time join does. Feast's Redis store holds the event
+timestamp to the microsecond, and distinguishes a null from an empty list.
 """
 
 from __future__ import annotations

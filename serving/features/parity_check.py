@@ -4,7 +4,7 @@ For a sample of the readings, the user, the session and some of the candidates a
 compared bit for bit. The SDK is slow, so comparisons use at most half a percent of a core. Redis may have changed in
 between: on a difference both read again, and it counts only if both saw the same event timestamps. A difference that
 counts is logged with view, feature, entity and both values, counted in a metric, and shown by ``/readyz`` until enough
-comparisons in a row agree. Requests go on being served.
+comparisons in a row agree. The scorer continues to serve.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
 from serving.features.reading import Keys, Reading, StoreAway, item_views
 from serving.metrics import Metrics
 
-AGREEMENTS = 100  # in a row, before a difference is no longer shown
+AGREEMENTS = 100  # comparisons in a row after which a difference is no longer shown
 TIMEOUT_S = 5.0
 MAX_ITEMS = 5  # candidates compared per reading: requests wait for the interpreter while the SDK reads
-REST = 200  # times as long as a comparison took, until the next one
+REST = 200  # the pause before the next comparison, in durations of the last one
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class ParityCheck:
         elif self._problem is not None:
             self._agreements += 1
             if self._agreements >= AGREEMENTS:
-                log.warning("%d comparisons with Feast in a row agree again", AGREEMENTS)
+                log.warning("the last %d comparisons with Feast found no difference", AGREEMENTS)
                 self._problem = None
 
     def _finished(self, _: asyncio.Task[None]) -> None:
@@ -138,7 +138,7 @@ class ParityCheck:
 
 
 def some_of(keys: Keys, reading: Reading, item_views: Set[str]) -> tuple[Keys, Reading]:
-    """The same with at most MOST_ITEMS of the candidates, drawn at random. ``item_views``: read for each of them."""
+    """The same with at most MAX_ITEMS of the candidates, drawn at random. ``item_views``: read for each of them."""
     n = len(keys.item_ids)
     if n <= MAX_ITEMS:
         return keys, reading

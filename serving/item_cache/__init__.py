@@ -1,4 +1,4 @@
-"""Item rows held in the process, kept equal to Redis by Redis' own notices of change.
+"""Item rows cached in the process. Redis reports which rows change, and these are read again.
 
 It may import redis_client; it knows Feast's key layout and nothing of requests.
 """

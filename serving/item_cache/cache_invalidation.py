@@ -52,7 +52,7 @@ class CacheInvalidation:
             connection.close()
 
     def on_push(self, message: list[Any]) -> None:
-        """``[b"invalidate", [key, ...]]``, with None for the keys when all of them are gone."""
+        """``[b"invalidate", [key, ...]]``, with None in place of the keys when all of them were removed."""
         if message[0] != b"invalidate":
             return
         if message[1] is None:

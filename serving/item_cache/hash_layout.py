@@ -1,4 +1,4 @@
-"""Where Feast keeps an entity's features in Redis: one hash per entity, one field per feature, one ``_ts`` per view."""
+"""How Feast stores an entity's features in Redis: one hash per entity, one field per feature, one ``_ts`` per view."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class HashLayout:
 
     @property
     def pattern(self) -> bytes:
-        """The pattern that SCAN finds all keys of all projects by."""
+        """The pattern for SCAN that matches the keys of all projects."""
         return re.sub(rb"([*?\[\]\\])", rb"\\\1", self.before) + b"*"
 
     def id_of(self, key: bytes) -> str | None:

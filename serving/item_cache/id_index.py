@@ -2,8 +2,8 @@
 
 A Python dictionary finds one string after the other and waits for memory at each. Here an id is known by its 64-bit
 hash (Python's own, with another key in each process). The hashes are stored in buckets of one cache line, so numpy
-looks up all ids of a slate together. An unknown id is taken for a stored one only if all 64 bits agree: with 100,000
-ids stored, that is one lookup of an unknown id in 10^14.
+looks up all ids of a slate together. An unknown id is mistaken for a stored one only if all 64 bits agree: with 100,000
+ids stored, that happens in one of 10^14 lookups of unknown ids.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class IdIndex:
         wanted = self._hash_of(new_id)
         start = (wanted & self.mask) * SLOTS
         bucket = self.hashes[start : start + SLOTS].tolist()
-        if wanted in bucket:  # two ids with one hash: the dictionary tells them apart
+        if wanted in bucket:  # two ids with one hash: the dictionary distinguishes them
             position = start + bucket.index(wanted)
             other = int(self.rows[position])
             self._spill(id_of(other), other)

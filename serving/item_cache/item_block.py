@@ -58,7 +58,7 @@ class ItemColumns:
         )
 
     def no_texts(self) -> tuple[Texts, ...]:
-        """For each column of texts."""
+        """An empty one for each column of texts."""
         return tuple(Texts() for kind, _ in self.positions.values() if kind == "numbers")
 
     def empty(self, n: int, texts: tuple[Texts, ...]) -> ItemBlock:

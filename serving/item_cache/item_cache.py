@@ -4,7 +4,7 @@ The cache holds what Redis holds. Redis reports which keys change (:mod:`serving
 changed id is evicted and read again. A row that changed while it was being read serves its request and is not stored.
 While no changes are reported (``is_coherent`` is False) nothing is stored and every id is read. Ids without a row in
 Redis are stored like the others. When the bytes are used up, rows that no request has used since the hand last passed
-are evicted first (second chance, also called CLOCK: Corbató 1968).
+them are evicted first (second chance, also called CLOCK: Corbató 1968).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Plan:
     known:     rows of the stored ids, as they were when the plan was made; its texts number the missing ids' texts
     missing:   ids to read, in the request's order
     positions: of the missing ids among all
-    changes:   how many changes the cache had heard of when the plan was made
+    changes:   how many changes Redis had reported when the plan was made
     """
 
     known: ItemBlock

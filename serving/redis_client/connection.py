@@ -42,10 +42,6 @@ class RedisConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._problem = "not connected"
 
-    @property
-    def is_open(self) -> bool:
-        return self._transport is not None
-
     def call(self, packed: bytes, replies: int) -> asyncio.Future[list[Any]]:
         """``packed``: as many commands as there will be ``replies``. Fails with ConnectionLost.
 
@@ -173,7 +169,7 @@ class ReconnectingConnection:
         while True:
             try:
                 await self._use(await asyncio.to_thread(self._find_endpoint))
-            except Exception as error:  # no Redis, no address, refused or silent: try again
+            except Exception as error:  # no Redis, no address, refused or silent
                 self._note(f"{type(error).__name__}: {error}")
             await asyncio.sleep(RECONNECT_PAUSE_S)
 

@@ -212,6 +212,6 @@ def contract_problems(contract: ModelContract, settings: Settings, trained_on: D
     except DatasetError:
         declaration = trained_on
     return [
-        f"the model's contract is not this scorer's: {difference}"
+        f"the model's contract differs from this scorer's: {difference}"
         for difference in contract.differences(current_contract(settings.dataset, declaration))
     ]

@@ -14,14 +14,15 @@ from feature_repo.model_features import model_features
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.clock import timestamp_text
-from infra.models.ranker import Doubles, NotAdditive
+from infra.models.arrays import Doubles
+from infra.models.ranker import NotAdditive
 from serving.errors import NotExplainable
 from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason
 from serving.score.ranking import best_first
 from serving.score.score_parser import ScoreRequest
 from serving.score.scorer import Scorer, new_request_id
 
-REASONS_IN_WORDS = 5
+REASONS_IN_WORDS = 5  # the others are summed
 
 
 async def explain(
@@ -102,10 +103,10 @@ def in_words(above: str, below: str, difference: float, reasons: Sequence[Reason
     """One sentence; the reasons are ordered, the largest first."""
     if difference == 0:
         return f"{above} and {below} have the same score; {above} comes first in the caller's order."
-    told, rest = reasons[:REASONS_IN_WORDS], reasons[REASONS_IN_WORDS:]
+    main, rest = reasons[:REASONS_IN_WORDS], reasons[REASONS_IN_WORDS:]
     parts = [
         f"{each['feature']} {_value(each['above'])} against {_value(each['below'])} ({each['difference']:+.3g})"
-        for each in told
+        for each in main
         if each["difference"] != 0
     ]
     others = sum(each["difference"] for each in rest)

@@ -26,7 +26,7 @@ class Candidate(_Body):
     item_id: Text
     features: dict[Text, Value | None] = Field(
         default_factory=dict,
-        description="Features of the model by name (see GET /model); they win over the store. null means unknown. "
+        description="Features of the model by name (see GET /model); they replace stored values. null means unknown. "
         "Derived features are not computed again from a sent value.",
     )
 

@@ -12,7 +12,7 @@ from infra.redis_server.server import RedisServerError, endpoint
 from infra.settings import Settings
 
 PERIOD_S = 1.0
-_KEEP_NEWEST = """
+_STORE_NEWEST = """
 local known = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
 if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1]) end
 """
@@ -65,7 +65,7 @@ class ReplayCheckpoint:
         try:
             if self._client is None:
                 self._client = endpoint(self._settings).client()
-            self._client.eval(_KEEP_NEWEST, 1, redis_keys.newest_score_us(self._settings.dataset), str(newest))
+            self._client.eval(_STORE_NEWEST, 1, redis_keys.newest_score_us(self._settings.dataset), str(newest))
         except (redis.RedisError, RedisServerError, OSError) as error:
             log.debug("the replay checkpoint is not written: %s", error)
             self._disconnect()

@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _report(outcome: str, count: int) -> None:
-    with suppress(OSError):  # the scorer is gone; what it sent is written all the same
+    with suppress(OSError):  # the scorer has ended; what it sent is still written
         print(outcome, count, flush=True)
 
 

@@ -52,8 +52,8 @@ def test_every_request_is_sent_once_and_wrong_answers_are_counted(url):
     assert set(load.percentiles()) == {"p50_ms", "p95_ms", "p99_ms"}
 
 
-def test_requests_that_a_stall_kept_waiting_are_timed_from_when_they_were_due(url):
-    """One connection, one stall: in an open loop all that were due meanwhile are late, in a closed loop one is."""
+def test_requests_that_wait_for_a_stalled_server_are_timed_from_when_they_were_due(url):
+    """One connection, one stall. In an open loop all requests due during it are late; in a closed loop one is."""
     bodies = [b"a"] * 5 + [b"stall"] + [b"a"] * 94
     opened = open_loop(url, requests_of(url, bodies), rate=100, seconds=1, connections=1)
     assert (opened.seconds > STALL_S / 2).sum() >= 20

@@ -44,12 +44,12 @@ class DocumentedProject:
 
     def start_page(self) -> None:
         """A new terminal, and the parameters as they were."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         self._environment = {
-            **kept,
+            **inherited,
             "RERANK_PORT": str(self.ports["8000"]),
             "PYTHONPATH": str(self.folder),
-            "PATH": os.pathsep.join(kept["PATH"].split(os.pathsep)),
+            "PATH": os.pathsep.join(inherited["PATH"].split(os.pathsep)),
         }
         (self.folder / "params.yaml").write_text(self._params)
 

@@ -8,7 +8,8 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from infra.models.ranker import Floats, LightGbmRanker
+from infra.models.arrays import Floats
+from infra.models.ranker import LightGbmRanker
 from infra.models.trees.forest import Tree, read_forest
 
 TINY = np.array([0.0, -0.0, 1e-45, -1e-45, 1e-35, -1e-35, 1.1e-35, -1.1e-35, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan])

@@ -13,14 +13,14 @@ class BlockingRedisReader:
     def __init__(self, endpoint: Endpoint, declaration: Declaration, project: str, cache_bytes: int = 0) -> None:
         self.reader = RedisReader(declaration, project, cache_bytes)
         self._runner = asyncio.Runner()
-        self.link = self._runner.run(connect(endpoint))
+        self.connection = self._runner.run(connect(endpoint))
 
     def read(self, keys: Keys) -> Reading:
         async def read() -> Reading:
-            return await self.reader.read(keys, self.link)
+            return await self.reader.read(keys, self.connection)
 
         return self._runner.run(read())
 
     def close(self) -> None:
-        self.link.close()
+        self.connection.close()
         self._runner.close()

@@ -17,7 +17,7 @@ import httpx
 from infra.clock import set_anchor
 from infra.settings import PROJECT_ROOT
 from tests.serving import world
-from tests.serving.api.test_api import ASKED
+from tests.serving.api.test_api import BODY
 from tests.shop import free_port
 
 TIMEOUT_S = 90.0
@@ -25,7 +25,7 @@ TIMEOUT_S = 90.0
 
 @contextmanager
 def scorer_process(settings, **environment):
-    """``python -m serving``, told nothing yet; it is ended in the end."""
+    """``python -m serving``; it is terminated at the end."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROMETHEUS_MULTIPROC")}
     variables = {
         "RERANK_DATASET": settings.dataset,
@@ -52,15 +52,15 @@ def scorer_process(settings, **environment):
 
 @contextmanager
 def scorer(settings, **environment):
-    """The process, its URL, and what it said, once it has announced itself."""
+    """The process, its URL and its output, once it has announced itself."""
     set_anchor(settings.clock_file, world.NOW)
     port = free_port()
     with scorer_process(settings, RERANK_PORT=str(port), **environment) as process:
-        said = []
-        threading.Thread(target=lambda: said.extend(iter(process.stdout.readline, "")), daemon=True).start()
-        until(lambda: any("curl" in line for line in said) or process.poll() is not None)
-        assert process.poll() is None, said
-        yield process, f"http://127.0.0.1:{port}", said
+        printed = []
+        threading.Thread(target=lambda: printed.extend(iter(process.stdout.readline, "")), daemon=True).start()
+        until(lambda: any("curl" in line for line in printed) or process.poll() is not None)
+        assert process.poll() is None, printed
+        yield process, f"http://127.0.0.1:{port}", printed
 
 
 def until(condition) -> None:
@@ -71,7 +71,7 @@ def until(condition) -> None:
 
 
 def children(process) -> set[int]:
-    """Pids of the workers: multiprocessing's resource tracker is none."""
+    """Pids of the workers: without multiprocessing's resource tracker."""
     found = set()
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -84,7 +84,7 @@ def children(process) -> set[int]:
 
 
 def ask(url) -> httpx.Response:
-    return httpx.post(f"{url}/score", json=ASKED, timeout=30)  # a connection of its own, so any worker's
+    return httpx.post(f"{url}/score", json=BODY, timeout=30)  # a new connection each time, so any worker may answer
 
 
 def counted(url) -> float:
@@ -99,12 +99,12 @@ def serving_workers(url) -> float:
 
 
 def test_workers_share_the_port_count_together_and_are_replaced_when_they_die(settings):
-    with scorer(settings, RERANK_WORKERS="2") as (process, url, said):
+    with scorer(settings, RERANK_WORKERS="2") as (process, url, printed):
         answers = [ask(url) for _ in range(20)]
         assert {answer.status_code for answer in answers} == {200}
         assert len({str(answer.json()["items"]) for answer in answers}) == 1
         until(lambda: counted(url) == 20)
-        assert sum("listening:" in line for line in said) == 1
+        assert sum("listening:" in line for line in printed) == 1
         before = children(process)
         assert len(before) == 2
         until(lambda: serving_workers(url) == 2)
@@ -136,7 +136,7 @@ def test_sighup_replaces_every_worker_and_no_request_fails(settings):
         assert ask(url).status_code == 200
 
 
-def test_it_can_be_stopped_while_its_workers_load(tmp_path):
+def test_the_scorer_can_be_stopped_while_its_workers_load(tmp_path):
     settings = world.settings_in(tmp_path)
     set_anchor(settings.clock_file, world.NOW)
     with scorer_process(settings, RERANK_WORKERS="2", RERANK_PORT="0") as process:
@@ -145,7 +145,7 @@ def test_it_can_be_stopped_while_its_workers_load(tmp_path):
         assert process.wait(40) in (0, -signal.SIGTERM)
 
 
-def test_requests_under_way_are_answered_before_the_end(settings):
+def test_requests_that_have_begun_are_answered_before_the_scorer_ends(settings):
     with scorer(settings) as (process, url, _):
         body = b'{"items":[{"item_id":"a"}]}'
         parts = url.removeprefix("http://").split(":")
@@ -160,7 +160,7 @@ def test_requests_under_way_are_answered_before_the_end(settings):
         assert process.wait(20) in (0, -signal.SIGTERM)
 
 
-def test_a_ctrl_c_ends_it_quietly(settings, capfd):
+def test_ctrl_c_ends_the_scorer_without_a_traceback(settings, capfd):
     with scorer(settings) as (process, url, _):
         assert ask(url).status_code == 200
         process.send_signal(signal.SIGINT)
@@ -168,7 +168,7 @@ def test_a_ctrl_c_ends_it_quietly(settings, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_port_that_is_taken_is_named(settings):
+def test_the_error_names_a_port_that_is_taken(settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         set_anchor(settings.clock_file, world.NOW)

@@ -21,9 +21,10 @@ from feature_repo.feast_objects import feast_objects
 from feature_repo.model_features import model_features
 from feature_repo.schema import View, views
 from feature_repo.store import open_store
+from infra.models.arrays import Floats
 from infra.models.model_contract import ModelContract
 from infra.models.model_store import ModelStore
-from infra.models.ranker import BaselineRanker, Floats, LightGbmRanker, Ranker
+from infra.models.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.models.trees.score_parity import sample
 from infra.settings import Settings
 
@@ -145,11 +146,11 @@ def constant_baseline() -> BaselineRanker:
     return BaselineRanker("popularity", (("orders_28d", 1),), FEATURES)
 
 
-def register(settings: Settings, ranker: Ranker, kept: ModelContract | None = None) -> str:
-    """Make ``ranker`` the champion, a LightGBM model with test rows; returns its version."""
+def register(settings: Settings, ranker: Ranker, other_contract: ModelContract | None = None) -> str:
+    """Make ``ranker`` the champion, with its test rows if it is a LightGBM model. Returns the version."""
     store = ModelStore(settings)
     run = store.client.create_run(store.experiment_id()).info.run_id
     rows = sample(ranker, matrix_of(600)) if isinstance(ranker, LightGbmRanker) else None
-    version = store.register(run, ranker, kept or contract(), {"ndcg_at_10": "0.5"}, rows)
+    version = store.register(run, ranker, other_contract or contract(), {"ndcg_at_10": "0.5"}, rows)
     store.promote(version)
     return version

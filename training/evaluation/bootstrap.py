@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.models.ranker import Doubles
+from infra.models.arrays import Doubles
 
 RESAMPLES = 2_000
 CONFIDENCE = 0.95

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from infra.models.ranker import Doubles, Integers, group_starts
+from infra.models.arrays import Doubles, Integers
+from infra.models.ranker import group_starts
 
 METRICS = ("ndcg@5", "ndcg@10", "ndcg@25", "mrr", "map@10", "recall@25")
 NDCG_DEPTHS = (5, 10, 25)

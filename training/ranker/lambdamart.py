@@ -14,7 +14,7 @@ from typing import Any
 
 import lightgbm
 
-from infra.models.ranker import Doubles
+from infra.models.arrays import Doubles
 from training.ranker.position_bias import WeightedClicks, examination
 from training.training_set.ranking_data import RankingData
 

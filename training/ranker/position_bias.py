@@ -18,7 +18,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from infra.models.ranker import Doubles
+from infra.models.arrays import Doubles
 from training.training_set.ranking_data import RankingData
 
 POSITIONS = 50  # all positions below the last one share its value

@@ -23,9 +23,10 @@ from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
+from infra.models.arrays import Floats
 from infra.models.model_contract import ModelContract
 from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
-from infra.models.ranker import Floats, LightGbmRanker, Ranker, score_groups
+from infra.models.ranker import LightGbmRanker, Ranker, score_groups
 from infra.models.trees.score_parity import sample
 from infra.progress import step
 from infra.redis_server.server import RedisServerError

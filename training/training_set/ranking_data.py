@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from infra.models.ranker import Floats
+from infra.models.arrays import Floats
 
 
 class BadTrainingSet(ValueError):

@@ -27,8 +27,9 @@ from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.offline.errors import OfflineError
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
+from infra.models.arrays import Doubles
 from infra.models.model_store import LoadedModel, ModelStore, ModelStoreError
-from infra.models.ranker import Doubles, NotAdditive
+from infra.models.ranker import NotAdditive
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from validation.skew.causes.case import Case

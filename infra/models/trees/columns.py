@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from infra.models.ranker import Floats, Integers
+from infra.models.arrays import Floats, Integers
 from infra.models.trees.forest import TINY
 
 LANES = 64  # rows side by side in the kernel, the fastest from 100 rows on (docs/compiled-trees.md)

@@ -1,6 +1,6 @@
 """A LightGBM ranker whose trees one compiled kernel evaluates: many times faster, the same scores bit for bit.
 
-Where that cannot be had, LightGBM scores. Which of them does, and why, is the :class:`Engine`.
+Where the kernel cannot score, LightGBM does. :class:`Engine` names which of them scores, and why.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from infra.models.ranker import Doubles, Floats, LightGbmRanker, Ranker, check_width
+from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import LightGbmRanker, Ranker, check_width
 from infra.models.trees.forest import read_forest
 from infra.models.trees.kernel import Kernel, kernel
 from infra.models.trees.score_parity import ScoredRows, difference_on
@@ -54,7 +55,7 @@ class CompiledRanker:
 
     def score(self, matrix: Floats) -> Doubles:
         check_width(matrix, self.feature_names)
-        if matrix.dtype != np.float32:  # the kernel compares float32, LightGBM would compare what it is given
+        if matrix.dtype != np.float32:  # the kernel compares float32, LightGBM compares float64 too
             return self.original.score(matrix)
         return self.kernel.scores(self.tables, matrix)
 
@@ -75,8 +76,8 @@ def own_engine(ranker: Ranker) -> Engine:
 def compiled(ranker: Ranker, rows: ScoredRows | None) -> tuple[Ranker, Engine]:
     """The ranker that scores, and its engine. Takes about 0.3 s for 300 trees of 63 leaves.
 
-    ``rows``: the model's own test rows. Never raises: where the kernel cannot score, the result is the ranker that
-    came and the reason.
+    ``rows``: the model's own test rows. Never raises: where the kernel cannot score, the result is ``ranker``
+    itself and the reason.
     """
     if not isinstance(ranker, LightGbmRanker):
         return ranker, own_engine(ranker)
@@ -85,7 +86,7 @@ def compiled(ranker: Ranker, rows: ScoredRows | None) -> tuple[Ranker, Engine]:
         found = _accepted(ranker, rows)
     except Exception as error:  # whatever LLVM or the machine does, LightGBM can score
         reason = str(error) if isinstance(error, NotAccepted | Unsupported) else f"{type(error).__name__}: {error}"
-        log.warning("LightGBM scores, its trees are not compiled: %s", reason)
+        log.warning("the trees are not compiled, so LightGBM scores: %s", reason)
         return ranker, Engine("lightgbm", reason)
     log.info("the compiled kernel scores, ready after %.2f s", time.monotonic() - started)
     return found, Engine("llvm", "equal to LightGBM on the model's test rows")
@@ -94,7 +95,7 @@ def compiled(ranker: Ranker, rows: ScoredRows | None) -> tuple[Ranker, Engine]:
 def _accepted(ranker: LightGbmRanker, rows: ScoredRows | None) -> CompiledRanker:
     """Raises NotAccepted or Unsupported."""
     if rows is None or rows.matrix.shape[1] != len(ranker.feature_names):
-        raise NotAccepted("no test rows that can be read are registered with the model: train it again")
+        raise NotAccepted("the model was registered without test rows that fit it: train it again")
     try:
         found = CompiledRanker(ranker, tables_of(read_forest(ranker.booster.model_to_string())), kernel())
     except ImportError as error:

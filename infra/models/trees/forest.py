@@ -1,7 +1,7 @@
 """A LightGBM model as arrays, read from its own text form. Every index in them is checked here, once.
 
-This comes before LightGBM reads the text, because LightGBM checks no index: given feature 9 of 4 it writes to memory
-that is not its own.
+This comes before LightGBM reads the text, because LightGBM checks no index: a split on feature 9 of 4 makes it write
+outside its memory.
 
 LightGBM compares the input as a double with a double threshold, after it has set magnitudes up to 1e-35 to zero
 (``kZeroThreshold``). Both are folded into one float32 bound per split, so that ``x <= bound`` is exactly
@@ -19,9 +19,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from infra.models.arrays import Doubles, Floats, Integers
+
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint32]
 

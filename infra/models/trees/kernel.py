@@ -1,8 +1,8 @@
-"""The one compiled function: it reads any forest as tables. Needs llvmlite (extra `fast`).
+"""The one compiled function, which reads any forest as tables. Needs llvmlite (extra `fast`).
 
 LANES rows stand side by side. For each tree the kernel goes over the splits from the last to the first, which is the
 root. At each it chooses, per row, between the leaf numbers of the two sides: children stand after their parents, so
-theirs are known by then. The root's row of numbers then says which leaf to add to each row's score. There is no
+their leaf numbers are already known. The root's row of numbers gives the leaf to add to each row's score. There is no
 branch on data. Trees are added one after another from 0.0, in doubles, as LightGBM adds them: equal bit for bit.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from infra.models.ranker import Doubles, Floats
+from infra.models.arrays import Doubles, Floats
 from infra.models.trees.columns import LANES, aligned
 from infra.models.trees.forest import MAX_LEAVES
 from infra.models.trees.tables import Tables

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from infra.models.ranker import Doubles, Floats, LightGbmRanker
+from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import LightGbmRanker
 from infra.models.trees.forest import read_forest
 
 Score = Callable[[Floats], Doubles]
@@ -23,7 +24,7 @@ _FINITE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Rows of the test split, (n, f) float32, and what LightGBM gave them when the model was registered, (n,)."""
+    """Rows of the test split, (n, f) float32, and their scores by LightGBM when the model was registered, (n,)."""
 
     matrix: Floats
     scores: Doubles
@@ -39,7 +40,7 @@ class ScoredRows:
 
     @staticmethod
     def load(folder: Path) -> ScoredRows | None:
-        """None where there are none that can be read."""
+        """None without readable test rows."""
         try:
             with np.load(folder / TEST_ROWS_FILE, allow_pickle=False) as file:
                 return ScoredRows(file["matrix"], file["scores"])

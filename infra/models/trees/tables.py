@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from infra.models.ranker import Doubles, Integers
+from infra.models.arrays import Doubles, Integers
 from infra.models.trees.columns import (
     CATEGORICAL,
     LANES,

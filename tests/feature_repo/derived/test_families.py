@@ -66,7 +66,7 @@ def test_history_facts_by_hand():
     np.testing.assert_array_equal(found["category_age_s"], np.float32([36_000, 18_000, math.nan]))
 
 
-def test_an_item_ordered_twice_in_one_moment_has_no_interval():
+def test_an_item_ordered_twice_at_one_timestamp_has_no_interval():
     twice = {**USER, "history_counts": [3, 2], "history_first_us": USER["history_last_us"]}
     found = derive(slate(user=twice), DECLARATION)
     assert np.isnan(found["bought_interval_s"]).all()
@@ -83,14 +83,14 @@ def test_session_facts_by_hand():
     assert found["session_age_s"].tolist() == [3600] * 3
 
 
-def test_what_is_ordered_with_the_cart_is_summed_over_its_items():
+def test_companion_shares_are_summed_over_the_items_in_the_cart():
     found = derive(slate(companions={"q": (["a", "z"], [0.5, 0.1]), "r": (["a", "b"], [0.25, 0.125])}), DECLARATION)
     assert found["together_sum"].tolist() == [0.75, 0.125, 0]
     assert found["together_max"].tolist() == [0.5, 0.125, 0]
 
 
 @pytest.mark.parametrize("name", ["bought_before", "category_share", "touched_count", "in_cart", "together_sum"])
-def test_a_pair_fact_of_somebody_unknown_is_missing(name):
+def test_the_pair_features_of_an_unknown_user_or_session_are_missing(name):
     assert np.isnan(derive(slate(), DECLARATION)[name]).all()
 
 

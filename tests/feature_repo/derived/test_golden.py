@@ -21,7 +21,7 @@ def test_no_value_changes_without_a_new_version(family):
     assert not changed, advice + "\n".join(changed)
 
 
-def test_the_golden_matrix_is_of_the_present_versions():
+def test_the_golden_matrix_has_the_present_versions():
     assert GOLDEN["versions"] == golden.versions()
 
 

@@ -32,11 +32,11 @@ from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 
 STAGES = ("parse", "read", "derive", "score", "write")
-ASKED = {"user_id": "u", "session_id": "s", "context": {"store_id": "330"}, "items": [{"item_id": i} for i in "abcz"]}
+BODY = {"user_id": "u", "session_id": "s", "context": {"store_id": "330"}, "items": [{"item_id": i} for i in "abcz"]}
 
 
 def score(client, **changes):
-    return client.post("/score", json={**ASKED, **changes})
+    return client.post("/score", json={**BODY, **changes})
 
 
 def scores(answer):
@@ -81,7 +81,7 @@ def test_equal_candidates_come_in_the_callers_order(client):
     assert [item["item_id"] for item in body["items"]] == ["z", "a", "x"]
 
 
-def test_a_sent_feature_wins_over_the_store(client, settings):
+def test_a_sent_feature_replaces_the_stored_value(client, settings):
     ranker = ModelStore(settings).load().ranker
     values = np.linspace(-20, 20, len(FEATURES)).astype(np.float32)
     sent = {name: float(value) for name, value in zip(FEATURES, values, strict=True)}
@@ -89,20 +89,20 @@ def test_a_sent_feature_wins_over_the_store(client, settings):
     assert scores(answer)["a"] == ranker.score(values[None, :])[0]
 
 
-def test_null_takes_away_what_the_store_knows(client, settings):
+def test_a_sent_null_makes_a_stored_feature_unknown(client, settings):
     ranker = ModelStore(settings).load().ranker
     answer = score(client, items=[{"item_id": "a", "features": dict.fromkeys(FEATURES)}])
     assert scores(answer)["a"] == ranker.score(np.full((1, len(FEATURES)), np.nan, np.float32))[0]
 
 
 @pytest.mark.parametrize("value", [MAX_FLOAT32, -MAX_FLOAT32, 1e-45, 0, -0.0])
-def test_the_ends_of_float32_are_scored(client, value):
+def test_the_largest_and_smallest_float32_are_scored(client, value):
     items = [{"item_id": "a", "features": dict.fromkeys(FEATURES, value)}]
     assert np.isfinite(scores(score(client, items=items))["a"])
 
 
 @pytest.mark.parametrize("name", ["ü", "line\nbreak", "💚", "x" * 200, "a b", '"', "../..", "{}", "\x7f"])
-def test_ids_of_any_text_come_back_as_they_were_sent(client, name):
+def test_ids_of_any_text_are_returned_as_they_were_sent(client, name):
     answer = score(client, user_id=name, session_id=name, items=[{"item_id": name}])
     assert list(scores(answer)) == [name]
 
@@ -141,7 +141,7 @@ def item(features: str) -> bytes:
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_a_bad_request_is_refused_with_its_place(client, content, loc):
+def test_a_bad_request_is_refused_with_the_location_of_the_problem(client, content, loc):
     answer = post(client, content)
     assert answer.status_code == 422
     error = answer.json()["error"]
@@ -160,12 +160,12 @@ def test_a_request_that_is_wrong_everywhere_gets_a_short_answer(client):
     "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""]
 )
 def test_another_content_type_is_refused(client, content_type):
-    answer = post(client, json.dumps(ASKED).encode(), content_type)
+    answer = post(client, json.dumps(BODY).encode(), content_type)
     assert (answer.status_code, answer.json()["error"]["type"]) == (415, "wrong_content_type")
 
 
 def test_json_with_a_charset_is_accepted(client):
-    assert post(client, json.dumps(ASKED).encode(), "application/json; charset=utf-8").status_code == 200
+    assert post(client, json.dumps(BODY).encode(), "application/json; charset=utf-8").status_code == 200
 
 
 def test_a_body_over_the_limit_is_refused_whether_its_length_is_announced_or_not(client):
@@ -205,7 +205,7 @@ def test_readyz_names_each_check(client):
     ]
 
 
-def test_a_difference_to_feast_is_shown_by_readyz_and_the_scorer_goes_on_serving(settings, monkeypatch):
+def test_a_difference_to_feast_is_shown_by_readyz_and_the_scorer_continues_to_serve(settings, monkeypatch):
     real = decoding.array
 
     def wrong(stored, dtype):
@@ -221,7 +221,7 @@ def test_a_difference_to_feast_is_shown_by_readyz_and_the_scorer_goes_on_serving
         assert 'rerank_self_check_total{outcome="different"} 1.0' in client.get("/metrics").text
 
 
-def test_the_model_says_what_it_reads(client, settings):
+def test_the_model_endpoint_lists_the_models_inputs(client, settings):
     card = client.get("/model").json()
     loaded = ModelStore(settings).load()
     assert (card["name"], card["version"], card["kind"], card["baseline"]) == (loaded.name, "1", "lightgbm", False)
@@ -277,7 +277,7 @@ def test_the_newest_score_reaches_redis_and_never_goes_back(settings):
             assert int(redis_client.get(key)) == us(NOW)
 
 
-def test_without_a_model_the_scorer_starts_and_says_what_to_do(tmp_path):
+def test_without_a_model_the_scorer_starts_and_its_error_names_the_command_to_run(tmp_path):
     settings = world.settings_in(tmp_path)
     start(settings)
     try:
@@ -314,14 +314,14 @@ def test_a_model_that_is_registered_later_is_served_without_a_restart(tmp_path, 
 
 
 @pytest.mark.parametrize("sent", ["0", "-5", "1.5", "soon", "", "60001", "000001", "9" * 5000, "١٢"])
-def test_a_deadline_that_is_no_number_of_milliseconds_is_refused_by_name(client, sent):
-    answer = client.post("/score", json=ASKED, headers={"X-Deadline-Ms": sent.encode()})
+def test_a_deadline_that_is_not_a_number_of_milliseconds_is_refused_by_name(client, sent):
+    answer = client.post("/score", json=BODY, headers={"X-Deadline-Ms": sent.encode()})
     assert answer.status_code == 422
     assert answer.json()["error"]["details"][0]["loc"] == ["header", "x-deadline-ms"]
 
 
-@pytest.mark.parametrize(("sent", "least_s", "most_s"), [(None, 0.5, 1.2), ("400", 0.05, 0.32), ("60000", 40, 48)])
-def test_the_store_is_waited_for_within_the_requests_deadline(client, monkeypatch, sent, least_s, most_s):
+@pytest.mark.parametrize(("sent", "min_s", "max_s"), [(None, 0.5, 1.2), ("400", 0.05, 0.32), ("60000", 40, 48)])
+def test_the_store_is_waited_for_within_the_requests_deadline(client, monkeypatch, sent, min_s, max_s):
     real, waited = FeatureClient.read, []
 
     async def noting(self, keys, timeout_s):
@@ -329,20 +329,20 @@ def test_the_store_is_waited_for_within_the_requests_deadline(client, monkeypatc
         return await real(self, keys, timeout_s)
 
     monkeypatch.setattr(FeatureClient, "read", noting)
-    answer = client.post("/score", json=ASKED, headers={} if sent is None else {"X-Deadline-Ms": sent})
+    answer = client.post("/score", json=BODY, headers={} if sent is None else {"X-Deadline-Ms": sent})
     assert answer.status_code == 200
-    assert least_s < waited[0] <= most_s
+    assert min_s < waited[0] <= max_s
 
 
 @pytest.mark.parametrize("is_wanted", [True, False])
-def test_requests_are_traced_where_that_is_wanted(settings, monkeypatch, is_wanted):
-    kept, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
+def test_requests_are_traced_when_opentelemetry_is_on(settings, monkeypatch, is_wanted):
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     app = create_app(settings.model_copy(update={"opentelemetry": is_wanted}), FixedClock(NOW))
     with TestClient(app) as client:
         assert score(client).status_code == 200
-    whole = [span for span in kept.get_finished_spans() if span.kind is trace.SpanKind.SERVER]
+    whole = [span for span in exporter.get_finished_spans() if span.kind is trace.SpanKind.SERVER]
     assert [(span.name, span.attributes["http.response.status_code"]) for span in whole] == [
         ("POST /score", 200)
     ] * is_wanted

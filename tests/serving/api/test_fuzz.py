@@ -46,7 +46,7 @@ SHARES = [("/score", "POST", VALID, 23), ("/score", "POST", BROKEN, 23), *((path
 
 
 def budget(request: pytest.FixtureRequest, share: int) -> hypothesis.settings:
-    """``share`` hundredths of the examples asked for."""
+    """``share`` hundredths of the examples of the option."""
     return hypothesis.settings(
         max_examples=max(1, request.config.getoption("--fuzz-examples") * share // 100),
         deadline=None,
@@ -67,7 +67,7 @@ def schema(settings):
 
 @pytest.mark.parametrize(("path", "method", "mode", "share"), SHARES)
 @pytest.mark.filterwarnings("ignore")
-def test_every_answer_is_as_the_openapi_document_says(request, schema, path, method, mode, share):
+def test_every_answer_has_the_form_that_the_openapi_document_describes(request, schema, path, method, mode, share):
     operation = schema[path][method]
     checks = [*CHECKS, negative_data_rejection] if mode is BROKEN else CHECKS
     statuses: Counter[int] = Counter()
@@ -136,7 +136,7 @@ def broken(draw: Any) -> Any:
 
 
 def is_valid(body: Any) -> bool:
-    """The documented form, written down a second time."""
+    """The documented form, written a second time."""
     return (
         isinstance(body, dict)
         and body.keys() <= {"user_id", "session_id", "context", "items"}
@@ -204,7 +204,7 @@ def test_a_broken_request_is_scored_exactly_when_it_is_still_valid(request, clie
     assert min(statuses[200], statuses[422]) > sum(statuses.values()) // 10, statuses
 
 
-def test_bytes_that_were_damaged_on_the_way_are_scored_or_refused(request, client):
+def test_a_body_with_damaged_bytes_is_scored_or_refused(request, client):
     validators = {status: documented(client, status) for status in (200, 422)}
 
     @budget(request, 10)

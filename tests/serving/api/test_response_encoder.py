@@ -24,7 +24,7 @@ def encoded(ids: list[str], scores: list[float]) -> dict[str, object]:
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), SCORES, min_size=1, max_size=10))
-def test_every_id_and_score_arrives_as_it_was_best_first(items):
+def test_every_id_and_score_is_written_unchanged_best_first(items):
     found = encoded(list(items), list(items.values()))
     expected = sorted(items, key=lambda item: -items[item])
     assert [each["item_id"] for each in found["items"]] == expected
@@ -43,7 +43,7 @@ def test_the_answer_has_its_documented_fields():
     }
 
 
-def test_the_largest_list_of_the_longest_ids():
+def test_the_largest_list_of_the_longest_ids_is_written():
     ids = [f"{i:0{MAX_TEXT_LENGTH}d}" for i in range(MAX_ITEMS)]
     scores = [-math.pi * 10.0**-300 * (i + 1) for i in range(MAX_ITEMS)]
     assert [each["item_id"] for each in encoded(ids, scores)["items"]] == ids

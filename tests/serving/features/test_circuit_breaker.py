@@ -14,7 +14,7 @@ PAUSE_S = 0.1
 
 
 class Store:
-    """Answers, fails or hangs, as told."""
+    """Answers, fails or hangs, as its attributes say."""
 
     def __init__(self):
         self.failure = None
@@ -42,7 +42,7 @@ def test_a_store_that_answers_is_read():
     assert guard.problem is None
 
 
-def test_a_store_that_hangs_costs_no_more_than_the_time_allowed():
+def test_a_store_that_hangs_delays_a_read_by_its_timeout_at_most():
     store = Store()
     guard = opened(store)
     store.hanging.clear()
@@ -54,7 +54,7 @@ def test_a_store_that_hangs_costs_no_more_than_the_time_allowed():
 
 
 @pytest.mark.parametrize("failure", [ConnectionError("refused"), ValueError("not what was expected")])
-def test_after_a_failure_requests_do_not_wait_and_the_store_comes_back_by_itself(failure):
+def test_after_a_failure_reads_do_not_wait_and_the_store_is_opened_again_in_the_background(failure):
     store = Store()
     guard = opened(store)
     store.failure = failure
@@ -93,7 +93,7 @@ def test_a_store_that_cannot_be_opened_is_opened_later():
     assert len(attempts) == 3
 
 
-def test_after_a_failure_a_store_that_moved_is_found():
+def test_after_a_failure_a_store_at_another_address_is_found():
     here, there = Store(), Store()
     stores = [here, there]
     guard = CircuitBreaker(lambda: stores.pop(0), PAUSE_S)
@@ -106,7 +106,7 @@ def test_after_a_failure_a_store_that_moved_is_found():
     assert there.reads == 1
 
 
-def test_no_time_left_is_no_answer():
+def test_a_read_without_time_left_fails():
     hung = Store()
     hung.hanging.clear()
     guard = opened(hung)

@@ -1,4 +1,4 @@
-"""Rows that are decoded once: never a stale one, and never too many."""
+"""Rows are decoded once; a stale one is never returned, and their number is bounded."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def reply(orders: float, event_us: int = NOW - 1) -> list[bytes | None]:
     return [timestamp, *values]
 
 
-NOBODY: list[bytes | None] = [None] * (len(COLUMNS) + 1)
+NO_ROWS: list[bytes | None] = [None] * (len(COLUMNS) + 1)
 
 
-def test_the_same_bytes_give_the_same_row_and_others_another():
+def test_the_same_bytes_give_the_same_row_and_other_bytes_another_row():
     rows = EntityRows(LAYOUT)
     first = rows.row("u", reply(3), NOW, {})
     assert first["user_orders_all"] == 3
@@ -34,7 +34,7 @@ def test_the_same_bytes_give_the_same_row_and_others_another():
     assert rows.row("v", reply(3), NOW, {}) is not first
 
 
-def test_what_is_kept_expires_all_the_same():
+def test_a_cached_row_still_expires():
     rows = EntityRows(LAYOUT)
     ttl_us = int(VIEWS["user_windows"].ttl.total_seconds() * 1e6)
     event_us = NOW - ttl_us
@@ -46,17 +46,17 @@ def test_what_is_kept_expires_all_the_same():
     assert times["user_windows"].tolist() == [event_us]
 
 
-def test_what_is_kept_is_bounded_also_for_those_nobody_knows():
+def test_the_cached_rows_are_bounded_also_for_unknown_entities():
     rows = EntityRows(LAYOUT, max_bytes=200_000)
     for k in range(1_000):
-        assert not rows.row(f"nobody {k}", NOBODY, NOW, {})
+        assert not rows.row(f"unknown {k}", NO_ROWS, NOW, {})
     unknown = len(rows)
     assert 10 < unknown < 200
-    kept = rows.row("u", reply(3), NOW, {})
+    first = rows.row("u", reply(3), NOW, {})
     for k in range(unknown // 2):
-        rows.row(f"another {k}", NOBODY, NOW, {})
-    assert rows.row("u", reply(3), NOW, {}) is kept
+        rows.row(f"another {k}", NO_ROWS, NOW, {})
+    assert rows.row("u", reply(3), NOW, {}) is first
     for k in range(1_000):
-        rows.row(f"more {k}", NOBODY, NOW, {})
-    assert rows.row("u", reply(3), NOW, {}) is not kept
+        rows.row(f"more {k}", NO_ROWS, NOW, {})
+    assert rows.row("u", reply(3), NOW, {}) is not first
     assert rows.bytes <= 200_000

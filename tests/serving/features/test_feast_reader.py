@@ -42,7 +42,7 @@ def keys(at=NOW, user="u", session="s", items=("a", "b", "c", "z")):
     return Keys(user, session, items, us(at))
 
 
-def test_item_columns_are_float32_instants_float64_and_strings_objects(reader):
+def test_item_columns_are_float32_for_numbers_float64_for_timestamps_and_objects_for_strings(reader):
     items = reader.read(keys()).slate.items
     np.testing.assert_array_equal(items["price"], np.array([1.1, 2.2, np.nan, np.nan], np.float32))
     np.testing.assert_array_equal(items["first_seen_us"], [world.ago(days=90), world.ago(days=60), np.nan, np.nan])
@@ -70,7 +70,7 @@ def test_an_empty_list_is_an_empty_list_and_not_missing(reader):
     assert reader.read(keys(session="fresh")).slate.companions == {}
 
 
-def test_what_was_never_written_is_missing_and_counted(reader):
+def test_an_entity_that_was_never_written_is_missing_and_counted(reader):
     reading = reader.read(keys(user="nobody", session=None, items=("z", "a", "y")))
     assert (reading.missing.items, reading.missing.user, reading.missing.session) == (2, True, True)
     assert reading.slate.user == reading.slate.session == {}
@@ -98,7 +98,7 @@ def test_a_row_counts_from_its_timestamp_to_its_ttl_both_inclusive_to_the_micros
 
 @pytest.mark.parametrize("view", sorted(world.VIEWS.keys() - {"item_companions"}))
 def test_each_view_has_its_own_ttl(reader, view):
-    """Whatever was read one microsecond before the end of a view's ttl is gone one microsecond after it."""
+    """A value that is read at the end of a view's ttl is missing one microsecond later."""
     end = ROW_AT + world.VIEWS[view].ttl
     column = {"item_attributes": "price", "item_windows": "orders_7d", "user_windows": "user_orders_all",
               "user_history": "history_items", "session_state": "session_views"}[view]  # fmt: skip
@@ -138,12 +138,12 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_candidates(store, 
 
 
 @pytest.mark.parametrize("session", ["s", "fresh", "none"])
-def test_the_matrix_is_the_one_of_the_point_in_time_join_bit_for_bit(settings, reader, session):
-    asked = pd.DataFrame({"item_id": ["a", "b", "c", "z"]}).assign(
+def test_the_matrix_equals_the_point_in_time_joins_bit_for_bit(settings, reader, session):
+    entity_rows = pd.DataFrame({"item_id": ["a", "b", "c", "z"]}).assign(
         slate_id="1", user_id="u", session_id=session, shown_ts=pd.Timestamp(NOW), store_id=None,
         **{fact.name: np.float32("nan") for fact in DECLARATION.facts},
     )  # fmt: skip
-    (offline,) = PointInTimeReader(open_store(settings), DECLARATION).read(asked)
+    (offline,) = PointInTimeReader(open_store(settings), DECLARATION).read(entity_rows)
     online = reader.read(keys(session=session)).slate
     np.testing.assert_array_equal(feature_matrix(online, DECLARATION), feature_matrix(offline, DECLARATION))
 
@@ -168,7 +168,7 @@ def test_an_unread_slate_has_the_columns_of_a_read_one(reader):
     assert np.isnan(feature_matrix(nothing, DECLARATION)[:, 0]).all()
 
 
-def test_a_registry_that_lacks_what_the_model_reads_is_refused_by_name(store):
+def test_a_registry_without_a_column_of_the_model_is_refused_and_the_column_named(store):
     wider = replace(DECLARATION, item_extras=(Column("weight", DType.FLOAT32, "weight", "kg"),))
     with pytest.raises(WrongStore, match=r"item_attributes:weight.*feature_repo\.apply"):
         FeastReader(store, wider)

@@ -1,4 +1,4 @@
-"""The item cache against a real Redis: what is read is never older than a second, whatever happens to connections."""
+"""The item cache and a real Redis: no value that is read is older than a second, even if a connection is lost."""
 
 import asyncio
 import gc
@@ -36,7 +36,7 @@ def settings(tmp_path_factory):
 
 
 def with_features(settings, use):
-    """Run ``use(features, reader)`` on a loop of its own, the store connected and heard of."""
+    """Run ``use(features, reader)`` on a loop of its own, with the store connected and its changes followed."""
 
     async def run():
         reader = RedisReader(DECLARATION, settings.dataset, CACHE_BYTES)
@@ -68,7 +68,7 @@ def write_price(settings, value, timestamp, item="a"):
     world.write_row(settings, "item_attributes", timestamp, item_id=item, category_id="fruit", price=value)
 
 
-def test_a_write_is_seen_within_a_second_although_the_item_is_kept(settings):
+def test_a_write_to_a_cached_item_is_seen_within_a_second(settings):
     async def use(features, reader):
         await price(features)
         assert len(reader.cache) >= 1
@@ -80,18 +80,18 @@ def test_a_write_is_seen_within_a_second_although_the_item_is_kept(settings):
     with_features(settings, use)
 
 
-def kept_price(reader, item):
-    """None for an item that a request would ask for."""
+def cached_price(reader, item):
+    """None for an item that is not cached."""
     plan = reader.cache.plan([item])
     reader.cache.abandon(plan)
     return None if plan.missing else float(plan.known.rows["floats"][0, reader.columns.positions["price"][1]])
 
 
-def test_a_kept_row_that_changed_is_refreshed_before_anyone_asks_for_it(settings):
+def test_a_cached_row_that_changed_is_read_again_without_a_request(settings):
     async def use(features, reader):
-        assert await price(features, "b") == kept_price(reader, "b") != 2.5
+        assert await price(features, "b") == cached_price(reader, "b") != 2.5
         await asyncio.to_thread(write_price, settings, 2.5, NOW, "b")
-        await until(lambda: kept_price(reader, "b") == 2.5)
+        await until(lambda: cached_price(reader, "b") == 2.5)
 
     with_features(settings, use)
 
@@ -127,7 +127,7 @@ def test_a_lost_tracking_connection_empties_the_cache_until_it_is_back(settings)
     with_features(settings, use)
 
 
-def test_a_silent_redis_empties_the_cache_and_is_not_waited_for(settings):
+def test_a_silent_redis_empties_the_cache_and_reads_do_not_wait_for_it(settings):
     async def use(features, reader):
         await price(features, "b")
         pid = json.loads((settings.redis_dir / "endpoint.json").read_text())["pid"]
@@ -138,7 +138,7 @@ def test_a_silent_redis_empties_the_cache_and_is_not_waited_for(settings):
             started = time.monotonic()
             with pytest.raises(StoreAway):
                 await features.read(Keys("u", "s", ("b",), us(NOW)), 1.0)
-            assert time.monotonic() - started < 0.5  # it does not use up its second
+            assert time.monotonic() - started < 0.5  # not the whole timeout
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(lambda: features.problem is None and reader.cache.is_coherent)
@@ -147,8 +147,8 @@ def test_a_silent_redis_empties_the_cache_and_is_not_waited_for(settings):
     with_features(settings, use)
 
 
-def test_reads_beside_a_writer_are_never_older_than_a_second(settings):
-    """A writer counts up; a read that begins a second after a write was done must not give an older value."""
+def test_reads_during_writes_are_never_older_than_a_second(settings):
+    """A writer counts up. A read that begins a second after a write must not return an older value."""
     written: list[tuple[float, float]] = []  # (when it was done, value)
     enough = threading.Event()
     store = open_store(settings)
@@ -165,51 +165,51 @@ def test_reads_beside_a_writer_are_never_older_than_a_second(settings):
             written.append((time.monotonic(), value))
 
     async def use(features, reader):
-        kept = 0
+        cached = 0
         until_s = time.monotonic() + 4
         while time.monotonic() < until_s:
             began = time.monotonic()
             oldest_allowed = max((value for done, value in written if done < began - STALE_S), default=0.0)
             found = await price(features, "hot", at=ROW_AT + timedelta(seconds=30))
             assert not found < oldest_allowed
-            kept += len(reader.cache) > 0
+            cached += len(reader.cache) > 0
             await asyncio.sleep(0.001)
-        return kept
+        return cached
 
     writer = threading.Thread(target=count_up)
     writer.start()
     try:
-        kept = with_features(settings, use)
+        cached = with_features(settings, use)
     finally:
         enough.set()
         writer.join()
     assert len(written) > 100
-    assert kept > 100
+    assert cached > 100
 
 
-def test_a_call_that_nobody_waits_for_fails_unseen(settings):
+def test_a_call_that_is_not_awaited_fails_without_a_log_line(settings):
     async def run():
-        said = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
-        link = await connect(endpoint(settings))
-        waited_for = link.call(pack(b"BLPOP", b"nothing", b"0"), 1)
-        link.call(pack(b"PING"), 1)
-        link.close()
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        connection = await connect(endpoint(settings))
+        awaited = connection.call(pack(b"BLPOP", b"nothing", b"0"), 1)
+        connection.call(pack(b"PING"), 1)
+        connection.close()
         with pytest.raises(ConnectionLost):
-            await waited_for
+            await awaited
         gc.collect()
-        return said
+        return reported
 
     assert asyncio.run(run()) == []
 
 
-def test_a_cache_of_no_bytes_keeps_nothing(settings):
+def test_a_cache_of_zero_bytes_stores_nothing(settings):
     async def use():
         reader = RedisReader(DECLARATION, settings.dataset, 0)
         features = FeatureClient(reader, lambda: endpoint(settings))
         await features.start(5)
         found = [await price(features, "b") for _ in range(2)]
-        with endpoint(settings).client(5) as client:  # and hears of no changes
+        with endpoint(settings).client(5) as client:  # no connection follows changes
             assert not [each for each in client.client_list() if "t" in each["flags"]]
         await features.close()
         assert found[0] == found[1] > 0
@@ -218,10 +218,10 @@ def test_a_cache_of_no_bytes_keeps_nothing(settings):
     asyncio.run(use())
 
 
-def test_the_cache_is_warm_soon_after_the_start(settings):
+def test_the_cache_is_filled_soon_after_the_start(settings):
     async def use(features, reader):
         await until(lambda: len(reader.cache) >= 3)
-        assert None not in [kept_price(reader, each) for each in "abc"]
+        assert None not in [cached_price(reader, each) for each in "abc"]
 
     with_features(settings, use)
 

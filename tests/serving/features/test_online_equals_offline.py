@@ -1,4 +1,4 @@
-"""The matrix of a request is that of the point-in-time join for the same moment, bit for bit."""
+"""The matrix of a request equals that of the point-in-time join for the same time, bit for bit."""
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def keys(*items: str, user: str = "u", session: str = "live", when=END) -> Keys:
     return Keys(user, session, items, int(when.timestamp() * 1e6))
 
 
-def test_online_and_offline_make_the_same_matrix_of_the_same_moment(settings, reader):
+def test_online_and_offline_matrices_of_the_same_time_are_equal(settings, reader):
     """With a cart, its companions, an emptied cart, and everything unknown; before and after rows expire."""
     offline = PointInTimeReader(open_store(settings), DECLARATION)
     for user, session in (("u", "live"), ("u", "empty"), ("nobody", "none")):

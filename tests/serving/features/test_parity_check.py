@@ -28,7 +28,7 @@ def reading(price=1.0, history=("a",), event_us=5) -> Reading:
 
 
 class Feast:
-    """Gives the readings one after the other, then the last one again and again."""
+    """Returns the readings one after the other, then the last one each time."""
 
     def __init__(self, *readings: Reading | Exception) -> None:
         self.readings = list(readings)
@@ -85,7 +85,7 @@ def test_zero_and_minus_zero_differ_and_nan_does_not_differ_from_itself():
     assert compare(Redis(reading(price=np.nan)), Feast(reading(price=np.nan))) == []
 
 
-def test_a_difference_that_is_gone_when_read_again_does_not_count():
+def test_a_difference_that_the_second_reading_does_not_show_does_not_count():
     assert compare(Redis(reading(1), reading(2)), Feast(reading(2))) == []
 
 
@@ -93,7 +93,7 @@ def test_a_difference_of_rows_with_other_timestamps_does_not_count():
     assert compare(Redis(reading(1, event_us=5)), Feast(reading(2, event_us=6))) == []
 
 
-def test_a_store_that_is_away_is_no_difference():
+def test_an_unavailable_store_is_not_a_difference():
     assert compare(Redis(reading()), Feast(StoreAway("gone"))) == []
 
 
@@ -122,7 +122,7 @@ def test_a_difference_is_logged_counted_and_shown_until_enough_comparisons_agree
     assert 'rerank_self_check_total{outcome="equal"} 3.0' in text
 
 
-def test_only_the_share_is_compared():
+def test_only_the_configured_share_of_readings_is_compared():
     feast = Feast(reading())
 
     async def sample(share):
@@ -138,7 +138,7 @@ def test_only_the_share_is_compared():
     assert feast.calls >= 1
 
 
-def test_a_comparison_is_followed_by_a_rest(monkeypatch):
+def test_a_comparison_is_followed_by_a_pause(monkeypatch):
     monkeypatch.setattr(parity_check, "REST", 1e9)  # however short the comparison was
     feast = Feast(reading())
     metrics = Metrics()

@@ -1,7 +1,7 @@
-"""Random requests to every reader: with the cache, without it, and Feast's SDK. ``--requests N`` asks for more.
+"""Random requests to every reader: with the cache, without it, and Feast's SDK. ``--requests N`` makes more.
 
-The store holds rows of all ages, whole, partly null, partly written, expired and not yet known; what is asked for
-includes what the store has never heard of. Every feature of every matrix must agree bit for bit, and so must the
+The store holds rows of all ages, whole, partly null, partly written, expired and not yet known; requests
+also name ids that the store does not have. Every feature of every matrix must agree bit for bit, and so must the
 scores of the compiled trees and LightGBM's.
 """
 
@@ -28,7 +28,7 @@ from tests.serving.world import DECLARATION, NOW, us
 
 ENTITIES = {"item": 80, "user": 12, "session": 12}
 NULLS = 0.15
-CACHE_BYTES = 20_000  # of about 40 items, so that some are always pushed out
+CACHE_BYTES = 20_000  # of about 40 items, so that some are always evicted
 SEED = 3
 
 
@@ -79,7 +79,7 @@ def cell(column: Column, rng):
     return draw[column.dtype]()
 
 
-def asked(rng) -> Keys:
+def random_keys(rng) -> Keys:
     def maybe(entity: str):
         return [None, "never heard of", f"{entity}{rng.integers(ENTITIES[entity])}"][rng.choice(3, p=[0.1, 0.1, 0.8])]
 
@@ -101,11 +101,11 @@ def test_every_reader_gives_the_same_features_and_scores_bit_for_bit(settings, r
     cached, uncached = (
         BlockingRedisReader(endpoint(settings), DECLARATION, settings.dataset, size) for size in (CACHE_BYTES, 0)
     )
-    cached.reader.cache.is_coherent = cached.reader.companion_cache.is_coherent = True  # nobody writes
+    cached.reader.cache.is_coherent = cached.reader.companion_cache.is_coherent = True  # there are no writes
     known = hits = 0
     try:
         for _ in range(request.config.getoption("--requests")):
-            keys = asked(rng)
+            keys = random_keys(rng)
             context = {"store_id": str(rng.integers(300))}
             hits += sum(each in cached.reader.cache for each in keys.item_ids)
             readings = [reader.read(keys) for reader in (feast, uncached, cached)]

@@ -27,7 +27,7 @@ def test_a_row_that_changed_while_it_was_read_is_not_stored():
     assert cache.get("b") is None
 
 
-def test_rows_read_before_everything_was_dropped_are_not_stored():
+def test_rows_read_before_the_cache_was_cleared_are_not_stored():
     cache = coherent()
     ticket = cache.ticket()
     cache.clear()

@@ -1,4 +1,4 @@
-"""The ttl of several views, held against one row and one view at a time."""
+"""The ttl of several views, compared with one row and one view at a time."""
 
 from dataclasses import replace
 

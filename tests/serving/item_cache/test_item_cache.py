@@ -1,4 +1,4 @@
-"""What is kept, what is forgotten, and what must never be kept."""
+"""Which items the cache stores and evicts, and which it must not store."""
 
 from unittest.mock import patch
 
@@ -44,17 +44,17 @@ def decoded(plan, replies):
 
 
 class Store:
-    """Redis for one cache: rows by id, and how many were asked for."""
+    """Redis for one cache: rows by id, and the ids that were read from it."""
 
     def __init__(self, capacity: int = 1000, **rows: float) -> None:
         self.rows = {name: row(price) for name, price in rows.items()}
         self.cache = ItemCache(COLUMNS, capacity * ROW_BYTES)
         self.cache.is_coherent = True
-        self.asked: list[str] = []
+        self.read_ids: list[str] = []
 
     def read(self, *ids: str) -> list[float]:
         plan = self.cache.plan(list(ids))
-        self.asked += plan.missing
+        self.read_ids += plan.missing
         block = self.cache.complete(plan, decoded(plan, [self.rows.get(each, NO_ROW) for each in plan.missing]))
         columns, _ = columns_at(block, COLUMNS, 5 * DAY_US)
         assert columns["brand"].tolist() == [None if np.isnan(p) else f"b{p:g}" for p in columns["price"].tolist()]
@@ -66,29 +66,29 @@ class Store:
         self.cache.forget([item])
 
 
-def test_what_was_asked_for_once_is_not_asked_for_again():
+def test_a_cached_item_is_not_read_again():
     store = Store(a=1, b=2, c=3)
     assert store.read("b", "a") == [2, 1]
     assert store.read("a", "c", "b") == [1, 3, 2]
-    assert store.asked == ["b", "a", "c"]
+    assert store.read_ids == ["b", "a", "c"]
 
 
-def test_an_item_without_a_row_is_kept_too():
+def test_an_item_without_a_row_is_cached_too():
     store = Store()
     store.read("z")
     np.testing.assert_array_equal(store.read("z"), [np.nan])
-    assert store.asked == ["z"]
+    assert store.read_ids == ["z"]
 
 
-def test_what_changed_is_asked_for_anew():
+def test_a_changed_item_is_read_again():
     store = Store(a=1, b=2)
     store.read("a", "b")
     store.write("a", 7)
     assert store.read("a", "b") == [7, 2]
-    assert store.asked == ["a", "b", "a"]
+    assert store.read_ids == ["a", "b", "a"]
 
 
-def test_what_was_kept_until_it_changed_is_named_once_unless_it_is_filled():
+def test_an_item_that_was_evicted_by_a_change_is_returned_once_unless_it_was_stored_again():
     store = Store(a=1, b=2, c=3)
     store.read("a", "b", "c")
     for item in ("b", "a", "b", "z"):
@@ -103,7 +103,7 @@ def test_what_was_kept_until_it_changed_is_named_once_unless_it_is_filled():
     assert store.cache.take_forgotten(9) == []
 
 
-def test_what_there_is_no_room_for_is_not_asked_for_anew():
+def test_a_changed_item_whose_room_was_taken_is_not_returned():
     store = Store(capacity=2, a=1, b=2, c=3)
     store.read("a", "b")
     store.write("a", 7)
@@ -112,7 +112,7 @@ def test_what_there_is_no_room_for_is_not_asked_for_anew():
     assert store.cache.take_forgotten(9) == ["b"]
 
 
-def test_what_changes_again_while_it_is_asked_for_is_asked_for_anew():
+def test_an_item_that_changes_again_while_it_is_read_is_returned_again():
     store = Store(a=1)
     store.read("a")
     store.write("a", 2)
@@ -124,7 +124,7 @@ def test_what_changes_again_while_it_is_asked_for_is_asked_for_anew():
     assert store.read("a") == [3]
 
 
-def test_a_fill_that_began_after_the_change_is_kept_although_an_older_one_is_under_way():
+def test_a_read_that_began_after_the_change_is_stored_while_an_older_read_is_in_progress():
     store = Store(a=1)
     older = store.cache.plan(["a"])
     old = decoded(older, [store.rows["a"]])
@@ -132,21 +132,21 @@ def test_a_fill_that_began_after_the_change_is_kept_although_an_older_one_is_und
     store.read("a")
     store.cache.complete(older, old)
     assert store.read("a") == [2]
-    assert store.asked == ["a"]
+    assert store.read_ids == ["a"]
     assert store.cache.take_forgotten(9) == []
 
 
-def test_a_fill_whose_item_changed_on_the_way_is_not_kept():
+def test_an_item_that_changed_while_it_was_read_is_not_stored():
     store = Store(a=1, b=2)
     plan = store.cache.plan(["a", "b"])
     old = [store.rows["a"], store.rows["b"]]
     store.write("a", 9)
     store.cache.complete(plan, decoded(plan, old))
     assert store.read("a", "b") == [9, 2]
-    assert store.asked == ["a"]
+    assert store.read_ids == ["a"]
 
 
-def test_a_fill_on_the_way_when_everything_was_dropped_is_not_kept():
+def test_a_read_that_began_before_the_cache_was_cleared_is_not_stored():
     store = Store(a=1)
     plan = store.cache.plan(["a"])
     store.cache.clear()
@@ -154,25 +154,25 @@ def test_a_fill_on_the_way_when_everything_was_dropped_is_not_kept():
     assert len(store.cache) == 0
 
 
-def test_nothing_is_kept_while_nobody_tells_of_changes():
+def test_no_item_is_stored_while_changes_are_not_reported():
     store = Store(a=1)
     store.cache.is_coherent = False
     store.read("a")
     store.read("a")
-    assert store.asked == ["a", "a"]
+    assert store.read_ids == ["a", "a"]
 
 
-def test_an_abandoned_plan_leaves_no_trace():
+def test_an_abandoned_plan_has_no_effect():
     store = Store(a=1)
     store.cache.abandon(store.cache.plan(["a"]))
     store.write("a", 2)
     assert store.read("a") == [2]
     assert store.read("a") == [2]
-    assert store.asked == ["a"]
+    assert store.read_ids == ["a"]
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 3])
-def test_a_catalog_larger_than_the_budget_is_read_through(capacity):
+def test_a_catalog_larger_than_the_cache_is_read_correctly(capacity):
     store = Store(capacity, **{f"i{n}": n for n in range(20)})
     for _ in range(3):
         assert store.read(*(f"i{n}" for n in range(20))) == list(range(20))
@@ -180,15 +180,15 @@ def test_a_catalog_larger_than_the_budget_is_read_through(capacity):
     assert store.cache.bytes <= capacity * ROW_BYTES
 
 
-def test_what_is_used_stays_and_what_is_not_goes():
+def test_a_used_row_stays_and_an_unused_one_is_evicted():
     store = Store(3, a=1, b=2, c=3, d=4, e=5)
     store.read("a", "b", "c")
     store.read("d")  # the hand passes all three once, and takes the first
     store.read("b", "c")
-    store.asked.clear()
+    store.read_ids.clear()
     store.read("e")
     store.read("b", "c")
-    assert store.asked == ["e"]
+    assert store.read_ids == ["e"]
 
 
 def test_a_row_is_valid_from_its_timestamp_to_its_ttl_both_inclusive():
@@ -200,14 +200,13 @@ def test_a_row_is_valid_from_its_timestamp_to_its_ttl_both_inclusive():
 
 
 @given(data=st.data(), capacity=st.integers(0, 7))
-def test_whatever_happens_a_read_gives_what_redis_holds(data, capacity):
-    """Reads, writes, lost connections and overlapping fills, while the cache grows. An answer is of now or of the time
-    of its plan."""
+def test_after_any_sequence_of_steps_a_read_returns_what_redis_holds(data, capacity):
+    """Reads, writes, lost connections and overlapping reads, while the cache grows."""
     with patch("serving.item_cache.item_cache.FIRST_ROWS", 2):
-        whatever_happens(data, capacity)
+        any_sequence_of_steps(data, capacity)
 
 
-def whatever_happens(data, capacity):
+def any_sequence_of_steps(data, capacity):
     store = Store(capacity, **{name: n for n, name in enumerate("abcde")})
     price, open_plans = 10.0, []
     for _ in range(data.draw(st.integers(1, 25))):
@@ -242,12 +241,12 @@ def test_rows_in_use_stay_and_unused_rows_are_evicted_first(monkeypatch):
     for k in range(20, 40):
         store.read(*in_use)
         store.read(f"i{k}")
-    store.asked.clear()
+    store.read_ids.clear()
     store.read(*in_use)
-    assert store.asked == []
+    assert store.read_ids == []
 
 
-def test_every_row_is_evicted_in_its_turn(monkeypatch):
+def test_every_unused_row_is_evicted_in_turn(monkeypatch):
     monkeypatch.setattr("serving.item_cache.item_cache.SWEEP", 4)
     first = [f"i{k}" for k in range(9)]
     store = Store(capacity=9, **{f"i{k}": k for k in range(100)})
@@ -258,7 +257,7 @@ def test_every_row_is_evicted_in_its_turn(monkeypatch):
     assert not any(name in store.cache for name in first)
 
 
-def test_texts_that_no_row_has_any_longer_do_not_pile_up(monkeypatch):
+def test_texts_that_no_row_refers_to_are_removed(monkeypatch):
     monkeypatch.setattr("serving.item_cache.item_cache.TEXTS", 20)
     monkeypatch.setattr("serving.item_cache.item_cache.TEXTS_PER_ROW", 0)
     store = Store(capacity=5, a=1)

@@ -19,7 +19,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("change", "named"), OTHERS.values(), ids=OTHERS)
-def test_a_model_of_another_contract_is_refused_by_what_differs(tmp_path, change, named):
+def test_a_model_of_another_contract_is_refused_and_the_difference_named(tmp_path, change, named):
     settings = world.settings_in(tmp_path, redis_url="redis://127.0.0.1:1/0")
     world.register(settings, world.constant_baseline(), change(world.contract()))
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
@@ -33,7 +33,7 @@ def test_a_model_of_another_contract_is_refused_by_what_differs(tmp_path, change
     assert named in answer.json()["error"]["details"][0]["message"]
 
 
-def test_a_model_with_a_feature_of_its_own_is_refused_by_the_feature(tmp_path):
+def test_a_model_with_an_unknown_feature_is_refused_and_the_feature_named(tmp_path):
     settings = world.settings_in(tmp_path, redis_url="redis://127.0.0.1:1/0")
     wider = world.contract()
     wider = replace(wider, features=(*wider.features, ContractFeature("mood", "float32", "derived")))

@@ -36,7 +36,7 @@ def test_the_compiled_trees_score_from_the_first_answer_on(settings):
         assert 'rerank_engine{name="lightgbm"} 0.0' in text
 
 
-def test_trees_that_are_not_accepted_leave_lightgbm_in_service_with_the_reason(settings, monkeypatch):
+def test_without_accepted_trees_lightgbm_scores_and_the_reason_is_shown(settings, monkeypatch):
     monkeypatch.setattr(champion, "compiled", lambda ranker, _: (ranker, LIGHTGBM))
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         assert client.get("/model").json()["engine"] == {"name": "lightgbm", "reason": "they differ"}
@@ -67,7 +67,7 @@ def test_the_trees_are_compiled_off_the_event_loop(settings, monkeypatch):
         assert threads == ["champion-follower"]
 
 
-def test_a_service_that_closes_while_it_compiles_takes_no_model_into_service(settings, monkeypatch):
+def test_a_service_that_is_closed_while_it_compiles_puts_no_model_in_service(settings, monkeypatch):
     started, held = threading.Event(), threading.Event()
 
     def waiting(ranker, _):

@@ -1,4 +1,4 @@
-"""What a score is made of, over a real store and a real champion."""
+"""Explanations of scores, over a real store and a real champion."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from infra.redis_server.server import start, stop
 from serving.api.app import create_app
 from serving.score.explain import in_words
 from tests.serving import world
-from tests.serving.api.test_api import ASKED, score, scores
+from tests.serving.api.test_api import BODY, score, scores
 from tests.serving.world import FEATURES
 
 
 def explain(client, **changes):
-    return client.post("/explain", json={**ASKED, **changes})
+    return client.post("/explain", json={**BODY, **changes})
 
 
 def test_contributions_sum_to_the_score_that_score_gives(client):
@@ -40,7 +40,7 @@ def test_sources_are_the_views_the_derived_features_and_the_request(client):
     assert sources.keys() == floats | {"derived", "request"}
 
 
-def test_what_the_caller_sends_is_what_is_explained(client):
+def test_a_sent_feature_is_explained_with_its_sent_value(client):
     items = [{"item_id": "a", "features": {"price": 7.5, "bought_count": None}}, {"item_id": "b"}]
     values = {item["item_id"]: item["values"] for item in explain(client, items=items).json()["items"]}
     assert values["a"]["price"] == 7.5
@@ -48,7 +48,7 @@ def test_what_the_caller_sends_is_what_is_explained(client):
     assert values["b"]["price"] == pytest.approx(2.2)
 
 
-def test_a_pair_is_set_apart_by_reasons_that_sum_to_the_distance(client):
+def test_the_reasons_of_a_pair_sum_to_the_difference_of_their_scores(client):
     given = scores(score(client))
     first, *_, last = sorted(given, key=given.get, reverse=True)
     for pair in ([first, last], [last, first]):
@@ -63,14 +63,14 @@ def test_a_pair_is_set_apart_by_reasons_that_sum_to_the_distance(client):
         assert found["reasons"][0]["feature"] in found["text"]
 
 
-def test_equal_scores_are_told_apart_by_the_callers_order(client):
+def test_equal_scores_are_explained_by_the_callers_order(client):
     same = {"features": dict.fromkeys(FEATURES, 0.5)}
     found = explain(client, items=[{"item_id": name, **same} for name in "zax"], pair=["x", "z"]).json()["pair"]
     assert (found["above"], found["below"], found["difference"]) == ("z", "x", 0.0)
     assert "same score" in found["text"]
 
 
-def test_words_name_values_and_what_is_unknown():
+def test_the_sentence_names_values_and_unknown_ones():
     def reason(feature, above, below, difference):
         return {"feature": feature, "above": above, "below": below, "difference": difference}
 
@@ -90,13 +90,13 @@ def test_words_name_values_and_what_is_unknown():
         ([1, "a"], ["pair", 0]),
     ],
 )
-def test_a_pair_that_is_none_is_refused_by_its_place(client, pair, loc):
+def test_a_bad_pair_is_refused_with_its_location(client, pair, loc):
     answer = explain(client, pair=pair)
     assert answer.status_code == 422
     assert answer.json()["error"]["details"][0]["loc"][: len(loc)] == loc
 
 
-def test_a_baseline_says_that_it_cannot_be_explained(tmp_path):
+def test_explaining_a_baseline_is_refused(tmp_path):
     settings = world.settings_in(tmp_path)
     start(settings)
     try:

@@ -1,4 +1,4 @@
-"""A new champion takes its place between two requests, or is refused and the old one stays."""
+"""A new champion replaces the old one between two requests, or is refused and the old one stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.redis_server.server import start, stop
 from serving.api.app import create_app
 from serving.features.feature_readers import FeatureReaders
 from tests.serving import world
-from tests.serving.api.test_api import ASKED, score, scores
+from tests.serving.api.test_api import BODY, score, scores
 
 TIMEOUT_S = 60.0
 
@@ -56,18 +56,18 @@ def metric(client, line: str) -> bool:
     return line in client.get("/metrics").text.splitlines()
 
 
-def test_every_answer_is_wholly_of_one_model_while_the_champion_changes(settings):
+def test_while_the_champion_changes_every_answer_is_of_one_model(settings):
     answers = []
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         first = scores(score(client))
         enough = threading.Event()
 
-        def ask():
+        def send():
             while not enough.is_set():
-                answers.append(client.post("/score", json=ASKED))
+                answers.append(client.post("/score", json=BODY))
 
-        asking = threading.Thread(target=ask)
-        asking.start()
+        sender = threading.Thread(target=send)
+        sender.start()
         try:
             world.register(settings, other_model())
             until(lambda: version(client) == "2")
@@ -76,7 +76,7 @@ def test_every_answer_is_wholly_of_one_model_while_the_champion_changes(settings
             until(lambda: version(client) == "1")
         finally:
             enough.set()
-            asking.join()
+            sender.join()
         assert metric(client, 'rerank_model{kind="lightgbm",name="ranker-complete_journey",version="1"} 1.0')
         assert metric(client, 'rerank_model{kind="lightgbm",name="ranker-complete_journey",version="2"} 0.0')
     assert {answer.status_code for answer in answers} == {200}
@@ -101,7 +101,7 @@ def test_a_champion_of_another_contract_is_refused_and_the_old_one_stays(setting
         assert "history features" in ready.json()["checks"][0]["message"]
         ModelStore(settings).promote("1")
         until(lambda: metric(client, "rerank_successor_refused 0.0"))
-        ModelStore(settings).promote("2")  # refused once more, and said once more
+        ModelStore(settings).promote("2")  # refused and reported again
         until(lambda: metric(client, "rerank_successor_refused 1.0"))
         world.register(settings, other_model())
         until(lambda: version(client) == "3")
@@ -138,7 +138,7 @@ def test_the_compiled_trees_of_the_new_champion_score_from_its_first_answer(sett
         assert engines == {("1", "llvm"), ("2", "llvm")}
 
 
-def test_a_failure_in_the_middle_is_tried_again(settings, monkeypatch):
+def test_a_load_that_fails_is_tried_again(settings, monkeypatch):
     monkeypatch.setattr("serving.score.champion.RETRY_S", 0.1)
     real, failures = FeatureReaders.open, []
 
@@ -154,7 +154,7 @@ def test_a_failure_in_the_middle_is_tried_again(settings, monkeypatch):
     assert len(failures) == 2
 
 
-def test_one_that_replaces_another_waits_for_its_model(settings, monkeypatch):
+def test_an_app_that_replaces_another_waits_for_its_model(settings, monkeypatch):
     monkeypatch.setattr("serving.score.champion.RETRY_S", 0.1)
     real, failures = ModelStore.champion, []
 

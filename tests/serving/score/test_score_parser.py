@@ -124,7 +124,7 @@ def test_a_body_of_another_form_is_refused_by_its_location(content, location):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_is_not_json_is_refused_with_line_and_column(content):
+def test_a_body_that_is_not_json_is_refused_with_line_and_column(content):
     with pytest.raises(InvalidRequest) as refused:
         parse(content)
     (problem,) = refused.value.problems
@@ -176,36 +176,36 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-def judged(content: bytes):
-    """What the documented form makes of a body: its parts, or None."""
+def by_schema(content: bytes):
+    """The body as the schema reads it; None where the schema refuses it."""
     try:
         return score_schema.ScoreRequest.model_validate_json(content)
     except ValidationError:
         return None
 
 
-def agrees_with_the_form(content: bytes) -> None:
-    wanted = judged(content)
-    if wanted is None or len({each.item_id for each in wanted.items}) < len(wanted.items):
+def assert_agrees_with_the_schema(content: bytes) -> None:
+    expected = by_schema(content)
+    if expected is None or len({each.item_id for each in expected.items}) < len(expected.items):
         with pytest.raises(InvalidRequest):
             parse(content)
         return
     found = parse(content)
-    assert found.item_ids == [each.item_id for each in wanted.items]
-    assert repr(found.sent) == repr([(i, each.features) for i, each in enumerate(wanted.items) if each.features])
-    assert (found.user_id, found.session_id, found.context) == (wanted.user_id, wanted.session_id, wanted.context)
+    assert found.item_ids == [each.item_id for each in expected.items]
+    assert repr(found.sent) == repr([(i, each.features) for i, each in enumerate(expected.items) if each.features])
+    assert (found.user_id, found.session_id, found.context) == (expected.user_id, expected.session_id, expected.context)
 
 
 @given(BODIES)
-def test_what_is_read_fast_is_what_the_form_says(values):
-    agrees_with_the_form(json.dumps(values).encode())
-    agrees_with_the_form(json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+def test_the_parser_agrees_with_the_schema(values):
+    assert_agrees_with_the_schema(json.dumps(values).encode())
+    assert_agrees_with_the_schema(json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 @given(BODIES, st.data())
-def test_so_it_is_for_broken_bodies(values, data):
+def test_the_parser_agrees_with_the_schema_on_damaged_bodies(values, data):
     content = bytearray(json.dumps(values).encode())
     for _ in range(data.draw(st.integers(1, 3))):
         position = data.draw(st.integers(0, len(content) - 1))
         content[position : position + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
-    agrees_with_the_form(bytes(content))
+    assert_agrees_with_the_schema(bytes(content))

@@ -27,7 +27,7 @@ from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
 
 @dataclass
 class RecordingRanker:
-    """Scores by one feature and keeps the matrix it was given."""
+    """Scores by one feature and stores each matrix."""
 
     by: str = "input_position"
     kind: str = "lightgbm"
@@ -40,14 +40,14 @@ class RecordingRanker:
 
 
 class NoStore:
-    """Knows nobody; or is away."""
+    """A store without rows, or one that is away."""
 
     def __init__(self, away=False):
         self.away = away
-        self.asked = []
+        self.calls = []
 
     async def read(self, keys, timeout_s):
-        self.asked.append((keys, timeout_s))
+        self.calls.append((keys, timeout_s))
         if self.away:
             raise StoreAway("gone")
         return unread(keys, DECLARATION)
@@ -63,8 +63,8 @@ def request(*items, **more):
     return parse(json.dumps(body).encode())
 
 
-def score_with(one, asked, deadline):
-    scored = asyncio.run(one.score(asked, deadline))
+def score_with(one, sent, deadline):
+    scored = asyncio.run(one.score(sent, deadline))
     one.record(scored)
     return scored.answer
 
@@ -73,7 +73,7 @@ def soon():
     return time.monotonic() + 1
 
 
-def test_items_come_by_score_highest_first():
+def test_items_are_ordered_by_score_highest_first():
     answer = score_with(scorer(), request("a", "b", "c"), soon())
     assert [(item.item_id, item.score) for item in answer.items.listed()] == [("c", 2.0), ("b", 1.0), ("a", 0.0)]
 
@@ -84,12 +84,12 @@ def test_equal_scores_keep_their_input_order():
 
 
 @given(st.lists(st.integers(0, 40) | st.just(math.inf), min_size=1, max_size=60))
-def test_the_best_come_first_and_equals_in_their_input_order(scores):
+def test_best_first_orders_as_a_stable_sort_does(scores):
     found = best_first(np.array(scores, float))
     assert found.tolist() == sorted(range(len(scores)), key=lambda i: -scores[i])
 
 
-def test_a_sent_feature_wins_and_others_stay():
+def test_a_sent_feature_replaces_its_column_and_no_other():
     ranker = RecordingRanker("price")
     sent = {"item_id": "b", "features": {"price": 7.5, "bought_count": 2, "session_views": None}}
     answer = score_with(scorer(ranker), request("a", sent), soon())
@@ -104,7 +104,7 @@ def test_a_sent_feature_wins_and_others_stay():
 def scorer_keys(*items):
     reader = NoStore()
     score_with(scorer(reader=reader), request(*items), soon())
-    return reader.asked[0][0]
+    return reader.calls[0][0]
 
 
 def test_facts_and_context_reach_the_matrix():
@@ -117,13 +117,13 @@ def test_facts_and_context_reach_the_matrix():
     assert (matrix[:, FEATURES.index("context_store_id")] == zlib.crc32(b"330") % 1009).all()
 
 
-def test_null_context_is_as_if_not_sent():
+def test_null_context_equals_context_that_is_not_sent():
     ranker = RecordingRanker()
     score_with(scorer(ranker), request("a", context={"store_id": None}), soon())
     assert np.isnan(ranker.matrices[0][0, FEATURES.index("context_store_id")])
 
 
-def test_the_keys_carry_the_clocks_moment_which_is_read_once():
+def test_a_request_reads_the_clock_once():
     class Counting:
         mode, read = "fixed", 0
 
@@ -137,16 +137,16 @@ def test_the_keys_carry_the_clocks_moment_which_is_read_once():
     one = Scorer(model, DECLARATION, reader, clock, Metrics(), lambda record, _: timestamps.append(record.scored_us))
     answer = score_with(one, request("a"), soon())
     assert clock.read == 1
-    assert reader.asked[0][0].scored_us == us(NOW) == timestamps[0]
+    assert reader.calls[0][0].scored_us == us(NOW) == timestamps[0]
     assert answer.scored_at == "2024-03-01T12:01:00.123464Z"
 
 
-def test_what_is_scored_is_told_whole():
-    told = []
-    one = scorer(on_scored=lambda record, matrix: told.append((record, matrix)))
+def test_the_record_of_a_scored_slate_is_complete():
+    recorded = []
+    one = scorer(on_scored=lambda record, matrix: recorded.append((record, matrix)))
     sent = {"item_id": "b", "features": {"price": 3}}
     answer = score_with(one, request("a", sent, user_id="u", session_id="s", context={"store_id": "7"}), soon())
-    ((record, matrix),) = told
+    ((record, matrix),) = recorded
     assert record.request_id == answer.request_id
     assert (record.scored_us, record.clock, record.degraded) == (us(NOW), "fixed", False)
     assert (record.user_id, record.session_id, record.context) == ("u", "s", {"store_id": "7"})
@@ -157,17 +157,20 @@ def test_what_is_scored_is_told_whole():
     assert matrix[1, FEATURES.index("price")] == 3
 
 
-def test_a_store_that_is_away_makes_the_answer_degraded_and_everything_missing():
+def test_without_the_store_the_answer_is_degraded_and_everything_missing():
     answer = score_with(scorer(reader=NoStore(away=True)), request("a", "b", user_id="u"), soon())
     assert answer.degraded
     assert (answer.missing.items, answer.missing.user, answer.missing.session) == (2, True, True)
-    assert [item.item_id for item in answer.items.listed()] == ["b", "a"]  # the input position is known all the same
+    assert [item.item_id for item in answer.items.listed()] == [
+        "b",
+        "a",
+    ]  # the input position is known without the store
 
 
 def test_the_store_may_use_a_share_of_the_time_that_is_left():
     reader = NoStore()
     score_with(scorer(reader=reader), request("a"), time.monotonic() + 2.0)
-    assert 1.8 * READ_SHARE < reader.asked[0][1] <= 2.0 * READ_SHARE
+    assert 1.8 * READ_SHARE < reader.calls[0][1] <= 2.0 * READ_SHARE
 
 
 @pytest.mark.parametrize(
@@ -182,10 +185,10 @@ def test_unknown_names_are_refused_before_anything_is_read(more, position):
     with pytest.raises(InvalidRequest) as refused:
         score_with(scorer(reader=reader), parse(json.dumps(more).encode()), soon())
     assert [problem.location for problem in refused.value.problems] == [position]
-    assert not reader.asked
+    assert not reader.calls
 
 
-def test_what_is_missing_and_degraded_is_counted():
+def test_missing_entities_and_degraded_answers_are_counted():
     one = scorer(reader=NoStore(away=True))
     score_with(one, request("a", "b"), soon())
     text = one.metrics.text().decode()

@@ -1,4 +1,4 @@
-"""What goes in comes out, wherever the bytes are cut."""
+"""Records are decoded as they were encoded, wherever the bytes are cut."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ def records(draw):
         user_id=draw(st.none() | texts),
         session_id=draw(st.none() | texts),
         context=draw(st.dictionaries(texts, st.none() | texts, max_size=2)),
-        read_us={f"view{j}": read.reshape(-1, 2)[:, j] for j in range(2)},  # not in one piece, as they are read
+        read_us={
+            f"view{j}": read.reshape(-1, 2)[:, j] for j in range(2)
+        },  # not contiguous, like the columns of a reading
         sent=draw(st.lists(st.tuples(st.integers(0, 4), st.dictionaries(texts, numbers, max_size=2)), max_size=2)),
         matrix=draw(st.none() | st.just(np.arange(len(ids) * features, dtype=np.float32).reshape(len(ids), -1))),
     )
 
 
 def plain(record):
-    """For comparison: arrays as their bytes, and rows by place."""
+    """For comparison: arrays as their bytes, values as their text."""
     return replace(
         record,
         scores=record.scores.tobytes(),
@@ -60,7 +62,7 @@ def test_every_record_comes_out_as_it_went_in(sent, piece):
     assert [plain(each) for each in found] == [plain(each) for each in sent]
 
 
-def test_a_text_that_is_none_is_refused():
+def test_a_string_that_is_not_valid_unicode_is_refused():
     record = ScoreRecord("r", 0, "wall", ["a"], np.zeros(1), "m", "1", "hash", False, user_id="\ud800")
     with pytest.raises(ValueError, match="surrogates"):
         frame(record)

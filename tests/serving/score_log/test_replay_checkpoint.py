@@ -1,4 +1,4 @@
-"""The newest moment of a score on its way to Redis; what a service writes of it is in test_api."""
+"""The newest timestamp of a score is written to Redis. tests/serving/api/test_api.py tests it over HTTP."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from tests.serving.test_workers import until
 
 
 class LostConnection:
-    """Fails, as one does that is lost unseen."""
+    """Fails like a connection whose loss was not noticed."""
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -24,12 +24,12 @@ class LostConnection:
         self.is_closed = True
 
 
-def test_a_redis_is_looked_for_again_when_the_connection_is_lost_and_kept_while_it_is_not(settings, monkeypatch):
-    key, asked, lost = redis_keys.newest_score_us(settings.dataset), [], LostConnection()
+def test_redis_is_looked_up_again_only_after_the_connection_is_lost(settings, monkeypatch):
+    key, lookups, lost = redis_keys.newest_score_us(settings.dataset), [], LostConnection()
 
-    def endpoint_of(its):
-        asked.append(its)
-        return SimpleNamespace(client=lambda: lost) if len(asked) == 1 else endpoint(its)
+    def endpoint_of(given):
+        lookups.append(given)
+        return SimpleNamespace(client=lambda: lost) if len(lookups) == 1 else endpoint(given)
 
     monkeypatch.setattr(replay_checkpoint, "endpoint", endpoint_of)
     newest = ReplayCheckpoint(settings, period_s=0.02)
@@ -39,7 +39,7 @@ def test_a_redis_is_looked_for_again_when_the_connection_is_lost_and_kept_while_
         for timestamp in (1, 2, 3):
             newest.note(timestamp)
             until(lambda timestamp=timestamp: int(redis_client.get(key) or 0) == timestamp)
-        assert (len(asked), lost.is_closed) == (2, True)
+        assert (len(lookups), lost.is_closed) == (2, True)
         newest.note(4)
         newest.close()
         assert int(redis_client.get(key)) == 4

@@ -1,4 +1,4 @@
-"""The score log: what was asked is on disk, within its bounds, and nothing that ails it reaches a request."""
+"""The score log: every answer is on disk within the log's bounds, and none of its failures reaches a request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from serving.score_log import writer
 from serving.score_log.codec import frame
 from serving.score_log.score_log import AT_ONCE_BYTES, ScoreLog
 from tests.serving import world
-from tests.serving.api.test_api import ASKED
+from tests.serving.api.test_api import BODY
 from tests.serving.test_workers import scorer, until
 from tests.serving.world import FEATURES, NOW, us
 
@@ -59,7 +59,7 @@ def counted(metrics):
 
 
 def log_of(settings, records, metrics=None, **bounds):
-    """What a log that is closed at once has left."""
+    """The counts of a log that is closed at once."""
     metrics = metrics or Metrics()
     log = ScoreLog(settings, metrics, **bounds)
     log.start()
@@ -71,9 +71,9 @@ def log_of(settings, records, metrics=None, **bounds):
 
 def test_every_score_of_the_api_is_logged_as_it_was_answered(settings, tmp_path):
     mine = settings.model_copy(update={"data_dir": tmp_path, "score_log_matrix_share": 1.0})
-    body = {**ASKED, "items": [{"item_id": "a"}, {"item_id": "c", "features": {"price": 9.5}}, {"item_id": "z"}]}
+    body = {**BODY, "items": [{"item_id": "a"}, {"item_id": "c", "features": {"price": 9.5}}, {"item_id": "z"}]}
     with TestClient(create_app(mine, FixedClock(NOW))) as client:
-        answers = [client.post("/score", json=each).json() for each in (ASKED, body)]
+        answers = [client.post("/score", json=each).json() for each in (BODY, body)]
     first, second = logged(mine)
     for answer, found in zip(answers, (first, second), strict=True):
         assert answer["request_id"] == found.request_id
@@ -95,19 +95,19 @@ def test_every_score_of_the_api_is_logged_as_it_was_answered(settings, tmp_path)
     assert (second.model_name, second.model_version) == (settings.model_name, "1")
 
 
-def test_only_the_sampled_share_keeps_its_matrix(tmp_path):
+def test_only_a_sampled_share_of_the_records_has_its_matrix(tmp_path):
     settings = settings_in(tmp_path, score_log_matrix_share=0.25)
     log_of(settings, [record(i) for i in range(400)])
     assert 60 <= sum(each.matrix is not None for each in logged(settings)) <= 140  # 100 ± 4.6 standard deviations
 
 
-def test_records_keep_their_order_and_none_is_lost_at_the_end(tmp_path):
+def test_all_records_are_logged_in_their_order_when_the_log_is_closed(tmp_path):
     settings = settings_in(tmp_path)
     assert log_of(settings, [record(i) for i in range(130)])["written"] == 130
     assert [each.request_id for each in logged(settings)] == [f"r{i}" for i in range(130)]
 
 
-def test_what_the_kernel_takes_in_parts_arrives_whole(tmp_path, monkeypatch):
+def test_records_that_the_pipe_takes_in_parts_arrive_whole(tmp_path, monkeypatch):
     settings, taken = settings_in(tmp_path), []
 
     def some_of(descriptor, parts):
@@ -153,7 +153,7 @@ def test_workers_write_files_of_different_names(tmp_path):
     assert all(name.startswith(f"{os.getpid()}-") for name in names)
 
 
-def test_what_does_not_fit_into_memory_is_dropped_and_counted(tmp_path):
+def test_records_beyond_the_queues_bound_are_dropped_and_counted(tmp_path):
     settings, metrics = settings_in(tmp_path), Metrics()
     log = ScoreLog(settings, metrics, waiting_bytes=3 * len(frame(replace(record(), matrix=matrix()))))
     for number in range(10):  # nothing is sent yet
@@ -165,7 +165,7 @@ def test_what_does_not_fit_into_memory_is_dropped_and_counted(tmp_path):
     assert counted(metrics)["written"] == 3
 
 
-def test_there_is_room_again_once_the_writer_has_taken_what_waited(tmp_path):
+def test_the_queue_has_room_again_after_the_writer_has_taken_its_records(tmp_path):
     settings, metrics = settings_in(tmp_path), Metrics()
     log = ScoreLog(settings, metrics, waiting_bytes=6_000)
     log.start()
@@ -180,7 +180,7 @@ def test_there_is_room_again_once_the_writer_has_taken_what_waited(tmp_path):
     assert [each.request_id for each in logged(settings)] == ["r0", "r1", "r2"]
 
 
-def test_the_oldest_files_make_room_for_new_ones(tmp_path):
+def test_the_oldest_files_are_removed_when_the_log_reaches_its_size(tmp_path):
     settings, metrics = settings_in(tmp_path, score_log_mb=1), Metrics()
     rng = np.random.default_rng(1)
     log = ScoreLog(settings, metrics)
@@ -189,14 +189,14 @@ def test_the_oldest_files_make_room_for_new_ones(tmp_path):
         noise = rng.normal(size=(1000, len(FEATURES))).astype(np.float32)  # 320 kB that do not compress
         log.append(record(number, items=1000), noise)
     log.close()
-    kept = [each.request_id for each in logged(settings)]
-    assert 1 <= len(kept) < 10
-    assert kept == [f"r{i}" for i in range(30 - len(kept), 30)]
+    ids = [each.request_id for each in logged(settings)]
+    assert 1 <= len(ids) < 10
+    assert ids == [f"r{i}" for i in range(30 - len(ids), 30)]
     assert sum(path.stat().st_size for path in score_files(settings.live_dir)) <= 1 << 20
-    assert counted(metrics) == {"written": 30, "removed": 30 - len(kept), "dropped": 0, "failed": 0}
+    assert counted(metrics) == {"written": 30, "removed": 30 - len(ids), "dropped": 0, "failed": 0}
 
 
-def test_a_log_of_no_size_is_off(tmp_path):
+def test_a_log_of_size_zero_is_off(tmp_path):
     settings = settings_in(tmp_path, score_log_mb=0)
     assert log_of(settings, [record()]) == {"written": 0, "dropped": 0, "failed": 0, "removed": 0}
     assert not score_folder(settings.live_dir).exists()
@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_written_fails_no_request_and_is_counted(setting
     mine = settings.model_copy(update={"data_dir": tmp_path})
     metrics = Metrics()
     with TestClient(create_app(mine, FixedClock(NOW), metrics)) as client:
-        assert [client.post("/score", json=ASKED).status_code for _ in range(3)] == [200] * 3
+        assert [client.post("/score", json=BODY).status_code for _ in range(3)] == [200] * 3
     assert counted(metrics)["failed"] == 3
 
 
@@ -215,7 +215,7 @@ def test_a_record_that_cannot_be_encoded_does_not_end_the_log(tmp_path):
     settings, metrics = settings_in(tmp_path), Metrics()
     log = ScoreLog(settings, metrics, file_age_s=0.0)
     log.start()
-    log.append(replace(record(0), user_id="\ud800"), matrix())  # no UTF-8 can say it
+    log.append(replace(record(0), user_id="\ud800"), matrix())  # not valid Unicode
     time.sleep(0.6)
     log.append(record(1), matrix())
     log.close()
@@ -241,7 +241,7 @@ def writer_since(before: set[int]) -> int:
     return (writers() - before).pop()
 
 
-def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path, monkeypatch):
+def test_a_writer_that_dies_is_replaced_and_its_records_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr("serving.score_log.score_log.RESTART_S", 0.1)
     settings, metrics, others = settings_in(tmp_path), Metrics(), writers()
     log = ScoreLog(settings, metrics, file_age_s=0.5)
@@ -259,12 +259,12 @@ def test_a_writer_that_dies_is_replaced_and_what_it_had_is_counted(tmp_path, mon
     assert counted(metrics) == {"written": 2, "removed": 0, "dropped": 0, "failed": 1}
 
 
-def test_a_writer_that_cannot_be_started_loses_what_waited_and_counts_it(tmp_path, monkeypatch):
+def test_records_are_counted_as_failed_if_no_writer_can_be_started(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
     assert log_of(settings_in(tmp_path), [record(i) for i in range(3)])["failed"] == 3
 
 
-def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monkeypatch):
+def test_a_scorer_can_end_while_its_writer_hangs(tmp_path, monkeypatch):
     monkeypatch.setattr("serving.score_log.score_log.CLOSE_TIMEOUT_S", 0.5)
     settings, metrics, others = settings_in(tmp_path), Metrics(), writers()
     log = ScoreLog(settings, metrics)
@@ -277,7 +277,7 @@ def test_a_writer_that_hangs_does_not_keep_the_scorer_from_ending(tmp_path, monk
     started = time.monotonic()
     log.close()
     assert time.monotonic() - started < 10
-    until(lambda: counted(metrics)["failed"] + counted(metrics)["written"] == 21)  # the rest goes to another
+    until(lambda: counted(metrics)["failed"] + counted(metrics)["written"] == 21)  # another writer gets the rest
     offered = writer.PIPE_BYTES + AT_ONCE_BYTES + 2 * len(frames[0])
     assert 0 < counted(metrics)["failed"] * len(frames[0]) < offered < sum(map(len, frames))
 
@@ -293,7 +293,7 @@ def test_a_terminals_signals_do_not_reach_the_writer(tmp_path):
         log.close()
 
 
-def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
+def test_sent_records_are_written_after_the_scorer_dies(tmp_path):
     """A container's SIGTERM reaches the writer too; then the kernel closes the dead scorer's end of the pipe."""
     settings = settings_in(tmp_path)
     folder = score_folder(settings.live_dir)
@@ -309,7 +309,7 @@ def test_what_was_sent_is_written_although_the_scorer_dies(tmp_path):
     assert [each.request_id for each in logged(settings)] == ["r0", "r1"]
 
 
-def test_what_a_process_that_died_left_half_written_is_removed_in_time(tmp_path):
+def test_partial_files_of_a_dead_process_are_removed_later(tmp_path):
     settings = settings_in(tmp_path)
     folder = score_folder(settings.live_dir) / "day=2024-03-01"
     folder.mkdir(parents=True)
@@ -320,7 +320,7 @@ def test_what_a_process_that_died_left_half_written_is_removed_in_time(tmp_path)
     assert {path.name for path in folder.glob(".*")} == {".new.part"}
 
 
-def test_readers_never_see_half_a_file(tmp_path):
+def test_readers_never_see_a_partial_file(tmp_path):
     settings = settings_in(tmp_path)
     log = ScoreLog(settings, Metrics(), file_age_s=0.0)
     log.start()
@@ -350,13 +350,13 @@ def _workers_serving(metrics: str) -> float:
     return sum(float(line.split()[-1]) for line in metrics.splitlines() if line.startswith("rerank_model{"))
 
 
-def test_worker_processes_that_are_told_to_stop_leave_all_scores_on_disk(settings, tmp_path):
+def test_after_worker_processes_are_stopped_all_scores_are_on_disk(settings, tmp_path):
     mine = settings.model_copy(update={"data_dir": tmp_path})
     with scorer(mine, RERANK_WORKERS="2", RERANK_REDIS_TIMEOUT_S="5") as (_, url, _):
         until(lambda: _workers_serving(httpx.get(f"{url}/metrics").text) == 2)
-        with ThreadPoolExecutor(8) as pool:  # each on a connection of its own, so that both workers are asked
-            asked = [pool.submit(httpx.post, f"{url}/score", json=ASKED, timeout=30) for _ in range(40)]
-        answers = {each.result().json()["request_id"] for each in asked}
+        with ThreadPoolExecutor(8) as pool:  # each on a connection of its own, so that both workers get some
+            posted = [pool.submit(httpx.post, f"{url}/score", json=BODY, timeout=30) for _ in range(40)]
+        answers = {each.result().json()["request_id"] for each in posted}
     assert {each.request_id for each in logged(mine)} == answers
     assert len(answers) == 40
     workers = {each for path in score_files(mine.live_dir) for each in pq.read_table(path)["worker"].to_pylist()}

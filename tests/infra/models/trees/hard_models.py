@@ -11,7 +11,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from infra.models.ranker import Floats
+from infra.models.arrays import Floats
 from infra.models.trees.forest import read_forest
 
 CATEGORIES = 120

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infra.models.ranker import BaselineRanker, Floats, LightGbmRanker, load_ranker
+from infra.models.arrays import Floats
+from infra.models.ranker import BaselineRanker, LightGbmRanker, load_ranker
 from infra.models.trees import compiled_trees
 from infra.models.trees.compiled_trees import CompiledRanker, Engine, compiled, own_engine
 from infra.models.trees.kernel import kernel
@@ -49,7 +50,7 @@ def no_kernel_yet() -> Iterator[None]:
 # ---------------------------------------------------------------------------- a compiled ranker
 
 
-def test_a_compiled_ranker_is_its_original_in_all_but_speed(
+def test_a_compiled_ranker_scores_explains_and_saves_as_its_original_does(
     fast: CompiledRanker, ranker: LightGbmRanker, tmp_path: Path
 ) -> None:
     assert (fast.kind, fast.feature_names) == ("lightgbm", ranker.feature_names)
@@ -105,7 +106,9 @@ def test_wrong_tables_are_refused_and_lightgbm_scores(
     assert engine.reason in caplog.text
 
 
-def test_changed_scores_of_lightgbm_itself_are_the_reason(ranker: LightGbmRanker, rows: ScoredRows) -> None:
+def test_without_equal_scores_from_lightgbm_itself_the_trees_are_not_accepted(
+    ranker: LightGbmRanker, rows: ScoredRows
+) -> None:
     changed = ScoredRows(rows.matrix, np.nextafter(rows.scores, np.inf))
     assert compiled(ranker, changed) == (
         ranker,
@@ -115,12 +118,12 @@ def test_changed_scores_of_lightgbm_itself_are_the_reason(ranker: LightGbmRanker
     )
 
 
-def test_without_test_rows_of_its_own_a_model_is_not_compiled(ranker: LightGbmRanker) -> None:
+def test_a_model_without_its_own_test_rows_is_not_compiled(ranker: LightGbmRanker) -> None:
     others: Floats = BASE[:, :3]
     for rows in (None, ScoredRows(others, np.zeros(len(others)))):
         found, engine = compiled(ranker, rows)
         assert found is ranker
-        assert (engine.name, "no test rows" in engine.reason) == ("lightgbm", True)
+        assert (engine.name, "without test rows" in engine.reason) == ("lightgbm", True)
 
 
 def test_a_model_that_the_kernel_cannot_represent_is_scored_by_lightgbm() -> None:
@@ -139,7 +142,7 @@ def test_without_llvmlite_lightgbm_scores_and_the_extra_is_named(
     assert engine.reason.endswith("install the extra `fast`")
 
 
-def test_a_compiler_that_fails_leaves_lightgbm_with_the_error(
+def test_after_a_failed_compilation_lightgbm_scores_and_the_error_is_the_reason(
     ranker: LightGbmRanker, rows: ScoredRows, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     def failing() -> Any:
@@ -147,15 +150,15 @@ def test_a_compiler_that_fails_leaves_lightgbm_with_the_error(
 
     monkeypatch.setattr(compiled_trees, "kernel", failing)
     assert compiled(ranker, rows) == (ranker, Engine("lightgbm", "RuntimeError: LLVM IR parsing error"))
-    assert "LightGBM scores, its trees are not compiled: RuntimeError" in caplog.text
+    assert "the trees are not compiled, so LightGBM scores: RuntimeError" in caplog.text
 
 
-def test_a_baseline_is_left_as_it_is(caplog: Any) -> None:
+def test_a_baseline_is_returned_unchanged(caplog: Any) -> None:
     caplog.set_level(logging.INFO)
     baseline = BaselineRanker("popular", (("a", 1),), ("a", "b"))
     assert compiled(baseline, None) == (baseline, Engine("baseline", "a baseline has no trees"))
     assert not caplog.records
 
 
-def test_a_ranker_as_it_was_loaded_scores_by_lightgbm(ranker: LightGbmRanker) -> None:
+def test_a_ranker_that_was_not_compiled_scores_by_lightgbm(ranker: LightGbmRanker) -> None:
     assert own_engine(ranker) == Engine("lightgbm", "the trees were not compiled")

@@ -76,7 +76,7 @@ def test_the_leaves_are_those_of_lightgbm() -> None:
         ({"objective": "regression", "num_leaves": 300, "min_data_in_leaf": 1}, "leaves, the kernel takes 256"),
     ],
 )
-def test_what_is_not_a_plain_sum_of_leaves_is_marked_with_the_reason(
+def test_a_model_that_is_not_a_plain_sum_of_leaves_is_unsupported_with_the_reason(
     parameters: dict[str, object], reason: str
 ) -> None:
     rng = np.random.default_rng(0)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.models.ranker import Doubles, Floats, LightGbmRanker
+from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import LightGbmRanker
 from infra.models.trees import columns
 from infra.models.trees.forest import read_forest
 from infra.models.trees.kernel import kernel
@@ -51,7 +52,7 @@ def test_scores_are_lightgbms_bit_for_bit(name: str) -> None:
             assert_same_bits(kernel().scores(tables, form[:rows]), expected[:rows])
 
 
-def test_the_cases_meet_every_kind_of_column_and_split() -> None:
+def test_the_cases_have_every_kind_of_column_and_split() -> None:
     kinds, decisions, leaves = set(), set(), set()
     for name in CASES:
         forest = read_forest(text_of(name))
@@ -88,7 +89,7 @@ def test_any_small_model_scores_as_lightgbm_does_around_all_its_thresholds(
     assert_same_bits(scores_of(ranker, matrix), ranker.score(matrix))
 
 
-def test_rows_that_tie_for_lightgbm_tie_here_and_keep_their_order() -> None:
+def test_rows_with_equal_scores_in_lightgbm_have_equal_scores_here() -> None:
     ranker = ranker_of(levels=3, rounds=20)
     matrix = rows_of(np.random.default_rng(4), 500, 4, 3)
     expected, got = ranker.score(matrix), scores_of(ranker, matrix)

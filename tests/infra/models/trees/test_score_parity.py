@@ -42,7 +42,7 @@ def test_the_sample_holds_unknown_values_thresholds_and_lightgbms_scores(ranker:
     np.testing.assert_array_equal(rows.matrix, sample(ranker, big).matrix)
 
 
-def test_test_rows_come_back_from_disk_and_damaged_ones_do_not(rows: ScoredRows, tmp_path: Path) -> None:
+def test_test_rows_are_loaded_from_disk_and_damaged_ones_are_not(rows: ScoredRows, tmp_path: Path) -> None:
     assert ScoredRows.load(tmp_path) is None
     rows.save(tmp_path)
     found = ScoredRows.load(tmp_path)

@@ -53,7 +53,7 @@ def test_sets_of_different_lengths_stand_in_one_table() -> None:
     assert [np.flatnonzero(row == 0).tolist() for row in categories.goes_right] == [[1, 33], [0, 64]]
 
 
-def test_the_forests_own_reason_is_passed_on() -> None:
+def test_an_unsupported_forest_is_refused_with_its_reason() -> None:
     with pytest.raises(Unsupported, match="the model has linear leaves"):
         tables_of(Forest(3, (TREE,), "the model has linear leaves"))
 
