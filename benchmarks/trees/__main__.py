@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.trees import data
 from benchmarks.trees.contenders import Contender, Score, prepared
 from benchmarks.trees.data import SLATE, hard_rows, model, rows_of
-from infra.models.ranker import Doubles, Floats
+from infra.models.arrays import Doubles, Floats
 from infra.models.trees.forest import read_forest
 
 ROWS = 4_000

@@ -17,7 +17,7 @@ import lightgbm
 import numpy as np
 
 from benchmarks.trees.data import FEATURES
-from infra.models.ranker import Doubles, Floats
+from infra.models.arrays import Doubles, Floats
 from infra.models.trees.forest import read_forest
 from infra.models.trees.kernel import kernel
 from infra.models.trees.tables import tables_of

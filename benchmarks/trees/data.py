@@ -5,7 +5,7 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
-from infra.models.ranker import Floats
+from infra.models.arrays import Floats
 from infra.models.trees.forest import Forest
 
 TREES, LEAVES, FEATURES = 300, 63, 40
