@@ -240,8 +240,8 @@ def test_every_impression_is_one_training_row_and_slates_stay_whole(shop: Settin
 
 
 LEAKS = {
-    "item_windows": Mutation(item_windows, "d.day = g.m - INTERVAL 1 DAY", "d.day = g.m"),
-    "item_attributes": Mutation(item_attributes, "grid.m > items", "grid.m + INTERVAL 1 DAY > items"),
+    "item_windows": Mutation(item_windows, "d.day = g.midnight - INTERVAL 1 DAY", "d.day = g.midnight"),
+    "item_attributes": Mutation(item_attributes, "grid.midnight > items", "grid.midnight + INTERVAL 1 DAY > items"),
 }
 
 

@@ -31,8 +31,15 @@ from tests.serving.api.test_api import BODY
 from tests.serving.test_workers import scorer, until
 from tests.serving.world import FEATURES, NOW, us
 
+pytestmark = pytest.mark.usefixtures("time_to_write")
 DAY = 19_783  # 2024-03-01
 AT = us(NOW)
+
+
+@pytest.fixture
+def time_to_write(monkeypatch):
+    """The writer has a low priority: beside other tests it may wait long for a core."""
+    monkeypatch.setattr("serving.score_log.score_log.CLOSE_TIMEOUT_S", 60)
 
 
 def record(number=0, items=3, at=AT):
