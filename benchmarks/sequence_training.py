@@ -132,7 +132,7 @@ def main() -> int:
     arguments = parser.parse_args()
     result = measure(arguments.items, arguments.sessions)
     print(f"plain loop      {result['plain_events_per_s']:>8,} events/s")
-    print(f"under Lightning {result['lightning_events_per_s']:>8,} events/s, {result['ratio']:.2f} of it")
+    print(f"under Lightning {result['lightning_events_per_s']:>8,} events/s, {result['ratio']:.2f} of the plain loop")
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
     return 0

@@ -49,13 +49,16 @@ def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
 
 
 def anchor(settings: Settings) -> datetime:
-    """Set and return the anchor. A Redis that cannot be reached is left out, with a warning. Raises NoLog."""
+    """Set and return the anchor. A Redis that cannot be reached is ignored, with a warning. Raises NoLog."""
     ends = [log_end(settings.log_dir)]
     for role, key in ((EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)):
         try:
             newest = newest_known(settings, role, key(settings.dataset))
         except (RedisServerError, redis.RedisError) as error:
-            print(f"{COMMAND}: the newest time in the Redis of the {role.name} is left out: {error}", file=sys.stderr)
+            print(
+                f"{COMMAND}: the newest time in the Redis of the {role.name} cannot be read and is ignored: {error}",
+                file=sys.stderr,
+            )
             continue
         ends += [newest] if newest else []
     return set_anchor(settings.clock_file, max(ends)).anchor

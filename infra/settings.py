@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     params_file: Path = Field(PROJECT_ROOT / "params.yaml", description="Hyperparameters of the pipeline.")
     redis_url: str | None = Field(None, description="redis://host:port/db; unset starts an embedded server.")
     events_redis_url: str | None = Field(
-        None, description="Redis that holds accepted events, appendfsync always; unset starts an embedded one."
+        None, description="Redis that stores accepted events, with appendfsync always; unset starts an embedded one."
     )
     redis_timeout_s: float = Field(0.25, gt=0, description="Timeout of a Redis connection or reply, seconds.")
     mlflow_tracking_uri: str | None = Field(None, description="MLflow server; unset uses SQLite under state_dir.")
@@ -35,18 +35,23 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the scorer binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port the scorer binds to.")
     deadline_ms: int = Field(
-        1500, gt=0, le=60_000, description="Time for one /score, milliseconds; features not read in it are missing."
+        1500,
+        gt=0,
+        le=60_000,
+        description="Deadline of one request, milliseconds; features not read in time are missing.",
     )
     item_cache_mb: int = Field(256, ge=0, description="Item cache of each scorer process, megabytes; 0: no cache.")
-    self_check_share: float = Field(0.01, ge=0, le=1, description="Share of reads that are compared with Feast's.")
+    self_check_share: float = Field(
+        0.01, ge=0, le=1, description="Share of readings that the parity check compares with Feast's SDK."
+    )
     materialize_rows_per_s: int = Field(0, ge=0, description="Max rows written to Redis per second; 0: no limit.")
     score_log_mb: int = Field(1024, ge=0, description="Max size of the score log on disk, megabytes; 0: no log.")
     score_log_matrix_share: float = Field(
         0.01, ge=0, le=1, description="Share of the logged scores that are stored with their feature matrix."
     )
-    drain_s: float = Field(10.0, gt=0, description="How often accepted events are written to the log, seconds.")
+    drain_s: float = Field(10.0, gt=0, description="Seconds between two writes of accepted events to the log.")
     workers: int = Field(1, ge=1, description="Scorer processes that share the port; each uses one core.")
-    reload_s: float = Field(10.0, gt=0, description="How often the scorer looks for a new champion, seconds.")
+    reload_s: float = Field(10.0, gt=0, description="Seconds between two looks at the registry for a new champion.")
     opentelemetry: bool = Field(False, description="FastAPI's traces and metrics, if a provider is set up.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     duckdb_memory_limit: str = Field("3GB", description="Memory DuckDB may use before it spills to disk.")

@@ -79,7 +79,7 @@ def send(server: ServerProcess, name: str, numbers: Iterator[int], size: int, ca
     url = f"{server.url}/events"
     load = closed_loop(url, requests_of(url, bodies(name, numbers, size, calls)), calls, connections, is_accepted(size))
     if load.wrong:
-        raise RuntimeError(f"{name}: {load.wrong} of {calls} calls were not accepted whole")
+        raise RuntimeError(f"{name}: {load.wrong} of {calls} calls were not accepted completely")
     return load
 
 

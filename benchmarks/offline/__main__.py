@@ -64,7 +64,7 @@ def join(rows: int, repeats: int, without: set[str], ttl_days: int) -> dict[str,
                 _line(contender, measured[contender], measured["ours"])
     hashes = {name: measured[name].result[0] for name in CONTRACT if name in measured}
     if len(set(hashes.values())) != 1:
-        raise SystemExit(f"the joins that claim the contract differ: {hashes}")
+        raise SystemExit(f"the joins that should follow the time contract differ: {hashes}")
     print(f"  equal, value by value: {', '.join(hashes)}")
     sql = min((measured[name] for name in SQL if name in measured), key=lambda m: m.median_s)
     return {

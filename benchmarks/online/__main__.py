@@ -202,7 +202,7 @@ def cache_memory(settings: Settings) -> float:
 
 def _must_be_right(name: str, load: Load) -> None:
     if load.wrong:
-        raise RuntimeError(f"{name}: {load.wrong} of {len(load.seconds)} answers were degraded or no answers")
+        raise RuntimeError(f"{name}: {load.wrong} of {len(load.seconds)} requests failed or were degraded")
 
 
 def _stages(server: ServerProcess) -> dict[str, tuple[float, int]]:
@@ -234,7 +234,7 @@ def measure(workers: int, quick: bool) -> dict[str, Any]:
                 found["rps"]["n100"] = throughput(running, 100, seconds)
                 print("\nopen loop at half the capacity, 500 candidates", flush=True)
                 found["open_loop"] = summarized([steady(running, 500) for _ in range(slices)])
-                print("\nthe same beside a materialization", flush=True)
+                print("\nthe same during a materialization", flush=True)
                 beside, took_s = beside_materialization(running, settings, 500)
                 found["materializing"] = {**summarized(beside), "materialized_s": round(took_s, 1)}
                 found["memory_mb"] = {name: round(server.memory_mb()) for name, server in running.items()}

@@ -103,7 +103,7 @@ def check_keys(frame: EntityFrame, keys: Mapping[str, str], wanted_by: str) -> N
     """
     for name, source_type in keys.items():
         if name not in frame.names:
-            raise BadEntityFrame(f"the entity frame has no column {name}, which {wanted_by} is joined by")
+            raise BadEntityFrame(f"the entity frame has no column {name}, the join key of {wanted_by}")
         found = frame.schema.field(name).type
         # An empty column, or one with nulls only, has no type to compare.
         if not pa.types.is_null(found) and _is_text(found) != (source_type == "VARCHAR"):

@@ -41,7 +41,6 @@ class EventIntake:
     """Not thread-safe: all calls come from the loop that called ``start``."""
 
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
-        self._dataset = settings.dataset
         self._keys = EventKeys(settings.dataset)
         self._clock = clock
         self._metrics = metrics

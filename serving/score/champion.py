@@ -157,7 +157,9 @@ class ChampionService:
             return
         text = "; ".join(problems)
         if text and text != self.successor_problem:
-            log.error("version %s stays in service, the champion cannot replace it: %s", served.model.version, text)
+            log.error(
+                "version %s stays in service, because the champion cannot replace it: %s", served.model.version, text
+            )
         self.successor_problem = text
         self._metrics.successor(is_refused=bool(text))
 

@@ -133,7 +133,7 @@ class ScoreLog:
                 left -= len(messages)
                 self._writer.send(messages)
         except OSError as error:
-            log.error("the writer of the score log ended, or does not start: %s", error)
+            log.error("the writer of the score log has ended or cannot be started: %s", error)
             self._end_writer()
             return False
         return True

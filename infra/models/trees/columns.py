@@ -62,7 +62,7 @@ class Columns:
     def packed(self, matrix: Floats) -> Floats:
         """(n, f) float32 -> (blocks, c, LANES), aligned. The rows beyond n hold anything. Raises ValueError."""
         if matrix.dtype != np.float32 or matrix.ndim != 2 or matrix.shape[1] != self.width:
-            raise ValueError(f"not (n, {self.width}) float32: {matrix.shape} {matrix.dtype}")
+            raise ValueError(f"the matrix must be (n, {self.width}) float32, not {matrix.shape} {matrix.dtype}")
         columns = np.take(matrix.T, self.features, axis=0)  # (c, n)
         nan_left, zero_left, zero_right, categorical = self.starts[1:]
         zero = columns[zero_left:categorical]

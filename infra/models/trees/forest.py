@@ -147,7 +147,7 @@ def _parsed(fields: dict[str, str]) -> Tree:
         sets=_sets(integers("cat_threshold"), integers("cat_boundaries")) if has_sets else (),
     )
     if (len(tree.leaves), len(tree.sets)) != (int(fields["num_leaves"]), int(fields["num_cat"])):
-        raise ValueError("num_leaves or num_cat is not what follows")
+        raise ValueError("num_leaves or num_cat differs from the arrays")
     return tree
 
 

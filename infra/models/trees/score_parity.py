@@ -33,7 +33,9 @@ class ScoredRows:
         rows = len(self.matrix)
         fits = self.matrix.ndim == 2 and self.scores.shape == (rows,) and rows > 0
         if not fits or self.matrix.dtype != np.float32 or self.scores.dtype != np.float64:
-            raise ValueError(f"not (n, f) float32 and (n,) float64: {self.matrix.shape} and {self.scores.shape}")
+            raise ValueError(
+                f"rows must be (n, f) float32 and scores (n,) float64, not {self.matrix.shape} and {self.scores.shape}"
+            )
 
     def save(self, folder: Path) -> None:
         np.savez_compressed(folder / TEST_ROWS_FILE, matrix=self.matrix, scores=self.scores)

@@ -118,7 +118,8 @@ def _categories(distinct: Integers, sets: list[npt.NDArray[np.uint8]]) -> Iterat
         categories = max(len(bits) for bits in own)
         if len(own) * (categories + 1) > MAX_CELLS:
             raise Unsupported(
-                f"the {len(own)} sets of categorical feature {feature} have up to {categories} categories"
+                f"the {len(own)} sets of categorical feature {feature} have up to {categories} categories, "
+                f"the kernel takes {MAX_CELLS} in all"
             )
         goes_right = np.ones((len(own), categories + 1), np.float32)
         for row, bits in zip(goes_right, own, strict=True):

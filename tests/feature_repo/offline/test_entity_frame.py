@@ -82,7 +82,7 @@ def test_an_empty_frame_gives_an_empty_table_with_the_same_columns(store: Featur
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (pd.DataFrame({"event_timestamp": [at(9)]}), "no column item_id, which feature view prices"),
+        (pd.DataFrame({"event_timestamp": [at(9)]}), "no column item_id, the join key of feature view prices"),
         (frame(("a", at(9))).assign(item_id=[1]), "item_id is int64"),
         (frame(("a", at(9)), ("a", pd.NaT)), "event_timestamp is null in 1 rows"),
         (frame(("a", at(9)), price=[1]), "already has price"),

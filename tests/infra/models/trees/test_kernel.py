@@ -147,7 +147,7 @@ def test_a_model_without_trees_scores_zero() -> None:
 
 @pytest.mark.parametrize("matrix", [BASE[:, :3], BASE.astype(np.float64), BASE[0], np.empty((3, 5), np.float32)])
 def test_a_matrix_of_another_width_shape_or_precision_is_refused(ranker: LightGbmRanker, matrix: Any) -> None:
-    with pytest.raises(ValueError, match=r"not \(n, 4\) float32"):
+    with pytest.raises(ValueError, match=r"must be \(n, 4\) float32"):
         scores_of(ranker, matrix)
 
 

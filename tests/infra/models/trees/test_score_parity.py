@@ -86,7 +86,7 @@ def test_a_model_that_the_kernel_cannot_represent_has_test_rows_too() -> None:
     ],
 )
 def test_rows_and_scores_that_do_not_fit_are_refused(matrix: np.ndarray, scores: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"not \(n, f\) float32 and \(n,\) float64"):
+    with pytest.raises(ValueError, match=r"rows must be \(n, f\) float32 and scores \(n,\) float64"):
         ScoredRows(matrix, scores)
 
 
