@@ -38,7 +38,7 @@ pipeline: .venv/installed
 serve: .venv/installed
 	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/serve.sh
 
-# What is quick: ten minutes on two cores at most, and no network.
+# What is quick; the goal is ten minutes on two cores. No network.
 test: .venv/installed-test
 	$(TEST) -m "not slow" --cov-fail-under=85
 
