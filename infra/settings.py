@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         return self.data_dir / self.dataset / "live"
 
     @property
+    def live_checked_dir(self) -> Path:
+        """Accepted events that passed the live gate, and those that it set aside."""
+        return self.data_dir / self.dataset / "live_checked"
+
+    @property
     def features_dir(self) -> Path:
         return self.data_dir / self.dataset / "features"
 

@@ -48,7 +48,7 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "validation": ("validation.gates",),
     "validation.gates": ("validation.gates.rules",),
     "validation.gates.rules": (),
-    "validation.skew": ("validation.skew.causes",),
+    "validation.skew": ("validation.skew.causes", "validation.gates", "validation.gates.rules"),
     "validation.skew.causes": (),
     "training": ("training.ranker",),
     "training.training_set": (),
