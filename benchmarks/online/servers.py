@@ -29,7 +29,7 @@ from infra.models.trees.compiled_trees import CompiledRanker, compiled
 from infra.settings import Settings
 from serving.features.feast_reader import FeastReader
 from serving.features.reading import Keys
-from serving.limits import MAX_ITEMS
+from infra.limits import MAX_ITEMS
 from serving.score.champion import declaration_in
 from serving.score.score_parser import ScoreRequest, parse
 from serving.score.scorer import with_request

@@ -13,7 +13,7 @@ from feature_repo.schema import Declaration
 from serving.api.endpoint import Endpoint
 from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
-from serving.limits import MAX_DEADLINE_MS
+from infra.limits import MAX_DEADLINE_MS
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"

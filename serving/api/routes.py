@@ -23,7 +23,7 @@ from serving.api.response_encoder import encode_score
 from serving.errors import Busy
 from serving.events.event_intake import EventIntake
 from serving.events.event_schema import EventsAnswer, parse_events
-from serving.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
+from infra.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
 from serving.metrics import Metrics
 from serving.score.answers import ExplainAnswer, ScoreAnswer
 from serving.score.champion import ChampionService

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict  # pydantic accepts no other before Pyth
 
 from feature_repo.schema import ACTIONS
 from serving.errors import InvalidRequest, Problem
-from serving.limits import MAX_EVENTS, MAX_TEXT_LENGTH
+from infra.limits import MAX_EVENTS, MAX_TEXT_LENGTH
 
 MAX_VALUE = 100_000
 

@@ -26,7 +26,7 @@ from infra.settings import Settings
 from serving.errors import NotReady
 from serving.features.feature_readers import FeatureReaders
 from serving.features.reading import Keys
-from serving.limits import MAX_DEADLINE_MS
+from infra.limits import MAX_DEADLINE_MS
 from serving.metrics import Metrics
 from serving.score.scorer import OnScored, Scorer
 

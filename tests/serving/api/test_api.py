@@ -27,7 +27,7 @@ from serving.api.app import create_app
 from serving.features.feast_reader import FeastReader
 from serving.features.feature_client import FeatureClient
 from serving.features.reading import Keys
-from serving.limits import MAX_BODY_BYTES, MAX_FLOAT32
+from infra.limits import MAX_BODY_BYTES, MAX_FLOAT32
 from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 

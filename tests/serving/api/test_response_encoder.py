@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.api.response_encoder import encode_score
 from serving.features.reading import Missing
-from serving.limits import MAX_ITEMS, MAX_TEXT_LENGTH
+from infra.limits import MAX_ITEMS, MAX_TEXT_LENGTH
 from serving.score.answers import ModelName, ScoreAnswer
 from serving.score.ranking import Ranking
 
