@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.requests import ClientDisconnect, Request
 
-from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
 from infra.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
+from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
 
 JSON = "application/json"
 DEADLINE = "x-deadline-ms"
