@@ -43,7 +43,7 @@ def files_metadata(settings: Settings, files: Sequence[Path]) -> dict[bytes, byt
 def is_checked(settings: Settings) -> bool:
     """Whether the sound events were made from the event files that there are now."""
     metadata = pq.read_schema(checked_events(settings)).metadata or {}
-    return json.loads(metadata.get(FILES_KEY, b"null")) == _names(settings, event_files(settings.live_dir))
+    return bool(json.loads(metadata.get(FILES_KEY, b"null")) == _names(settings, event_files(settings.live_dir)))
 
 
 def _names(settings: Settings, files: Sequence[Path]) -> list[str]:

@@ -53,7 +53,7 @@ def set_aside(settings: Settings, now: datetime, *, only_copies: bool = False) -
 
 def _is_readable(path: Path) -> bool:
     try:
-        return pq.ParquetFile(path).schema_arrow.equals(SCHEMA)
+        return bool(pq.read_schema(path).equals(SCHEMA))
     except (OSError, pa.ArrowException):
         return False
 

@@ -16,6 +16,7 @@ import pytest
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
+from feature_repo.column_checks import HORIZON
 from feature_repo.datasets.__main__ import adapt
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
 from feature_repo.live.checked_events import checked_events, quarantined_events
@@ -124,14 +125,14 @@ def test_an_offending_event_is_set_aside_with_its_reason_and_everything_else_goe
         build(shop.settings)
         assert main(["features"]) == 0
         said = capsys.readouterr().err
-        assert "warning: quarantine: event_ts: at most 366 days before received_ts: 1 violation, e.g. event_ts" in said
+        assert f"warning: quarantine: event_ts: {HORIZON}: 1 violation, e.g. event_ts" in said
         failed = [row[:3] for row in failed_rows(report(shop.settings, "live"))]
         assert sorted(failed) == [
-            ["quarantine", "event_ts", "at most 366 days before received_ts"],
+            ["quarantine", "event_ts", HORIZON],
             ["quarantine", "quantity", "at most 10000"],
         ]
         assert aside(shop.settings) == {
-            "year-1": ["event_ts: at most 366 days before received_ts"],
+            "year-1": [f"event_ts: {HORIZON}"],
             "many": ["quantity: at most 10000"],
         }
         assert "sound" in sound(shop.settings)

@@ -6,7 +6,6 @@ New users, new sessions, items that are not in the catalog and days after the en
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 from feature_repo.live.checked_events import checked_events, quarantined_events
@@ -17,7 +16,6 @@ from validation.gates.rules.rule import RowRule, Rule, Severity
 from validation.gates.rules.schema_rules import column_rules, row_rule, unique
 from validation.gates.rules.table_file import TableFile
 
-MAX_DELAY = timedelta(days=366)  # from an event to its acceptance
 IN_LOG, REPEATED = "not in the imported log", "accepted once"
 COPIES = {f"event_id: {IN_LOG}", f"event_id: {REPEATED}"}  # titles of the rules that set aside copies
 TABLE, QUARANTINE = "live_events", "quarantine"
@@ -36,16 +34,11 @@ def live_files(settings: Settings, declaration: Declaration) -> tuple[TableFile,
 
 def event_rules(file: TableFile) -> list[RowRule]:
     """What each event must be."""
-    days = MAX_DELAY.days
     return [
         *(rule for column in file.columns for rule in column_rules(file, column, nan_is_unknown=False)),
         row_rule(file, "received_ts", "not in the future", f"received_ts > {NOW}"),
         row_rule(file, "event_ts", "not after received_ts", "event_ts > received_ts", "received_ts"),
-        row_rule(
-            file, "event_ts", f"at most {days} days before received_ts",
-            f"event_ts < received_ts - INTERVAL {days} DAY", "received_ts",
-        ),  # fmt: skip
-    ]  # fmt: skip
+    ]
 
 
 def copy_rules(file: TableFile) -> list[RowRule]:
