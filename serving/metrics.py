@@ -75,6 +75,11 @@ class Metrics:
         self._events = Counter("rerank_events", "Events sent, by outcome", ["outcome"], registry=self._registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
+        self._forgotten = Counter(
+            "rerank_forgotten_session_events",
+            "Events that full sessions forgot, to fold newer ones",
+            registry=self._registry,
+        )
         self._score_records = Counter(
             "rerank_score_log",
             "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit)",
@@ -114,6 +119,10 @@ class Metrics:
         for outcome, count in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
             if count:
                 self._events.labels(outcome).inc(count)
+
+    def forgotten_events(self, count: int) -> None:
+        if count:
+            self._forgotten.inc(count)
 
     def score_records(self, outcome: RecordOutcome, count: int) -> None:
         self._score_records.labels(outcome).inc(count)

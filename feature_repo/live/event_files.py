@@ -16,7 +16,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from feature_repo.schema import Declaration, events_table
 
 SCHEMA = events_table(Declaration("live", "accepted events")).arrow  # the same for all data sets
 DAY_US = 24 * 3600 * 1_000_000
+EPOCH = date(1970, 1, 1)
+UNWRITABLE = (pa.ArrowException, ValueError, OverflowError, ArithmeticError)
 DAY_SUFFIX = ".day.parquet"
 PARTS_KEY = b"parts"
 LOCK_FILE = ".reading.lock"
@@ -80,7 +82,8 @@ def _locked(live_dir: Path, kind: int) -> Iterator[None]:
 def write_batch(live_dir: Path, first: str, last: str, events: Sequence[tuple[int, LiveEvent]]) -> list[Path]:
     """Write one batch of (received timestamp in µs, event). ``first``, ``last``: its first and last stream id.
 
-    A batch that is drained again after its day was put together is not written again.
+    A batch that is drained again after its day was put together is not written again. Raises UNWRITABLE if a value
+    does not fit into its column.
     """
     by_day: dict[int, list[tuple[int, LiveEvent]]] = defaultdict(list)
     for received_us, event in events:
@@ -89,8 +92,7 @@ def write_batch(live_dir: Path, first: str, last: str, events: Sequence[tuple[in
 
 
 def _write(live_dir: Path, day: int, name: str, events: Sequence[tuple[int, LiveEvent]]) -> Path:
-    date = datetime.fromtimestamp(day * DAY_US // 1_000_000, UTC).date()
-    path = event_folder(live_dir) / f"day={date.isoformat()}" / name
+    path = event_folder(live_dir) / f"day={(EPOCH + timedelta(days=day)).isoformat()}" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     if not any(path in parts_of(day_file) for day_file in path.parent.glob(f"*{DAY_SUFFIX}")):
         write_file(path, SCHEMA, [event_table(events)])  # Redis deletes the events after this
