@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ def score_folder(live_dir: Path) -> Path:
 def score_files(live_dir: Path) -> list[Path]:
     """All complete files, oldest day first."""
     return sorted(score_folder(live_dir).glob("day=*/*.parquet"))
+
+
+def oldest_score(live_dir: Path) -> datetime | None:
+    """No score of the log is older: the midnight that begins its oldest day. None for an empty log."""
+    files = score_files(live_dir)
+    return datetime.fromisoformat(files[0].parent.name.removeprefix("day=")).replace(tzinfo=UTC) if files else None
 
 
 def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:

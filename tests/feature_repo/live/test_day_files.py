@@ -72,7 +72,7 @@ def test_events_that_come_late_for_a_day_are_added_to_its_file(tmp_path: Path) -
 def test_each_event_is_read_once_after_a_kill_at_any_step(
     dies_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     expected = some_days(tmp_path)
