@@ -32,14 +32,15 @@ EVENTS_PER_CALL = 50  # a call blocks other clients for about a millisecond
 RETENTION_S = 7 * 24 * 3600  # real time, also with a replay clock
 
 _SCRIPT = rb"""
--- KEYS: the stream, the newest received timestamp, then per event: the id's key, the session's list and its tail.
+-- KEYS: the stream, the newest received timestamp, the stream of dead entries, then per event: the id's key, the
+-- session's list and its tail.
 -- ARGV: now (microseconds), then per event: fingerprint, packed event, '1' if it is folded.
--- Returns what became of each event, then how many earlier events full sessions forgot.
+-- Returns what became of each event, then three numbers: see Backlog.
 local call, now, found, forgotten = redis.call, tonumber(ARGV[1]), {}, 0
 local known_newest = tonumber(call('GET', KEYS[2]) or '0')
 local newest = known_newest
-for i = 1, (#KEYS - 2) / 3 do
-  local id, list, tail = KEYS[3 * i], KEYS[3 * i + 1], KEYS[3 * i + 2]
+for i = 1, #KEYS / 3 - 1 do
+  local id, list, tail = KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3]
   local body, event = ARGV[3 * i - 1], ARGV[3 * i]
   local known = call('GET', id)
   if known then
@@ -72,7 +73,8 @@ for i = 1, (#KEYS - 2) / 3 do
   end
 end
 if newest > known_newest then call('SET', KEYS[2], string.format('%.0f', newest)) end
-found[#found + 1] = string.format('%.0f', forgotten)
+local n = #found
+found[n + 1], found[n + 2], found[n + 3] = forgotten, call('XLEN', KEYS[1]), call('XLEN', KEYS[3])
 return found
 """
 
@@ -95,6 +97,18 @@ class Offered:
 
     event: LiveEvent
     body: bytes
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """forgotten: number of events that full sessions forgot in these calls
+    waiting:   number of accepted events that are not in the log yet
+    dead:      number of entries that the consumer set aside
+    """
+
+    forgotten: int
+    waiting: int
+    dead: int
 
 
 Outcome = int | Literal["duplicate", "conflict"]
@@ -137,12 +151,12 @@ def accept_commands(keys: EventKeys, offered: Sequence[Offered], now_us: int) ->
 
 def outcomes(replies: Iterable[Sequence[bytes]]) -> list[Outcome]:
     """The outcome of each offered event, in order."""
-    return [_outcome(value) for reply in replies for value in reply[:-1]]
+    return [_outcome(value) for reply in replies for value in reply[:-3]]
 
 
-def forgotten_events(replies: Iterable[Sequence[bytes]]) -> int:
-    """How many earlier events of full sessions were forgotten."""
-    return sum(int(reply[-1]) for reply in replies)
+def backlog(replies: Sequence[Sequence[int]]) -> Backlog:
+    """After these replies, of which there must be one at least."""
+    return Backlog(sum(reply[-3] for reply in replies), *replies[-1][-2:])
 
 
 def redis_command(*parts: bytes) -> bytes:
@@ -151,7 +165,7 @@ def redis_command(*parts: bytes) -> bytes:
 
 
 def _command(keys: EventKeys, group: Sequence[Offered], now_us: int) -> bytes:
-    names, arguments = [keys.stream, keys.newest], [b"%d" % now_us]
+    names, arguments = [keys.stream, keys.newest, keys.dead], [b"%d" % now_us]
     for offered in group:
         session = offered.event.session_id
         names += (keys.event(offered.event.event_id), keys.session(session), keys.tail(session))

@@ -17,7 +17,7 @@ from feature_repo.live.acceptance import (
     Offered,
     Outcome,
     accept_commands,
-    forgotten_events,
+    backlog,
     outcomes,
 )
 from feature_repo.live.event import LiveEvent, fingerprint
@@ -120,7 +120,7 @@ class EventIntake:
         commands = [*accepting, *query.commands]
         replies = await self._events.call(b"".join(commands), len(commands))
         found = outcomes(replies[: len(accepting)])
-        self._metrics.forgotten_events(forgotten_events(replies[: len(accepting)]))
+        self._metrics.backlog(backlog(replies[: len(accepting)]))
         states, again = self._states.read(query, replies[len(accepting) :])
         if again:
             query = self._states.query(again)

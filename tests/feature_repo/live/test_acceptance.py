@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from feature_repo import sessions
 from feature_repo.live import acceptance
-from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, forgotten_events, outcomes, script_of
+from feature_repo.live.acceptance import Backlog, EventKeys, Offered, accept_commands, backlog, outcomes, script_of
 from feature_repo.live.event import LiveEvent, fingerprint, session_event
 from feature_repo.live.session_rows import replayed
 from feature_repo.sessions import EXPIRY_US, KEPT_EVENTS, MAX_EVENTS, Session, features, fold
@@ -79,11 +79,12 @@ def test_the_list_and_the_scorers_cache_equal_the_naive_fold_at_every_step(
                 assert replayed(entries).row_us == state.row_us == cached.row_us
 
 
-def test_the_reply_tells_how_many_events_a_full_session_forgot(client: redis.Redis) -> None:
+def test_the_reply_tells_how_many_events_a_full_session_forgot_and_how_many_wait(client: redis.Redis) -> None:
     client.flushall()
+    client.xadd(KEYS.dead, {"entry": "1-1"})
     for number in range(MAX_EVENTS):
-        assert forgotten_events(send_one(client, f"{number}")) == 0
-    assert forgotten_events(send_one(client, "one more")) == MAX_EVENTS - KEPT_EVENTS
+        assert backlog(send_one(client, f"{number}")) == Backlog(forgotten=0, waiting=number + 1, dead=1)
+    assert backlog(send_one(client, "one more")) == Backlog(MAX_EVENTS - KEPT_EVENTS, MAX_EVENTS + 1, 1)
     assert client.llen(KEYS.session("s")) == KEPT_EVENTS + 1
 
 

@@ -233,7 +233,11 @@ def test_a_full_session_keeps_its_newest_events_and_all_are_stored(
     received = [timestamp for timestamp, _ in stored_events(settings, session)]
     assert len(received) == 1202
     assert received == sorted(set(received))
-    assert "rerank_forgotten_session_events_total 500.0" in client.get("/metrics").text
+    text = client.get("/metrics").text
+    assert "rerank_forgotten_session_events_total 500.0" in text
+    with endpoint(settings, EVENTS).client(5) as redis:
+        assert f"rerank_events_waiting {float(redis.xlen(EventKeys(settings.dataset).stream))}" in text
+    assert "rerank_events_dead 0.0" in text
 
 
 def test_impressions_are_stored_and_leave_the_session_as_it_is(
