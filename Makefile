@@ -32,7 +32,7 @@ run: .venv/installed
 
 # The pipeline alone; Redis is left running.
 pipeline: .venv/installed
-	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh
+	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh --stay
 
 # The scorer alone, over what the pipeline left.
 serve: .venv/installed
