@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.requests import ClientDisconnect, Request
 
+from infra.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
 from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
-from serving.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
 
 JSON = "application/json"
 DEADLINE = "x-deadline-ms"

@@ -19,6 +19,7 @@ from feature_repo.datasets.declarations.declaration_json import declaration_from
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
 from infra.clock import Clock, epoch_us
+from infra.limits import MAX_DEADLINE_MS
 from infra.models.model_contract import ModelContract
 from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.models.trees.compiled_trees import compiled
@@ -26,7 +27,6 @@ from infra.settings import Settings
 from serving.errors import NotReady
 from serving.features.feature_readers import FeatureReaders
 from serving.features.reading import Keys
-from serving.limits import MAX_DEADLINE_MS
 from serving.metrics import Metrics
 from serving.score.scorer import OnScored, Scorer
 
