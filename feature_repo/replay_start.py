@@ -2,8 +2,8 @@
 
 The anchor is the newest of three times: the end of the log, the newest accepted event, the newest score. The two
 Redis servers store the last two (:mod:`infra.redis_server.keys`), and the files of the newest day below the live folder
-have them too, so that a restarted service does not go back in time, even with an emptied Redis. With
-``RERANK_CLOCK=wall`` there is no anchor.
+have them too, so that a restarted service does not go back in time, even with an emptied Redis. While a service runs,
+its clock stays as it is. With ``RERANK_CLOCK=wall`` there is no anchor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import redis
 
 from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.score_records import score_files
-from infra.clock import set_anchor
+from infra.clock import ClockHeld, open_clock, set_anchor, settable, timestamp_text
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, Role, endpoint
 from infra.settings import Settings
@@ -106,7 +106,10 @@ def main() -> int:
         print("RERANK_CLOCK=wall: the clock needs no anchor")
         return 0
     try:
-        print(f"replay clock anchored at {anchor(settings).isoformat()}")
+        with settable(settings.clock_file):
+            print(f"replay clock anchored at {anchor(settings).isoformat()}")
+    except ClockHeld as held:
+        print(f"{held}; it stays as it is, now {timestamp_text(open_clock(settings).now())}")
     except (NoLog, ValueError) as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
         return 1

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from mlflow.exceptions import MlflowException
 
 from infra.models.model_contract import ModelContract, RankerKind
 from infra.models.ranker import BadModel, Ranker, load_ranker
+from infra.models.tracking import artifact_location, open_client
 from infra.models.trees.compiled_trees import NOT_COMPILED, Engine, own_engine
 from infra.models.trees.score_parity import ScoredRows
 from infra.settings import Settings
@@ -66,23 +66,18 @@ class ModelStore:
 
     def __init__(self, settings: Settings) -> None:
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # SQLAlchemy's, caused by MLflow
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.name = settings.model_name
         self._settings = settings
-        if settings.mlflow_tracking_uri is None:
-            (settings.state_dir / "mlflow").mkdir(parents=True, exist_ok=True)
-        self.client = mlflow.MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+        self.client = open_client(settings)
 
     def experiment_id(self) -> str:
         """The data set's experiment, created on first use. Local artifacts are beside the database."""
         found = self.client.get_experiment_by_name(self.name)
         if found is not None:
             return str(found.experiment_id)
-        location = None
-        if self._settings.mlflow_tracking_uri is None:
-            location = (self._settings.state_dir / "mlflow" / "artifacts" / self.name).resolve().as_uri()
+        location = artifact_location(self._settings, self.name)
         return str(self.client.create_experiment(self.name, artifact_location=location))
 
     def register(

@@ -11,7 +11,7 @@ import redis
 
 from feature_repo import replay_start
 from feature_repo.replay_start import NoLog, anchor, log_end
-from infra.clock import open_clock
+from infra.clock import held_clock, open_clock
 from infra.redis_server import keys as redis_keys
 from infra.redis_server import server as redis_server
 from infra.redis_server.server import EVENTS, FEATURES, Role
@@ -137,3 +137,15 @@ def test_the_command_prints_the_anchor(
     monkeypatch.setattr(replay_start, "Settings", lambda: settings)
     assert replay_start.main() == 0
     assert END.isoformat() in capsys.readouterr().out
+
+
+def test_the_command_leaves_the_clock_of_a_running_service_as_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    assert replay_start.main() == 0
+    before = settings.clock_file.read_text()
+    with held_clock(settings):
+        assert replay_start.main() == 0
+    assert settings.clock_file.read_text() == before
+    assert "stays as it is" in capsys.readouterr().out
