@@ -15,6 +15,7 @@ from infra.models.trees.compiled_trees import EngineName
 from serving.score_log.files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
+Refusal = Literal["full", "late", "expired"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
@@ -72,6 +73,12 @@ class Metrics:
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
         self._request: dict[tuple[str, int], Counter] = {}
+        self._requests_refused = Counter(
+            "rerank_refused",
+            "Requests refused because of load, by path and reason: full, late, expired",
+            ["path", "reason"],
+            registry=self._registry,
+        )
         self._events = Counter("rerank_events", "Events sent, by outcome", ["outcome"], registry=self._registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
@@ -129,6 +136,9 @@ class Metrics:
         if counter is None:
             counter = self._request[path, status] = self._requests.labels(path, str(status))
         counter.inc()
+
+    def refused(self, path: str, reason: Refusal) -> None:
+        self._requests_refused.labels(path, reason).inc()
 
     def model(self, name: str, version: str, kind: str) -> None:
         if self._served is not None:
