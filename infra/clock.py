@@ -8,7 +8,6 @@ to a file once, so all processes have the same clock.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from infra.durable_file import write_durably
 from infra.settings import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,9 +70,7 @@ def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
     """Write the replay anchor atomically. Returns the clock that starts there."""
     clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}))
-    partial.replace(path)
+    write_durably(path, json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}).encode())
     return clock
 
 

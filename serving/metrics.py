@@ -84,7 +84,8 @@ class Metrics:
             self._events.labels(outcome)
         self._score_records = Counter(
             "rerank_score_log",
-            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit)",
+            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit); and files: "
+            "damaged (removed unread)",
             ["outcome"],
             registry=self._registry,
         )
