@@ -16,6 +16,7 @@ from infra.models.trees.compiled_trees import EngineName
 from serving.score_log.files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
+Refusal = Literal["full", "late", "expired"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
@@ -73,6 +74,12 @@ class Metrics:
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
         self._request: dict[tuple[str, int], Counter] = {}
+        self._requests_refused = Counter(
+            "rerank_refused",
+            "Requests refused because of load, by path and reason: full, late, expired",
+            ["path", "reason"],
+            registry=self._registry,
+        )
         self._events = Counter("rerank_events", "Events sent, by outcome", ["outcome"], registry=self._registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
@@ -85,7 +92,8 @@ class Metrics:
         self._dead = self._latest("rerank_events_dead", "Entries of the stream that the consumer set aside")
         self._score_records = Counter(
             "rerank_score_log",
-            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit)",
+            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit); and files: "
+            "damaged (removed unread)",
             ["outcome"],
             registry=self._registry,
         )
@@ -147,6 +155,9 @@ class Metrics:
         if counter is None:
             counter = self._request[path, status] = self._requests.labels(path, str(status))
         counter.inc()
+
+    def refused(self, path: str, reason: Refusal) -> None:
+        self._requests_refused.labels(path, reason).inc()
 
     def model(self, name: str, version: str, kind: str) -> None:
         if self._served is not None:
