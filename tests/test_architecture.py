@@ -83,6 +83,7 @@ TIME_OF_DAY = {
 # Modules that ask the clock: commands, requests, and what records when a materialization ran.
 CLOCK_READERS = {
     "feature_repo/materialize.py",
+    "feature_repo/replay_start.py",
     "feature_repo/online/materialization_log.py",
     "validation/__main__.py",
     "serving/worker.py",
