@@ -51,8 +51,11 @@ def materialize(settings: Settings, clock: Clock) -> list[Run]:
             now = clock.now()
             store.materialize(start_date=now - view.ttl, end_date=now, feature_views=[view.name])
         runs = [run for run in run_log.runs() if run.id not in before]
-        known = views(declaration_of(settings))
-        run_log.trim(oldest_score(settings.live_dir) or clock.now(), {view.name: view.ttl for view in known})
+        oldest = oldest_score(settings.live_dir)
+        if oldest is None and not settings.score_log_mb:  # else the first scores may wait to be written
+            oldest = clock.now()
+        if oldest is not None:
+            run_log.trim(oldest, {view.name: view.ttl for view in views(declaration_of(settings))})
     _write_receipt(receipt_file(settings), runs)
     return runs
 
