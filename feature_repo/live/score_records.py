@@ -109,7 +109,7 @@ def _is_whole(path: Path) -> bool:
         with path.open("rb") as file:
             start = file.seek(-8, os.SEEK_END)
             length, letters = struct.unpack("<I4s", file.read())
-            is_whole = letters == b"PAR1" and length < start
+            is_whole = bool(letters == b"PAR1" and length < start)
     except FileNotFoundError:  # the scorer has removed it to make space for newer files
         return False
     except OSError:  # it is shorter, or cannot be read
