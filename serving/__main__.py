@@ -26,6 +26,7 @@ from serving.worker import ScorerApp, Worker, clock_line
 LAST_REQUESTS_S = 10
 START_S = int(REPLACEMENT_TIMEOUT_S) - 15  # until a worker answers, or until a replacement serves
 BACKLOG = 2048  # connections
+ACCEPTED_AT_ONCE = 8  # connections in a turn of the loop: libuv accepts one in each turn from each socket
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -47,17 +48,18 @@ def serve(settings: Settings, clock: Clock) -> int:
     except OSError as error:
         print(f"serving: cannot listen on {settings.host} port {settings.port}: {error}", file=sys.stderr)
         return 1
+    sockets = [listening, *(listening.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
     print(clock_line(clock), flush=True)
     if settings.workers == 1:
         try:
-            uvicorn.Server(_config(settings, ScorerApp(settings, url_of(listening)))).run(sockets=[listening])
+            uvicorn.Server(_config(settings, ScorerApp(settings, url_of(listening)))).run(sockets=sockets)
         except KeyboardInterrupt:  # uvicorn passes Ctrl-C on once all requests are answered
             return INTERRUPTED
         return 0
     with tempfile.TemporaryDirectory(prefix="scorer-") as shared:
         multiprocess.Process = Worker  # type: ignore[misc]
         config = _config(settings, ScorerApp(settings, url_of(listening), Path(shared)))
-        supervisor = multiprocess.Multiprocess(config, sockets=[listening])
+        supervisor = multiprocess.Multiprocess(config, sockets=sockets)
         supervisor.run()
     has_failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     return STARTUP_FAILURE if has_failed else 0

@@ -8,50 +8,54 @@ with 503 when
 - ``late``:    the requests ahead of it need more than its share of the time left;
 - ``expired``: its deadline is over.
 
-The work of one request is a moving average of the CPU time that the loop's thread used from one answer to the next,
-whatever it used it for: refusals count, too. Waiting for Redis does not, since other requests are answered meanwhile. A
-request with none ahead of it is never ``late``, so the average always finds its way back.
+The work of one request is a moving average of how long the loop's thread was busy from one answer to the next
+(:class:`serving.api.loop_load.BusyTime`), whatever it did: refusals count, too. Waiting for Redis does not, since other
+requests are answered meanwhile. A request with none ahead of it is never ``late``, so the average always finds its way
+back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api.error_answers import answer_of
 from serving.api.http_input import deadline_ms
+from serving.api.loop_load import Starts
 from serving.errors import Overloaded, ServingError
 from serving.metrics import Refusal
 
-SHARE = 0.5  # of the time left; the rest is for the request itself, and for other processes on the same core
+SHARE = 0.4  # of the time left; the rest is for the request itself, and for what the average does not foresee
 FIRST_WORK_S = 0.001  # until the first answers
+STARTS = 4  # of one endpoint in a turn of the loop
 WEIGHT = 1 / 32  # of the newest answer in the average
 
 
 class Admission:
     """The requests of one endpoint. Not thread-safe: all calls come from the loop's thread.
 
-    ``refused``: is called with the reason of each refusal. ``now`` is the clock of the deadlines, ``cpu`` the CPU time
-    of this thread, both in seconds.
+    ``refused``: is called with the reason of each refusal. ``now`` is the clock of the deadlines, ``busy`` how long
+    this thread was busy, both in seconds.
     """
 
     def __init__(
         self,
         max_in_flight: int,
         refused: Callable[[Refusal], None],
+        busy: Callable[[], float],
         now: Callable[[], float] = time.monotonic,
-        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self.in_flight = 0
         self._max_in_flight = max_in_flight
         self._refused = refused
         self._now = now
-        self._cpu = cpu
+        self._busy = busy
+        self._starts = Starts(STARTS)
         self._work_s = FIRST_WORK_S
-        self._last_cpu_s = 0.0
+        self._last_busy_s = 0.0
 
     def check(self, deadline: float) -> None:
         """Raises Overloaded for a request that cannot be answered until ``deadline``."""
@@ -63,20 +67,23 @@ class Admission:
         if self.in_flight * self._work_s > SHARE * left_s:
             raise self._refusal("late", f"{self.in_flight} requests are ahead, too many for the deadline")
 
-    @contextmanager
-    def slot(self, deadline: float) -> Iterator[None]:
-        """For a request whose body is there. Raises Overloaded."""
+    @asynccontextmanager
+    async def slot(self, deadline: float) -> AsyncIterator[None]:
+        """For a request whose body is there; waits until it may start. Raises Overloaded."""
         self.check(deadline)
         if not self.in_flight:
-            self._last_cpu_s = self._cpu()
+            self._last_busy_s = self._busy()
         self.in_flight += 1
         try:
+            await self._starts.wait()
+            if self._now() >= deadline:
+                raise self._refusal("expired", "the deadline was over before the request could be started")
             yield
         finally:
             self.in_flight -= 1
-            cpu_s = self._cpu()
-            self._work_s += WEIGHT * (cpu_s - self._last_cpu_s - self._work_s)
-            self._last_cpu_s = cpu_s
+            busy_s = self._busy()
+            self._work_s += WEIGHT * (busy_s - self._last_busy_s - self._work_s)
+            self._last_busy_s = busy_s
 
     def _refusal(self, reason: Refusal, why: str) -> Overloaded:
         self._refused(reason)

@@ -21,6 +21,7 @@ from serving.api.admission import Admission
 from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
 from serving.api.endpoint import Documented, Endpoint
 from serving.api.http_input import JSON, json_body
+from serving.api.loop_load import BusyTime
 from serving.api.readiness import TIMEOUT_S, hanging, readiness
 from serving.api.response_encoder import encode_score
 from serving.errors import Busy
@@ -64,7 +65,7 @@ def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metri
 
     async def score(request: Request) -> Response:
         body = await json_body(request)
-        with admission.slot(request.state.deadline):
+        async with admission.slot(request.state.deadline):
             scorer = champion.scorer()
             with metrics.stage("parse"):
                 parsed = parse(body)
@@ -99,7 +100,7 @@ def explain_endpoint(champion: ChampionService, metrics: Metrics) -> Endpoint:
         """What each feature adds to each score, and why one of a pair of items ranks above the other."""
         deadline = request.state.deadline
         body = await json_body(request)
-        with admission.slot(deadline):
+        async with admission.slot(deadline):
             parsed, pair = parse_explain(body)
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -132,7 +133,7 @@ def events_endpoint(settings: Settings, intake: EventIntake, metrics: Metrics) -
 
     async def events(request: Request) -> Response:
         body = await json_body(request)
-        with admission.slot(request.state.deadline):
+        async with admission.slot(request.state.deadline):
             answer = await intake.take(parse_events(body), request.state.deadline - time.monotonic())
         return Response(orjson.dumps(answer), 202, media_type=JSON)
 
@@ -188,4 +189,4 @@ def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metr
 
 
 def _admission(path: str, max_in_flight: int, metrics: Metrics) -> Admission:
-    return Admission(max_in_flight, partial(metrics.refused, path))
+    return Admission(max_in_flight, partial(metrics.refused, path), BusyTime())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from infra.clock import FixedClock
-from serving.api.admission import FIRST_WORK_S, SHARE, Admission
+from serving.api.admission import FIRST_WORK_S, SHARE, STARTS, Admission
 from serving.api.app import create_app
 from serving.errors import Overloaded
 from serving.events.event_intake import EventIntake
@@ -23,19 +24,19 @@ BOUND, SENT = 5, 12
 
 
 class Times:
-    """A clock and a CPU time that tests set."""
+    """A clock and a busy time that tests set."""
 
     def __init__(self):
-        self.now = self.cpu = 100.0
+        self.now = self.busy = 100.0
         self.refused = []
 
     def admission(self, max_in_flight=1_000):
-        return Admission(max_in_flight, self.refused.append, now=lambda: self.now, cpu=lambda: self.cpu)
+        return Admission(max_in_flight, self.refused.append, lambda: self.busy, lambda: self.now)
 
-    def answer(self, admission, work_s, count=1):
+    async def answer(self, admission, work_s, count=1):
         for _ in range(count):
-            with admission.slot(self.now + 1):
-                self.cpu += work_s
+            async with admission.slot(self.now + 1):
+                self.busy += work_s
 
 
 @asynccontextmanager
@@ -124,68 +125,132 @@ def test_a_body_that_never_ends_is_cut_off_at_the_deadline(settings, path):
     assert (answer.status_code, answer.json()["error"]["type"]) == (408, "body_timeout")
 
 
-def test_a_request_whose_deadline_is_over_is_refused():
-    times = Times()
+@pytest.fixture
+def times():
+    return Times()
+
+
+def test_a_request_whose_deadline_is_over_is_refused(times):
     admission = times.admission()
-    with pytest.raises(Overloaded), admission.slot(times.now):
-        pass
+
+    async def run():
+        with pytest.raises(Overloaded):
+            async with admission.slot(times.now):
+                pass
+
+    asyncio.run(run())
     assert times.refused == ["expired"]
     assert admission.in_flight == 0
 
 
-def test_a_request_is_refused_when_those_ahead_need_more_than_its_share_of_the_time_left():
-    times = Times()
+def test_a_request_is_refused_when_those_ahead_need_more_than_its_share_of_the_time_left(times):
     admission = times.admission()
-    times.answer(admission, 0.004, 500)  # until the average is there
-    with admission.slot(times.now + 1), admission.slot(times.now + 1):
-        admission.check(times.now + 0.009 / SHARE)  # two are ahead, with 8 ms of work
-        with pytest.raises(Overloaded, match="2 requests are ahead"):
-            admission.check(times.now + 0.007 / SHARE)
+
+    async def run():
+        await times.answer(admission, 0.004, 500)  # until the average is there
+        async with admission.slot(times.now + 1), admission.slot(times.now + 1):
+            admission.check(times.now + 0.009 / SHARE)  # two are ahead, with 8 ms of work
+            with pytest.raises(Overloaded, match="2 requests are ahead"):
+                admission.check(times.now + 0.007 / SHARE)
+
+    asyncio.run(run())
     assert times.refused == ["late"]
 
 
-def test_a_request_with_none_ahead_is_answered_however_slow_the_last_ones_were():
-    times = Times()
+def test_a_request_with_none_ahead_is_answered_however_slow_the_last_ones_were(times):
     admission = times.admission()
-    times.answer(admission, 30.0, 500)
-    admission.check(times.now + 0.001)
-    with admission.slot(times.now + 0.001), pytest.raises(Overloaded):
-        admission.check(times.now + 10)
-    times.answer(admission, FIRST_WORK_S, 500)
-    with admission.slot(times.now + 1):
-        admission.check(times.now + 0.003 / SHARE)
+
+    async def run():
+        await times.answer(admission, 30.0, 500)
+        admission.check(times.now + 0.001)
+        async with admission.slot(times.now + 0.001):
+            with pytest.raises(Overloaded):
+                admission.check(times.now + 10)
+        await times.answer(admission, FIRST_WORK_S, 500)
+        async with admission.slot(times.now + 1):
+            admission.check(times.now + 0.003 / SHARE)
+
+    asyncio.run(run())
     assert times.refused == ["late"]
 
 
-def test_cpu_time_between_two_requests_is_no_work_of_a_request():
-    times = Times()
+def test_work_between_two_requests_is_no_work_of_a_request(times):
     admission = times.admission()
-    for _ in range(500):
-        times.answer(admission, 0.001)
-        times.cpu += 5.0  # the cache is filled, metrics are written
-    with admission.slot(times.now + 1):
-        admission.check(times.now + 0.003 / SHARE)
+
+    async def run():
+        for _ in range(500):
+            await times.answer(admission, 0.001)
+            times.busy += 5.0  # the cache is filled, metrics are written
+        async with admission.slot(times.now + 1):
+            admission.check(times.now + 0.003 / SHARE)
+
+    asyncio.run(run())
     assert times.refused == []
 
 
-def test_time_that_requests_wait_for_redis_is_no_work_of_a_request():
-    times = Times()
+def test_time_that_requests_wait_for_redis_is_no_work_of_a_request(times):
     admission = times.admission()
-    for _ in range(500):
-        with admission.slot(times.now + 2):
-            times.now += 1.0
-    with admission.slot(times.now + 1):
-        admission.check(times.now + 0.003 / SHARE)
+
+    async def run():
+        for _ in range(500):
+            async with admission.slot(times.now + 2):
+                times.now += 1.0
+        async with admission.slot(times.now + 1):
+            admission.check(times.now + 0.003 / SHARE)
+
+    asyncio.run(run())
     assert times.refused == []
 
 
-def test_a_request_that_fails_gives_its_slot_back():
-    times = Times()
-    admission = times.admission(1)
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError), admission.slot(times.now + 1):
-            raise ZeroDivisionError
+def test_a_request_that_waited_for_its_start_until_its_deadline_is_refused(times):
+    admission = times.admission()
+
+    def time_passes():
+        times.now += 2
+
+    async def request(number):
+        async with admission.slot(times.now + 1):
+            if number == 0:  # after the others have asked for their start
+                asyncio.get_running_loop().call_soon(time_passes)
+
+    async def run():
+        return await asyncio.gather(*(request(i) for i in range(STARTS + 1)), return_exceptions=True)
+
+    found = asyncio.run(run())
+    assert [type(each) for each in found] == [type(None)] * STARTS + [Overloaded]
+    assert times.refused == ["expired"]
     assert admission.in_flight == 0
+
+
+def test_a_request_that_fails_gives_its_slot_back(times):
+    admission = times.admission(1)
+
+    async def run():
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                async with admission.slot(times.now + 1):
+                    raise ZeroDivisionError
+
+    asyncio.run(run())
+    assert admission.in_flight == 0
+
+
+def test_a_request_whose_deadline_is_over_at_its_handler_is_refused_over_http(settings):
+    async def body_while_the_loop_is_busy():
+        time.sleep(0.02)
+        yield json.dumps(BODY).encode()
+
+    async def run():
+        async with api(settings) as client:
+            headers = {"content-type": "application/json", "x-deadline-ms": "5"}
+            answer = await client.post("/score", content=body_while_the_loop_is_busy(), headers=headers)
+            return answer, (await client.get("/metrics")).text
+
+    answer, metrics = asyncio.run(run())
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
+    assert counted(metrics, 'rerank_refused_total{path="/score",reason="expired"}') == 1
+    assert counted(metrics, 'rerank_stage_seconds_count{stage="parse"}') == 0
 
 
 def test_waiting_events_do_not_take_the_slots_of_scores(settings, monkeypatch):

@@ -1,0 +1,68 @@
+"""What counts as busy, and who may start."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from serving.api.loop_load import BusyTime, Starts
+
+
+def passed(work):
+    busy = BusyTime()
+    before, cpu, wall = busy(), time.thread_time(), time.monotonic()
+    work()
+    return busy() - before, time.thread_time() - cpu, time.monotonic() - wall
+
+
+def spin():
+    until = time.thread_time() + 0.05
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.parametrize("has_schedstat", [True, False])
+def test_work_counts_and_waiting_does_not(monkeypatch, has_schedstat):
+    if not has_schedstat:
+        monkeypatch.setattr("serving.api.loop_load.threading.get_native_id", lambda: "none")
+    busy_s, cpu_s, wall_s = passed(spin)
+    assert 0.9 * cpu_s <= busy_s <= wall_s + 0.01
+    asleep_s, _, _ = passed(lambda: time.sleep(0.3))
+    assert asleep_s < 0.15
+
+
+def test_a_few_start_in_each_turn_in_the_order_in_which_they_came():
+    async def run():
+        starts, turn, started = Starts(3), 0, []
+
+        async def request(number):
+            await starts.wait()
+            started.append((turn, number))
+
+        requests = [asyncio.create_task(request(number)) for number in range(11)]
+        requests[4].cancel()
+        while len(started) < 10:
+            await asyncio.sleep(0)
+            turn += 1
+        return started
+
+    started = asyncio.run(run())
+    assert [number for _, number in started] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    assert max(Counter(turn for turn, _ in started).values()) == 3
+
+
+def test_one_that_comes_alone_starts_at_once():
+    async def run():
+        starts = Starts(1)
+        for _ in range(3):
+            waiting = starts.wait()
+            with pytest.raises(StopIteration):  # it does not wait
+                waiting.send(None)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return True
+
+    assert asyncio.run(run())
