@@ -6,6 +6,7 @@ pickles. mlflow-skinny is enough to read it.
     ModelStoreError
     ├── NoModel      no model has the name, or no version has the alias
     └── BrokenModel  the version's files are missing or do not fit together
+        └── RefusedVersion  a child process did not survive loading the model; loading it again ends the same way
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
 from infra.models.model_contract import ModelContract, RankerKind
+from infra.models.model_trial import RefusedModel, try_ranker
 from infra.models.ranker import BadModel, Ranker, load_ranker
 from infra.models.tracking import artifact_location, open_client
 from infra.models.trees.compiled_trees import NOT_COMPILED, Engine, own_engine
@@ -44,6 +46,10 @@ class NoModel(ModelStoreError):
 
 class BrokenModel(ModelStoreError):
     """The version's files are missing or do not fit together."""
+
+
+class RefusedVersion(BrokenModel):
+    """A child process did not survive loading the model, or found it wrong. Loading it again ends the same way."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +136,18 @@ class ModelStore:
         return self.load_version(found)
 
     def load_version(self, found: ModelVersion) -> LoadedModel:
-        """Download the version and check it. Raises BrokenModel."""
+        """Download the version and check it. A LightGBM model is tried in a child process first, which takes a second
+        or two. Raises BrokenModel.
+        """
         target = tempfile.mkdtemp(prefix="ranker-")
         try:
             folder = Path(self._download(found, target))
             contract = ModelContract.from_json((folder / CONTRACT_FILE).read_text())
+            try_ranker(folder)
             ranker = load_ranker(folder)
             rows = ScoredRows.load(folder)
+        except RefusedModel as error:
+            raise RefusedVersion(f"{self.name} version {found.version}: {error}") from error
         except (OSError, KeyError, TypeError, ValueError, BadModel, MlflowException) as error:
             raise BrokenModel(f"{self.name} version {found.version}: {error}") from error
         finally:
