@@ -37,7 +37,15 @@ class Clock(Protocol):
     def mode(self) -> str: ...
 
     def now(self) -> datetime:
-        """The current time as an aware UTC datetime with microseconds."""
+        """The current time as an aware UTC datetime with microseconds, by this machine's clock."""
+        ...
+
+    def at(self, machine_us: int) -> datetime:
+        """The service's time when the clock of a machine, here or elsewhere, shows ``machine_us`` (since the epoch).
+
+        What writes and reads the same rows takes the time of the Redis that holds them: the clocks of two machines
+        differ, and a row must not be in the future of its readers.
+        """
         ...
 
 
@@ -47,6 +55,9 @@ class WallClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def at(self, machine_us: int) -> datetime:
+        return timestamp_of(machine_us)
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,9 @@ class ReplayClock:
     def now(self) -> datetime:
         return self.anchor + timedelta(seconds=max(0.0, self.wall() - self.started))
 
+    def at(self, machine_us: int) -> datetime:
+        return self.anchor + timedelta(microseconds=max(0, machine_us - round(self.started * 1e6)))
+
 
 @dataclass(frozen=True)
 class FixedClock:
@@ -70,6 +84,9 @@ class FixedClock:
     mode: str = "fixed"
 
     def now(self) -> datetime:
+        return self.timestamp
+
+    def at(self, machine_us: int) -> datetime:
         return self.timestamp
 
 
@@ -129,6 +146,11 @@ def open_clock(settings: Settings) -> Clock:
 def epoch_us(timestamp: datetime) -> int:
     """Microseconds since 1970-01-01 UTC."""
     return (timestamp - EPOCH) // timedelta(microseconds=1)
+
+
+def timestamp_of(microseconds: int) -> datetime:
+    """The inverse of :func:`epoch_us`."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def timestamp_text(timestamp: datetime) -> str:
