@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from infra.durable_file import write_durably
 from infra.settings import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,9 +95,7 @@ def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
     clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
     path.parent.mkdir(parents=True, exist_ok=True)
     _lock_of(path).touch()
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}))
-    partial.replace(path)
+    write_durably(path, json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}).encode())
     return clock
 
 

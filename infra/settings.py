@@ -42,6 +42,14 @@ class Settings(BaseSettings):
         le=MAX_DEADLINE_MS,
         description="Deadline of one request, milliseconds; features not read in time are missing.",
     )
+    max_in_flight: int = Field(
+        256,
+        ge=1,
+        description="Requests of one endpoint that each scorer process answers at the same time; more are refused.",
+    )
+    max_connections: int = Field(
+        1000, ge=2, description="Connections that each scorer process serves; requests of further ones are refused."
+    )
     item_cache_mb: int = Field(256, ge=0, description="Item cache of each scorer process, megabytes; 0: no cache.")
     self_check_share: float = Field(
         0.01, ge=0, le=1, description="Share of readings that the parity check compares with Feast's SDK."
@@ -81,6 +89,11 @@ class Settings(BaseSettings):
     def live_dir(self) -> Path:
         """Data since the log was imported: accepted events in events/, served scores in scores/."""
         return self.data_dir / self.dataset / "live"
+
+    @property
+    def live_checked_dir(self) -> Path:
+        """Accepted events that passed the live gate, and those that it set aside."""
+        return self.data_dir / self.dataset / "live_checked"
 
     @property
     def features_dir(self) -> Path:

@@ -20,6 +20,7 @@ from uvicorn.supervisors import multiprocess
 from infra.clock import Clock, ClockNotAnchored, held_clock
 from infra.settings import Settings
 from serving.api.app import REPLACEMENT_TIMEOUT_S
+from serving.api.connection_timeout import ReadTimeoutProtocol
 from serving.worker import ScorerApp, Worker, clock_line
 
 LAST_REQUESTS_S = 10
@@ -69,6 +70,8 @@ def _config(settings: Settings, app: ScorerApp) -> uvicorn.Config:
         workers=settings.workers,
         log_config=None,
         access_log=settings.log_level == "DEBUG",
+        http=ReadTimeoutProtocol,
+        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=LAST_REQUESTS_S,
         timeout_worker_healthcheck=START_S,
     )

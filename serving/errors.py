@@ -4,8 +4,10 @@ ServingError
 ├── InvalidRequest    422  the body is not JSON, not of the documented form, or has unknown names
 ├── BodyTooLarge      413
 ├── WrongContentType  415
+├── BodyTimeout       408  the body did not arrive within the deadline
 ├── NotExplainable    409  the model in service is a baseline
-├── Busy              503  other requests are being answered
+├── Busy              503  other lists are being explained
+├── Overloaded        503  the request could not be answered within its deadline
 ├── EventsNotStored   503  the events' Redis is away or too slow
 └── NotReady          503  no model, or a model that this scorer must refuse
 """
@@ -53,12 +55,20 @@ class WrongContentType(ServingError):
     """The body is not application/json."""
 
 
+class BodyTimeout(ServingError):
+    """The body was not complete when the deadline was over."""
+
+
 class NotExplainable(ServingError):
     """The model in service is a baseline, whose scores are not sums."""
 
 
 class Busy(ServingError):
-    """Other requests are being answered, and the deadline is over."""
+    """Other lists are being explained, and the deadline is over."""
+
+
+class Overloaded(ServingError):
+    """Too many requests are ahead of this one. Nothing was done for it; it may be sent again."""
 
 
 class EventsNotStored(ServingError):

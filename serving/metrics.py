@@ -11,10 +11,12 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from feature_repo.live.acceptance import Backlog
 from infra.models.trees.compiled_trees import EngineName
 from serving.score_log.files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
+Refusal = Literal["full", "late", "expired"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
@@ -72,12 +74,26 @@ class Metrics:
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
         )
         self._request: dict[tuple[str, int], Counter] = {}
+        self._requests_refused = Counter(
+            "rerank_refused",
+            "Requests refused because of load, by path and reason: full, late, expired",
+            ["path", "reason"],
+            registry=self._registry,
+        )
         self._events = Counter("rerank_events", "Events sent, by outcome", ["outcome"], registry=self._registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
+        self._forgotten = Counter(
+            "rerank_forgotten_session_events",
+            "Events that full sessions forgot, to fold newer ones",
+            registry=self._registry,
+        )
+        self._waiting = self._latest("rerank_events_waiting", "Accepted events that were not yet in the log")
+        self._dead = self._latest("rerank_events_dead", "Entries of the stream that the consumer set aside")
         self._score_records = Counter(
             "rerank_score_log",
-            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit)",
+            "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit); and files: "
+            "damaged (removed unread)",
             ["outcome"],
             registry=self._registry,
         )
@@ -97,6 +113,11 @@ class Metrics:
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")
 
+    def _latest(self, name: str, what: str) -> Gauge:
+        """The same for all workers: the value of the one that set it last."""
+        what += ", as of the latest accepted event"
+        return Gauge(name, what, registry=self._registry, multiprocess_mode="livemostrecent")
+
     def stage(self, name: Stage) -> _Timed:
         """Times one stage, also when it fails."""
         return _Timed(self._stage[name])
@@ -115,6 +136,11 @@ class Metrics:
             if count:
                 self._events.labels(outcome).inc(count)
 
+    def backlog(self, found: Backlog) -> None:
+        self._forgotten.inc(found.forgotten)
+        self._waiting.set(found.waiting)
+        self._dead.set(found.dead)
+
     def score_records(self, outcome: RecordOutcome, count: int) -> None:
         self._score_records.labels(outcome).inc(count)
 
@@ -129,6 +155,9 @@ class Metrics:
         if counter is None:
             counter = self._request[path, status] = self._requests.labels(path, str(status))
         counter.inc()
+
+    def refused(self, path: str, reason: Refusal) -> None:
+        self._requests_refused.labels(path, reason).inc()
 
     def model(self, name: str, version: str, kind: str) -> None:
         if self._served is not None:

@@ -41,14 +41,15 @@ MODELS = (
 
 # Room -> what else of its package it may import. A module belongs to the longest room that its name begins with.
 ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "infra": (),
+    "infra": ("infra.durable_file",),
+    "infra.durable_file": (),
     "infra.models": ("infra", *MODELS),
-    "infra.redis_server": ("infra",),
+    "infra.redis_server": ("infra", "infra.durable_file"),
     "feature_repo": (),
     "validation": ("validation.gates",),
     "validation.gates": ("validation.gates.rules",),
     "validation.gates.rules": (),
-    "validation.skew": ("validation.skew.causes",),
+    "validation.skew": ("validation.skew.causes", "validation.gates", "validation.gates.rules"),
     "validation.skew.causes": (),
     "training": ("training.ranker",),
     "training.training_set": (),
@@ -58,7 +59,7 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "serving": (),
     "benchmarks": (),
 }
-ROOMS_MAY_IMPORT |= {room: MODELS[:index] for index, room in enumerate(MODELS)}
+ROOMS_MAY_IMPORT |= {room: ("infra.durable_file", *MODELS[:index]) for index, room in enumerate(MODELS)}
 ROOMS_MAY_IMPORT |= {
     f"training.gru4rec.{room}": ("training.gru4rec", *(f"training.gru4rec.{each}" for each in GRU4REC[:index]))
     for index, room in enumerate(GRU4REC)
@@ -82,6 +83,7 @@ TIME_OF_DAY = {
 # Modules that ask the clock: commands, requests, and what records when a materialization ran.
 CLOCK_READERS = {
     "feature_repo/materialize.py",
+    "feature_repo/replay_start.py",
     "feature_repo/online/materialization_log.py",
     "validation/__main__.py",
     "serving/worker.py",

@@ -7,8 +7,12 @@ Each file is complete or absent. Its rows are the requests of one worker process
 
 from __future__ import annotations
 
+import logging
+import os
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -52,6 +56,8 @@ _PLAIN = ("request_id", "clock", "user_id", "session_id", "model_name", "model_v
 
 _LONG = ["scores", "matrix"]
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class ScoreRecord:
@@ -94,8 +100,30 @@ def score_folder(live_dir: Path) -> Path:
 
 
 def score_files(live_dir: Path) -> list[Path]:
-    """All complete files, oldest day first."""
-    return sorted(score_folder(live_dir).glob("day=*/*.parquet"))
+    """All complete files, oldest day first. A file that was truncated in a power failure is skipped with a warning."""
+    return [path for path in sorted(score_folder(live_dir).glob("day=*/*.parquet")) if _is_whole(path)]
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file ends as parquet does: with its footer, the footer's length and four letters."""
+    try:
+        with path.open("rb") as file:
+            start = file.seek(-8, os.SEEK_END)
+            length, letters = struct.unpack("<I4s", file.read())
+            is_whole = bool(letters == b"PAR1" and length < start)
+    except FileNotFoundError:  # the scorer has removed it to make space for newer files
+        return False
+    except OSError:  # it is shorter, or cannot be read
+        is_whole = False
+    if not is_whole:
+        log.warning("%s is damaged and is skipped", path)
+    return is_whole
+
+
+def oldest_score(live_dir: Path) -> datetime | None:
+    """No score of the log is older: the midnight that begins its oldest day. None for an empty log."""
+    files = score_files(live_dir)
+    return datetime.fromisoformat(files[0].parent.name.removeprefix("day=")).replace(tzinfo=UTC) if files else None
 
 
 def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:

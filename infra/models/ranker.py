@@ -23,6 +23,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
+from infra.durable_file import write_durably
 from infra.models.arrays import Doubles, Floats, Integers
 from infra.models.model_contract import RankerKind
 from infra.models.trees.forest import DamagedTrees, read_forest
@@ -100,9 +101,9 @@ class LightGbmRanker:
     def save(self, folder: Path) -> None:
         text = self.booster.model_to_string()
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / MODEL_FILE, text)
+        write_durably(folder / MODEL_FILE, text.encode())
         card = {"kind": self.kind, "feature_names": self.feature_names, "sha256": _digest(text)}
-        _write(folder / MODEL_CARD, json.dumps(card, indent=2))
+        write_durably(folder / MODEL_CARD, json.dumps(card, indent=2).encode())
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class BaselineRanker:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         body = {field: getattr(self, field) for field in ("kind", "name", "keys", "feature_names", "seed")}
-        _write(folder / BASELINE_FILE, json.dumps(body, indent=2))
+        write_durably(folder / BASELINE_FILE, json.dumps(body, indent=2).encode())
 
     def _key(self, matrix: Floats, feature: str, sign: int) -> Doubles:
         if feature == RANDOM_KEY:
@@ -254,9 +255,3 @@ def _random_key(matrix: Floats, seed: int) -> Doubles:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(text.encode())
-    partial.replace(path)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from infra.durable_file import write_durably
 from infra.redis_server.errors import RedisServerFailed
 
 LOG_TAIL_LINES = 12
@@ -80,9 +81,7 @@ class ServerFolder:
             return None
 
     def write_record(self, record: ServerRecord) -> None:
-        partial = self.record_file.with_name(f"{self.record_file.name}.{os.getpid()}.part")
-        partial.write_text(json.dumps(asdict(record)))
-        partial.replace(self.record_file)
+        write_durably(self.record_file, json.dumps(asdict(record)).encode())
 
     def read_pid(self) -> int | None:
         try:

@@ -15,6 +15,7 @@ from feature_repo.slate import Floats
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving.api import error_answers, openapi
+from serving.api.admission import Admit
 from serving.api.request_count import CountRequests
 from serving.api.routes import endpoints
 from serving.events.event_intake import EventIntake
@@ -79,6 +80,8 @@ def create_app(
         telemetry={"tracing": traced, "metrics": traced, "logs": traced},
     )
     app.state.champion = champion
+    admissions = {endpoint.path: endpoint.admission for endpoint in table if endpoint.admission is not None}
+    app.add_middleware(Admit, admissions=admissions, default_deadline_ms=settings.deadline_ms)
     app.add_middleware(CountRequests, metrics=metrics, endpoints=table)
     error_answers.install(app)
 

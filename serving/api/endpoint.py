@@ -11,6 +11,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import Route
 
+from serving.api.admission import Admission
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Documented = dict[int | str, dict[str, Any]]
 
@@ -19,12 +21,14 @@ Documented = dict[int | str, dict[str, Any]]
 class Endpoint:
     """``handler`` reads and writes bytes itself, so Starlette's plain route serves it.
 
-    ``status``, ``answers`` and ``extra`` only document it. The docstring of ``handler`` is its description.
+    ``admission``: where its requests have a deadline. ``status``, ``answers`` and ``extra`` only document it. The
+    docstring of ``handler`` is its description.
     """
 
     method: str
     path: str
     handler: Handler
+    admission: Admission | None = None
     status: int = 200
     answers: Documented = field(default_factory=dict)
     answer_class: type[Response] = Response

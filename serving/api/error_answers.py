@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from serving.api.answers import ErrorAnswer, ErrorBody, ErrorDetail
 from serving.errors import (
     MAX_DETAILS,
+    BodyTimeout,
     BodyTooLarge,
     Busy,
     EventsNotStored,
@@ -23,18 +24,22 @@ from serving.errors import (
     Location,
     NotExplainable,
     NotReady,
+    Overloaded,
     Problem,
     ServingError,
     WrongContentType,
 )
 
 MAX_NAME_LENGTH = 100
+RETRY_AFTER_S = "1"
 STATUS: dict[type[ServingError], tuple[int, str]] = {
     InvalidRequest: (422, "invalid_request"),
     BodyTooLarge: (413, "body_too_large"),
     WrongContentType: (415, "wrong_content_type"),
+    BodyTimeout: (408, "body_timeout"),
     NotExplainable: (409, "not_explainable"),
     Busy: (503, "busy"),
+    Overloaded: (503, "overloaded"),
     EventsNotStored: (503, "events_not_kept"),
     NotReady: (503, "not_ready"),
 }
@@ -48,8 +53,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ServingError)
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, ServingError)
-        status, kind = STATUS[type(error)]
-        return _answer(status, kind, str(error), error.problems)
+        return answer_of(error)
 
     @app.exception_handler(ClientDisconnect)
     async def disconnected(_: Request, error: Exception) -> Response:
@@ -65,6 +69,18 @@ def install(app: FastAPI) -> None:
     async def failed(_: Request, error: Exception) -> Response:
         log.error("a request failed", exc_info=error)
         return _answer(500, "internal_error", "the scorer failed; see its log")
+
+
+def answer_of(error: ServingError) -> Response:
+    """With ``retry-after`` where the same request may succeed later, and the connection closed where its body was not
+    read to its end."""
+    status, kind = STATUS[type(error)]
+    answer = _answer(status, kind, str(error), error.problems)
+    if status == 503:
+        answer.headers["retry-after"] = RETRY_AFTER_S
+    if isinstance(error, BodyTimeout | BodyTooLarge):
+        answer.headers["connection"] = "close"
+    return answer
 
 
 def _answer(status: int, kind: str, message: str, problems: Sequence[Problem] = ()) -> Response:

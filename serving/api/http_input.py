@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
 from starlette.requests import ClientDisconnect, Request
 
 from infra.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
-from serving.errors import BodyTooLarge, InvalidRequest, Problem, WrongContentType
+from serving.errors import BodyTimeout, BodyTooLarge, InvalidRequest, Problem, WrongContentType
 
 JSON = "application/json"
 DEADLINE = "x-deadline-ms"
 
 
 async def json_body(request: Request) -> bytes:
-    """Reading stops where a body of unknown length exceeds the limit.
+    """Reading stops where a body of unknown length exceeds the limit, and when the request's deadline is over.
 
-    Raises WrongContentType, BodyTooLarge or ClientDisconnect.
+    Raises WrongContentType, BodyTooLarge, BodyTimeout or ClientDisconnect.
     """
-    headers = _headers(request)
+    headers = _headers(request.scope)
     if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != JSON.encode():
         raise WrongContentType(f"send the body as {JSON} (header content-type)")
     announced = headers.get(b"content-length", b"").decode("latin-1")
     if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
         raise _too_large()
+    try:
+        async with asyncio.timeout(request.state.deadline - time.monotonic()):
+            return await _read(request)
+    except TimeoutError:
+        raise BodyTimeout("the body was not complete when the deadline was over") from None
+
+
+async def _read(request: Request) -> bytes:
     chunks, size, is_whole = [], 0, False
     while not is_whole:
         message = await request.receive()
@@ -35,9 +48,9 @@ async def json_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def deadline_ms(request: Request, default: int) -> int:
+def deadline_ms(scope: MutableMapping[str, Any], default: int) -> int:
     """The value of the header, or ``default`` without one. Raises InvalidRequest."""
-    raw = _headers(request).get(DEADLINE.encode())
+    raw = _headers(scope).get(DEADLINE.encode())
     if raw is None:
         return default
     sent = raw.decode("latin-1")
@@ -48,9 +61,9 @@ def deadline_ms(request: Request, default: int) -> int:
     return int(sent)
 
 
-def _headers(request: Request) -> dict[bytes, bytes]:
+def _headers(scope: MutableMapping[str, Any]) -> dict[bytes, bytes]:
     """Name, in lower case as ASGI has it -> the first header of this name."""
-    return dict(reversed(request.scope["headers"]))
+    return dict(reversed(scope["headers"]))
 
 
 def _too_large() -> BodyTooLarge:

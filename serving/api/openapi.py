@@ -27,8 +27,8 @@ SCORE_BODY, EXPLAIN_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("ExplainReq
 DEADLINE_HEADER = {
     "name": DEADLINE,
     "in": "header",
-    "description": "Time for this request in milliseconds; without the header, the scorer's setting. If the store does "
-    "not answer in time, all stored features are missing and the answer is degraded.",
+    "description": "Time for this request in milliseconds, from its arrival; without the header, the scorer's setting. "
+    "If the store does not answer in time, all stored features are missing and the answer is degraded.",
     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DEADLINE_MS},
 }
 

@@ -18,6 +18,7 @@ class CountRequests:
         self._app = app
         self._metrics = metrics
         self._path_of: dict[Any, str] = {endpoint.handler: endpoint.path for endpoint in endpoints}
+        self._admitting = {endpoint.path for endpoint in endpoints if endpoint.admission is not None}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,4 +35,9 @@ class CountRequests:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            self._metrics.request(self._path_of.get(scope.get("endpoint"), "other"), status)
+            self._metrics.request(self._path(scope), status)
+
+    def _path(self, scope: Scope) -> str:
+        if "endpoint" in scope:
+            return self._path_of.get(scope["endpoint"], "other")
+        return scope["path"] if scope["path"] in self._admitting else "other"  # refused before it was routed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import anyio
 import orjson
@@ -16,9 +17,10 @@ from starlette.requests import Request
 from infra.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
 from infra.settings import Settings
 from serving.api import openapi
+from serving.api.admission import Admission
 from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
 from serving.api.endpoint import Documented, Endpoint
-from serving.api.http_input import JSON, deadline_ms, json_body
+from serving.api.http_input import JSON, json_body
 from serving.api.readiness import TIMEOUT_S, hanging, readiness
 from serving.api.response_encoder import encode_score
 from serving.errors import Busy
@@ -30,11 +32,15 @@ from serving.score.champion import ChampionService
 from serving.score.explain import explain
 from serving.score.score_parser import parse, parse_explain
 
+MAX_EXPLANATIONS = 8  # one is made at a time, the others wait
 PROBES = 4  # threads that a Redis that hangs may occupy
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_NOT_READY: Documented = {503: {"model": ErrorAnswer, "description": "No model, or busy"}}
+_NOT_READY: Documented = {
+    503: {"model": ErrorAnswer, "description": "No model, or too many requests: send it again later"}
+}
 _BAD_BODY: Documented = {
+    408: {"model": ErrorAnswer, "description": "The body was not complete within the deadline"},
     413: {"model": ErrorAnswer, "description": f"More than {MAX_BODY_BYTES} bytes"},
     415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
     422: {
@@ -47,22 +53,24 @@ _BAD_BODY: Documented = {
 def endpoints(settings: Settings, champion: ChampionService, intake: EventIntake, metrics: Metrics) -> list[Endpoint]:
     return [
         score_endpoint(settings, champion, metrics),
-        explain_endpoint(settings, champion),
-        events_endpoint(settings, intake),
+        explain_endpoint(champion, metrics),
+        events_endpoint(settings, intake, metrics),
         *state_endpoints(settings, champion, metrics),
     ]
 
 
 def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metrics) -> Endpoint:
+    admission = _admission("/score", settings.max_in_flight, metrics)
+
     async def score(request: Request) -> Response:
-        deadline = _deadline(request, settings)
         body = await json_body(request)
-        scorer = champion.scorer()
-        with metrics.stage("parse"):
-            parsed = parse(body)
-        scored = await scorer.score(parsed, deadline)
-        with metrics.stage("write"):
-            content = encode_score(scored.answer)
+        with admission.slot(request.state.deadline):
+            scorer = champion.scorer()
+            with metrics.stage("parse"):
+                parsed = parse(body)
+            scored = await scorer.score(parsed, request.state.deadline)
+            with metrics.stage("write"):
+                content = encode_score(scored.answer)
 
         async def record() -> None:  # on the event loop: a plain function would run on a thread
             scorer.record(scored)
@@ -77,33 +85,38 @@ def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metri
         "POST",
         "/score",
         score,
+        admission,
         answers={200: {"model": ScoreAnswer}, **_BAD_BODY, **_NOT_READY},
         extra={"requestBody": openapi.SCORE_BODY, "parameters": [openapi.DEADLINE_HEADER]},
     )
 
 
-def explain_endpoint(settings: Settings, champion: ChampionService) -> Endpoint:
+def explain_endpoint(champion: ChampionService, metrics: Metrics) -> Endpoint:
+    admission = _admission("/explain", MAX_EXPLANATIONS, metrics)
     one_at_a_time = asyncio.Lock()  # a list of the largest size takes seconds of a core
 
     async def explained(request: Request) -> Response:
         """What each feature adds to each score, and why one of a pair of items ranks above the other."""
-        deadline = _deadline(request, settings)
-        parsed, pair = parse_explain(await json_body(request))
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await one_at_a_time.acquire()
-        except TimeoutError:
-            raise Busy("other lists are being explained; send the request again") from None
-        try:
-            answer = await explain(champion.scorer(), parsed, pair, deadline)
-        finally:
-            one_at_a_time.release()
+        deadline = request.state.deadline
+        body = await json_body(request)
+        with admission.slot(deadline):
+            parsed, pair = parse_explain(body)
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await one_at_a_time.acquire()
+            except TimeoutError:
+                raise Busy("other lists are being explained; send the request again") from None
+            try:
+                answer = await explain(champion.scorer(), parsed, pair, deadline)
+            finally:
+                one_at_a_time.release()
         return Response(orjson.dumps(answer), media_type=JSON)
 
     return Endpoint(
         "POST",
         "/explain",
         explained,
+        admission,
         answers={
             200: {"model": ExplainAnswer},
             409: {"model": ErrorAnswer, "description": "The model in service is a baseline"},
@@ -114,11 +127,13 @@ def explain_endpoint(settings: Settings, champion: ChampionService) -> Endpoint:
     )
 
 
-def events_endpoint(settings: Settings, intake: EventIntake) -> Endpoint:
+def events_endpoint(settings: Settings, intake: EventIntake, metrics: Metrics) -> Endpoint:
+    admission = _admission("/events", settings.max_in_flight, metrics)
+
     async def events(request: Request) -> Response:
-        deadline = _deadline(request, settings)
-        sent = parse_events(await json_body(request))
-        answer = await intake.take(sent, deadline - time.monotonic())
+        body = await json_body(request)
+        with admission.slot(request.state.deadline):
+            answer = await intake.take(parse_events(body), request.state.deadline - time.monotonic())
         return Response(orjson.dumps(answer), 202, media_type=JSON)
 
     events.__doc__ = f"""Send what users did: up to {MAX_EVENTS:,} events. An event that is sent again counts once.
@@ -129,6 +144,7 @@ def events_endpoint(settings: Settings, intake: EventIntake) -> Endpoint:
         "POST",
         "/events",
         events,
+        admission,
         status=202,
         answers={
             202: {"model": EventsAnswer},
@@ -171,6 +187,5 @@ def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metr
     ]
 
 
-def _deadline(request: Request, settings: Settings) -> float:
-    """By ``time.monotonic()``. Raises InvalidRequest."""
-    return time.monotonic() + deadline_ms(request, settings.deadline_ms) / 1000
+def _admission(path: str, max_in_flight: int, metrics: Metrics) -> Admission:
+    return Admission(max_in_flight, partial(metrics.refused, path))

@@ -14,13 +14,21 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from feature_repo.live.acceptance import RETENTION_S, EventKeys, Offered, Outcome, accept_commands, outcomes
+from feature_repo.live.acceptance import (
+    RETENTION_S,
+    EventKeys,
+    Offered,
+    Outcome,
+    accept_commands,
+    backlog,
+    outcomes,
+)
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
 from feature_repo.online.newest_wins import script
 from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.schema import SESSION_STATE
-from feature_repo.sessions import Replay
+from feature_repo.sessions import Replay, is_folded
 from infra.clock import Clock, epoch_us
 from infra.redis_server.server import EVENTS, FEATURES, endpoint
 from infra.settings import Settings
@@ -112,10 +120,11 @@ class EventIntake:
         if not offered:
             return [], {}
         accepting = accept_commands(self._keys, offered, now_us)
-        query = self._states.query(each.event.session_id for each in offered)
+        query = self._states.query(each.event.session_id for each in offered if is_folded(each.event.action))
         commands = [*accepting, *query.commands]
         replies = await self._events.call(b"".join(commands), len(commands))
         found = outcomes(replies[: len(accepting)])
+        self._metrics.backlog(backlog(replies[: len(accepting)]))
         states, again = self._states.read(query, replies[len(accepting) :])
         if again:
             query = self._states.query(again)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,6 @@ from serving.score.ranking import Ranking
 from serving.score.score_parser import ScoreRequest, refuse_unknown_names
 
 READ_SHARE = 0.8  # of the time left for the request; the rest is for deriving, scoring and writing
-_ids = random.Random()  # seeded by the kernel in each process
 
 OnScored = Callable[[ScoreRecord, Floats], None]
 """Is called with every slate and the matrix (n, f) that gave its scores. It must not block; neither changes later."""
@@ -202,8 +201,8 @@ def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None
 
 
 def new_request_id() -> str:
-    """128 random bits, like a UUID, without a system call."""
-    return f"{_ids.getrandbits(128):032x}"
+    """128 bits of the kernel's: feedback joins a slate by its id, so nobody may work out another's from their own."""
+    return secrets.token_hex(16)
 
 
 def _number(value: float | None) -> float:

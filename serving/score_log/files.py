@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_repo.live.score_records import SCHEMA, ScoreRecord, batch_of
+from infra.durable_file import replace_durably
 
-RecordOutcome = Literal["written", "dropped", "failed", "removed"]
+RecordOutcome = Literal["written", "dropped", "failed", "removed", "damaged"]
 Report = Callable[[RecordOutcome, int], None]
-"""Is called with an outcome and how many records had it."""
+"""Is called with an outcome and how many records had it; for ``damaged``, how many files."""
 
 MEGABYTE = 1 << 20
 GROUP_BYTES = MEGABYTE // 4  # of Arrow data in a row group
@@ -64,7 +65,7 @@ class ScoreFiles:
                     writer.write_table(table.slice(start, group))
                     self._pause()
             self._make_room(partial.stat().st_size)
-            partial.replace(path)
+            replace_durably(partial, path)
         except (OSError, pa.ArrowException) as error:
             log.error("%d scores are not logged: %s", records, error)
             self.report("failed", records)
@@ -80,8 +81,8 @@ class ScoreFiles:
         for _, path, file_bytes in files:
             if excess <= 0:
                 return
-            self._remove(path)
-            excess -= file_bytes
+            if self._remove(path):
+                excess -= file_bytes
 
     def _present(self) -> list[tuple[tuple[str, float], Path, int]]:
         """((day, when it was written), path, bytes) of each complete file."""
@@ -96,13 +97,32 @@ class ScoreFiles:
                         os.unlink(entry.path)
         return found
 
-    def _remove(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
-            records = pq.read_metadata(path).num_rows
-            path.unlink()
+    def _remove(self, path: Path) -> bool:
+        """False if it cannot be removed; then another is. One file must not stop the log."""
+        records = _records_in(path)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("a file of the score log cannot be removed: %s", error)
+            return False
+        if records is None:
+            log.error("%s was damaged, and is removed like the oldest of the score log", path)
+            self.report("damaged", 1)
+        else:
             self.report("removed", records)
         with suppress(OSError):  # it is not empty
             path.parent.rmdir()
+        return True
+
+
+def _records_in(path: Path) -> int | None:
+    """None for a damaged file. A file that another worker has just removed has none."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except FileNotFoundError:
+        return 0
+    except (OSError, pa.ArrowException):
+        return None
 
 
 class ScoreWriter:

@@ -224,5 +224,5 @@ class _Writer:
             for line in lines:
                 outcome, count = line.decode().split()
                 self._metrics.score_records(cast(RecordOutcome, outcome), int(count))
-                if outcome != "removed":
+                if outcome in ("written", "failed"):
                     self._settled += int(count)

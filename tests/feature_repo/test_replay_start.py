@@ -85,6 +85,19 @@ def test_a_newer_event_or_score_is_the_anchor(
     assert anchor(settings) == newer
 
 
+@pytest.mark.parametrize(("kind", "column"), [("events", "received_ts"), ("scores", "scored_at")])
+def test_an_emptied_redis_does_not_turn_the_clock_back_behind_the_events_and_scores_in_files(
+    settings: Settings, clients: dict[Role, redis.Redis], kind: str, column: str
+) -> None:
+    newest = END + timedelta(days=1, hours=2)
+    for ago in (timedelta(days=1), timedelta(minutes=1), timedelta()):
+        when = newest - ago
+        folder = settings.live_dir / kind / f"day={when.date().isoformat()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({column: pa.array([when], TIMESTAMP)}), folder / f"{microseconds(when)}.parquet")
+    assert anchor(settings) == newest
+
+
 def test_an_older_event_does_not_turn_the_clock_back(settings: Settings, clients: dict[Role, redis.Redis]) -> None:
     clients[EVENTS].set(redis_keys.newest_event_us("shop"), microseconds(END - timedelta(days=2)))
     assert anchor(settings) == END

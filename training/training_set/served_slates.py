@@ -1,9 +1,13 @@
 """The slates that were served and shown, labelled by the feedback on them, as impressions of the canonical log.
 
 A slate is an answer of ``POST /score`` (:mod:`feature_repo.live.score_records`), or an imported slate whose positions
-on the screen are known. Feedback is joined only by ``request_id``. A candidate that was scored but not shown has the
-label -1, because its feedback is unknown. It stays in the slate, because features compare the candidates of a slate.
-A slate whose feedback window has not ended is labelled by the feedback so far.
+on the screen are known. Feedback is joined only by ``request_id``, and only where its user or its session is that of
+the slate: who learns or guesses the id of other people's slate cannot label it. A slate that was scored without user
+and session has nothing to compare; there the id, which cannot be guessed, is enough.
+
+A candidate that was scored but not shown has the label -1, because its feedback is unknown. It stays in the slate,
+because features compare the candidates of a slate. A slate whose feedback window has not ended is labelled by the
+feedback so far.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from feature_repo.build.log_views import open_log
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.duckdb_connection import connect
+from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.score_records import score_files
 from feature_repo.schema import Declaration, impressions_table
 from infra.settings import Settings
@@ -45,15 +50,16 @@ def write_served_slates(settings: Settings, declaration: Declaration, folder: Pa
     Raises DatasetError if no slate was both served and shown.
     """
     connection = connect(settings)
-    open_log(connection, settings)
-    _open_requests(connection, settings, declaration)
     seconds = window.total_seconds()
-    connection.execute(_LABELLED, {"window_s": seconds})
-    slates, shown, positives, until = connection.execute(
-        f"SELECT count(DISTINCT slate_id), count(*) FILTER (label >= 0), count(*) FILTER (label > 0), "
-        f"(SELECT greatest(max(l.shown_ts) + INTERVAL {round(seconds)} SECOND, max(received_ts)) FROM events) "
-        "FROM labelled l"
-    ).fetchall()[0]
+    with reading(settings.live_dir):
+        open_log(connection, settings, event_files(settings.live_dir))  # also those that came after the last build
+        _open_requests(connection, settings, declaration)
+        connection.execute(_LABELLED, {"window_s": seconds})
+        slates, shown, positives, until = connection.execute(
+            f"SELECT count(DISTINCT slate_id), count(*) FILTER (label >= 0), count(*) FILTER (label > 0), "
+            f"(SELECT greatest(max(l.shown_ts) + INTERVAL {round(seconds)} SECOND, max(received_ts)) FROM events) "
+            "FROM labelled l"
+        ).fetchall()[0]
     if not slates:
         raise DatasetError(
             "no slate was both served and shown: for each item on the screen send an impression with request_id and "
@@ -109,16 +115,17 @@ def _open_requests(connection: duckdb.DuckDBPyConnection, settings: Settings, de
 
 _LABELLED = f"""
     CREATE TEMP TABLE labelled AS
-    WITH shown AS (
-        SELECT request_id AS slate_id, item_id, min(shown_position) AS seen_at FROM events
-        WHERE action = 'impression' AND request_id IS NOT NULL AND item_id IS NOT NULL GROUP BY ALL
-    ), feedback AS (
-        SELECT request_id AS slate_id, item_id, event_ts,
-            CASE action {" ".join(f"WHEN '{action}' THEN {gain}" for action, gain in GAINS.items())} END AS gain
-        FROM events WHERE request_id IS NOT NULL AND item_id IS NOT NULL AND gain IS NOT NULL
+    WITH followed AS (
+        SELECT c.slate_id, c.item_id, c.shown_ts, e.action, e.event_ts, e.shown_position
+        FROM candidates c JOIN events e ON e.request_id = c.slate_id AND e.item_id = c.item_id
+        WHERE (c.user_id <> '' AND e.user_id = c.user_id) OR (c.session_id <> '' AND e.session_id = c.session_id)
+            OR (c.user_id = '' AND c.session_id = '')
+    ), shown AS (
+        SELECT slate_id, item_id, min(shown_position) AS seen_at FROM followed WHERE action = 'impression' GROUP BY ALL
     ), gains AS (
-        SELECT slate_id, item_id, max(gain) AS gain FROM candidates JOIN feedback USING (slate_id, item_id)
-        WHERE event_ts BETWEEN shown_ts AND shown_ts + to_seconds($window_s) GROUP BY ALL
+        SELECT slate_id, item_id,
+            max(CASE action {" ".join(f"WHEN '{action}' THEN {gain}" for action, gain in GAINS.items())} END) AS gain
+        FROM followed WHERE event_ts BETWEEN shown_ts AND shown_ts + to_seconds($window_s) GROUP BY ALL
     ), joined AS (
         SELECT c.* REPLACE (coalesce(c.shown_position, seen_at) AS shown_position),
             CASE WHEN coalesce(c.shown_position, seen_at) IS NULL THEN {NOT_SHOWN} ELSE coalesce(gain, 0) END AS label

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import random
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from serving.features.reading import StoreAway, unread
 from serving.metrics import Metrics
 from serving.score.ranking import Ranking, best_first
 from serving.score.score_parser import parse
-from serving.score.scorer import READ_SHARE, Scorer
+from serving.score.scorer import READ_SHARE, Scorer, new_request_id
 from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
 
 
@@ -201,3 +202,28 @@ def test_missing_entities_and_degraded_answers_are_counted():
 def test_request_ids_differ():
     one = scorer()
     assert score_with(one, request("a"), soon()).request_id != score_with(one, request("a"), soon()).request_id
+
+
+def untempered(word):
+    """The state word from which a Mersenne Twister made its output (Matsumoto and Nishimura 1998, section 2)."""
+    word ^= word >> 18
+    word ^= (word << 15) & 0xEFC60000
+    found = word
+    for _ in range(5):
+        found = word ^ ((found << 7) & 0x9D2C5680)
+    word = found & 0xFFFFFFFF
+    return word ^ (word >> 11) ^ (word >> 22)
+
+
+def predicted(ids):
+    """The next id of a Mersenne Twister whose last 156 ids, its whole state, are known."""
+    words = [int(each, 16) >> shift & 0xFFFFFFFF for each in ids for shift in (0, 32, 64, 96)]
+    twister = random.Random()
+    twister.setstate((3, (*(untempered(word) for word in words), 624), None))
+    return f"{twister.getrandbits(128):032x}"
+
+
+def test_the_next_request_id_cannot_be_worked_out_from_the_last_ones():
+    weak = random.Random(7)
+    assert predicted([f"{weak.getrandbits(128):032x}" for _ in range(156)]) == f"{weak.getrandbits(128):032x}"
+    assert predicted([new_request_id() for _ in range(156)]) != new_request_id()

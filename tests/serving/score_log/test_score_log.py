@@ -200,12 +200,49 @@ def test_the_oldest_files_are_removed_when_the_log_reaches_its_size(tmp_path):
     assert 1 <= len(ids) < 10
     assert ids == [f"r{i}" for i in range(30 - len(ids), 30)]
     assert sum(path.stat().st_size for path in score_files(settings.live_dir)) <= 1 << 20
-    assert counted(metrics) == {"written": 30, "removed": 30 - len(ids), "dropped": 0, "failed": 0}
+    assert counted(metrics) == {"written": 30, "removed": 30 - len(ids), "dropped": 0, "failed": 0, "damaged": 0}
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", None, bytes(5000)], ids=["empty", "short", "truncated", "zeros"])
+def test_a_damaged_file_that_is_the_oldest_is_removed_and_counted_and_new_ones_are_written(tmp_path, content, caplog):
+    settings = settings_in(tmp_path, score_log_mb=1)
+    log_of(settings, [record()])
+    (oldest,) = score_files(settings.live_dir)
+    oldest.write_bytes(oldest.read_bytes()[:-100] if content is None else content)
+    os.utime(oldest, (0, 0))
+    assert score_files(settings.live_dir) == []
+    assert str(oldest) in caplog.text
+    metrics = Metrics()
+    log = ScoreLog(settings, metrics, file_age_s=0.0)
+    log.start()
+    rng = np.random.default_rng(1)
+    for number in range(12):
+        log.append(record(number, items=1000), rng.normal(size=(1000, len(FEATURES))).astype(np.float32))
+    log.close()
+    found = counted(metrics)
+    assert not oldest.exists()
+    assert (found["written"], found["failed"], found["damaged"]) == (12, 0, 1)
+    assert [each.request_id for each in logged(settings)][-1] == "r11"
+
+
+def test_a_file_that_cannot_be_removed_does_not_stop_the_log(tmp_path):
+    settings, metrics = settings_in(tmp_path, score_log_mb=1), Metrics()
+    stuck = score_folder(settings.live_dir) / "day=2024-02-01" / "w-1.parquet"
+    (stuck / "in it").mkdir(parents=True)
+    log = ScoreLog(settings, metrics, file_age_s=0.0)
+    log.start()
+    rng = np.random.default_rng(1)
+    for number in range(12):
+        log.append(record(number, items=1000), rng.normal(size=(1000, len(FEATURES))).astype(np.float32))
+    log.close()
+    assert stuck.exists()
+    assert (counted(metrics)["written"], counted(metrics)["failed"]) == (12, 0)
+    assert counted(metrics)["removed"] > 0
 
 
 def test_a_log_of_size_zero_is_off(tmp_path):
     settings = settings_in(tmp_path, score_log_mb=0)
-    assert log_of(settings, [record()]) == {"written": 0, "dropped": 0, "failed": 0, "removed": 0}
+    assert log_of(settings, [record()]) == {"written": 0, "dropped": 0, "failed": 0, "removed": 0, "damaged": 0}
     assert not score_folder(settings.live_dir).exists()
 
 
@@ -263,7 +300,7 @@ def test_a_writer_that_dies_is_replaced_and_its_records_are_counted(tmp_path, mo
     log.append(record(2), matrix())
     log.close()
     assert [each.request_id for each in logged(settings)] in (["r0", "r2"], ["r2", "r0"])
-    assert counted(metrics) == {"written": 2, "removed": 0, "dropped": 0, "failed": 1}
+    assert counted(metrics) == {"written": 2, "removed": 0, "dropped": 0, "failed": 1, "damaged": 0}
 
 
 def test_records_are_counted_as_failed_if_no_writer_can_be_started(tmp_path, monkeypatch):

@@ -59,8 +59,8 @@ def accept(settings: Settings, *events: tuple[str, str | None, float, dict[str, 
         (
             NOON_US + i,
             LiveEvent(
-                event_id=f"e{i}", user_id="u", session_id="s", action=action, item_id=item,
-                event_us=NOON_US + round(seconds * 1e6), **({"request_id": "r"} | more),
+                event_id=f"e{i}", action=action, item_id=item, event_us=NOON_US + round(seconds * 1e6),
+                **({"user_id": "u", "session_id": "s", "request_id": "r"} | more),
             ),
         )
         for i, (action, item, seconds, more) in enumerate(events)
@@ -92,6 +92,33 @@ def test_feedback_is_joined_only_by_request_and_within_its_window(settings: Sett
          ("order", "b", 5, {"request_id": "another"}), ("view", "c", 3601, {}), ("view", "a", -5, {}))  # fmt: skip
     assert [row["label"] for row in rows(settings, timedelta(hours=1))] == [0, 0, 0, -1]
     assert [row["label"] for row in rows(settings)] == [0, 0, 1, -1]
+
+
+OTHERS = {"user_id": "x", "session_id": "y"}
+
+
+@pytest.mark.parametrize(
+    ("slate", "event", "counts"),
+    [
+        ({}, OTHERS, False),
+        ({}, {"session_id": "y"}, True),
+        ({}, {"user_id": "x"}, True),
+        ({"user_id": None}, {"user_id": "x"}, True),
+        ({"user_id": None}, {"session_id": "y"}, False),
+        ({"session_id": None}, {"session_id": "y"}, True),
+        ({"session_id": None}, {"user_id": "x"}, False),
+        ({"user_id": None, "session_id": None}, OTHERS, True),
+    ],
+)
+def test_feedback_counts_only_where_its_user_or_its_session_is_the_slates(
+    settings: Settings, slate: dict[str, Any], event: dict[str, Any], counts: bool
+) -> None:
+    serve(settings, served(**slate))
+    accept(settings, shown("a", 0), ("order", "a", 5, event),
+           ("impression", "b", 0.1, {"shown_position": 1} | event))  # fmt: skip
+    labels = {row["item_id"]: (row["label"], row["shown_position"]) for row in rows(settings)}
+    assert labels["a"] == (3 if counts else 0, 0)
+    assert labels["b"] == ((0, 1) if counts else (-1, None))
 
 
 def test_the_slate_has_the_facts_of_the_request(settings: Settings) -> None:
