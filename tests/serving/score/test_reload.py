@@ -57,7 +57,7 @@ def metric(client, line: str) -> bool:
 
 
 def test_while_the_champion_changes_every_answer_is_of_one_model_and_says_whether_it_read_the_store(settings):
-    """The store pauses now and then, as on a busy machine. Answers that could not wait have other scores, and a flag."""
+    """The store pauses, as on a busy machine: answers that could not wait have other scores, and a flag."""
     answers = []
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         first = scores(score(client))
