@@ -90,13 +90,22 @@ class FixedClock:
         return self.timestamp
 
 
-def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
-    """Write the replay anchor atomically. Returns the clock that starts there."""
+def set_anchor(path: Path, anchor: datetime, not_before: datetime | None = None) -> ReplayClock:
+    """Write the replay anchor atomically. Returns the clock that starts there. ``not_before``: see that function."""
     clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
     path.parent.mkdir(parents=True, exist_ok=True)
     _lock_of(path).touch()
-    write_durably(path, json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}).encode())
+    stored = {"anchor": clock.anchor.isoformat(), "started": clock.started}
+    if not_before is not None:
+        stored["not_before"] = not_before.astimezone(UTC).isoformat()
+    write_durably(path, json.dumps(stored).encode())
     return clock
+
+
+def not_before(path: Path) -> datetime | None:
+    """The timestamp that no later anchor is before; None where nobody chose one."""
+    stored = json.loads(path.read_text()).get("not_before") if path.exists() else None
+    return None if stored is None else datetime.fromisoformat(stored)
 
 
 @contextmanager
