@@ -1,13 +1,15 @@
-"""``python -m feature_repo.replay_start``: set the start time (anchor) of the replay clock.
+"""``python -m feature_repo.replay_start [--not-before TIMESTAMP]``: set the start time (anchor) of the replay clock.
 
 The anchor is the newest of three times: the end of the log, the newest accepted event, the newest score. The two
 Redis servers store the last two (:mod:`infra.redis_server.keys`), and the files of the newest day below the live folder
 have them too, so that a restarted service does not go back in time, even with an emptied Redis. While a service runs,
-its clock stays as it is. With ``RERANK_CLOCK=wall`` there is no anchor.
+its clock stays as it is. ``--not-before`` lets time pass, for this and all later starts, so that the next day can be
+tried today. With ``RERANK_CLOCK=wall`` there is no anchor.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ import redis
 
 from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.score_records import score_files
-from infra.clock import ClockHeld, open_clock, set_anchor, settable, timestamp_text
+from infra.clock import ClockHeld, not_before, open_clock, set_anchor, settable, timestamp_text
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, Role, endpoint
 from infra.settings import Settings
@@ -52,8 +54,12 @@ def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
     return None if value is None else _timestamp(int(value))
 
 
-def anchor(settings: Settings) -> datetime:
-    """Set and return the anchor. A Redis that cannot be reached is ignored, with a warning. Raises NoLog."""
+def anchor(settings: Settings, later: datetime | None = None) -> datetime:
+    """Set and return the anchor, not before ``later``. A Redis that cannot be reached is ignored, with a warning.
+
+    Raises NoLog.
+    """
+    later = later or not_before(settings.clock_file)
     ends = [log_end(settings.log_dir), *_live_ends(settings.live_dir)]
     for role, key in ((EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)):
         try:
@@ -65,7 +71,7 @@ def anchor(settings: Settings) -> datetime:
             )
             continue
         ends += [newest] if newest else []
-    return set_anchor(settings.clock_file, max(ends)).anchor
+    return set_anchor(settings.clock_file, max([*ends, later] if later else ends), later).anchor
 
 
 def _live_ends(live_dir: Path) -> Iterator[datetime]:
@@ -100,14 +106,26 @@ def _timestamp(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def main() -> int:
+def timestamp(text: str) -> datetime:
+    """Parse ISO 8601; UTC if it has no time zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO 8601 timestamp") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog=f"python -m {COMMAND}", description=__doc__.split("\n")[0])
+    parser.add_argument("--not-before", type=timestamp, metavar="TIMESTAMP", help="ISO 8601; for later starts, too")
+    later = parser.parse_args(argv).not_before
     settings = Settings()
     if settings.clock == "wall":
         print("RERANK_CLOCK=wall: the clock needs no anchor")
         return 0
     try:
         with settable(settings.clock_file):
-            print(f"replay clock anchored at {anchor(settings).isoformat()}")
+            print(f"replay clock anchored at {anchor(settings, later).isoformat()}")
     except ClockHeld as held:
         print(f"{held}; it stays as it is, now {timestamp_text(open_clock(settings).now())}")
     except (NoLog, ValueError) as error:

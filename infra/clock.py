@@ -37,7 +37,15 @@ class Clock(Protocol):
     def mode(self) -> str: ...
 
     def now(self) -> datetime:
-        """The current time as an aware UTC datetime with microseconds."""
+        """The current time as an aware UTC datetime with microseconds, by this machine's clock."""
+        ...
+
+    def at(self, machine_us: int) -> datetime:
+        """The service's time when the clock of a machine, here or elsewhere, shows ``machine_us`` (since the epoch).
+
+        What writes and reads the same rows takes the time of the Redis that holds them: the clocks of two machines
+        differ, and a row must not be in the future of its readers.
+        """
         ...
 
 
@@ -47,6 +55,9 @@ class WallClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def at(self, machine_us: int) -> datetime:
+        return timestamp_of(machine_us)
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,9 @@ class ReplayClock:
     def now(self) -> datetime:
         return self.anchor + timedelta(seconds=max(0.0, self.wall() - self.started))
 
+    def at(self, machine_us: int) -> datetime:
+        return self.anchor + timedelta(microseconds=max(0, machine_us - round(self.started * 1e6)))
+
 
 @dataclass(frozen=True)
 class FixedClock:
@@ -72,14 +86,26 @@ class FixedClock:
     def now(self) -> datetime:
         return self.timestamp
 
+    def at(self, machine_us: int) -> datetime:
+        return self.timestamp
 
-def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
-    """Write the replay anchor atomically. Returns the clock that starts there."""
+
+def set_anchor(path: Path, anchor: datetime, not_before: datetime | None = None) -> ReplayClock:
+    """Write the replay anchor atomically. Returns the clock that starts there. ``not_before``: see that function."""
     clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
     path.parent.mkdir(parents=True, exist_ok=True)
     _lock_of(path).touch()
-    write_durably(path, json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}).encode())
+    stored = {"anchor": clock.anchor.isoformat(), "started": clock.started}
+    if not_before is not None:
+        stored["not_before"] = not_before.astimezone(UTC).isoformat()
+    write_durably(path, json.dumps(stored).encode())
     return clock
+
+
+def not_before(path: Path) -> datetime | None:
+    """The timestamp that no later anchor is before; None where nobody chose one."""
+    stored = json.loads(path.read_text()).get("not_before") if path.exists() else None
+    return None if stored is None else datetime.fromisoformat(stored)
 
 
 @contextmanager
@@ -127,6 +153,11 @@ def open_clock(settings: Settings) -> Clock:
 def epoch_us(timestamp: datetime) -> int:
     """Microseconds since 1970-01-01 UTC."""
     return (timestamp - EPOCH) // timedelta(microseconds=1)
+
+
+def timestamp_of(microseconds: int) -> datetime:
+    """The inverse of :func:`epoch_us`."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def timestamp_text(timestamp: datetime) -> str:

@@ -16,6 +16,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,11 +34,12 @@ from pydantic import Field, StrictStr
 from tqdm import tqdm
 
 from feature_repo.online.bulk_support import unsupported
+from feature_repo.online.future import latest, service_clock
 from feature_repo.online.materialization_log import MaterializationLog
 from feature_repo.online.rows import Rows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.schema import TIMESTAMP
-from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
+from infra.clock import Clock
 from infra.settings import Settings
 
 CHUNK_ROWS = 8_192
@@ -87,7 +89,8 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
             log.warning("feature view %s is materialized by Feast's slow engine: %s", task.feature_view.name, obstacle)
         if not isinstance(self.online_store, ServedRedisOnlineStore):
             return super()._materialize_one(registry, task, **kwargs)
-        run_log = MaterializationLog(self.online_store.client(self.repo_config), task.project, self.clock or _clock())
+        clock = self.clock or service_clock()
+        run_log = MaterializationLog(self.online_store.client(self.repo_config), task.project, clock)
         if obstacle:
             run = run_log.start(task.feature_view.name, task.start_time, task.end_time)
             job = super()._materialize_one(registry, task, **kwargs)
@@ -95,6 +98,7 @@ class BulkMaterializationEngine(LocalComputeEngine):  # type: ignore[misc]
                 run_log.finish(run, rows=None, written=None)
             return job
         first = read_from(task, self._config.late_seconds)
+        task = without_future(task, latest(clock))
         run = run_log.start(task.feature_view.name, first, task.end_time)
         run_log.finish(run, *self._write(registry, task, first))
         return _job(task, MaterializationJobStatus.SUCCEEDED)
@@ -189,16 +193,16 @@ def read_from(task: MaterializationTask, late_seconds: int | None) -> datetime:
     return min(start, end - view.ttl) if view.ttl else BEGINNING
 
 
+def without_future(task: MaterializationTask, limit: datetime) -> MaterializationTask:
+    """The task, ending at ``limit`` at the latest: no later row may be in Redis yet."""
+    if _aware(task.end_time) <= limit:
+        return task
+    log.warning("feature view %s is materialized up to %s: later rows are in the future", task.feature_view.name, limit)
+    return replace(task, end_time=limit)
+
+
 def _aware(timestamp: datetime) -> datetime:
     return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
-
-
-def _clock() -> Clock:
-    """The clock of the service, or the wall clock if the service's clock has no anchor yet."""
-    try:
-        return open_clock(Settings())
-    except ClockNotAnchored:
-        return WallClock()
 
 
 def _job(

@@ -16,6 +16,7 @@ from feast.infra.online_stores.helpers import _redis_key_prefix
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig, _versioned_fv_name
 from pydantic import Field, StrictStr
 
+from feature_repo.online.future import refuse_future, service_clock
 from feature_repo.online.rows import FeastRow, created_field, rows_of_feast
 from feature_repo.online.writer import NewestWinsWriter
 from infra.redis_server.server import endpoint
@@ -55,7 +56,8 @@ class ServedRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
         data: Sequence[FeastRow],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Raises BadRows, redis.RedisError."""
+        """Raises BadRows, also for rows from the future, and redis.RedisError."""
+        refuse_future(data, table.name, service_clock())
         writer = self.writer(config)
         for rows in rows_of_feast(data, config.project, self.stored_name(table, config)):
             writer.write(rows)

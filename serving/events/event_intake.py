@@ -1,15 +1,18 @@
 """Accepts a batch of events: each gets a timestamp, counts once, is durable, and enters its session's features.
 
-Three round trips to Redis: price and category of the items, the acceptance (:mod:`feature_repo.live.acceptance`), and
-the new rows of the sessions. With the second step's reply, the events are on disk. If the third step fails, the
-stream's consumer writes the sessions later.
+Three round trips to Redis: the time, and price and category of the items; the acceptance
+(:mod:`feature_repo.live.acceptance`); the new rows of the sessions. The time is that of the Redis that holds the rows,
+because scorers on other machines read them by that clock, too. With the second step's reply, the events are on disk. If
+the third step fails, the stream's consumer writes the sessions later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from feature_repo.live.acceptance import (
     RETENTION_S,
@@ -35,7 +38,7 @@ from serving.events.event_schema import EventsAnswer, RejectedEvent, SentEvent
 from serving.events.event_times import EventTimes, event_us
 from serving.events.session_cache import SessionCache
 from serving.metrics import Metrics
-from serving.redis_client.connection import ConnectionLost, ReconnectingConnection, pack
+from serving.redis_client.connection import TIME, ConnectionLost, ReconnectingConnection, pack, time_us
 
 CONFLICT = "event_id is known with another body"
 MICROSECONDS = 1_000_000
@@ -77,16 +80,16 @@ class EventIntake:
             raise EventsNotStored(f"no answer within {timeout_s * 1000:.0f} ms; send the events again") from None
 
     async def _take(self, sent: Sequence[SentEvent | str]) -> EventsAnswer:
-        now = self._clock.now()
         rejected = {i: each for i, each in enumerate(sent) if isinstance(each, str)}
         good = {i: each for i, each in enumerate(sent) if isinstance(each, SentEvent)}
+        now, facts = await self._now_and_facts({each.item_id for each in good.values() if each.item_id is not None})
+        read_at = time.monotonic()
         for i, each in list(good.items()):
             problem = None if each.event_ts is None else self._times.problem(each.event_ts, now, self._clock)
             if problem is not None:
                 rejected[i] = problem
                 del good[i]
         now_us = epoch_us(now)
-        facts = await self._facts({each.item_id for each in good.values() if each.item_id is not None}, now_us)
         first_us = now_us - len(good) + 1  # events without a timestamp happened just now, in the order of the body
         offered = [
             Offered(_live(each, facts, now_us, first_us + position), fingerprint(each))
@@ -94,22 +97,23 @@ class EventIntake:
         ]
         found, states = await self._accept(offered, now_us)
         rejected |= {i: CONFLICT for i, outcome in zip(good, found, strict=True) if outcome == "conflict"}
-        await self._write_sessions(states)
+        await self._write_sessions(states, now_us, read_at)
         accepted = sum(isinstance(outcome, int) for outcome in found)
         duplicates = found.count("duplicate")
         self._metrics.events(accepted, duplicates, len(rejected))
         reasons = [RejectedEvent(index=i, reason=reason) for i, reason in sorted(rejected.items())]
         return EventsAnswer(accepted, duplicates, reasons)
 
-    async def _facts(self, items: set[str], now_us: int) -> Mapping[str, ItemFacts]:
-        """Empty while the feature store is away: events are then accepted without price and category."""
+    async def _now_and_facts(self, items: set[str]) -> tuple[datetime, Mapping[str, ItemFacts]]:
+        """While the feature store is away, the time is this machine's, and events have no price and category."""
         names = sorted(items)
         try:
-            replies = await self._features.call(self._items.commands(names), len(names)) if names else []
+            replies = await self._features.call(self._items.commands(names) + TIME, len(names) + 1)
         except ConnectionLost as error:
-            log.warning("events are accepted without price and category: %s", error)
-            return {}
-        return dict(zip(names, self._items.facts(replies, now_us), strict=True))
+            log.warning("events are accepted without price and category, by this machine's clock: %s", error)
+            return self._clock.now(), {}
+        now = self._clock.at(time_us(replies.pop()))
+        return now, dict(zip(names, self._items.facts(replies, epoch_us(now)), strict=True))
 
     async def _accept(self, offered: Sequence[Offered], now_us: int) -> tuple[list[Outcome], Mapping[str, Replay]]:
         """The outcome of each event, and the sessions after it. Raises ConnectionLost."""
@@ -128,19 +132,21 @@ class EventIntake:
             states |= self._states.read(query, replies)[0]
         return found, states
 
-    async def _write_sessions(self, states: Mapping[str, Replay]) -> None:
-        """Write the rows, and wait until none is in the future: the next request of each session reads its row."""
+    async def _write_sessions(self, states: Mapping[str, Replay], now_us: int, read_at: float) -> None:
+        """Write the rows, once none is in the future: whoever reads one of them may use it.
+
+        ``read_at``: when the time ``now_us`` was known here, by ``time.monotonic()``.
+        """
         if not states:
             return
+        ahead_us = max(state.row_us for state in states.values()) - now_us - (time.monotonic() - read_at) * MICROSECONDS
+        if ahead_us > 0:  # after a thousand events of one session, or when the clock was set back
+            await asyncio.sleep(min(ahead_us / MICROSECONDS, MAX_WAIT_S))
         commands = [session_command(self._rows, name, state) for name, state in states.items()]
         try:
             await self._write(b"".join(commands), len(commands))
         except ConnectionLost as error:
             log.warning("%d sessions are not written; the stream's consumer will write them: %s", len(states), error)
-            return
-        ahead_us = max(state.row_us for state in states.values()) - epoch_us(self._clock.now())
-        if ahead_us > 0:  # after a thousand events of one session, or when the clock was set back
-            await asyncio.sleep(min(ahead_us / MICROSECONDS, MAX_WAIT_S))
 
     async def _write(self, packed: bytes, replies: int) -> None:
         try:

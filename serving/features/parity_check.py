@@ -88,6 +88,7 @@ class ParityCheck:
         """Compare this reading in the background, if it is drawn. Returns at once."""
         if random.random() >= self._share or time.monotonic() < self._rest_until or self._comparing is not None:
             return
+        keys = replace(keys, scored_us=reading.slate.scored_us, service_us=None)
         task = asyncio.create_task(self._compare_quietly(*some_of(keys, reading, self._item_views)))
         self._comparing = task
         task.add_done_callback(self._finished)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,9 @@ class StoreAway(RuntimeError):
 class Keys:
     """Whose features to read, and the time they are read for. None is an unknown user or session.
 
-    ``positions``: id -> its position in ``item_ids``, where it is already known.
+    ``positions``: id -> its position in ``item_ids``, where it is already known. ``service_us``: makes the service's
+    time of the store's clock, both µs since the epoch. With it, user and session are read for the time at which the
+    store reads them, and ``scored_us`` holds where neither is known; see ``Reading.slate.scored_us``.
     """
 
     user_id: str | None
@@ -28,6 +30,7 @@ class Keys:
     item_ids: Sequence[str]
     scored_us: int
     positions: Mapping[str, int] = field(default_factory=dict)
+    service_us: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Reading:
-    """A slate with its stored features. Facts and context are empty: the store does not have them.
+    """A slate with its stored features, as of ``slate.scored_us``. Facts and context are empty: the store has none.
 
     ``event_us``: view -> the event timestamp of each row that was read, valid or not, µs since the epoch, 0 where
     there is none: (n,) in the order of the candidates, of the cart for companions, (1,) for user and session views.

@@ -24,7 +24,7 @@ from serving.item_cache.companion_cache import CompanionCache, CompanionRow, Com
 from serving.item_cache.hash_layout import hash_layout
 from serving.item_cache.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
 from serving.item_cache.item_cache import ItemCache
-from serving.redis_client.connection import RedisConnection
+from serving.redis_client.connection import TIME, RedisConnection, time_us
 from serving.ttl import is_valid
 
 EventTimes = dict[str, NDArray[np.int64]]
@@ -62,20 +62,22 @@ class RedisReader:
         """Raises ConnectionLost."""
         users = [] if keys.user_id is None else [keys.user_id]
         sessions = [] if keys.session_id is None else [keys.session_id]
-        entities = connection.call(
-            self._user.layout.commands(users) + self._session.layout.commands(sessions), len(users) + len(sessions)
-        )
+        # The time is asked for after the rows, so that no row is newer than the request.
+        times = [TIME] if keys.service_us is not None and (users or sessions) else []
+        commands = [self._user.layout.commands(users), self._session.layout.commands(sessions), *times]
+        entities = connection.call(b"".join(commands), len(users) + len(sessions) + len(times))
         # The items are looked up while Redis answers.
         block = await self._read_items(keys.item_ids, connection)
-        items, missing = columns_at(block, self.columns, keys.scored_us)
         replies = await entities
+        scored_us = keys.service_us(time_us(replies.pop())) if times and keys.service_us else keys.scored_us
         event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
-        session = self._session.row(sessions[0], replies[-1], keys.scored_us, event_us) if sessions else Row()
+        session = self._session.row(sessions[0], replies[-1], scored_us, event_us) if sessions else Row()
         cart = self._call_companions(session.get("cart_items", ()), connection)
         # The user's row is decoded while Redis answers.
-        user = self._user.row(users[0], replies[0], keys.scored_us, event_us) if users else Row()
-        companions = await self._read_companions(cart, keys.scored_us, event_us)
-        slate = Slate(keys.scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions)
+        user = self._user.row(users[0], replies[0], scored_us, event_us) if users else Row()
+        items, missing = columns_at(block, self.columns, scored_us)
+        companions = await self._read_companions(cart, scored_us, event_us)
+        slate = Slate(scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions)
         return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
 
     async def fill(self, ids: Sequence[str], connection: RedisConnection) -> None:

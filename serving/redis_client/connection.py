@@ -206,3 +206,11 @@ def pack(*words: bytes) -> bytes:
 
 def bulk(words: Iterable[bytes]) -> bytes:
     return b"".join([b"$%d\r\n%s\r\n" % (len(word), word) for word in words])
+
+
+TIME = pack(b"TIME")
+
+
+def time_us(reply: list[bytes]) -> int:
+    """The reply to :data:`TIME`: the server's clock, µs since the epoch."""
+    return int(reply[0]) * 1_000_000 + int(reply[1])

@@ -13,7 +13,7 @@ import numpy as np
 from feature_repo.model_features import model_features
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
-from infra.clock import timestamp_text
+from infra.clock import timestamp_of, timestamp_text
 from infra.models.arrays import Doubles
 from infra.models.ranker import NotAdditive
 from serving.errors import NotExplainable
@@ -46,7 +46,7 @@ async def explain(
     positions = None if pair is None else sorted((request.positions[each] for each in pair), key=order.index)
     return ExplainAnswer(
         request_id=new_request_id(),
-        scored_at=timestamp_text(found.now),
+        scored_at=timestamp_text(timestamp_of(found.scored_us)),
         model=scorer.model_name,
         base_score=float(shares[0, -1]),
         items=items,

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -15,9 +14,9 @@ import numpy.typing as npt
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.model_features import feature_matrix
-from feature_repo.schema import SESSION_STATE, Declaration
+from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
-from infra.clock import Clock, epoch_us, timestamp_text
+from infra.clock import Clock, epoch_us, timestamp_of, timestamp_text
 from infra.models.model_store import LoadedModel
 from serving.errors import InvalidRequest, Problem
 from serving.features.reading import Keys, Missing, Reading, StoreAway, unread
@@ -42,10 +41,9 @@ class FeatureReader(Protocol):
 class Inputs:
     """What one request's candidates are scored by: (n, f) ``matrix``. ``degraded``: without the feature store.
 
-    ``read_us``: see :attr:`serving.features.reading.Reading.event_us`.
+    ``scored_us``: the slate's timestamp. ``read_us``: see :attr:`serving.features.reading.Reading.event_us`.
     """
 
-    now: datetime
     scored_us: int
     matrix: Floats
     missing: Missing
@@ -85,7 +83,7 @@ class Scorer:
             items = Ranking(request.item_ids, scores)
         answer = ScoreAnswer(
             request_id=new_request_id(),
-            scored_at=timestamp_text(inputs.now),
+            scored_at=timestamp_text(timestamp_of(inputs.scored_us)),
             model=self.model_name,
             items=items,
             degraded=inputs.degraded,
@@ -97,14 +95,14 @@ class Scorer:
         """Everything but the score. Raises InvalidRequest for unknown names and for facts out of their range."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
         with self.metrics.stage("read"):
-            now, keys, reading, degraded = await self._read_now(request, deadline)
+            reading, degraded = await self._read(self._keys(request), deadline)
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             refuse_out_of_range(slate.facts, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
             if request.sent:
                 override(matrix, request.sent, self.model.contract.feature_names)
-        return Inputs(now, keys.scored_us, matrix, reading.missing, degraded, reading.event_us)
+        return Inputs(slate.scored_us, matrix, reading.missing, degraded, reading.event_us)
 
     def record(self, scored: Scored) -> None:
         """Count the slate, and pass it on to the score log."""
@@ -151,19 +149,13 @@ class Scorer:
     def _context_names(self) -> frozenset[str]:
         return frozenset(column.name for column in self.declaration.context)
 
-    async def _read_now(self, request: ScoreRequest, deadline: float) -> tuple[datetime, Keys, Reading, bool]:
-        """The request's timestamp, and what was known then.
+    def _keys(self, request: ScoreRequest) -> Keys:
+        """The timestamp is the store's where it reads a user or a session, otherwise this machine's."""
+        now_us = epoch_us(self.clock.now())
+        return Keys(request.user_id, request.session_id, request.item_ids, now_us, request.positions, self._service_us)
 
-        If an event is accepted between the timestamp and the reading, the session's row is newer than the request, and
-        the store has no earlier one. Then the request takes a new timestamp and reads again.
-        """
-        while True:
-            now = self.clock.now()
-            keys = Keys(request.user_id, request.session_id, request.item_ids, epoch_us(now), request.positions)
-            reading, degraded = await self._read(keys, deadline)
-            row_us = reading.event_us.get(SESSION_STATE.name)
-            if row_us is None or not keys.scored_us < row_us[0] <= epoch_us(self.clock.now()):
-                return now, keys, reading, degraded
+    def _service_us(self, machine_us: int) -> int:
+        return epoch_us(self.clock.at(machine_us))
 
     async def _read(self, keys: Keys, deadline: float) -> tuple[Reading, bool]:
         """The reading, and whether it is without the store."""

@@ -126,7 +126,7 @@ def test_the_wall_clock_gets_no_anchor(
 ) -> None:
     monkeypatch.setenv("RERANK_CLOCK", "wall")
     monkeypatch.setenv("RERANK_STATE_DIR", str(tmp_path))
-    assert replay_start.main() == 0
+    assert replay_start.main([]) == 0
     assert "no anchor" in capsys.readouterr().out
     assert not list(tmp_path.rglob("*"))
 
@@ -135,7 +135,7 @@ def test_the_command_prints_the_anchor(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(replay_start, "Settings", lambda: settings)
-    assert replay_start.main() == 0
+    assert replay_start.main([]) == 0
     assert END.isoformat() in capsys.readouterr().out
 
 
@@ -143,9 +143,31 @@ def test_the_command_leaves_the_clock_of_a_running_service_as_it_is(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(replay_start, "Settings", lambda: settings)
-    assert replay_start.main() == 0
+    assert replay_start.main([]) == 0
     before = settings.clock_file.read_text()
     with held_clock(settings):
-        assert replay_start.main() == 0
+        assert replay_start.main([]) == 0
     assert settings.clock_file.read_text() == before
     assert "stays as it is" in capsys.readouterr().out
+
+
+def test_time_that_was_let_pass_has_passed_in_later_starts_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    next_day = END + timedelta(days=1)
+    assert replay_start.main(["--not-before", next_day.isoformat()]) == 0
+    assert next_day <= open_clock(settings).now() < next_day + timedelta(hours=1)
+    assert replay_start.main([]) == 0
+    assert next_day <= open_clock(settings).now() < next_day + timedelta(hours=1)
+
+
+def test_a_time_before_the_end_of_the_log_does_not_turn_the_clock_back(settings: Settings) -> None:
+    assert anchor(settings, END - timedelta(days=1)) == END
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2024-13-01"])
+def test_a_time_that_is_no_timestamp_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        replay_start.main(["--not-before", text])
+    assert "is not an ISO 8601 timestamp" in capsys.readouterr().err

@@ -8,6 +8,7 @@ Counts, types and lengths are little-endian uint32.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from struct import pack
 
@@ -31,6 +32,20 @@ def redis_keys(join_keys: Mapping[str, tuple[pa.Array, ValueType]], project: str
     names = sorted(join_keys)
     values = [_value(name, *join_keys[name]) for name in names]
     return joined(serialize_entity_key_prefix(names, SERIALIZATION_VERSION), *values, project.encode())
+
+
+def key_pattern(join_key: str, project: str) -> bytes:
+    """The pattern for SCAN that matches the keys of ``project``, and of projects whose name ends with this one's."""
+    prefix: bytes = serialize_entity_key_prefix([join_key], SERIALIZATION_VERSION)
+    return re.sub(rb"([*?\[\]\\])", rb"\\\1", prefix) + b"*" + project.encode()
+
+
+def id_in(key: bytes, join_key: str, project: str) -> bytes | None:
+    """The id in the key of a string ``join_key``; None for the key of another entity or project."""
+    prefix = serialize_entity_key_prefix([join_key], SERIALIZATION_VERSION) + pack("<I", ValueType.STRING.value)
+    start = len(prefix) + 4
+    end = start + int.from_bytes(key[start - 4 : start], "little")
+    return key[start:end] if key.startswith(prefix) and key[end:] == project.encode() else None
 
 
 def _value(name: str, column: pa.Array, value_type: ValueType) -> pa.LargeBinaryArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -24,24 +25,29 @@ from tests.serving import world
 from tests.serving.world import us
 
 
+@dataclass
 class Wall:
-    """The time of day, which a test can set forward."""
+    """A replay clock that a test can set forward."""
 
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
+    clock: ReplayClock
+    ahead_s: float = 0.0
+    mode: str = "replay"
 
-    def __call__(self) -> float:
-        return time.time() + self.ahead_s
+    def now(self) -> datetime:
+        return self.clock.now() + timedelta(seconds=self.ahead_s)
+
+    def at(self, machine_us: int) -> datetime:
+        return self.clock.at(machine_us) + timedelta(seconds=self.ahead_s)
 
 
 @pytest.fixture
 def wall() -> Wall:
-    return Wall()
+    return Wall(ReplayClock(world.NOW, time.time()))
 
 
 @pytest.fixture
 def client(settings: Settings, wall: Wall) -> Iterator[TestClient]:
-    with TestClient(create_app(settings, ReplayClock(world.NOW, time.time(), wall=wall))) as client:
+    with TestClient(create_app(settings, wall)) as client:
         yield client
 
 

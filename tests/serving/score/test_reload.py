@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from infra.clock import FixedClock
 from infra.models.model_store import ARTIFACT_PATH, ModelStore
 from infra.models.ranker import MODEL_CARD, MODEL_FILE, LightGbmRanker
-from infra.redis_server.server import start, stop
+from infra.redis_server.server import endpoint, start, stop
 from serving.api.app import create_app
 from serving.features.feature_readers import FeatureReaders
 from tests.serving import world
@@ -61,7 +61,8 @@ def metric(client, line: str) -> bool:
     return line in client.get("/metrics").text.splitlines()
 
 
-def test_while_the_champion_changes_every_answer_is_of_one_model(settings):
+def test_while_the_champion_changes_every_answer_is_of_one_model_and_says_whether_it_read_the_store(settings):
+    """The store pauses, as on a busy machine: answers that could not wait have other scores, and a flag."""
     answers = []
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         first = scores(score(client))
@@ -69,29 +70,41 @@ def test_while_the_champion_changes_every_answer_is_of_one_model(settings):
 
         def send():
             while not enough.is_set():
-                answers.append(client.post("/score", json=BODY))
+                answers.append(client.post("/score", json=BODY, headers={"X-Deadline-Ms": "100"}))
 
-        sender = threading.Thread(target=send)
-        sender.start()
+        def pause_the_store():
+            with endpoint(settings).client(5) as redis:
+                while not enough.wait(0.3):
+                    redis.execute_command("CLIENT", "PAUSE", 200)
+
+        def kinds():
+            return {(each["model"]["version"], each["degraded"]) for each in (answer.json() for answer in answers)}
+
+        threads = [threading.Thread(target=each) for each in (send, pause_the_store)]
+        for thread in threads:
+            thread.start()
         try:
+            until(lambda: len(kinds()) == 2)
             world.register(settings, other_model())
             until(lambda: version(client) == "2")
-            until(lambda: answers[-1].json()["model"]["version"] == "2")
+            until(lambda: len(kinds()) == 4)
             ModelStore(settings).promote("1")
             until(lambda: version(client) == "1")
         finally:
             enough.set()
-            sender.join()
+            for thread in threads:
+                thread.join()
         assert metric(client, 'rerank_model{kind="lightgbm",name="ranker-complete_journey",version="1"} 1.0')
         assert metric(client, 'rerank_model{kind="lightgbm",name="ranker-complete_journey",version="2"} 0.0')
     assert {answer.status_code for answer in answers} == {200}
-    by_version = {}
+    found = {}
     for answer in answers:
-        by_version.setdefault(answer.json()["model"]["version"], []).append(scores(answer))
-    assert by_version.keys() == {"1", "2"}
-    assert all(found == first for found in by_version["1"])
-    assert all(found == by_version["2"][0] for found in by_version["2"])
-    assert by_version["2"][0] != first
+        kind = (answer.json()["model"]["version"], answer.json()["degraded"])
+        found.setdefault(kind, []).append(scores(answer))
+    assert found.keys() == {("1", False), ("1", True), ("2", False), ("2", True)}
+    assert [kind for kind, each in found.items() if any(other != each[0] for other in each)] == []
+    assert found["1", False][0] == first
+    assert len({str(each[0]) for each in found.values()}) == 4
 
 
 def test_a_champion_of_another_contract_is_refused_and_the_old_one_stays(settings):

@@ -57,6 +57,10 @@ class MovedClock:
     def now(self) -> datetime:
         return self.base + timedelta(seconds=time.monotonic() - self.since)
 
+    def at(self, machine_us: int) -> datetime:
+        """Redis runs on this machine, so its time is now."""
+        return self.now()
+
     def move_to(self, timestamp: datetime) -> None:
         """Never moves back."""
         self.base, self.since = max(timestamp, self.now()), time.monotonic()
