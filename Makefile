@@ -11,12 +11,22 @@ TEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --
 MORE := --examples 200 --fuzz-examples 1000 --requests 1500 --kills 12 \
 	--live-events 10000 --writer-events 1000 --log-slates 10000
 
-.PHONY: run pipeline serve test test-all check lint types clean
+.PHONY: FORCE run pipeline serve test test-all check lint types clean
 
+# An environment names its folder, in its commands and in the editable install: one that was moved or copied is made anew.
+MADE_FOR := $(shell cat .venv/installed 2>/dev/null)
+ifneq ($(MADE_FOR),)
+ifneq ($(MADE_FOR),$(CURDIR))
+CLEAR := --clear
+.venv/installed: FORCE
+endif
+endif
 .venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(CLEAR) .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast]'
-	touch $@
+	@echo "$(CURDIR)" > $@
+
+FORCE:
 
 .venv/installed-test: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,sequences,test]'
@@ -32,7 +42,7 @@ run: .venv/installed
 
 # The pipeline alone; Redis is left running.
 pipeline: .venv/installed
-	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh
+	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh --stay
 
 # The scorer alone, over what the pipeline left.
 serve: .venv/installed

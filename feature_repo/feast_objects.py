@@ -5,6 +5,7 @@ from __future__ import annotations
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, Project, ValueType
 from feast.types import Array, FeastType, Float32, Int32, Int64, String, UnixTimestamp
 
+from feature_repo.repo_paths import path_for_registry
 from feature_repo.schema import ENTITIES, FEATURE_SERVICE, Declaration, DType, View, views
 from infra.settings import Settings
 
@@ -25,7 +26,7 @@ _FEAST_TYPE: dict[DType, FeastType] = {
 def feature_view(view: View, entity: Entity, settings: Settings) -> FeatureView:
     source = FileSource(
         name=f"{view.name}_parquet",
-        path=str(settings.features_dir / f"{view.name}.parquet"),
+        path=path_for_registry(settings.features_dir / f"{view.name}.parquet"),
         timestamp_field="event_timestamp",
         created_timestamp_column="created_timestamp",
         description=f"{view.description} Built by feature_repo.build.",

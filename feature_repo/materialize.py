@@ -1,7 +1,8 @@
 """``python -m feature_repo.materialize``: feature parquet -> Redis, up to the clock's now.
 
 Each view is read over its ttl, because an older row counts as missing. The engine records each run in Redis
-(:mod:`feature_repo.online.materialization_log`), and the receipt file lists the same runs. ``--check`` removes the
+(:mod:`feature_repo.online.materialization_log`), and the receipt file lists the same runs. Records that no audit of the
+score log can need are removed. ``--check`` removes the
 receipt if Redis does not know its runs, so that an emptied Redis is filled again.
 """
 
@@ -18,6 +19,7 @@ import redis
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.live.score_records import oldest_score
 from feature_repo.online.engine import BulkMaterializationEngine
 from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.schema import views
@@ -49,6 +51,11 @@ def materialize(settings: Settings, clock: Clock) -> list[Run]:
             now = clock.now()
             store.materialize(start_date=now - view.ttl, end_date=now, feature_views=[view.name])
         runs = [run for run in run_log.runs() if run.id not in before]
+        oldest = oldest_score(settings.live_dir)
+        if oldest is None and not settings.score_log_mb:  # else the first scores may wait to be written
+            oldest = clock.now()
+        if oldest is not None:
+            run_log.trim(oldest, {view.name: view.ttl for view in views(declaration_of(settings))})
     _write_receipt(receipt_file(settings), runs)
     return runs
 

@@ -1,13 +1,15 @@
 """``python -m feature_repo.replay_start``: set the start time (anchor) of the replay clock.
 
 The anchor is the newest of three times: the end of the log, the newest accepted event, the newest score. The two
-Redis servers store the last two (:mod:`infra.redis_server.keys`), so that a restarted service does not go back in
-time. With ``RERANK_CLOCK=wall`` there is no anchor.
+Redis servers store the last two (:mod:`infra.redis_server.keys`), and the files of the newest day below the live folder
+have them too, so that a restarted service does not go back in time, even with an emptied Redis. While a service runs,
+its clock stays as it is. With ``RERANK_CLOCK=wall`` there is no anchor.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from typing import Any
 import duckdb
 import redis
 
-from infra.clock import set_anchor
+from feature_repo.live.event_files import event_files, reading
+from feature_repo.live.score_records import score_files
+from infra.clock import ClockHeld, open_clock, set_anchor, settable, timestamp_text
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, Role, endpoint
 from infra.settings import Settings
@@ -31,7 +35,7 @@ class NoLog(RuntimeError):
 
 def log_end(log_dir: Path) -> datetime:
     """The newest ``received_ts`` or ``shown_ts``. Raises NoLog."""
-    ends = [_newest_us(log_dir / name, column) for name, column in LOG_ENDS]
+    ends = [_newest_us([log_dir / name], column) for name, column in LOG_ENDS]
     known = [end for end in ends if end is not None]
     if not known:
         raise NoLog(f"{log_dir}: events.parquet and impressions.parquet hold no rows")
@@ -50,7 +54,7 @@ def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
 
 def anchor(settings: Settings) -> datetime:
     """Set and return the anchor. A Redis that cannot be reached is ignored, with a warning. Raises NoLog."""
-    ends = [log_end(settings.log_dir)]
+    ends = [log_end(settings.log_dir), *_live_ends(settings.live_dir)]
     for role, key in ((EVENTS, redis_keys.newest_event_us), (FEATURES, redis_keys.newest_score_us)):
         try:
             newest = newest_known(settings, role, key(settings.dataset))
@@ -64,15 +68,31 @@ def anchor(settings: Settings) -> datetime:
     return set_anchor(settings.clock_file, max(ends)).anchor
 
 
-def _newest_us(path: Path, column: str) -> int | None:
-    """Microseconds since the epoch, None for a table without rows. Raises NoLog."""
-    if not path.is_file():
-        raise NoLog(f"{path} does not exist: make the log with `python -m feature_repo.datasets`")
+def _live_ends(live_dir: Path) -> Iterator[datetime]:
+    """The newest accepted event and the newest score in files."""
+    with reading(live_dir):
+        for files, column in ((event_files(live_dir), "received_ts"), (score_files(live_dir), "scored_at")):
+            of_newest_day = [path for path in files if path.parent == files[-1].parent]
+            try:
+                newest = _newest_us(of_newest_day, column) if files else None
+            except NoLog as error:
+                print(f"{COMMAND}: the newest {column} in files is ignored: {error}", file=sys.stderr)
+                continue
+            if newest is not None:
+                yield _timestamp(newest)
+
+
+def _newest_us(paths: Sequence[Path], column: str) -> int | None:
+    """Microseconds since the epoch, None for files without rows. Raises NoLog."""
+    for path in paths:
+        if not path.is_file():
+            raise NoLog(f"{path} does not exist: make the log with `python -m feature_repo.datasets`")
     try:
         with duckdb.connect() as connection:
-            row = connection.execute(f"SELECT epoch_us(max({column})) FROM read_parquet(?)", [str(path)]).fetchone()
+            query = f"SELECT epoch_us(max({column})) FROM read_parquet(?, hive_partitioning = false)"
+            row = connection.execute(query, [[str(path) for path in paths]]).fetchone()
     except duckdb.Error as error:
-        raise NoLog(f"{path}: {error}") from error
+        raise NoLog(f"{paths[0]}: {error}") from error
     return None if row is None or row[0] is None else int(row[0])
 
 
@@ -86,7 +106,10 @@ def main() -> int:
         print("RERANK_CLOCK=wall: the clock needs no anchor")
         return 0
     try:
-        print(f"replay clock anchored at {anchor(settings).isoformat()}")
+        with settable(settings.clock_file):
+            print(f"replay clock anchored at {anchor(settings).isoformat()}")
+    except ClockHeld as held:
+        print(f"{held}; it stays as it is, now {timestamp_text(open_clock(settings).now())}")
     except (NoLog, ValueError) as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
         return 1

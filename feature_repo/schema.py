@@ -17,6 +17,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from infra.limits import MAX_LABEL, MAX_POSITION, MAX_PRICE, MAX_QUANTITY
+
 MONEY = pa.decimal128(12, 2)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -71,7 +73,10 @@ _ARROW = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``minimum`` and ``maximum`` are inclusive; ``allowed`` is the full set of values."""
+    """One column. ``minimum`` and ``maximum`` are inclusive; ``allowed`` is the full set of values.
+
+    Strings and timestamps also have the limits of :mod:`infra.limits`; :mod:`feature_repo.column_checks` reads all.
+    """
 
     name: str
     dtype: DType
@@ -183,8 +188,6 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
 
 # ------------------------------------------------------------------------------------------- log
 
-MAX_PRICE = 100_000.0
-
 
 def items_table(declaration: Declaration) -> Table:
     """One row per item and time at which one of its attributes changed."""
@@ -217,12 +220,12 @@ def events_table(declaration: Declaration) -> Table:
             Column("event_ts", DType.TIMESTAMP, "time when it happened"),
             Column("received_ts", DType.TIMESTAMP, "time when it was accepted"),
             Column("action", DType.STRING, "what was done", allowed=ACTIONS),
-            Column("quantity", DType.INT32, "units", "units", True, 1, 10_000),
+            Column("quantity", DType.INT32, "units", "units", True, 1, MAX_QUANTITY),
             Column("value", DType.MONEY, "money paid", "money", True, 0, MAX_PRICE),
             Column("price", DType.MONEY, "price of one unit as known at acceptance", "money", True, 0, MAX_PRICE),
             Column("category_id", DType.STRING, "category as known at acceptance", nullable=True),
             Column("request_id", DType.STRING, "the /score answer that the event follows", nullable=True),
-            Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
+            Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, MAX_POSITION),
         ),
     )
 
@@ -238,9 +241,11 @@ def impressions_table(declaration: Declaration) -> Table:
             Column("session_id", DType.STRING, "session"),
             Column("item_id", DType.STRING, "candidate"),
             Column("shown_ts", DType.TIMESTAMP, "time when the slate was scored"),
-            Column("input_position", DType.INT32, "position in the caller's order, from 0", "rank", False, 0, 100_000),
-            Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, 100_000),
-            Column("label", DType.INT32, "graded gain of what the user did", "gain", False, 0, 4),
+            Column(
+                "input_position", DType.INT32, "position in the caller's order, from 0", "rank", False, 0, MAX_POSITION
+            ),
+            Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, MAX_POSITION),
+            Column("label", DType.INT32, "graded gain of what the user did", "gain", False, 0, MAX_LABEL),
             Column("relevant_total", DType.INT32, "items the user wanted, in the slate or not", "items", False, 0),
             *declaration.facts,
             *declaration.context,

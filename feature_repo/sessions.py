@@ -1,20 +1,28 @@
 """The session fold: what happened in a session so far, from its events alone.
 
-``fold`` and ``features`` are pure. They order the events received so far by (event_ts, event_id). An event that is
-received more than SESSION_EXPIRY after the session's latest one is not folded, because that session is over.
+``fold`` and ``features`` are pure. Features count the folded events in the order in which they happened: by (event_ts,
+event_id). Which events are folded depends on their receipt alone:
+
+- An impression is not folded: what was shown is not what the user did.
+- An event received more than SESSION_EXPIRY after the latest folded one begins anew: the earlier ones are forgotten.
+- A full session forgets its older half, by receipt, before the next event is folded. So it has the newest KEPT_EVENTS
+  at least, and MAX_EVENTS at most.
+
+The script of :mod:`feature_repo.live.acceptance` applies the same rule to the events that Redis holds of a session.
 :class:`Replay` is the same fold for millions of events: it counts as events arrive, and counts all of them again only
-after a late event.
+after a late event or when some are forgotten.
 """
 
 from __future__ import annotations
 
-from bisect import bisect, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from feature_repo.schema import RECENT_LIMIT, SESSION_EXPIRY
 
-MAX_EVENTS = 1_000
+MAX_EVENTS, KEPT_EVENTS = 1_000, 500
+NOT_FOLDED = "impression"
 EXPIRY_US = int(SESSION_EXPIRY.total_seconds() * 1e6)
 _COUNTERS = {
     "view": "session_views",
@@ -44,7 +52,7 @@ class SessionEvent:
 class Session:
     """The state of one session.
 
-    events:           the folded events, ordered
+    events:           the folded events, in the order of their receipt
     last_received_us: time when the latest of them was received
     row_us:           event_timestamp of the session's feature row
     """
@@ -54,13 +62,16 @@ class Session:
     row_us: int = 0
 
 
+def is_folded(action: str) -> bool:
+    return action != NOT_FOLDED
+
+
 def fold(state: Session, event: SessionEvent) -> Session:
-    """The state with one more received event. Returns ``state`` itself if the session has expired or is full."""
-    if not _is_folded(len(state.events), state.last_received_us, event):
+    """The state with one more received event. Returns ``state`` itself for an event that is not folded."""
+    if not is_folded(event.action):
         return state
-    at = bisect(state.events, event)
     return Session(
-        (*state.events[:at], event, *state.events[at:]),
+        (*state.events[_forgotten(len(state.events), state.last_received_us, event) :], event),
         max(state.last_received_us, event.received_us),
         max(state.row_us, event.received_us) + 1,
     )
@@ -68,70 +79,77 @@ def fold(state: Session, event: SessionEvent) -> Session:
 
 def features(state: Session) -> dict[str, Any]:
     """The session_state columns of a session that has events. Lists are latest first."""
-    tally = _Tally()
-    for event in state.events:
-        tally.add(event)
-    return tally.features(state.events[0], state.events[-1])
+    return _Tally(sorted(state.events)).features()
 
 
 class Replay:
     """The fold of one session, event by event, in place. At each step it equals ``Session`` and its features."""
 
-    __slots__ = ("_events", "_is_tallied", "_tally", "last_received_us", "row_us")
+    __slots__ = ("_events", "_tally", "last_received_us", "row_us")
 
     def __init__(self) -> None:
         self._events: list[SessionEvent] = []
-        self._tally = _Tally()
-        self._is_tallied = True
+        self._tally: _Tally | None = _Tally(())  # None: all events must be counted again
         self.row_us = 0
         self.last_received_us = 0
 
     def __len__(self) -> int:
-        """The number of events folded so far."""
+        """The number of folded events."""
         return len(self._events)
 
     def fold(self, event: SessionEvent) -> bool:
-        """Fold one received event. Returns False if the session has expired or is full."""
-        if not _is_folded(len(self._events), self.last_received_us, event):
+        """Fold one received event. Returns False for an event that is not folded."""
+        if not is_folded(event.action):
             return False
+        forgotten = _forgotten(len(self._events), self.last_received_us, event)
+        if forgotten:
+            del self._events[:forgotten]
+            self._tally = None if self._events else _Tally(())
         self.last_received_us = max(self.last_received_us, event.received_us)
         self.row_us = max(self.row_us, event.received_us) + 1
-        if self._events and event < self._events[-1]:
-            insort(self._events, event)
-            self._is_tallied = False
-        else:
-            self._events.append(event)
-            if self._is_tallied:
-                self._tally.add(event)
+        self._events.append(event)
+        if self._tally is not None and not self._tally.add(event):
+            self._tally = None
         return True
 
     def features(self) -> dict[str, Any]:
-        if not self._is_tallied:
-            self._tally = _Tally()
-            for event in self._events:
-                self._tally.add(event)
-            self._is_tallied = True
-        return self._tally.features(self._events[0], self._events[-1])
+        if self._tally is None:
+            self._tally = _Tally(sorted(self._events))
+        return self._tally.features()
 
 
-def _is_folded(folded_events: int, last_received_us: int, event: SessionEvent) -> bool:
-    """``folded_events``: their number. ``last_received_us``: when the latest of them was received."""
-    return folded_events < MAX_EVENTS and (not folded_events or event.received_us <= last_received_us + EXPIRY_US)
+def _forgotten(folded_events: int, last_received_us: int, event: SessionEvent) -> int:
+    """How many of the folded events, the earliest received, are forgotten before ``event`` is folded."""
+    if event.received_us > last_received_us + EXPIRY_US:
+        return folded_events
+    return folded_events - KEPT_EVENTS if folded_events >= MAX_EVENTS else 0
 
 
 class _Tally:
-    """The counts behind the features. Events must be added in (event_ts, event_id) order."""
+    """The counts behind the features. ``events`` must be in (event_ts, event_id) order."""
 
-    __slots__ = ("_cart", "_categories", "_counts", "_items", "_recent")
+    __slots__ = ("_cart", "_categories", "_counts", "_first", "_items", "_last", "_recent")
 
-    def __init__(self) -> None:
+    def __init__(self, events: Sequence[SessionEvent]) -> None:
+        self._first: SessionEvent | None = None
+        self._last: SessionEvent | None = None
         self._counts = dict.fromkeys(_COUNTERS.values(), 0)
         self._items: set[str] = set()
         self._categories: set[str] = set()
         self._cart: dict[str, int] = {}
         self._recent: list[tuple[str, str, int]] = []
+        for event in events:
+            self.add(event)
 
-    def add(self, event: SessionEvent) -> None:
+    def add(self, event: SessionEvent) -> bool:
+        """Count one more event. Returns False, and counts nothing, if it happened before the last one."""
+        if self._last is not None and event < self._last:
+            return False
+        self._first, self._last = self._first or event, event
+        self._count(event)
+        return True
+
+    def _count(self, event: SessionEvent) -> None:
         action, item = event.action, event.item_id
         counter = _COUNTERS.get(action)
         if counter is not None:
@@ -143,18 +161,20 @@ class _Tally:
                 self._cart.clear()
             return
         self._items.add(item)
-        if action != "impression":
-            self._recent.append((item, action, event.event_us))
-            if len(self._recent) > RECENT_LIMIT:
-                del self._recent[0]
+        self._recent.append((item, action, event.event_us))
+        if len(self._recent) > RECENT_LIMIT:
+            del self._recent[0]
         if action == "add_to_cart":
             value = self._cart.pop(item, 0) + (event.price or 0) * (event.quantity or 1)
             self._cart[item] = value  # a dict keeps insertion order: the latest added item is last
         elif action in ("remove_from_cart", "order"):
             self._cart.pop(item, None)
 
-    def features(self, first: SessionEvent, last: SessionEvent) -> dict[str, Any]:
-        """``first`` and ``last`` are the first and last event that were added."""
+    def features(self) -> dict[str, Any]:
+        """Raises ValueError before the first event."""
+        first, last = self._first, self._last
+        if first is None or last is None:
+            raise ValueError("no event was added")
         recent = self._recent[::-1]
         return {
             **self._counts,

@@ -13,10 +13,9 @@ from feast.infra.registry.file import FileRegistryStore
 from feast.repo_config import RegistryConfig
 
 from feature_repo.online.store import bulk_connection_string
+from feature_repo.repo_paths import REPO, path_for_registry
 from infra.redis_server.server import endpoint
 from infra.settings import Settings
-
-REPO = Path(__file__).resolve().parent
 
 
 class LocalRegistryStore(FileRegistryStore):  # type: ignore[misc]
@@ -27,10 +26,10 @@ class LocalRegistryStore(FileRegistryStore):  # type: ignore[misc]
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _config(settings: Settings) -> dict[str, Any]:
+def _config(settings: Settings, registry: str) -> dict[str, Any]:
     body: dict[str, Any] = yaml.safe_load((REPO / "feature_store.yaml").read_text())
     body["project"] = settings.dataset
-    body["registry"]["path"] = str(settings.feast_registry.resolve())
+    body["registry"]["path"] = registry
     return body
 
 
@@ -41,7 +40,8 @@ def open_store(settings: Settings, *, offline: bool = True, known_at: datetime |
     the Redis timeout is ``redis_timeout_s``. Otherwise the Redis timeout is the longer one of bulk writes.
     ``known_at``: retrievals leave out feature rows created later. Raises NoRedis if there is no Redis to connect to.
     """
-    body = _config(settings)
+    # Given a configuration, Feast takes a relative path of the registry from the working directory.
+    body = _config(settings, str(settings.feast_registry.resolve()))
     if offline:
         body["offline_store"] |= {
             "memory_limit": settings.duckdb_memory_limit,
@@ -61,6 +61,6 @@ def write_feature_store_yaml(settings: Settings) -> Path:
     path = settings.data_dir / settings.dataset / "feature_store.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(yaml.safe_dump(_config(settings), sort_keys=False))
+    partial.write_text(yaml.safe_dump(_config(settings, path_for_registry(settings.feast_registry)), sort_keys=False))
     partial.replace(path)
     return path

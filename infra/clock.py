@@ -2,14 +2,17 @@
 
 ``wall`` is the machine's clock. ``replay`` starts at an anchor, a timestamp of the log, and runs on at the speed
 of the wall clock. So a log that ended years ago is served as if it had just ended. ``make run`` writes the anchor
-to a file once, so all processes have the same clock.
+to a file once, so all processes have the same clock. While a service runs, it holds the file's lock, and nobody sets
+the anchor again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +26,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class ClockNotAnchored(RuntimeError):
     """The replay clock has no anchor yet. Run ``python -m feature_repo.replay_start`` (``make run`` does)."""
+
+
+class ClockHeld(RuntimeError):
+    """A running service holds the replay clock, so that it cannot be set."""
 
 
 class Clock(Protocol):
@@ -70,8 +77,38 @@ def set_anchor(path: Path, anchor: datetime) -> ReplayClock:
     """Write the replay anchor atomically. Returns the clock that starts there."""
     clock = ReplayClock(anchor=anchor.astimezone(UTC), started=time.time())
     path.parent.mkdir(parents=True, exist_ok=True)
+    _lock_of(path).touch()
     write_durably(path, json.dumps({"anchor": clock.anchor.isoformat(), "started": clock.started}).encode())
     return clock
+
+
+@contextmanager
+def settable(path: Path) -> Iterator[None]:
+    """While this lasts, no service opens the clock of this file. Raises ClockHeld if one runs on it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock_of(path).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ClockHeld(f"a running service holds the replay clock {path}") from None
+        yield
+
+
+@contextmanager
+def held_clock(settings: Settings) -> Iterator[Clock]:
+    """The clock of a service; nobody sets it until this ends. Raises ClockNotAnchored."""
+    if settings.clock == "wall":
+        yield WallClock()
+        return
+    with ExitStack() as stack:
+        with suppress(FileNotFoundError):  # there is no anchor either
+            lock = stack.enter_context(_lock_of(settings.clock_file).open())  # a scorer may only read this folder
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield open_clock(settings)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
 
 
 def open_clock(settings: Settings) -> Clock:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Start Redis and the clock, then run the pipeline until Redis holds the features.
+# Start Redis and the clock, then run the pipeline until Redis holds the features. With --stay, Redis stays after it.
 set -euo pipefail
-python -m infra.redis_server start
+exec 9>>"$(python -m infra.redis_server lock-file)" # locked by the next line, so that no other script stops Redis
+python -m infra.redis_server start --holder 9 "$@"
 # Write the events accepted since the last run to the log, before anything is built from it.
 python -m feature_repo.live --once
 # The replay clock starts at the end of the log and of what was served since, so import the log first.

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.limits import MAX_DEADLINE_MS
+
 ORIGIN = re.compile(r"https?://([a-z0-9.\-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,7 +40,7 @@ class Settings(BaseSettings):
     deadline_ms: int = Field(
         1500,
         gt=0,
-        le=60_000,
+        le=MAX_DEADLINE_MS,
         description="Deadline of one request, milliseconds; features not read in time are missing.",
     )
     max_in_flight: int = Field(
@@ -64,6 +66,13 @@ class Settings(BaseSettings):
     score_log_matrix_share: float = Field(
         0.01, ge=0, le=1, description="Share of the logged scores that are stored with their feature matrix."
     )
+    event_ahead_s: float = Field(
+        60, ge=0, le=86_400, description="Seconds that an event_ts may be ahead of the clock; it then counts as now."
+    )
+    event_ahead: Literal["reject", "clamp"] = Field(
+        "reject", description="An event_ts further ahead: reject the event, or clamp its time to now."
+    )
+    event_max_age_days: int = Field(30, ge=1, le=3650, description="Days ago that an event may have happened.")
     drain_s: float = Field(10.0, gt=0, description="Seconds between two writes of accepted events to the log.")
     workers: int = Field(1, ge=1, description="Scorer processes that share the port; each uses one core.")
     reload_s: float = Field(10.0, gt=0, description="Seconds between two looks at the registry for a new champion.")
@@ -100,6 +109,11 @@ class Settings(BaseSettings):
     def live_dir(self) -> Path:
         """Data since the log was imported: accepted events in events/, served scores in scores/."""
         return self.data_dir / self.dataset / "live"
+
+    @property
+    def live_checked_dir(self) -> Path:
+        """Accepted events that passed the live gate, and those that it set aside."""
+        return self.data_dir / self.dataset / "live_checked"
 
     @property
     def features_dir(self) -> Path:

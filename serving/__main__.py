@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
-from infra.clock import ClockNotAnchored, open_clock
+from infra.clock import Clock, ClockNotAnchored, held_clock
 from infra.settings import Settings
 from serving.api.app import REPLACEMENT_TIMEOUT_S
 from serving.api.connection_timeout import ReadTimeoutProtocol
@@ -34,10 +34,15 @@ def main() -> int:
     settings = Settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        clock = open_clock(settings)
+        with held_clock(settings) as clock:
+            return serve(settings, clock)
     except ClockNotAnchored as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
+
+
+def serve(settings: Settings, clock: Clock) -> int:
+    """Returns the exit status once the scorer has stopped."""
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:

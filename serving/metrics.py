@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from feature_repo.live.acceptance import Backlog
 from infra.models.trees.compiled_trees import EngineName
 from serving.score_log.files import RecordOutcome
 
@@ -82,6 +83,13 @@ class Metrics:
         self._events = Counter("rerank_events", "Events sent, by outcome", ["outcome"], registry=self._registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
+        self._forgotten = Counter(
+            "rerank_forgotten_session_events",
+            "Events that full sessions forgot, to fold newer ones",
+            registry=self._registry,
+        )
+        self._waiting = self._latest("rerank_events_waiting", "Accepted events that were not yet in the log")
+        self._dead = self._latest("rerank_events_dead", "Entries of the stream that the consumer set aside")
         self._score_records = Counter(
             "rerank_score_log",
             "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit); and files: "
@@ -105,6 +113,11 @@ class Metrics:
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self._registry, multiprocess_mode="livesum")
 
+    def _latest(self, name: str, what: str) -> Gauge:
+        """The same for all workers: the value of the one that set it last."""
+        what += ", as of the latest accepted event"
+        return Gauge(name, what, registry=self._registry, multiprocess_mode="livemostrecent")
+
     def stage(self, name: Stage) -> _Timed:
         """Times one stage, also when it fails."""
         return _Timed(self._stage[name])
@@ -122,6 +135,11 @@ class Metrics:
         for outcome, count in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
             if count:
                 self._events.labels(outcome).inc(count)
+
+    def backlog(self, found: Backlog) -> None:
+        self._forgotten.inc(found.forgotten)
+        self._waiting.set(found.waiting)
+        self._dead.set(found.dead)
 
     def score_records(self, outcome: RecordOutcome, count: int) -> None:
         self._score_records.labels(outcome).inc(count)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -95,3 +96,27 @@ def test_an_emptied_redis_is_filled_again_and_nothing_else_runs(project):
     project.run("infra/pipeline.sh")
     assert receipt.stat().st_mtime_ns > written
     assert (project.folder / "data/simulated/training/run/metrics.json").stat().st_mtime_ns == trained
+
+
+def test_the_second_day_runs_from_the_checked_events_and_sets_an_offending_one_aside(project):
+    """Events of a new user, session and item, then one with a quantity that no rule allows, by the real way."""
+    send = (
+        "from datetime import timedelta; from infra.settings import Settings; from infra.clock import epoch_us; "
+        "from feature_repo.replay_start import log_end; from feature_repo.live.event import LiveEvent, fingerprint; "
+        "from feature_repo.live.acceptance import *; from infra.redis_server.server import EVENTS, endpoint; "
+        "s = Settings(); now = epoch_us(log_end(s.log_dir) + timedelta(days=1)); "
+        "events = [LiveEvent(event_id=f'live{i}', user_id='new', session_id=f'new{i}', action='add_to_cart', "
+        "item_id='ghost', event_us=now, quantity=q) for i, q in enumerate((1, 20_000))]; "
+        "(command,) = accept_commands(EventKeys(s.dataset), [Offered(e, fingerprint(e)) for e in events], now); "
+        "connection = endpoint(s, EVENTS).client().connection_pool.get_connection(); "
+        "connection.send_packed_command([command]); print(outcomes([connection.read_response()]))"
+    )
+    project.run(sys.executable, "-c", send)
+    project.run("infra/pipeline.sh")
+    data = project.folder / "data" / "simulated"
+    assert pq.read_table(data / "live_checked/events.parquet")["event_id"].to_pylist() == ["live0"]
+    assert pq.read_table(data / "live_checked/quarantine.parquet")["event_id"].to_pylist() == ["live1"]
+    assert "quantity" in (data / "reports/validation/live/summary.md").read_text()
+    sessions = pq.read_table(data / "features/session_state.parquet")["session_id"].to_pylist()
+    assert ("new0" in sessions, "new1" in sessions) == (True, False)
+    assert project.stages_to_run() == set()

@@ -24,12 +24,12 @@ from pydantic import BaseModel
 from feature_repo.model_features import feature_matrix
 from feature_repo.store import open_store
 from infra.clock import epoch_us, open_clock
+from infra.limits import MAX_ITEMS
 from infra.models.model_store import ModelStore
 from infra.models.trees.compiled_trees import CompiledRanker, compiled
 from infra.settings import Settings
 from serving.features.feast_reader import FeastReader
 from serving.features.reading import Keys
-from serving.limits import MAX_ITEMS
 from serving.score.champion import declaration_in
 from serving.score.score_parser import ScoreRequest, parse
 from serving.score.scorer import with_request

@@ -25,6 +25,8 @@ from feature_repo.build.log_views import end_of_log, last_midnight, open_log
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.duckdb_connection import connect
+from feature_repo.live.checked_events import live_events
+from feature_repo.live.event_files import reading
 from feature_repo.schema import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
 from infra.progress import step
 from infra.settings import Settings
@@ -35,12 +37,19 @@ BUILD_FILE = "build.json"
 def build(settings: Settings, until: datetime | None = None) -> None:
     """Write every feature table below ``settings.features_dir``: all of them or none.
 
-    Batch rows end with the last midnight up to ``until``, because a day is known only after its end. ``until`` is by
-    default the end of the log. Raises DatasetError for an unusable log.
+    The log is the imported one and the live events (:mod:`feature_repo.live.checked_events`). Batch rows end with the
+    last midnight up to ``until``, because a day is known only after its end. ``until`` is by default the end of the
+    log. Raises DatasetError for an unusable log.
     """
+    with reading(settings.live_dir):
+        _build(settings, until)
+
+
+def _build(settings: Settings, until: datetime | None) -> None:
     declaration = declaration_of(settings)
     connection = connect(settings)
-    open_log(connection, settings)
+    live = live_events(settings)
+    open_log(connection, settings, live)
     end = end_of_log(connection)
     last = last_midnight(until or end)
     final = settings.features_dir
@@ -63,7 +72,7 @@ def build(settings: Settings, until: datetime | None = None) -> None:
             write_view(connection, USER_HISTORY, user_history.queries(last), folder)
         connection.close()
         with step("session_state"):
-            session_state.write(settings, folder)
+            session_state.write(settings, live, folder)
         (folder / BUILD_FILE).write_text(json.dumps({"end_of_log": end.isoformat(), "until": last.isoformat()}))
         _replace(final, folder)
     finally:

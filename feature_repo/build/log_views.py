@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.live.event_files import event_files
 from infra.settings import Settings
 
 
-def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings, live: Sequence[Path]) -> None:
     """Create the views items, events (with ``day`` = UTC day of receipt) and impressions.
 
-    The events are the imported ones and the accepted live events (:mod:`feature_repo.live.event_files`).
+    ``live``: files of accepted events, which are read beside the imported ones
+    (:func:`feature_repo.live.checked_events.live_events`).
     Raises DatasetError if a table is missing or unreadable.
     """
     for name in ("items", "events", "impressions"):
         paths = [settings.log_dir / f"{name}.parquet"]
         extra = ""
         if name == "events":
-            paths += event_files(settings.live_dir)
+            paths += live
             extra = ", date_trunc('day', received_ts) AS day"
         listed = ", ".join(f"'{path}'" for path in paths)
         try:

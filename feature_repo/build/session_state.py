@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -29,16 +29,17 @@ ROWS_PER_GROUP = 100_000
 SMALL_LOG = 200_000  # events; below this, starting processes costs more than it saves
 
 
-def write(settings: Settings, folder: Path) -> None:
+def write(settings: Settings, live: Sequence[Path], folder: Path) -> None:
+    """``live``: files of accepted events that belong to the log."""
     parts = folder / f".session_state.{os.getpid()}.parts"
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     try:
         connection = connect(settings)
-        open_log(connection, settings)
+        open_log(connection, settings, live)
         events = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
         shares = 1 if events < SMALL_LOG else settings.threads
-        job = partial(_write_share, settings, parts, shares)
+        job = partial(_write_share, settings, live, parts, shares)
         if shares == 1:
             job(0)
         else:
@@ -49,11 +50,11 @@ def write(settings: Settings, folder: Path) -> None:
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def _write_share(settings: Settings, parts: Path, shares: int, share: int) -> None:
+def _write_share(settings: Settings, live: Sequence[Path], parts: Path, shares: int, share: int) -> None:
     schema = pa.schema([field for field in SESSION_STATE.arrow if field.name != "created_timestamp"])
     with pq.ParquetWriter(parts / f"{share}.parquet", schema, compression="zstd") as writer:
         columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-        for session_id, state in _replay(settings, shares, share):
+        for session_id, state in _replay(settings, live, shares, share):
             columns["session_id"].append(session_id)
             columns["event_timestamp"].append(state.row_us)
             for name, value in state.features().items():
@@ -68,11 +69,11 @@ def _table(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table({field.name: pa.array(columns[field.name], field.type) for field in schema}, schema=schema)
 
 
-def _replay(settings: Settings, shares: int, share: int) -> Iterator[tuple[str, Replay]]:
+def _replay(settings: Settings, live: Sequence[Path], shares: int, share: int) -> Iterator[tuple[str, Replay]]:
     """(session_id, state) after each folded event of this share of the sessions."""
     connection = connect(settings)
     connection.execute("SET threads = 1")
-    open_log(connection, settings)
+    open_log(connection, settings, live)
     batches = connection.sql(
         f"""
         SELECT session_id, epoch_us(event_ts), event_id, epoch_us(received_ts), action, item_id, category_id,

@@ -9,9 +9,11 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from feature_repo.column_checks import column_checks
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_to_json
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration, DType, Table, log_tables
+from infra.limits import MAX_SLATE_ITEMS
 
 
 class LogWriter:
@@ -53,7 +55,8 @@ class LogWriter:
     def write(self, connection: duckdb.DuckDBPyConnection, table: Table, query: str) -> int:
         """Write the rows of ``query`` as ``table``, cast to its schema. Returns the number of rows.
 
-        Raises DatasetError if a cast fails, a required column is null or a key occurs twice.
+        Raises DatasetError if a cast fails, a required column is null, a value or a slate exceeds its limits, or a key
+        occurs twice.
         """
         path = self.partial / f"{table.name}.parquet"
         columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in table.columns)
@@ -95,15 +98,41 @@ def duckdb_type(dtype: DType) -> str:
 
 
 def _check(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> None:
-    required = [c.name for c in table.columns if not c.nullable]
-    nulls = ", ".join(f'count(*) FILTER ("{name}" IS NULL)' for name in required)
-    row = connection.execute(f"SELECT {nulls} FROM read_parquet('{path}')").fetchall()[0]
-    for name, count in zip(required, row, strict=True):
-        if count:
-            raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are null")
+    _check_values(connection, table, path)
     key = ", ".join(f'"{name}"' for name in table.key)
     twice = connection.execute(
         f"SELECT {key}, count(*) FROM read_parquet('{path}') GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
     ).fetchall()
     if twice:
         raise DatasetError(f"table {table.name}: key ({key}) = {twice[0][:-1]} occurs {twice[0][-1]} times")
+    if table.name == "impressions":
+        _check_slate_sizes(connection, path)
+
+
+def _check_values(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> None:
+    """Check all columns in one scan."""
+    broken = [(c.name, "null", f'"{c.name}" IS NULL') for c in table.columns if not c.nullable]
+    for column in table.columns:
+        checks = column_checks(column, f'"{column.name}"')
+        broken += [(column.name, f"not {check.text}", check.breaks) for check in checks]
+    counts = ", ".join(f"count(*) FILTER ({breaks})" for _, _, breaks in broken)
+    found = connection.execute(f"SELECT {counts} FROM read_parquet('{path}')").fetchall()[0]
+    for (name, problem, breaks), count in zip(broken, found, strict=True):
+        if count:
+            (value,) = connection.execute(
+                f"SELECT left(min(\"{name}\")::VARCHAR, 80) FROM read_parquet('{path}') WHERE {breaks}"
+            ).fetchall()[0]
+            example = "" if value is None else f", e.g. {value!r}"
+            raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are {problem}{example}")
+
+
+def _check_slate_sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    found = connection.execute(
+        f"SELECT slate_id, count(*) FROM read_parquet('{path}') GROUP BY slate_id ORDER BY 2 DESC, 1 LIMIT 1"
+    ).fetchall()
+    if found and found[0][1] > MAX_SLATE_ITEMS:
+        slate, size = found[0]
+        raise DatasetError(
+            f"table impressions: slate {slate!r} has {size:,} items; a slate has at most {MAX_SLATE_ITEMS:,}, "
+            "because LightGBM takes no longer query group: leave the last items out, or split it"
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from feature_repo.column_checks import column_checks
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, Declaration, DType, Table
@@ -14,6 +15,7 @@ SOURCE = "source_rows"  # the view over the unchanged file
 ROW = "file_row_number"  # the row number in the file, from 0
 GROUP_OF = {"items": "item_extras", "impressions": "facts (numbers) or context (strings)"}
 _FLOATING = ("FLOAT", "DOUBLE", "DECIMAL")
+QUOTE = "'"
 _NESTED = ("STRUCT", "MAP", "UNION", "[]", "BLOB")
 
 
@@ -56,19 +58,12 @@ def _problem(column: Column, source_type: str) -> str:
     if column.dtype is DType.FLOAT32 or source_type in ("FLOAT", "DOUBLE"):
         cases.append(f"WHEN NOT isfinite(TRY_CAST({value} AS DOUBLE)) THEN 'is not finite'")
     cases.append(f"WHEN {cast} IS NULL THEN 'cannot be a {column.dtype.value}'")
-    if column.dtype is DType.STRING and not column.nullable:
-        cases.append(f"WHEN {cast} = '' THEN 'is empty'")
-    if column.dtype in (DType.FLOAT32, DType.TIMESTAMP):
+    if column.dtype is DType.TIMESTAMP:
         cases.append(f"WHEN NOT isfinite({cast}) THEN 'is not finite'")
     if column.dtype in (DType.INT32, DType.INT64):
         cases.append(f"WHEN TRY_CAST({value} AS DOUBLE) <> trunc(TRY_CAST({value} AS DOUBLE)) THEN 'is not whole'")
-    if column.minimum is not None:
-        cases.append(f"WHEN {cast} < {column.minimum} THEN 'is below {column.minimum:g}'")
-    if column.maximum is not None:
-        cases.append(f"WHEN {cast} > {column.maximum} THEN 'is above {column.maximum:g}'")
-    if column.allowed is not None:
-        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in column.allowed)
-        cases.append(f"WHEN {cast} NOT IN ({listed}) THEN 'is not one of {listed.replace(chr(39), '')}'")
+    for check in column_checks(column, cast):
+        cases.append(f"WHEN {check.breaks} THEN 'is not {check.text.replace(QUOTE, QUOTE * 2)}'")
     return f"CASE {' '.join(cases)} END"
 
 

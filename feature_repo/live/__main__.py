@@ -1,7 +1,8 @@
 """``python -m feature_repo.live [--once]``: the stream's consumer, until SIGINT or SIGTERM.
 
 Every few seconds it moves (drains) accepted events from the stream into the log, and once more before it ends. While a
-Redis server is away, it waits, and accepted events stay in the stream.
+Redis server is away, or whatever else fails, it waits and tries again, and accepted events stay in the stream. When a
+day is over, it puts the day's files together.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import logging
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import redis
 
+from feature_repo.live.day_files import put_days_together
 from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
+from feature_repo.live.event_files import event_folder
 from infra.redis_server.durability import durability_problem
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, endpoint
 from infra.settings import Settings
@@ -46,15 +50,22 @@ def warn_of_loss(settings: Settings) -> None:
 
 
 def run(settings: Settings, stopping: threading.Event) -> None:
-    """Drain every ``settings.drain_s`` until ``stopping``, then a last time."""
+    """Drain every ``settings.drain_s`` until ``stopping``, then a last time. No error ends it."""
+    days: set[Path] = set()
     while True:
         is_last = stopping.wait(settings.drain_s)
         try:
             drained = drain_once(settings)
             if drained:
                 log.info("drained %d events into the log", drained)
+            present = set(event_folder(settings.live_dir).glob("day=*"))
+            if present != days:  # a new day, or the start
+                put_days_together(settings.live_dir)
+                days = present
         except (RedisServerError, redis.RedisError, OSError) as error:
             log.warning("the events stay in the stream for now: %s", error)
+        except Exception:  # who would start it again? the stream would grow until Redis is full
+            log.exception("the events stay in the stream for now")
         if is_last:
             return
 
@@ -72,6 +83,7 @@ def main(argv: list[str] | None = None) -> int:
         with sole_consumer(settings.live_dir):
             if arguments.once:
                 print(f"drained {drain_once(settings)} events into {settings.live_dir}")
+                put_days_together(settings.live_dir)
             else:
                 warn_of_loss(settings)
                 run(settings, stopping)

@@ -12,6 +12,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,12 @@ def _is_whole(path: Path) -> bool:
     if not is_whole:
         log.warning("%s is damaged and is skipped", path)
     return is_whole
+
+
+def oldest_score(live_dir: Path) -> datetime | None:
+    """No score of the log is older: the midnight that begins its oldest day. None for an empty log."""
+    files = score_files(live_dir)
+    return datetime.fromisoformat(files[0].parent.name.removeprefix("day=")).replace(tzinfo=UTC) if files else None
 
 
 def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:

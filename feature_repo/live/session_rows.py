@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from feature_repo.feast_objects import value_types
@@ -15,6 +17,8 @@ from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
 
 MICROSECONDS = 1_000_000
+log = logging.getLogger(__name__)
+
 _DELAY_US = round(SESSION_STATE.publish_delay.total_seconds() * MICROSECONDS)
 
 
@@ -26,9 +30,14 @@ def replayed(entries: Sequence[bytes]) -> Replay:
 
 
 def fold_entries(state: Replay, entries: Iterable[bytes]) -> None:
-    """Fold further entries of a session's list into ``state``."""
+    """Fold further entries of a session's list into ``state``. An entry that cannot be decoded is left out."""
     for entry in entries:
-        state.fold(session_event(*parse_entry(entry)))
+        try:
+            event = session_event(*parse_entry(entry))
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.error("an entry of a session's list cannot be decoded and is left out: %.100r: %s", entry, error)
+            continue
+        state.fold(event)
 
 
 def session_rows(states: Mapping[str, Replay], project: str) -> Rows:

@@ -6,6 +6,7 @@ pickles. mlflow-skinny is enough to read it.
     ModelStoreError
     ├── NoModel      no model has the name, or no version has the alias
     └── BrokenModel  the version's files are missing or do not fit together
+        └── RefusedVersion  a child process did not survive loading the model; loading it again ends the same way
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
 from infra.models.model_contract import ModelContract, RankerKind
+from infra.models.model_trial import RefusedModel, try_ranker
 from infra.models.ranker import BadModel, Ranker, load_ranker
+from infra.models.tracking import artifact_location, open_client
 from infra.models.trees.compiled_trees import NOT_COMPILED, Engine, own_engine
 from infra.models.trees.score_parity import ScoredRows
 from infra.settings import Settings
@@ -44,6 +46,10 @@ class NoModel(ModelStoreError):
 
 class BrokenModel(ModelStoreError):
     """The version's files are missing or do not fit together."""
+
+
+class RefusedVersion(BrokenModel):
+    """A child process did not survive loading the model, or found it wrong. Loading it again ends the same way."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +72,18 @@ class ModelStore:
 
     def __init__(self, settings: Settings) -> None:
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # SQLAlchemy's, caused by MLflow
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         self.name = settings.model_name
         self._settings = settings
-        if settings.mlflow_tracking_uri is None:
-            (settings.state_dir / "mlflow").mkdir(parents=True, exist_ok=True)
-        self.client = mlflow.MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+        self.client = open_client(settings)
 
     def experiment_id(self) -> str:
         """The data set's experiment, created on first use. Local artifacts are beside the database."""
         found = self.client.get_experiment_by_name(self.name)
         if found is not None:
             return str(found.experiment_id)
-        location = None
-        if self._settings.mlflow_tracking_uri is None:
-            location = (self._settings.state_dir / "mlflow" / "artifacts" / self.name).resolve().as_uri()
+        location = artifact_location(self._settings, self.name)
         return str(self.client.create_experiment(self.name, artifact_location=location))
 
     def register(
@@ -135,13 +136,18 @@ class ModelStore:
         return self.load_version(found)
 
     def load_version(self, found: ModelVersion) -> LoadedModel:
-        """Download the version and check it. Raises BrokenModel."""
+        """Download the version and check it. A LightGBM model is tried in a child process first, which takes a second
+        or two. Raises BrokenModel.
+        """
         target = tempfile.mkdtemp(prefix="ranker-")
         try:
             folder = Path(self._download(found, target))
             contract = ModelContract.from_json((folder / CONTRACT_FILE).read_text())
+            try_ranker(folder)
             ranker = load_ranker(folder)
             rows = ScoredRows.load(folder)
+        except RefusedModel as error:
+            raise RefusedVersion(f"{self.name} version {found.version}: {error}") from error
         except (OSError, KeyError, TypeError, ValueError, BadModel, MlflowException) as error:
             raise BrokenModel(f"{self.name} version {found.version}: {error}") from error
         finally:

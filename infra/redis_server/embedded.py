@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import redis
@@ -61,21 +61,31 @@ class EmbeddedRedis:
             self._wait_until_it_answers(record)
         return self._endpoint_at(record.port)
 
-    def start(self) -> Endpoint:
-        """Start the server, or return the one that runs. Raises RedisServerFailed."""
+    def start(self, *, stays: bool = True) -> Endpoint:
+        """Start the server, or return the one that runs. Raises RedisServerFailed.
+
+        ``stays``: see :class:`ServerRecord`. A server that runs already is told to stay, never not to.
+        """
         files = self.files
         files.make()
         with files.start_lock():
             found = self.running()
             if found is not None:
+                self._note_that_it_stays(stays)
                 return found
             self._refuse_an_unrecorded_server()
             server = server_binary()
             for port in candidate_ports(files.read_record()):
                 with suppress(_PortTaken):
-                    files.write_record(self._launch(server, port))
+                    files.write_record(replace(self._launch(server, port), stays=stays))
                     return self._endpoint_at(port)
         raise RedisServerFailed(f"no free port on {LOOPBACK} in {PORT_ATTEMPTS} attempts{files.log_tail()}")
+
+    @property
+    def stays(self) -> bool:
+        """Whether the recorded server ends by an explicit stop only."""
+        record = self.files.read_record()
+        return record is None or record.stays
 
     def stop(self) -> bool:
         """Stop the server after it has flushed its data to disk. False if none ran. Raises RedisServerFailed."""
@@ -90,6 +100,11 @@ class EmbeddedRedis:
         return True
 
     # ------------------------------------------------------------------------------- launching
+
+    def _note_that_it_stays(self, stays: bool) -> None:
+        record = self.files.read_record()
+        if stays and record is not None and not record.stays:
+            self.files.write_record(replace(record, stays=True))
 
     def _launch(self, server: str, port: int) -> ServerRecord:
         """Run a detached server on ``port`` and wait until it answers. Raises _PortTaken, RedisServerFailed."""

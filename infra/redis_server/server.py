@@ -1,6 +1,9 @@
 """The two Redis servers of the system. Where no URL is configured, an embedded server is used.
 
-python -m infra.redis_server start|stop|status
+python -m infra.redis_server start|stop|status|lock-file
+
+A server that was started by hand stays until it is stopped by hand. A server that a script started ends with the last
+script that uses it (:mod:`infra.redis_server.holders`).
 
 FEATURES   Feast's online store. A crash of the machine loses at most one second; materialization fills it again.
 EVENTS     the events that POST /events accepted and that are not in the log yet. Each is synced to disk before the
@@ -17,6 +20,7 @@ from pathlib import Path
 from infra.redis_server.embedded import EmbeddedRedis
 from infra.redis_server.endpoint import Endpoint, parse_url
 from infra.redis_server.errors import NoRedis, RedisServerError, RedisServerFailed
+from infra.redis_server.holders import hold, is_last, lock_file
 from infra.redis_server.server_binary import server_binary
 from infra.settings import Settings
 
@@ -27,6 +31,7 @@ __all__ = [
     "RedisServerError",
     "RedisServerFailed",
     "endpoint",
+    "release",
     "running",
     "server_binary",
     "start",
@@ -84,17 +89,23 @@ def running(settings: Settings, role: Role = FEATURES) -> Endpoint | None:
     return role.embedded(settings).running()
 
 
-def start(settings: Settings, role: Role = FEATURES) -> Endpoint:
+def start(settings: Settings, role: Role = FEATURES, *, stays: bool = True) -> Endpoint:
     """Start the embedded server if it does not run. With a configured URL, start nothing. Returns the endpoint.
 
-    Raises BadRedisUrl, RedisServerFailed.
+    ``stays``: whether :func:`release` leaves it running. Raises BadRedisUrl, RedisServerFailed.
     """
-    return endpoint(settings, role) if role.url(settings) else role.embedded(settings).start()
+    return endpoint(settings, role) if role.url(settings) else role.embedded(settings).start(stays=stays)
 
 
 def stop(settings: Settings, role: Role = FEATURES) -> bool:
     """Stop the embedded server after it has flushed its data to disk. Returns False if none ran."""
     return role.embedded(settings).stop()
+
+
+def release(settings: Settings, role: Role = FEATURES) -> bool:
+    """Stop the embedded server if a script started it. Call this when no script uses it. False if it was left."""
+    server = role.embedded(settings)
+    return not server.stays and server.stop()
 
 
 def _status(settings: Settings, role: Role) -> bool:
@@ -107,21 +118,47 @@ def _status(settings: Settings, role: Role) -> bool:
     return found is not None
 
 
+def _start(settings: Settings, descriptor: int | None, stays: bool) -> None:
+    if descriptor is not None:
+        hold(descriptor)
+    for role in (FEATURES, EVENTS):
+        print(f"Redis of the {role.name} at {start(settings, role, stays=stays).address}")
+
+
+def _stop(settings: Settings, descriptor: int | None) -> None:
+    if descriptor is not None and not is_last(descriptor):
+        print("Redis is left running: another script uses it")
+        return
+    for role in (FEATURES, EVENTS):
+        if descriptor is None:
+            print(f"{role.name}: {'stopped' if stop(settings, role) else 'not running'}")
+        else:
+            print(f"{role.name}: {'stopped' if release(settings, role) else 'left as it was found'}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.redis_server", description="The embedded Redis servers.")
-    parser.add_argument("verb", choices=("start", "stop", "status"))
-    verb = parser.parse_args(arguments).verb
+    parser.add_argument("verb", choices=("start", "stop", "status", "lock-file"))
+    parser.add_argument(
+        "--holder",
+        type=int,
+        metavar="DESCRIPTOR",
+        help="of the lock file, opened by a script: start holds it, stop leaves what others hold or started",
+    )
+    parser.add_argument("--stay", action="store_true", help="with --holder: the servers stay after the last script")
+    chosen = parser.parse_args(arguments)
     settings = Settings()
     try:
-        if verb == "status":
+        if chosen.verb == "status":
             known = [_status(settings, role) for role in (FEATURES, EVENTS)]
             return 0 if all(known) else 1
-        for role in (FEATURES, EVENTS):
-            if verb == "start":
-                print(f"Redis of the {role.name} at {start(settings, role).address}")
-            else:
-                print(f"{role.name}: {'stopped' if stop(settings, role) else 'not running'}")
-    except (RedisServerError, ValueError) as error:
+        if chosen.verb == "lock-file":
+            print(lock_file(settings))
+        elif chosen.verb == "start":
+            _start(settings, chosen.holder, stays=chosen.holder is None or chosen.stay)
+        else:
+            _stop(settings, chosen.holder)
+    except (RedisServerError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -25,10 +25,14 @@ LOG_TAIL_LINES = 12
 
 @dataclass(frozen=True)
 class ServerRecord:
-    """The port of the server and the process that must answer there."""
+    """The port of the server and the process that must answer there.
+
+    ``stays``: whether only an explicit stop ends it; otherwise it ends with the last script that uses it.
+    """
 
     port: int
     pid: int
+    stays: bool = True
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from infra.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
 from serving.errors import BodyTimeout, BodyTooLarge, InvalidRequest, Problem, WrongContentType, WrongEncoding
-from serving.limits import MAX_BODY_BYTES, MAX_DEADLINE_MS
 
 JSON = "application/json"
 DEADLINE = "x-deadline-ms"

@@ -10,10 +10,10 @@ from fastapi.openapi.utils import get_openapi
 
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
+from infra.limits import MAX_DEADLINE_MS
 from serving.api.endpoint import Endpoint
 from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
-from serving.limits import MAX_DEADLINE_MS
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"

@@ -14,6 +14,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 
+from infra.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
 from infra.settings import Settings
 from serving.api import openapi
 from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
@@ -26,7 +27,6 @@ from serving.api.response_encoder import encode_score
 from serving.errors import Busy
 from serving.events.event_intake import EventIntake
 from serving.events.event_schema import EventsAnswer, parse_events
-from serving.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
 from serving.metrics import Metrics
 from serving.score.answers import ExplainAnswer, ScoreAnswer
 from serving.score.champion import ChampionService

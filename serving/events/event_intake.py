@@ -10,26 +10,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
-from feature_repo.live.acceptance import RETENTION_S, EventKeys, Offered, Outcome, accept_commands, outcomes
+from feature_repo.live.acceptance import (
+    RETENTION_S,
+    EventKeys,
+    Offered,
+    Outcome,
+    accept_commands,
+    backlog,
+    outcomes,
+)
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
 from feature_repo.online.newest_wins import script
 from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.schema import SESSION_STATE
-from feature_repo.sessions import Replay
+from feature_repo.sessions import Replay, is_folded
 from infra.clock import Clock, epoch_us
 from infra.redis_server.server import EVENTS, FEATURES, endpoint
 from infra.settings import Settings
 from serving.errors import EventsNotStored
 from serving.events.event_enrichment import ItemFacts, ItemFactsReader
 from serving.events.event_schema import EventsAnswer, RejectedEvent, SentEvent
+from serving.events.event_times import EventTimes, event_us
 from serving.events.session_cache import SessionCache
 from serving.metrics import Metrics
 from serving.redis_client.connection import ConnectionLost, ReconnectingConnection, pack
 
-FUTURE = timedelta(seconds=5)
 CONFLICT = "event_id is known with another body"
 MICROSECONDS = 1_000_000
 MAX_WAIT_S = 0.1
@@ -43,6 +50,7 @@ class EventIntake:
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self._keys = EventKeys(settings.dataset)
         self._clock = clock
+        self._times = EventTimes.of(settings)
         self._metrics = metrics
         self._items = ItemFactsReader(settings.dataset)
         self._rows = RowEncoder(SESSION_STATE, settings.dataset, RETENTION_S)
@@ -73,8 +81,9 @@ class EventIntake:
         rejected = {i: each for i, each in enumerate(sent) if isinstance(each, str)}
         good = {i: each for i, each in enumerate(sent) if isinstance(each, SentEvent)}
         for i, each in list(good.items()):
-            if each.event_ts is not None and each.event_ts > now + FUTURE:
-                rejected[i] = f"event_ts is more than {FUTURE.seconds} s in the future"
+            problem = None if each.event_ts is None else self._times.problem(each.event_ts, now, self._clock)
+            if problem is not None:
+                rejected[i] = problem
                 del good[i]
         now_us = epoch_us(now)
         facts = await self._facts({each.item_id for each in good.values() if each.item_id is not None}, now_us)
@@ -107,10 +116,11 @@ class EventIntake:
         if not offered:
             return [], {}
         accepting = accept_commands(self._keys, offered, now_us)
-        query = self._states.query(each.event.session_id for each in offered)
+        query = self._states.query(each.event.session_id for each in offered if is_folded(each.event.action))
         commands = [*accepting, *query.commands]
         replies = await self._events.call(b"".join(commands), len(commands))
         found = outcomes(replies[: len(accepting)])
+        self._metrics.backlog(backlog(replies[: len(accepting)]))
         states, again = self._states.read(query, replies[len(accepting) :])
         if again:
             query = self._states.query(again)
@@ -150,7 +160,7 @@ def _live(sent: SentEvent, facts: Mapping[str, ItemFacts], now_us: int, timestam
         user_id=sent.user_id,
         session_id=sent.session_id,
         action=sent.action,
-        event_us=timestamp_us if sent.event_ts is None else min(epoch_us(sent.event_ts), now_us),
+        event_us=timestamp_us if sent.event_ts is None else event_us(sent.event_ts, now_us),
         item_id=sent.item_id,
         quantity=sent.quantity,
         value=None if sent.value is None else round(sent.value * 100),

@@ -11,10 +11,9 @@ import msgspec
 from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
 from feature_repo.schema import ACTIONS
+from infra.limits import MAX_EVENTS, MAX_POSITION, MAX_PRICE, MAX_QUANTITY, MAX_TEXT_LENGTH
 from serving.errors import InvalidRequest, Problem
-from serving.limits import MAX_EVENTS, MAX_TEXT_LENGTH
-
-MAX_VALUE = 100_000
+from serving.events.event_times import form_problem
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 NEEDS_ITEM = frozenset(("impression", "view", "like", "add_to_cart", "remove_from_cart"))
@@ -30,17 +29,20 @@ class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     item_id: Annotated[Text | None, msgspec.Meta(description=f"Needed for {', '.join(sorted(NEEDS_ITEM))}.")] = None
     event_ts: Annotated[
         Annotated[datetime, msgspec.Meta(tz=True)] | None,
-        msgspec.Meta(description="When it happened, ISO 8601 with a zone. Left out: now. At most 5 s in the future."),
+        msgspec.Meta(
+            description="When it happened, ISO 8601 with a zone. Left out: now. The settings RERANK_EVENT_AHEAD_S and "
+            "RERANK_EVENT_MAX_AGE_DAYS say how far from the service's clock it may be."
+        ),
     ] = None
-    quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    value: Annotated[Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {MAX_VALUE}, rounded to cents.")] = (
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)] | None = None
+    value: Annotated[Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {MAX_PRICE}, rounded to cents.")] = (
         None
     )
     request_id: Annotated[
         Text | None, msgspec.Meta(description="The request_id of the /score answer that it follows from.")
     ] = None
     shown_position: (
-        Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Position on the screen, from 0.")] | None
+        Annotated[int, msgspec.Meta(ge=0, le=MAX_POSITION, description="Position on the screen, from 0.")] | None
     ) = None
 
 
@@ -76,13 +78,13 @@ def _decoded(raw: msgspec.Raw) -> SentEvent | str:
     try:
         event = _event.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return str(error) or "nested too deeply"
+        return form_problem(raw) if "`$.event_ts`" in str(error) else str(error) or "nested too deeply"
     if event.action not in ACTIONS:
         return f"action must be one of {', '.join(ACTIONS)}"
     if event.item_id is None and event.action in NEEDS_ITEM:
         return f"item_id is needed for {event.action}"
-    if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= MAX_VALUE):
-        return f"value must be from 0 to {MAX_VALUE}"
+    if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= MAX_PRICE):
+        return f"value must be from 0 to {MAX_PRICE}"
     return event
 
 

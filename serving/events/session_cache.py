@@ -1,13 +1,14 @@
 """The folded sessions that this process saw lately, so that an event is folded without the session's earlier ones.
 
-A session's list of events in the events' Redis is the truth. Only the events that are not folded here yet are read.
-If the list is shorter than what is folded here, Redis was replaced, and the list is read whole.
+A session's list of events in the events' Redis is the truth. It grows at its end, and what the session forgets leaves
+it at its head. Only the entries that are not folded here yet are read. If the head is another one, the list is read
+whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from feature_repo.live.acceptance import EventKeys, redis_command
@@ -17,11 +18,20 @@ from feature_repo.sessions import Replay
 MAX_EVENTS = 200_000  # of about 300 bytes
 
 
+@dataclass
+class _Read:
+    """``head``: the first entry of the list. ``entries``: the number of entries that were read."""
+
+    head: bytes
+    entries: int = 0
+    state: Replay = field(default_factory=Replay)
+
+
 @dataclass(frozen=True)
 class Query:
-    """The commands that read the new events of some sessions, two each. ``known``: session -> events already folded."""
+    """The commands that read the new events of some sessions, two each. ``known``: session -> entries already read."""
 
-    known: dict[str, int]
+    known: Mapping[str, int]
     commands: Sequence[bytes]
 
 
@@ -32,14 +42,14 @@ class SessionCache:
         self._keys = keys
         self._max_events = max_events
         self._events = 0
-        self._states: dict[str, Replay] = {}
+        self._sessions: dict[str, _Read] = {}
 
     def query(self, sessions: Iterable[str]) -> Query:
-        known = {name: len(self._states.get(name, ())) for name in sessions}
+        known = {name: self._sessions[name].entries if name in self._sessions else 0 for name in sessions}
         commands = []
         for name, first in known.items():
             key = self._keys.session(name)
-            commands += [redis_command(b"LLEN", key), redis_command(b"LRANGE", key, b"%d" % first, b"-1")]
+            commands += [redis_command(b"LINDEX", key, b"0"), redis_command(b"LRANGE", key, b"%d" % first, b"-1")]
         return Query(known, commands)
 
     def read(self, query: Query, replies: Sequence[Any]) -> tuple[dict[str, Replay], list[str]]:
@@ -47,20 +57,33 @@ class SessionCache:
         states: dict[str, Replay] = {}
         again = []
         for i, (name, first) in enumerate(query.known.items()):
-            length, entries = replies[2 * i : 2 * i + 2]
-            state = self._states.pop(name, None) or Replay()
-            self._events -= len(state)
-            if len(state) < first or length < len(state):  # evicted since, or of another Redis
+            head, entries = replies[2 * i : 2 * i + 2]
+            found = self._taken(name)
+            if head is None:
+                continue
+            if found is None or found.head != head:
+                found = _Read(head)
+            if found.entries < first:  # the list forgot some, or this cache did
                 again.append(name)
                 continue
-            fold_entries(state, entries[len(state) - first :])
-            if len(state):
-                states[name] = self._states[name] = state  # the most recently used is last
-                self._events += len(state)
+            new = entries[found.entries - first :]
+            fold_entries(found.state, new)
+            found.entries += len(new)
+            self._sessions[name] = found  # the most recently used is last
+            self._events += found.entries
+            if len(found.state):
+                states[name] = found.state
         while self._events > self._max_events:
-            self._events -= len(self._states.pop(next(iter(self._states))))
+            self._taken(next(iter(self._sessions)))
         return states, again
 
     def forget(self) -> None:
-        self._states.clear()
+        self._sessions.clear()
         self._events = 0
+
+    def _taken(self, name: str) -> _Read | None:
+        """The session, which leaves the cache."""
+        found = self._sessions.pop(name, None)
+        if found is not None:
+            self._events -= found.entries
+        return found

@@ -2,7 +2,8 @@
 
 A scorer without a model starts, reports why it has none, and tries again until it has one. When the registry's alias
 moves, the new champion is loaded and compiled while the old one serves, and replaces it between two requests. A
-champion that cannot be loaded, or whose contract differs, is refused, and the old one stays in service.
+champion that cannot be loaded, or whose contract differs, is refused, and the old one stays in service. A version that
+was refused for its files or its contract is not loaded again.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from feature_repo.datasets.declarations.declaration_json import declaration_from
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration
 from infra.clock import Clock, epoch_us
+from infra.limits import MAX_DEADLINE_MS
 from infra.models.model_contract import ModelContract
-from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
+from infra.models.model_store import BrokenModel, LoadedModel, ModelStore, RefusedVersion
 from infra.models.trees.compiled_trees import compiled
 from infra.settings import Settings
 from serving.errors import NotReady
 from serving.features.feature_readers import FeatureReaders
 from serving.features.reading import Keys
-from serving.limits import MAX_DEADLINE_MS
 from serving.metrics import Metrics
 from serving.score.scorer import OnScored, Scorer
 
@@ -56,7 +57,8 @@ class ChampionService:
         self.model_problem = "the model is not loaded yet"
         self.contract_problems: list[str] = []
         self.successor_problem = ""
-        self._refused: tuple[str, list[str]] | None = None  # a version, and how its contract differs
+        # A version, what is wrong with its files, and how its contract differs.
+        self._refused: tuple[str, str, list[str]] | None = None
         self._attempted = threading.Event()
         self._served = threading.Event()
         self._closing = threading.Event()
@@ -124,6 +126,7 @@ class ChampionService:
     def _look(self) -> None:
         """Put the champion in service, unless it is in service already or must be refused."""
         served = self._scorer
+        version: str | None = None
         try:
             store = ModelStore(self._settings)
             found = store.champion()
@@ -133,15 +136,18 @@ class ChampionService:
                 self._note("", [])
                 return
             if self._refused is not None and version == self._refused[0]:
-                self._note("", self._refused[1])
+                self._note(*self._refused[1:])
                 return
             model = store.load()
             declaration = declaration_in(model)
             problems = contract_problems(model.contract, self._settings, declaration)
-            self._refused = (model.version, problems) if problems else None
+            self._refused = (model.version, "", problems) if problems else None
             self._note("", problems)
             if not problems:
                 self._serve(model, declaration)
+        except RefusedVersion as error:
+            self._refused = (version, str(error), []) if version is not None else None
+            self._note(str(error), [])
         except Exception as error:  # a registry fails in many ways; none may end the process or this thread
             self._note(f"{type(error).__name__}: {error}", [])
 

@@ -14,8 +14,8 @@ import msgspec
 from pydantic import ValidationError
 
 from feature_repo.slate import positions
+from infra.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
 from serving.errors import InvalidRequest, Location, Problem
-from serving.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
 from serving.score import score_schema
 
 NUL = b"\\u0000"  # the only form that NUL has in JSON

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from serving.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
+from infra.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_FLOAT32, le=MAX_FLOAT32)]

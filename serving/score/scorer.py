@@ -19,6 +19,7 @@ from feature_repo.schema import SESSION_STATE, Declaration
 from feature_repo.slate import Floats, Slate
 from infra.clock import Clock, epoch_us, timestamp_text
 from infra.models.model_store import LoadedModel
+from serving.errors import InvalidRequest, Problem
 from serving.features.reading import Keys, Missing, Reading, StoreAway, unread
 from serving.metrics import Metrics
 from serving.score.answers import ModelName, ScoreAnswer
@@ -93,12 +94,13 @@ class Scorer:
         return Scored(request, inputs, scores, answer)
 
     async def inputs(self, request: ScoreRequest, deadline: float) -> Inputs:
-        """Everything but the score. Raises InvalidRequest for names that the model does not know."""
+        """Everything but the score. Raises InvalidRequest for unknown names and for facts out of their range."""
         refuse_unknown_names(request, self._feature_names, self._context_names)
         with self.metrics.stage("read"):
             now, keys, reading, degraded = await self._read_now(request, deadline)
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
+            refuse_out_of_range(slate.facts, self.declaration)
             matrix = feature_matrix(slate, self.declaration)
             if request.sent:
                 override(matrix, request.sent, self.model.contract.feature_names)
@@ -180,6 +182,19 @@ def with_request(slate: Slate, request: ScoreRequest, declaration: Declaration) 
                 facts[name][i] = _number(value)
     context = {name: value for name, value in request.context.items() if value is not None}
     return replace(slate, facts=facts, context=context)
+
+
+def refuse_out_of_range(facts: Mapping[str, npt.NDArray[np.float32]], declaration: Declaration) -> None:
+    """Facts become columns of the log, whose gate has the same range. Raises InvalidRequest."""
+    problems: list[Problem] = []
+    for fact in declaration.facts if facts else ():
+        low = -np.inf if fact.minimum is None else fact.minimum
+        high = np.inf if fact.maximum is None else fact.maximum
+        values = facts[fact.name]
+        for i in np.flatnonzero((values < low) | (values > high)):
+            problems.append(Problem(("items", int(i), "features", fact.name), f"must be from {low:g} to {high:g}"))
+    if problems:
+        raise InvalidRequest(problems)
 
 
 def override(matrix: Floats, sent: Sequence[tuple[int, Mapping[str, float | None]]], names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import redis
 
 from feature_repo import replay_start
 from feature_repo.replay_start import NoLog, anchor, log_end
-from infra.clock import open_clock
+from infra.clock import held_clock, open_clock
 from infra.redis_server import keys as redis_keys
 from infra.redis_server import server as redis_server
 from infra.redis_server.server import EVENTS, FEATURES, Role
@@ -85,6 +85,19 @@ def test_a_newer_event_or_score_is_the_anchor(
     assert anchor(settings) == newer
 
 
+@pytest.mark.parametrize(("kind", "column"), [("events", "received_ts"), ("scores", "scored_at")])
+def test_an_emptied_redis_does_not_turn_the_clock_back_behind_the_events_and_scores_in_files(
+    settings: Settings, clients: dict[Role, redis.Redis], kind: str, column: str
+) -> None:
+    newest = END + timedelta(days=1, hours=2)
+    for ago in (timedelta(days=1), timedelta(minutes=1), timedelta()):
+        when = newest - ago
+        folder = settings.live_dir / kind / f"day={when.date().isoformat()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({column: pa.array([when], TIMESTAMP)}), folder / f"{microseconds(when)}.parquet")
+    assert anchor(settings) == newest
+
+
 def test_an_older_event_does_not_turn_the_clock_back(settings: Settings, clients: dict[Role, redis.Redis]) -> None:
     clients[EVENTS].set(redis_keys.newest_event_us("shop"), microseconds(END - timedelta(days=2)))
     assert anchor(settings) == END
@@ -124,3 +137,15 @@ def test_the_command_prints_the_anchor(
     monkeypatch.setattr(replay_start, "Settings", lambda: settings)
     assert replay_start.main() == 0
     assert END.isoformat() in capsys.readouterr().out
+
+
+def test_the_command_leaves_the_clock_of_a_running_service_as_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    assert replay_start.main() == 0
+    before = settings.clock_file.read_text()
+    with held_clock(settings):
+        assert replay_start.main() == 0
+    assert settings.clock_file.read_text() == before
+    assert "stays as it is" in capsys.readouterr().out

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_repo import sessions
 from feature_repo.schema import RECENT_LIMIT
-from feature_repo.sessions import EXPIRY_US, MAX_EVENTS, Replay, Session, SessionEvent, features, fold
+from feature_repo.sessions import EXPIRY_US, KEPT_EVENTS, MAX_EVENTS, Replay, Session, SessionEvent, features, fold
 
 SECOND = 1_000_000
 
@@ -51,16 +53,32 @@ def test_a_late_event_is_folded_at_the_time_when_it_happened():
     assert folded(clear, add)["session_first_us"] == 1 * SECOND
 
 
-def test_an_event_after_the_expiry_is_not_folded():
-    state = fold(Session(), event(0, "view"))
-    assert fold(state, event(EXPIRY_US // SECOND + 1, "view")) is state
-    assert features(fold(state, event(EXPIRY_US // SECOND, "view")))["session_views"] == 2
+def test_an_event_after_the_expiry_begins_the_session_anew():
+    state = fold(Session(), event(0, "add_to_cart"))
+    later = fold(state, event(EXPIRY_US // SECOND + 1, "view"))
+    assert (features(later)["session_views"], features(later)["session_carts"]) == (1, 0)
+    assert features(later)["session_first_us"] == EXPIRY_US + SECOND
+    at_the_expiry = fold(state, event(EXPIRY_US // SECOND, "view"))
+    assert (features(at_the_expiry)["session_views"], features(at_the_expiry)["session_carts"]) == (1, 1)
 
 
-def test_a_full_session_folds_no_more_events():
-    replay = Replay()
-    folded_events = [replay.fold(event(i, "view")) for i in range(MAX_EVENTS + 1)]
-    assert folded_events == [True] * MAX_EVENTS + [False]
+def test_an_impression_is_not_folded():
+    state = fold(Session(), event(0, "view", "a"))
+    assert fold(state, event(1, "impression", "b")) is state
+    assert fold(Session(), event(1, "impression", "b")) == Session()
+
+
+def test_a_full_session_forgets_its_older_half_by_receipt():
+    state, replay = Session(), Replay()
+    arrivals = [event(2 * MAX_EVENTS - i, "view", f"i{i}", received=i) for i in range(MAX_EVENTS)]  # the last is first
+    arrivals.append(event(5_000, "like", "new", received=MAX_EVENTS))
+    for arrived in arrivals:
+        state = fold(state, arrived)
+        assert replay.fold(arrived)
+    found = features(state)
+    assert (found["session_views"], found["session_likes"]) == (KEPT_EVENTS, 1)
+    assert found["recent_items"][:2] == ["new", f"i{MAX_EVENTS - KEPT_EVENTS}"]
+    assert replay.features() == found
 
 
 def test_feature_rows_of_events_received_at_the_same_time_have_increasing_timestamps():
@@ -112,14 +130,30 @@ ARRIVALS = st.lists(
 )
 
 
-@given(ARRIVALS)
-def test_the_replay_equals_the_fold_at_every_step(drawn):
+@given(ARRIVALS, st.sampled_from([(MAX_EVENTS, KEPT_EVENTS), (6, 3), (2, 1)]))
+def test_the_replay_equals_the_fold_at_every_step(drawn, limits):
     state, replay, received = Session(), Replay(), 60
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "MAX_EVENTS", limits[0])
+        patch.setattr(sessions, "KEPT_EVENTS", limits[1])
+        for k, (second, action, item, later) in enumerate(drawn):
+            received += later
+            arrived = replace(event(second, action, item, received=received), event_id=f"{k}")
+            before = state
+            state = fold(state, arrived)
+            assert replay.fold(arrived) == (state is not before)
+            assert (replay.row_us, replay.last_received_us) == (state.row_us, state.last_received_us)
+            assert len(replay) == len(state.events) <= limits[0]
+            if state.events and (not k % 3 or k == len(drawn) - 1):  # also after several events
+                assert replay.features() == features(state)
+
+
+@given(ARRIVALS)
+def test_a_new_fold_does_not_turn_the_rows_back(drawn):
+    state, received, rows = Session(), 60, []
     for k, (second, action, item, later) in enumerate(drawn):
         received += later
-        arrived = replace(event(second, action, item, received=received), event_id=f"{k}")
         before = state
-        state = fold(state, arrived)
-        assert replay.fold(arrived) == (state is not before)
-        assert (replay.row_us, replay.last_received_us) == (state.row_us, state.last_received_us)
-        assert replay.features() == features(state)
+        state = fold(state, replace(event(second, action, item, received=received), event_id=f"{k}"))
+        rows += [state.row_us] if state is not before else []
+    assert rows == sorted(set(rows))

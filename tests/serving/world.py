@@ -146,11 +146,14 @@ def constant_baseline() -> BaselineRanker:
     return BaselineRanker("popularity", (("orders_28d", 1),), FEATURES)
 
 
-def register(settings: Settings, ranker: Ranker, other_contract: ModelContract | None = None) -> str:
+def register(
+    settings: Settings, ranker: Ranker, other_contract: ModelContract | None = None, *, promoted: bool = True
+) -> str:
     """Make ``ranker`` the champion, with its test rows if it is a LightGBM model. Returns the version."""
     store = ModelStore(settings)
     run = store.client.create_run(store.experiment_id()).info.run_id
     rows = sample(ranker, matrix_of(600)) if isinstance(ranker, LightGbmRanker) else None
     version = store.register(run, ranker, other_contract or contract(), {"ndcg_at_10": "0.5"}, rows)
-    store.promote(version)
+    if promoted:
+        store.promote(version)
     return version

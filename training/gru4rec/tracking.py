@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import Any
 
 import mlflow
 
+from infra.models.tracking import artifact_location, open_client
 from infra.settings import Settings
 
 
@@ -15,11 +15,8 @@ class Run:
     """One MLflow run. ``run_id``: an existing run to continue; None starts a new one."""
 
     def __init__(self, settings: Settings, run_id: str | None = None) -> None:
-        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # SQLAlchemy's, caused by MLflow
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        if settings.mlflow_tracking_uri is None:
-            (settings.state_dir / "mlflow").mkdir(parents=True, exist_ok=True)
-        self.client = mlflow.MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+        self.client = open_client(settings)
         self.run_id = (
             run_id or self.client.create_run(_experiment(self.client, settings), run_name="gru4rec").info.run_id
         )
@@ -42,7 +39,4 @@ def _experiment(client: mlflow.MlflowClient, settings: Settings) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    location = None
-    if settings.mlflow_tracking_uri is None:
-        location = (settings.state_dir / "mlflow" / "artifacts" / name).resolve().as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(client.create_experiment(name, artifact_location=artifact_location(settings, name)))

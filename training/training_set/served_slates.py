@@ -23,6 +23,7 @@ from feature_repo.build.log_views import open_log
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.duckdb_connection import connect
+from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.score_records import score_files
 from feature_repo.schema import Declaration, impressions_table
 from infra.settings import Settings
@@ -49,15 +50,16 @@ def write_served_slates(settings: Settings, declaration: Declaration, folder: Pa
     Raises DatasetError if no slate was both served and shown.
     """
     connection = connect(settings)
-    open_log(connection, settings)
-    _open_requests(connection, settings, declaration)
     seconds = window.total_seconds()
-    connection.execute(_LABELLED, {"window_s": seconds})
-    slates, shown, positives, until = connection.execute(
-        f"SELECT count(DISTINCT slate_id), count(*) FILTER (label >= 0), count(*) FILTER (label > 0), "
-        f"(SELECT greatest(max(l.shown_ts) + INTERVAL {round(seconds)} SECOND, max(received_ts)) FROM events) "
-        "FROM labelled l"
-    ).fetchall()[0]
+    with reading(settings.live_dir):
+        open_log(connection, settings, event_files(settings.live_dir))  # also those that came after the last build
+        _open_requests(connection, settings, declaration)
+        connection.execute(_LABELLED, {"window_s": seconds})
+        slates, shown, positives, until = connection.execute(
+            f"SELECT count(DISTINCT slate_id), count(*) FILTER (label >= 0), count(*) FILTER (label > 0), "
+            f"(SELECT greatest(max(l.shown_ts) + INTERVAL {round(seconds)} SECOND, max(received_ts)) FROM events) "
+            "FROM labelled l"
+        ).fetchall()[0]
     if not slates:
         raise DatasetError(
             "no slate was both served and shown: for each item on the screen send an impression with request_id and "

@@ -1,8 +1,9 @@
 """The gates: the tables that each checks, its rules, and the other tables that the rules read.
 
-    log            the canonical log
-    features       the feature tables, compared with the log
-    training_set   the training set, compared with the log's impressions
+    log            the imported log
+    live           the accepted events, of which it sets aside those that break a rule (:mod:`validation.gates.live`)
+    features       the feature tables, compared with what build read: the imported log and the live events
+    training_set   the training set, compared with the imported impressions
 
 If the file or the columns of a table are wrong, the rules that read the table are not checked.
 """
@@ -10,7 +11,7 @@ If the file or the columns of a table are wrong, the rules that read the table a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,13 +19,17 @@ import duckdb
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.duckdb_connection import connect
+from feature_repo.live.checked_events import live_events
+from feature_repo.live.event_files import reading
 from feature_repo.schema import Declaration
 from infra.settings import Settings
 from validation.gates.docs import SuiteRunner
 from validation.gates.outcome import GateReport, Outcome
+from validation.gates.quarantine import set_aside
 from validation.gates.report_folder import replaced
 from validation.gates.rule_evaluation import measure, open_files, set_timestamps
 from validation.gates.rules.feature_rules import feature_files, feature_rules
+from validation.gates.rules.live_rules import live_files, live_rules, readable_rule
 from validation.gates.rules.log_rules import log_files, log_rules
 from validation.gates.rules.rule import Rule
 from validation.gates.rules.table_file import TableFile, read_facts
@@ -51,10 +56,16 @@ def log_gate(settings: Settings, declaration: Declaration) -> Gate:
     return Gate("log", log_files(settings, declaration), (), tuple(log_rules(settings, declaration)))
 
 
+def live_gate(settings: Settings, declaration: Declaration) -> Gate:
+    return Gate("live", live_files(settings, declaration), (), tuple(live_rules(settings, declaration)))
+
+
 def features_gate(settings: Settings, declaration: Declaration) -> Gate:
     files = tuple(feature_files(settings, declaration).values())
     rules = tuple(feature_rules(settings, declaration))
-    return Gate("features", files, log_files(settings, declaration), rules)
+    items, events, impressions = log_files(settings, declaration)
+    built_from = replace(events, more=tuple(live_events(settings)))
+    return Gate("features", files, (items, built_from, impressions), rules)
 
 
 def training_set_gate(settings: Settings, declaration: Declaration) -> Gate:
@@ -65,6 +76,7 @@ def training_set_gate(settings: Settings, declaration: Declaration) -> Gate:
 
 GATES: dict[str, Callable[[Settings, Declaration], Gate]] = {
     "log": log_gate,
+    "live": live_gate,
     "features": features_gate,
     "training_set": training_set_gate,
 }
@@ -80,17 +92,23 @@ def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
     ``now``: later timestamps in the log are in the future. Raises DatasetError if the log has no declaration, and
     Unreadable if parquet pages are damaged; then the report of the last run stays.
     """
-    gate = GATES[name](settings, declaration_of(settings))
-    with replaced(report_folder(settings, name)) as folder:
+    declaration = declaration_of(settings)
+    with replaced(report_folder(settings, name)) as folder, reading(settings.live_dir):
         runner = SuiteRunner(name, folder)
         try:
-            outcomes = _check(gate, runner, settings, now)
+            unreadable = set_aside(settings, now) if name == "live" else []
+            gate = GATES[name](settings, declaration)
+            outcomes = [*map(_left_out, unreadable), *_check(gate, runner, settings, now)]
         except duckdb.Error as error:
             raise Unreadable(f"gate {name}: {str(error).splitlines()[0]}") from error
         report = GateReport(name, settings.dataset, tuple(outcomes))
         runner.build()
         (folder / SUMMARY_FILE).write_text(summary(report))
     return report
+
+
+def _left_out(path: Path) -> Outcome:
+    return Outcome(readable_rule(path), False, 1, str(path))
 
 
 def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -> list[Outcome]:

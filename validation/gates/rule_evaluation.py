@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -30,10 +31,15 @@ class Finding:
 def open_files(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]) -> None:
     """Create one view per file, with its columns and ``file_row_number``."""
     for file in files:
-        path = str(file.path).replace("'", "''")
         connection.execute(
-            f"CREATE VIEW \"{file.name}\" AS SELECT * FROM read_parquet('{path}', file_row_number = true)"
+            f'CREATE VIEW "{file.name}" AS SELECT * FROM read_parquet([{listed((file.path, *file.more))}], '
+            "union_by_name = true, hive_partitioning = false, file_row_number = true)"
         )
+
+
+def listed(paths: Sequence[Path]) -> str:
+    """SQL for a list of files, without its brackets."""
+    return ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
 
 
 def set_timestamps(connection: duckdb.DuckDBPyConnection, now: datetime, *, log_end: bool) -> None:

@@ -2,6 +2,8 @@
 
 The audit has its own registry and folders, so that it changes nothing that serving and training use. It reads the
 feature tables of the last build. If the log or the accepted events have changed since, it builds the tables again.
+
+Online folds an event before the live gate may set it aside. So the audit then builds again, too, with that event.
 """
 
 from __future__ import annotations
@@ -9,11 +11,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import BUILD_FILE, build
-from feature_repo.live.event_files import event_files
+from feature_repo.live.checked_events import checked_events, is_checked, live_events, quarantined_events
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import Declaration
@@ -22,6 +27,8 @@ from feature_repo.store import open_store
 from infra.progress import step
 from infra.redis_server.server import endpoint
 from infra.settings import Settings
+from validation.gates.quarantine import set_aside
+from validation.gates.rules.live_rules import COPIES
 from validation.skew.records import entity_rows
 
 
@@ -42,16 +49,28 @@ def offline_settings(settings: Settings) -> Iterator[Settings]:
             private.features_dir.symlink_to(settings.features_dir.resolve())
         else:
             with step("the features are older than the log: building them for the audit"):
+                set_aside(private, datetime.max.replace(tzinfo=UTC), only_copies=True)
                 build(private)
         apply(private)
         yield private
 
 
 def is_fresh(settings: Settings) -> bool:
-    """Whether the feature tables were built after the last change of the log."""
+    """Whether the feature tables were built from all accepted events, after the last change of the log."""
     built = settings.features_dir / BUILD_FILE
-    sources = [*settings.log_dir.glob("*"), *event_files(settings.live_dir)]
-    return built.exists() and all(path.stat().st_mtime <= built.stat().st_mtime for path in sources)
+    sources = [*settings.log_dir.glob("*"), *live_events(settings)]
+    return (
+        built.exists()
+        and all(path.stat().st_mtime <= built.stat().st_mtime for path in sources)
+        and _lacks_no_event(settings)
+    )
+
+
+def _lacks_no_event(settings: Settings) -> bool:
+    if not checked_events(settings).exists():  # then the features are made from all event files
+        return True
+    reasons = pq.read_table(quarantined_events(settings))["reasons"].to_pylist()
+    return is_checked(settings) and all(set(titles) <= COPIES for titles in reasons)
 
 
 class OfflineSlates:

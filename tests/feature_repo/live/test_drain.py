@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,8 @@ from feature_repo.live import __main__ as live_main
 from feature_repo.live import drain as drain_module
 from feature_repo.live.__main__ import main, warn_of_loss
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
-from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
-from feature_repo.live.event import LiveEvent, fingerprint
+from feature_repo.live.drain import GROUP, AlreadyDraining, Drain, sole_consumer
+from feature_repo.live.event import LiveEvent, fingerprint, packed
 from feature_repo.live.event_files import event_files
 from feature_repo.schema import Declaration, events_table
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
@@ -137,6 +138,83 @@ def test_incomplete_files_are_not_listed(tmp_path: Path, events: redis.Redis, fe
     (path,) = event_files(tmp_path)
     path.with_name(f".{path.name}.7.part").write_bytes(b"half")
     assert event_files(tmp_path) == [path]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {b"received": b"1709294400000000", b"event": b"{"},
+        {b"received": b"1709294400000000", b"event": b'{"event_id": "x"}'},
+        {b"received": b"soon", b"event": b"{}"},
+        {b"event": b"{}"},
+        {b"received": b"9" * 40, b"event": packed(event(99))},
+        {b"received": b"1709294400000000", b"event": packed(event(99, quantity=2**40))},
+        {b"received": b"1709294400000000", b"event": packed(event(99, price=10**15))},
+    ],
+    ids=["no JSON", "a field is missing", "no time", "no received", "no day", "quantity beyond int32", "price beyond"],
+)
+def test_an_entry_that_is_no_event_is_set_aside_and_the_others_are_drained(
+    fields: dict[bytes, bytes], tmp_path: Path, events: redis.Redis, features: redis.Redis,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    keys = EventKeys("shop")
+    accept(events, NOON, event(1))
+    dead = events.xadd(keys.stream, fields)
+    accept(events, NOON, event(2))
+    assert Drain("shop", tmp_path, events, features).drain() == 2
+    assert logged(tmp_path) == ["e000001", "e000002"]
+    assert events.xlen(keys.stream) == 0
+    assert events.xpending(keys.stream, GROUP)["pending"] == 0
+    ((_, found),) = events.xrange(keys.dead)
+    assert found.pop(b"reason")
+    assert found == {**fields, b"entry": dead}
+    assert f"entry {dead.decode()} is no event and is set aside in rerank:shop:dead_events" in caplog.text
+
+
+def test_entries_that_are_set_aside_are_bounded(
+    tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "DEAD_ENTRIES", 3)
+    monkeypatch.setattr(drain_module, "BATCH", 2)
+    for number in range(5):
+        events.xadd(EventKeys("shop").stream, {b"number": b"%d" % number})
+    accept(events, NOON, event(1))
+    assert Drain("shop", tmp_path, events, features).drain() == 1
+    assert [fields[b"number"] for _, fields in events.xrange(EventKeys("shop").dead)] == [b"2", b"3", b"4"]
+
+
+def test_a_session_whose_list_cannot_be_read_or_decoded_stops_no_other(
+    tmp_path: Path, events: redis.Redis, features: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = EventKeys("shop")
+    accept(events, NOON, *(event(number) for number in range(6)))
+    events.lset(keys.session("s0"), 0, b"1|{")
+    events.delete(keys.session("s1"))
+    events.set(keys.session("s1"), b"no list")
+    assert Drain("shop", tmp_path, events, features).drain() == 6
+    assert "the events of session 's1' cannot be read" in caplog.text
+    assert "an entry of a session's list cannot be decoded and is left out: b'1|{'" in caplog.text
+    assert len(features.keys()) == 2
+
+
+def test_no_error_ends_the_consumer(
+    settings: Settings, events: redis.Redis, features: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(events, NOON, event(1))
+    stopping, rounds = threading.Event(), []
+
+    def fail_first(found: Settings) -> int:
+        rounds.append(1)
+        if len(rounds) < 3:
+            raise (TypeError("a fault of the code"), OSError("no space left"))[len(rounds) - 1]
+        stopping.set()
+        return drain_once(found)
+
+    drain_once = live_main.drain_once
+    monkeypatch.setattr(live_main, "drain_once", fail_first)
+    live_main.run(settings.model_copy(update={"drain_s": 0.01, "data_dir": tmp_path}), stopping)
+    assert len(rounds) == 4  # and a last time
+    assert events.xlen(EventKeys("shop").stream) == 0
 
 
 def test_only_one_consumer_drains(tmp_path: Path) -> None:

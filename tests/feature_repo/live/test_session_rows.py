@@ -20,7 +20,7 @@ from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY, Colum
 from infra.redis_server.server import start, stop
 from infra.settings import Settings
 
-ACTIONS = ("view", "like", "add_to_cart", "remove_from_cart", "order", "impression", "search")
+ACTIONS = ("view", "like", "add_to_cart", "remove_from_cart", "order", "search")
 NOON_US = 1_709_294_400_000_000
 
 events = st.builds(

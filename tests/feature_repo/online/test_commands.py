@@ -17,7 +17,7 @@ import yaml
 from feast import FeatureStore
 
 from feature_repo.online.materialization_log import MaterializationLog, Run
-from feature_repo.store import REPO
+from feature_repo.repo_paths import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings
 

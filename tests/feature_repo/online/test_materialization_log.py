@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from feature_repo.online.materialization_log import MaterializationLog, Run
+from feature_repo.online.materialization_log import READING, MaterializationLog, Run, outdated
 
 START = datetime(2018, 1, 1, 4, tzinfo=UTC)
 
@@ -45,3 +45,50 @@ def test_runs_are_ordered_by_their_start_and_unfinished_ones_are_included(client
 def test_each_project_has_its_own_log(client: redis.Redis) -> None:
     MaterializationLog(client, "shop", SteppingClock()).start("prices", START, START)
     assert MaterializationLog(client, "other", SteppingClock()).runs() == []
+
+
+DAY = timedelta(days=1)
+TTL = {"prices": 3 * DAY}
+
+
+def run(day: float, *, finished: bool = True, days: float = 3, view: str = "prices") -> Run:
+    """A materialization at START + ``day`` of the ``days`` before, which takes an hour."""
+    now = START + day * DAY
+    done = (now + timedelta(hours=1)).isoformat() if finished else None
+    return Run(f"{view}{day}", view, (now - days * DAY).isoformat(), now.isoformat(), now.isoformat(), done)
+
+
+def test_of_daily_runs_those_since_the_oldest_score_and_the_one_before_are_kept() -> None:
+    runs = [run(day) for day in range(100)]
+    assert outdated(runs, START + 97.5 * DAY, TTL) == runs[96::-1]
+    assert outdated(runs, START + 200 * DAY, TTL) == runs[::-1]
+
+
+def test_a_run_that_had_not_finished_before_the_oldest_score_replaces_no_other() -> None:
+    at_its_end = START + DAY + timedelta(hours=1)
+    assert outdated([run(0), run(1)], at_its_end, TTL) == []
+    assert outdated([run(0), run(1)], at_its_end + READING, TTL) == [run(0)]
+    assert outdated([run(0), run(1, finished=False)], START + 2 * DAY, TTL) == []
+
+
+def test_small_runs_are_kept_as_long_as_their_rows_may_be_read() -> None:
+    runs = [run(day, days=1) for day in range(10)]
+    assert outdated(runs, START + 9.5 * DAY, TTL) == runs[6::-1]
+
+
+def test_an_interrupted_run_is_removed_with_those_that_a_later_one_replaces() -> None:
+    assert outdated([run(0, finished=False), run(1)], START + 2 * DAY, TTL) == [run(0, finished=False)]
+
+
+def test_runs_of_other_views_are_no_replacement() -> None:
+    assert outdated([run(0), run(1, view="stock")], START + 2 * DAY, TTL | {"stock": 3 * DAY}) == []
+
+
+def test_trimmed_runs_are_gone_from_redis_and_the_others_stay(client: redis.Redis) -> None:
+    run_log = MaterializationLog(client, "trimmed", SteppingClock())
+    for _ in range(5):
+        run_log.finish(run_log.start("prices", START - 3 * DAY, START), 1, 1)
+    last = run_log.runs()[-1]
+    assert run_log.trim(START + DAY, TTL) == 4
+    assert run_log.runs() == [last]
+    assert run_log.trim(START + DAY, TTL) == 0

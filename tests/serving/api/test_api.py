@@ -20,6 +20,7 @@ from feature_repo.online.redis_format import decoding
 from feature_repo.schema import DType
 from feature_repo.store import open_store
 from infra.clock import FixedClock
+from infra.limits import MAX_BODY_BYTES, MAX_FLOAT32
 from infra.models.model_store import ModelStore
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import endpoint, start, stop
@@ -27,7 +28,6 @@ from serving.api.app import create_app
 from serving.features.feast_reader import FeastReader
 from serving.features.feature_client import FeatureClient
 from serving.features.reading import Keys
-from serving.limits import MAX_BODY_BYTES, MAX_FLOAT32
 from tests.serving import world
 from tests.serving.world import DECLARATION, FEATURES, NOW, us
 

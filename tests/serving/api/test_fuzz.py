@@ -29,8 +29,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from infra.clock import FixedClock
+from infra.limits import MAX_FLOAT32, MAX_ITEMS
 from serving.api.app import create_app
-from serving.limits import MAX_FLOAT32, MAX_ITEMS
 from tests.serving.world import FEATURES, NOW
 
 CHECKS = [

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from infra.limits import MAX_BODY_BYTES
 from serving.api.http_input import Gunzip
 from serving.errors import InvalidRequest
-from serving.limits import MAX_BODY_BYTES
 
 SCORE = {"user_id": "u", "session_id": "s", "items": [{"item_id": i} for i in "abc"]}
 BOMB = gzip.compress(b" " * (64 << 20))  # 64 MiB in 64 kB

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.limits import MAX_ITEMS, MAX_TEXT_LENGTH
 from serving.api.response_encoder import encode_score
 from serving.features.reading import Missing
-from serving.limits import MAX_ITEMS, MAX_TEXT_LENGTH
 from serving.score.answers import ModelName, ScoreAnswer
 from serving.score.ranking import Ranking
 

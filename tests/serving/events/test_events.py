@@ -126,10 +126,12 @@ def test_an_event_without_a_timestamp_gets_the_present_one_and_one_in_the_far_fu
 
     before = us(world.NOW)
     sent = [event(session), event(session, event_ts=at(-60.5)), event(session, event_ts=at(4)),
-            event(session, event_ts=at(60))]  # fmt: skip
+            event(session, event_ts=at(120))]  # fmt: skip
     found = send_events(client, *sent)
     assert found["accepted"] == 3
-    assert found["rejected"] == [{"index": 3, "reason": "event_ts is more than 5 s in the future"}]
+    (rejected,) = found["rejected"]
+    assert rejected["index"] == 3
+    assert "ahead of the service's clock (replay, now 20" in rejected["reason"]
     found_by_id = {each.event_id: (timestamp, each) for timestamp, each in stored_events(settings, session)}
     stamped, past, soon = (found_by_id[str(each["event_id"])] for each in sent[:3])
     assert past[1].event_us == before - 60_500_000
@@ -206,27 +208,55 @@ def row_us(settings: Settings, session: str) -> int:
     return us(timestamp)
 
 
-def test_an_event_of_an_expired_session_is_stored_and_not_folded(
+def test_an_event_after_the_expiry_begins_the_session_anew_under_the_same_id(
     client: TestClient, settings: Settings, session: str, wall: Wall
 ) -> None:
-    send_events(client, event(session, "view"))
+    send_events(client, event(session, "add_to_cart"))
     last = row_us(settings, session)
     wall.ahead_s = EXPIRY_US / 1e6 + 1
+    assert values(client, session)["session_carts"] is None
     assert send_events(client, event(session, "view"), event(session, "view")) == accepted(2)
-    assert row_us(settings, session) == last
+    assert row_us(settings, session) > last + EXPIRY_US
     assert len(stored_events(settings, session)) == 3
-    assert values(client, session)["session_views"] is None
+    found = values(client, session)
+    assert (found["session_views"], found["session_carts"], found["in_cart"]) == (2, 0, 0)
 
 
-def test_a_session_folds_its_first_thousand_events_and_all_are_stored(
+def test_a_full_session_keeps_its_newest_events_and_all_are_stored(
     client: TestClient, settings: Settings, session: str
 ) -> None:
     for _ in range(3):
         send_events(client, *(event(session, "view") for _ in range(400)))
-    assert values(client, session)["session_views"] == 1000
+    send_events(client, event(session, "like"), event(session, "add_to_cart", "b"))
+    found = values(client, session)
+    assert (found["session_views"], found["session_likes"], found["session_carts"]) == (700, 1, 1)
     received = [timestamp for timestamp, _ in stored_events(settings, session)]
-    assert len(received) == 1200
+    assert len(received) == 1202
     assert received == sorted(set(received))
+    text = client.get("/metrics").text
+    assert "rerank_forgotten_session_events_total 500.0" in text
+    with endpoint(settings, EVENTS).client(5) as redis:
+        assert f"rerank_events_waiting {float(redis.xlen(EventKeys(settings.dataset).stream))}" in text
+    assert "rerank_events_dead 0.0" in text
+
+
+def test_impressions_are_stored_and_leave_the_session_as_it_is(
+    client: TestClient, settings: Settings, session: str
+) -> None:
+    def shown(count: int) -> list[dict[str, object]]:
+        return [event(session, "impression", f"i{number}") for number in range(count)]
+
+    assert send_events(client, *shown(40)) == accepted(40)
+    assert values(client, session)["session_items"] is None
+    send_events(client, event(session, "view"))
+    last = row_us(settings, session)
+    for _ in range(25):
+        send_events(client, *shown(40))
+    assert row_us(settings, session) == last
+    send_events(client, event(session, "add_to_cart", "b"), event(session, "order", "a"))
+    found = values(client, session)
+    assert [found[f"session_{name}"] for name in ("items", "carts", "orders", "cart_size")] == [2, 1, 1, 1]
+    assert len(stored_events(settings, session)) == 1043
 
 
 def test_the_outcomes_are_counted(client: TestClient, session: str) -> None:

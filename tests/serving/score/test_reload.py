@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import lightgbm
 import numpy as np
@@ -12,8 +17,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from infra.clock import FixedClock
-from infra.models.model_store import ModelStore
-from infra.models.ranker import LightGbmRanker
+from infra.models.model_store import ARTIFACT_PATH, ModelStore
+from infra.models.ranker import MODEL_CARD, MODEL_FILE, LightGbmRanker
 from infra.redis_server.server import start, stop
 from serving.api.app import create_app
 from serving.features.feature_readers import FeatureReaders
@@ -107,6 +112,41 @@ def test_a_champion_of_another_contract_is_refused_and_the_old_one_stays(setting
         until(lambda: version(client) == "3")
         assert metric(client, "rerank_successor_refused 0.0")
         assert client.get("/readyz").json()["checks"][0]["message"] == "loaded"
+
+
+def damage(settings, version: str) -> None:
+    """Edit the model of a registered version so that LightGBM aborts, with a digest that fits."""
+    store = ModelStore(settings)
+    run = store.client.get_run(store.client.get_model_version(store.name, version).run_id)
+    folder = Path(unquote(urlsplit(run.info.artifact_uri).path)) / ARTIFACT_PATH
+    text = re.sub(r"tree_sizes=\d+", "tree_sizes=99999", (folder / MODEL_FILE).read_text())
+    (folder / MODEL_FILE).write_text(text)
+    card = json.loads((folder / MODEL_CARD).read_text())
+    card["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / MODEL_CARD).write_text(json.dumps(card))
+
+
+def test_a_champion_on_which_lightgbm_aborts_is_refused_once_and_the_old_one_stays(settings, monkeypatch):
+    downloads = []
+    load_version = ModelStore.load_version
+
+    def counted(self, found):
+        downloads.append(found.version)
+        return load_version(self, found)
+
+    monkeypatch.setattr(ModelStore, "load_version", counted)
+    with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+        second = world.register(settings, other_model(), promoted=False)
+        damage(settings, second)
+        ModelStore(settings).promote(second)
+        until(lambda: metric(client, "rerank_successor_refused 1.0"))
+        time.sleep(1)  # ten more looks at the registry
+        message = client.get("/readyz").json()["checks"][0]["message"]
+        assert f"version {second}" in message
+        assert "SIGABRT" in message
+        assert version(client) == "1"
+        assert score(client).status_code == 200
+        assert [str(each) for each in downloads] == ["1", second]
 
 
 def test_a_registry_that_fails_leaves_the_model_in_service(settings, monkeypatch):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from infra.limits import MAX_FLOAT32, MAX_ITEMS
 from serving.errors import MAX_DETAILS, InvalidRequest
-from serving.limits import MAX_FLOAT32, MAX_ITEMS
 from serving.score import score_schema
 from serving.score.score_parser import parse, refuse_unknown_names
 

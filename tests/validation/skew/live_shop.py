@@ -147,7 +147,8 @@ class LiveShop:
         if self.rng.random() < 0.3:
             sent["is_recommended"] = float(self.rng.integers(2))
         if self.rng.random() < 0.1:
-            sent[str(self.rng.choice(FEATURES_OF_MODEL))] = [None, 0.1, 7.0][self.rng.integers(3)]
+            name = str(self.rng.choice(FEATURES_OF_MODEL))
+            sent[name] = [None, 0.1, 1.0 if name == FLAG.name else 7.0][self.rng.integers(3)]
         return {"item_id": item_id, "features": sent} if sent else {"item_id": item_id}
 
 

@@ -1,4 +1,7 @@
-"""Rules of the feature tables beyond their schema: timestamps, arrays, and ids that must be in the log."""
+"""Rules of the feature tables beyond their schema: timestamps, arrays, and ids that must be in the log.
+
+The log is what build read: the imported log and the live events.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,7 @@ def _timestamps(file: TableFile, view: View) -> list[RowRule]:
 
 def _known_entity(file: TableFile, view: View) -> QueryRule:
     if view.entity == "item":
-        return known_item(file)
+        return known_item(file) if view.name == "item_attributes" else _item_of_log(file)
     key = view.join_key
     return QueryRule(
         table=file.name,
@@ -94,6 +97,22 @@ def _known_entity(file: TableFile, view: View) -> QueryRule:
             SELECT {shown(key)} AS example FROM (
                 SELECT DISTINCT "{key}" FROM "{file.name}"
                 EXCEPT (SELECT "{key}" FROM events UNION SELECT "{key}" FROM impressions)
+            )
+        """,
+    )
+
+
+def _item_of_log(file: TableFile) -> QueryRule:
+    """An item of a live event may not be in the catalog yet. Its events count all the same."""
+    return QueryRule(
+        table=file.name,
+        column="item_id",
+        text="is in items or events",
+        needs=("items", "events"),
+        query=f"""
+            SELECT {shown("item_id")} AS example FROM (
+                SELECT DISTINCT item_id FROM "{file.name}"
+                EXCEPT (SELECT item_id FROM items UNION SELECT item_id FROM events)
             )
         """,
     )

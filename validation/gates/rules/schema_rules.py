@@ -1,8 +1,9 @@
-"""Rules that follow from the schema: not null, range, allowed values, finite, unique key."""
+"""Rules that follow from the schema: not null, the limits of each column, unique key."""
 
 from __future__ import annotations
 
-from feature_repo.schema import Column, DType
+from feature_repo.column_checks import column_checks
+from feature_repo.schema import Column
 from validation.gates.rules.rule import QueryRule, RowRule, Rule, shown
 from validation.gates.rules.table_file import TableFile
 
@@ -17,22 +18,10 @@ def schema_rules(file: TableFile, *, nan_is_unknown: bool = False) -> list[Rule]
 
 
 def column_rules(file: TableFile, column: Column, nan_is_unknown: bool) -> list[RowRule]:
-    name, rules = f'"{column.name}"', []
-    if not column.nullable:
-        rules.append(row_rule(file, column.name, "not null", f"{name} IS NULL"))
-    if column.dtype is DType.FLOAT32:
-        text, breaks = ("not infinite", "") if nan_is_unknown else ("finite", f" OR isnan({name})")
-        rules.append(row_rule(file, column.name, text, f"isinf({name}){breaks}"))
-    if column.minimum is not None:
-        rules.append(row_rule(file, column.name, f"at least {column.minimum:.12g}", f"{name} < {column.minimum!r}"))
-    if column.maximum is not None:
-        known = f" AND NOT isnan({name})" if column.dtype is DType.FLOAT32 else ""  # in DuckDB NaN is above all numbers
-        breaks = f"{name} > {column.maximum!r}{known}"
-        rules.append(row_rule(file, column.name, f"at most {column.maximum:.12g}", breaks))
-    if column.allowed is not None:
-        values = ", ".join("'" + value.replace("'", "''") + "'" for value in column.allowed)
-        rules.append(row_rule(file, column.name, f"one of {', '.join(column.allowed)}", f"{name} NOT IN ({values})"))
-    return rules
+    name = f'"{column.name}"'
+    not_null = [] if column.nullable else [row_rule(file, column.name, "not null", f"{name} IS NULL")]
+    checks = column_checks(column, name, nan_is_unknown=nan_is_unknown)
+    return [*not_null, *(row_rule(file, column.name, check.text, check.breaks) for check in checks)]
 
 
 def row_rule(

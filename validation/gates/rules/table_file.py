@@ -16,12 +16,16 @@ READABLE, AS_DECLARED, ABSENT, NONE = "readable", "as declared", "missing", "non
 
 @dataclass(frozen=True)
 class TableFile:
-    """One parquet file with the columns it must have. ``key`` identifies a row."""
+    """One parquet file with the columns it must have. ``key`` identifies a row.
+
+    ``more``: files of the same form whose rows belong to the table, too.
+    """
 
     name: str
     path: Path
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    more: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""What the values of a column must be, as SQL. The adapters and the gates check the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from feature_repo.schema import Column, DType
+from infra.limits import EARLIEST, LATEST, MAX_TEXT_LENGTH
+
+TEXT = f"1 to {MAX_TEXT_LENGTH} characters, none of them NUL"
+HORIZON = f"from {EARLIEST:%Y} until {LATEST:%Y}"
+
+
+@dataclass(frozen=True)
+class ColumnCheck:
+    """``text``: what the value must be. ``breaks``: SQL that is true for a value, not null, that is something else."""
+
+    text: str
+    breaks: str
+
+
+def column_checks(column: Column, value: str, *, nan_is_unknown: bool = False) -> Iterator[ColumnCheck]:
+    """All checks of ``column`` but the one for null. ``value``: SQL of the value, of the column's type.
+
+    ``nan_is_unknown``: whether NaN stands for null.
+    """
+    if column.dtype is DType.STRING and column.allowed is None:
+        too_long = f"length({value}) > {MAX_TEXT_LENGTH}"
+        yield ColumnCheck(TEXT, f"{too_long} OR {value} = '' OR contains({value}, chr(0))")
+    if column.dtype is DType.TIMESTAMP:
+        first, last = (f"TIMESTAMPTZ '{each.isoformat()}'" for each in (EARLIEST, LATEST))
+        yield ColumnCheck(HORIZON, f"{value} < {first} OR {value} >= {last}")
+    is_float = column.dtype is DType.FLOAT32
+    if is_float:
+        text, nan = ("not infinite", "") if nan_is_unknown else ("finite", f" OR isnan({value})")
+        yield ColumnCheck(text, f"isinf({value}){nan}")
+    if column.minimum is not None:
+        yield ColumnCheck(f"at least {column.minimum:.12g}", f"{value} < {column.minimum!r}")
+    if column.maximum is not None:
+        known = f" AND NOT isnan({value})" if is_float else ""  # in DuckDB NaN is above all numbers
+        yield ColumnCheck(f"at most {column.maximum:.12g}", f"{value} > {column.maximum!r}{known}")
+    if column.allowed is not None:
+        values = ", ".join("'" + each.replace("'", "''") + "'" for each in column.allowed)
+        yield ColumnCheck(f"one of {', '.join(column.allowed)}", f"{value} NOT IN ({values})")
