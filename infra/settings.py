@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.limits import MAX_DEADLINE_MS
 
+ORIGIN = re.compile(r"https?://([a-z0-9.\-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -50,6 +51,12 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         1000, ge=2, description="Connections that each scorer process serves; requests of further ones are refused."
     )
+    events_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may send events from a browser, separated by commas; * is any."
+    )
+    ready_needs: Annotated[tuple[Literal["store", "events"], ...], NoDecode] = Field(
+        ("store",), description="Further checks without which /readyz is 503, separated by commas: store, events."
+    )
     item_cache_mb: int = Field(256, ge=0, description="Item cache of each scorer process, megabytes; 0: no cache.")
     self_check_share: float = Field(
         0.01, ge=0, le=1, description="Share of readings that the parity check compares with Feast's SDK."
@@ -79,6 +86,19 @@ class Settings(BaseSettings):
     def _dataset_is_a_project_name(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,62}", value):
             raise ValueError(f"{value!r} must be lower-case letters, digits and underscores")
+        return value
+
+    @field_validator("events_origins", "ready_needs", mode="before")
+    @classmethod
+    def _list_is_separated_by_commas(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("events_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*" and not ORIGIN.fullmatch(each):
+                raise ValueError(f"{each!r} must be like https://shop.example or http://localhost:3000, or *")
         return value
 
     @property

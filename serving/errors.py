@@ -4,6 +4,7 @@ ServingError
 ├── InvalidRequest    422  the body is not JSON, not of the documented form, or has unknown names
 ├── BodyTooLarge      413
 ├── WrongContentType  415
+├── WrongEncoding     415  the body is compressed in a way that is not understood
 ├── BodyTimeout       408  the body did not arrive within the deadline
 ├── NotExplainable    409  the model in service is a baseline
 ├── Busy              503  other lists are being explained
@@ -53,6 +54,10 @@ class BodyTooLarge(ServingError):
 
 class WrongContentType(ServingError):
     """The body is not application/json."""
+
+
+class WrongEncoding(ServingError):
+    """The body has another content-encoding than gzip."""
 
 
 class BodyTimeout(ServingError):

@@ -13,13 +13,13 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import redis
 
 from feature_repo.live.day_files import put_days_together
 from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
 from feature_repo.live.event_files import event_folder
+from infra.redis_server.durability import durability_problem
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, endpoint
 from infra.settings import Settings
 
@@ -42,13 +42,11 @@ def warn_of_loss(settings: Settings) -> None:
     """
     try:
         with endpoint(settings, EVENTS).client(TIMEOUT_S) as client:
-            found: Any = client.config_get("append*")
+            problem = durability_problem(client)
     except (RedisServerError, redis.RedisError, OSError):
         return
-    wanted = {"appendonly": "yes", "appendfsync": "always"}
-    lacking = [f"{name} {value}" for name, value in wanted.items() if found.get(name) != value]
-    if lacking:
-        log.warning("the events' Redis may lose accepted events if its machine crashes: set %s", ", ".join(lacking))
+    if problem:
+        log.warning("the events' Redis %s", problem)
 
 
 def run(settings: Settings, stopping: threading.Event) -> None:

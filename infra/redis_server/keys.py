@@ -16,3 +16,8 @@ def newest_score_us(dataset: str) -> str:
 def materializations(dataset: str) -> str:
     """A hash with all materialization runs of a Feast project: run id -> JSON."""
     return f"rerank:{dataset}:materializations"
+
+
+def write_probe(dataset: str) -> str:
+    """Written to find out whether the server can be written."""
+    return f"rerank:{dataset}:write_probe"

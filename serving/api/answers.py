@@ -17,18 +17,25 @@ class Health:
     status: Literal["ok"] = "ok"
 
 
+CheckName = Literal["model", "contract", "redis", "features", "store", "events", "parity"]
+
+
 @dataclass(frozen=True)
 class Check:
     """One condition of readiness. ``message``: what is wrong, or what was found."""
 
-    name: Literal["model", "contract", "redis", "features", "parity"]
+    name: CheckName
     ok: bool
     message: str
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """``ready``: every check except ``parity`` is ok. With a difference in ``parity`` the scorer continues to serve."""
+    """``ready``: every check is ok that must be.
+
+    ``parity`` need not be: with a difference the scorer continues to serve. The settings say which of ``store`` and
+    ``events`` must be.
+    """
 
     ready: bool
     checks: tuple[Check, ...]

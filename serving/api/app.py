@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
@@ -15,8 +17,10 @@ from feature_repo.slate import Floats
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving.api import error_answers, openapi
-from serving.api.admission import Admit
-from serving.api.request_count import CountRequests
+from serving.api.middleware.admission import Admit
+from serving.api.middleware.origins import AllowOrigins
+from serving.api.middleware.request_count import CountRequests
+from serving.api.readiness import events_check
 from serving.api.routes import endpoints
 from serving.events.event_intake import EventIntake
 from serving.metrics import Metrics
@@ -27,6 +31,8 @@ from serving.score_log.score_log import ScoreLog
 START_TIMEOUT_S = 15.0
 EVENTS_TIMEOUT_S = 1.0
 REPLACEMENT_TIMEOUT_S = 75.0  # longer than the supervisor's own: see serving.__main__
+
+log = logging.getLogger(__name__)
 
 
 def create_app(
@@ -58,6 +64,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         timeout_s = REPLACEMENT_TIMEOUT_S if replaces else START_TIMEOUT_S
         await asyncio.gather(champion.start(timeout_s, until_served=replaces), intake.start(EVENTS_TIMEOUT_S))
+        await warn_of_events(settings)
         checkpoint.start()
         score_log.start()
         started(champion)
@@ -82,6 +89,8 @@ def create_app(
     app.state.champion = champion
     admissions = {endpoint.path: endpoint.admission for endpoint in table if endpoint.admission is not None}
     app.add_middleware(Admit, admissions=admissions, default_deadline_ms=settings.deadline_ms)
+    if settings.events_origins:
+        app.add_middleware(AllowOrigins, path="/events", origins=settings.events_origins)
     app.add_middleware(CountRequests, metrics=metrics, endpoints=table)
     error_answers.install(app)
 
@@ -90,3 +99,11 @@ def create_app(
 
     app.openapi = document  # type: ignore[method-assign]
     return app
+
+
+async def warn_of_events(settings: Settings) -> None:
+    """Say at the start what /readyz says later: that events cannot be stored, or may be lost."""
+    with anyio.move_on_after(EVENTS_TIMEOUT_S):
+        check = await run_sync(events_check, settings, abandon_on_cancel=True)
+        if not check.ok:
+            log.warning("/events: %s", check.message)

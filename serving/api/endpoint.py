@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import Route
 
-from serving.api.admission import Admission
+from serving.api.middleware.admission import Admission
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Documented = dict[int | str, dict[str, Any]]

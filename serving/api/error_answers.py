@@ -28,6 +28,7 @@ from serving.errors import (
     Problem,
     ServingError,
     WrongContentType,
+    WrongEncoding,
 )
 
 MAX_NAME_LENGTH = 100
@@ -36,6 +37,7 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
     InvalidRequest: (422, "invalid_request"),
     BodyTooLarge: (413, "body_too_large"),
     WrongContentType: (415, "wrong_content_type"),
+    WrongEncoding: (415, "wrong_content_encoding"),
     BodyTimeout: (408, "body_timeout"),
     NotExplainable: (409, "not_explainable"),
     Busy: (503, "busy"),
@@ -78,6 +80,8 @@ def answer_of(error: ServingError) -> Response:
     answer = _answer(status, kind, str(error), error.problems)
     if status == 503:
         answer.headers["retry-after"] = RETRY_AFTER_S
+    if isinstance(error, WrongEncoding):
+        answer.headers["accept-encoding"] = "gzip"
     if isinstance(error, BodyTimeout | BodyTooLarge):
         answer.headers["connection"] = "close"
     return answer

@@ -17,12 +17,12 @@ from starlette.requests import Request
 from infra.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
 from infra.settings import Settings
 from serving.api import openapi
-from serving.api.admission import Admission
 from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
 from serving.api.endpoint import Documented, Endpoint
 from serving.api.http_input import JSON, json_body
-from serving.api.loop_load import BusyTime
-from serving.api.readiness import TIMEOUT_S, hanging, readiness
+from serving.api.middleware.admission import Admission
+from serving.api.middleware.loop_load import BusyTime
+from serving.api.readiness import TIMEOUT_S, events_check, no_answer, readiness, store_checks
 from serving.api.response_encoder import encode_score
 from serving.errors import Busy
 from serving.events.event_intake import EventIntake
@@ -132,14 +132,16 @@ def events_endpoint(settings: Settings, intake: EventIntake, metrics: Metrics) -
     admission = _admission("/events", settings.max_in_flight, metrics)
 
     async def events(request: Request) -> Response:
-        body = await json_body(request)
+        body = await json_body(request, settings.events_origins)
         async with admission.slot(request.state.deadline):
             answer = await intake.take(parse_events(body), request.state.deadline - time.monotonic())
-        return Response(orjson.dumps(answer), 202, media_type=JSON)
+        status = 202 if answer.accepted or answer.duplicates else 422
+        return Response(orjson.dumps(answer), status, media_type=JSON)
 
     events.__doc__ = f"""Send what users did: up to {MAX_EVENTS:,} events. An event that is sent again counts once.
 
-    An accepted event is on disk, and the next /score of its session reads it.
+    An accepted event is on disk, and the next /score of its session reads it. When every event is rejected, the status
+    is 422 and the body the same.
     """
     return Endpoint(
         "POST",
@@ -150,6 +152,10 @@ def events_endpoint(settings: Settings, intake: EventIntake, metrics: Metrics) -
         answers={
             202: {"model": EventsAnswer},
             **_BAD_BODY,
+            422: {
+                "model": EventsAnswer | ErrorAnswer,
+                "description": "All events are rejected, or none is sent",
+            },
             503: {"model": ErrorAnswer, "description": "The events cannot be stored now: send them again"},
         },
         extra={"requestBody": openapi.EVENTS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
@@ -157,17 +163,29 @@ def events_endpoint(settings: Settings, intake: EventIntake, metrics: Metrics) -
 
 
 def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metrics) -> list[Endpoint]:
-    probes = anyio.CapacityLimiter(PROBES)
+    probes, event_probes = anyio.CapacityLimiter(PROBES), anyio.CapacityLimiter(PROBES)
 
     async def healthz(_: Request) -> Response:
         """Whether the process answers."""
         return Response(orjson.dumps(Health()), media_type=JSON)
 
     async def readyz(_: Request) -> Response:
-        """Whether a model is loaded, its contract matches, Redis answers and features can be read."""
-        found = hanging(champion)
+        """Whether a model is loaded, its contract matches, Redis answers and is filled, and events can be stored."""
+        store, events = no_answer("redis", "features", "store"), no_answer("events")[0]
+
+        async def look_at_store() -> None:
+            nonlocal store
+            store = await run_sync(store_checks, champion, settings, abandon_on_cancel=True, limiter=probes)
+
+        async def look_at_events() -> None:
+            nonlocal events
+            events = await run_sync(events_check, settings, abandon_on_cancel=True, limiter=event_probes)
+
         with anyio.move_on_after(TIMEOUT_S + 1):
-            found = await run_sync(readiness, champion, settings, abandon_on_cancel=True, limiter=probes)
+            async with anyio.create_task_group() as looking:
+                looking.start_soon(look_at_store)
+                looking.start_soon(look_at_events)
+        found = readiness(champion, settings, store, events)
         return Response(orjson.dumps(found), 200 if found.ready else 503, media_type=JSON)
 
     async def model(_: Request) -> Response:

@@ -201,6 +201,8 @@ def test_readyz_names_each_check(client):
         ("contract", True),
         ("redis", True),
         ("features", True),
+        ("store", True),
+        ("events", True),
         ("parity", True),
     ]
 

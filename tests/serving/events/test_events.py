@@ -332,3 +332,17 @@ def test_a_client_that_disconnects_while_it_sends_its_body_causes_no_error_in_th
         asyncio.run(create_app(settings, ReplayClock(world.NOW, time.time()))(scope, receive, send))
         assert sent[0]["status"] == 400
     assert "failed" not in caplog.text
+
+
+def test_a_call_is_accepted_only_if_an_event_of_it_is(client: TestClient, session: str) -> None:
+    def answered(*events: object) -> tuple[int, int, int, list[int]]:
+        answer = client.post("/events", json={"events": events})
+        body = answer.json()
+        return answer.status_code, body["accepted"], body["duplicates"], [each["index"] for each in body["rejected"]]
+
+    good, bad = event(session), event(session, action="jump")
+    assert answered(bad, {}) == (422, 0, 0, [0, 1])
+    assert answered(bad, good) == (202, 1, 0, [0])
+    assert answered(good) == (202, 0, 1, [])
+    assert answered(bad, good) == (202, 0, 1, [0])
+    assert answered({**good, "action": "like"}) == (422, 0, 0, [0])  # a known id with another body

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from infra.clock import FixedClock
-from serving.api.admission import FIRST_WORK_S, SHARE, STARTS, Admission
 from serving.api.app import create_app
+from serving.api.middleware.admission import FIRST_WORK_S, SHARE, STARTS, Admission
 from serving.errors import Overloaded
 from serving.events.event_intake import EventIntake
 from serving.features.feature_client import FeatureClient

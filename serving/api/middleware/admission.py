@@ -9,9 +9,9 @@ with 503 when
 - ``expired``: its deadline is over.
 
 The work of one request is a moving average of how long the loop's thread was busy from one answer to the next
-(:class:`serving.api.loop_load.BusyTime`), whatever it did: refusals count, too. Waiting for Redis does not, since other
-requests are answered meanwhile. A request with none ahead of it is never ``late``, so the average always finds its way
-back.
+(:class:`~serving.api.middleware.loop_load.BusyTime`), whatever it did: refusals count, too. Waiting for Redis does not,
+since other requests are answered meanwhile. A request with none ahead of it is never ``late``, so the average always
+finds its way back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api.error_answers import answer_of
 from serving.api.http_input import deadline_ms
-from serving.api.loop_load import Starts
+from serving.api.middleware.loop_load import Starts
 from serving.errors import Overloaded, ServingError
 from serving.metrics import Refusal
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from serving.api.loop_load import BusyTime, Starts
+from serving.api.middleware.loop_load import BusyTime, Starts
 
 
 def passed(work):
@@ -27,7 +27,7 @@ def spin():
 @pytest.mark.parametrize("has_schedstat", [True, False])
 def test_work_counts_and_waiting_does_not(monkeypatch, has_schedstat):
     if not has_schedstat:
-        monkeypatch.setattr("serving.api.loop_load.threading.get_native_id", lambda: "none")
+        monkeypatch.setattr("serving.api.middleware.loop_load.threading.get_native_id", lambda: "none")
     busy_s, cpu_s, wall_s = passed(spin)
     assert 0.9 * cpu_s <= busy_s <= wall_s + 0.01
     asleep_s, _, _ = passed(lambda: time.sleep(0.3))
