@@ -133,7 +133,7 @@ class DocumentedProject:
         text = (PROJECT_ROOT / "params.yaml").read_text()
         changes: Mapping[str, str] = {
             'arguments: ""': f'arguments: "--size {HOUSEHOLDS}"',
-            "rounds: 800": "rounds: 120",
+            "rounds: 2000": "rounds: 120",
             "early_stopping_rounds: 150": "early_stopping_rounds: 30",
             "bootstrap_resamples: 2000": "bootstrap_resamples: 300",
             "min_data_in_leaf: 300": "min_data_in_leaf: 100",

@@ -1,17 +1,21 @@
-"""The baselines that a model must beat. Each sorts the slate by one or two features.
+"""The baselines that a model must beat. Each sorts the slate by a few features.
 
 random              a seeded hash, without information
 input_order         the order of the request
 popularity          most orders in 28 days first; if the log has no orders, the next column that it has
 purchase_frequency  the user's most often ordered items first, ties by popularity
 recency             the user's last ordered items first, items that the user never ordered last, ties by popularity
+last_touched        what this session touched last first, then the order of the request
+
+``random`` is a yardstick and never serves.
 """
 
 from __future__ import annotations
 
 from infra.models.ranker import RANDOM_KEY, BaselineRanker, SortKey
 
-BASELINES = ("random", "input_order", "popularity", "purchase_frequency", "recency")
+BASELINES = ("random", "input_order", "popularity", "purchase_frequency", "recency", "last_touched")
+CALLERS_ORDER, NOT_SERVED = "input_order", ("random",)
 POPULARITY = ("orders_28d", "carts_28d", "views_28d")
 
 
@@ -28,5 +32,6 @@ def baselines(feature_names: tuple[str, ...], popularity: tuple[str, ...] = POPU
         "popularity": popular,
         "purchase_frequency": (("bought_count", 1), *popular),
         "recency": (("bought_age_s", -1), *popular),
+        "last_touched": (("touched_age_s", -1), ("input_position", -1)),
     }
     return {name: BaselineRanker(name, keys[name], feature_names) for name in BASELINES}

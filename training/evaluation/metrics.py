@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,52 @@ def slate_metrics(slates: ScoredSlates) -> SlateMetrics:
         / _positive(slates.relevant_total),
     }
     return SlateMetrics(values, int((positives == 0).sum()))
+
+
+@dataclass(frozen=True)
+class RepeatedNdcg:
+    """ndcg@``depth`` of the same slates under many scores, many times faster than :func:`slate_metrics`.
+
+    labels: (n,) integers; sizes: (g,) rows of each slate.
+    """
+
+    labels: npt.NDArray[Any]
+    sizes: npt.NDArray[Any]
+    depth: int = 10
+
+    def values(self, scores: Doubles) -> Doubles:
+        """(g,) of scores (n,) without NaN; equal to the metric of :func:`slate_metrics`."""
+        by_label, group, top, starts, position = self._layout
+        descending = np.argsort(-scores[by_label], kind="stable")  # equal scores: the lowest label first
+        order = descending[np.argsort(group[descending], kind="stable")]
+        labels = self.labels[by_label][order[top]].astype(np.int64)
+        return _dcg(labels, position, starts, self.depth) / _positive(self._ideal)
+
+    def mean(self, scores: Doubles) -> float:
+        """Over the slates with a positive; NaN if there is none."""
+        values = self.values(scores)
+        known = values[~np.isnan(values)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    @cached_property
+    def _layout(self) -> tuple[Integers, npt.NDArray[Any], Integers, Integers, Integers]:
+        """Rows by slate and label, (n,); the slate of each, (n,); the first ``depth`` rows of each slate, (m,); where
+        each slate begins among them, (g,); and their positions, (m,).
+        """
+        group = _groups(self.sizes)
+        starts = group_starts(self.sizes, len(self.labels))
+        position = np.arange(len(self.labels)) - np.repeat(starts, self.sizes)
+        top = np.flatnonzero(position < self.depth)
+        shown = np.minimum(self.sizes, self.depth)
+        narrow = group.astype(np.min_scalar_type(len(self.sizes)))  # NumPy sorts 16-bit integers by radix
+        return np.lexsort((self.labels, group)), narrow, top, np.cumsum(shown) - shown, position[top]
+
+    @cached_property
+    def _ideal(self) -> Doubles:
+        group, starts = _groups(self.sizes), group_starts(self.sizes, len(self.labels))
+        ordered = self.labels[np.lexsort((-self.labels.astype(np.int64), group))].astype(np.int64)
+        position = np.arange(len(self.labels)) - np.repeat(starts, self.sizes)
+        return _dcg(ordered, position, starts, self.depth)
 
 
 def _groups(sizes: npt.NDArray[Any]) -> Integers:

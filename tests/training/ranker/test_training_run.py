@@ -7,7 +7,7 @@ from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker
 from infra.settings import Settings
 from tests.small_log import DECLARATION
-from training.ranker.training_run import current_champion
+from training.ranker.registration import current_champion
 
 CONTRACT = current_contract("tiny", DECLARATION)
 

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -96,6 +98,24 @@ def test_a_warning_is_printed_and_does_not_block(settings, capsys):
     assert main(["log"]) == 0
     assert "warning: events: price: known for items (at least 75% of rows): 1 violation" in capsys.readouterr().err
     assert [row[3:5] for row in failed_rows(report(settings, "log"))] == [["warning", "FAIL"]]
+
+
+def test_outcomes_before_their_slate_are_a_warning_with_an_example(settings, capsys):
+    rows = good_rows()
+    wanted = [row for row in rows["impressions"] if row["input_position"] < 2]
+    for number, row in enumerate(wanted):
+        row |= {"label": 3, "relevant_total": 2}
+        early = row["shown_ts"] - timedelta(minutes=30)
+        category = {"category_id": "c", "price": Decimal("2.00"), "quantity": 1}
+        rows["events"].append(
+            {"event_id": f"early{number}", "user_id": row["user_id"], "session_id": row["session_id"], **category,
+             "item_id": row["item_id"], "event_ts": early, "received_ts": early, "action": "order"}
+        )  # fmt: skip
+    for row in rows["impressions"]:
+        row["relevant_total"] = 2
+    write(settings, rows)
+    assert main(["log"]) == 0
+    assert "warning: impressions: label: its outcome is not before the slate" in capsys.readouterr().err
 
 
 def test_an_undeclared_column_is_a_warning(sound, capsys):

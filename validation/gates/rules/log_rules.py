@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feature_repo.schema import Declaration, log_tables
 from infra.settings import Settings
+from validation.gates.rules.leakage_rules import leakage_rules
 from validation.gates.rules.rule import QueryRule, RowRule, Rule, Severity, shown
 from validation.gates.rules.schema_rules import not_empty, row_rule, schema_rules
 from validation.gates.rules.table_file import TableFile
@@ -35,6 +36,7 @@ def log_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
         *_timestamps(items, events, impressions),
         *_query_groups(impressions, declaration),
         *_warnings(events, declaration),
+        *leakage_rules(),
     ]
 
 
