@@ -46,25 +46,24 @@ for i = 1, #KEYS / 3 - 1 do
   if known then
     found[i] = known == body and 'duplicate' or 'conflict'
   else
-    local received = now
-    local stamp
-    if ARGV[3 * i + 1] == '1' then
+    local is_folded, received = ARGV[3 * i + 1] == '1', now
+    if is_folded then
       local state = call('HMGET', tail, 'received', 'length')
       local last, length = tonumber(state[1] or '0'), tonumber(state[2] or '0')
       received = math.max(now, last + 1)
-      stamp = string.format('%.0f', received)
       if length > 0 and received > last + <expiry> then
         call('DEL', list)
       elseif length >= <max_events> then
         call('LTRIM', list, -<kept_events>, -1)
         forgotten = forgotten + length - <kept_events>
       end
-      length = call('RPUSH', list, stamp .. '|' .. event)
+    end
+    local stamp = string.format('%.0f', received)
+    if is_folded then
+      local length = call('RPUSH', list, stamp .. '|' .. event)
       call('EXPIRE', list, <retention_s>)
       call('HSET', tail, 'received', stamp, 'length', length)
       call('EXPIRE', tail, <retention_s>)
-    else
-      stamp = string.format('%.0f', received)
     end
     call('SET', id, body, 'EX', <retention_s>)
     call('XADD', KEYS[1], '*', 'received', stamp, 'event', event)

@@ -26,7 +26,7 @@ def count(tmp_path):
         write_log(settings.log_dir, items=[item("a"), item("b")], events=events, impressions=impressions)
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            open_log(connection, settings)
+            open_log(connection, settings, [])
             return early_outcomes(connection)
 
     return of

@@ -75,5 +75,5 @@ def test_partial_files_are_not_listed(tmp_path):
     folder = tmp_path / "scores" / "day=2024-03-01"
     folder.mkdir(parents=True)
     (folder / ".w-000000.parquet.part").touch()
-    (folder / "w-000001.parquet").touch()
+    pq.write_table(pa.Table.from_batches([batch_of([BARE], "w")], SCHEMA), folder / "w-000001.parquet")
     assert score_files(tmp_path) == [folder / "w-000001.parquet"]
