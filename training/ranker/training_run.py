@@ -23,6 +23,8 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.duckdb_connection import connect
 from feature_repo.early_outcomes import early_outcomes
+from feature_repo.live.checked_events import live_events
+from feature_repo.live.event_files import reading
 from feature_repo.offline.errors import OfflineError
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
@@ -119,8 +121,8 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
 
 def _leak(settings: Settings, folder: Path) -> str:
     """How outcomes leak into the features of the slates in ``folder``, as a sentence; empty where they do not."""
-    with connect(settings) as connection:
-        open_log(connection, settings)
+    with reading(settings.live_dir), connect(settings) as connection:
+        open_log(connection, settings, live_events(settings))
         served = folder / SLATES_FILE
         if served.exists():
             connection.execute(f"CREATE OR REPLACE VIEW impressions AS SELECT * FROM read_parquet('{served}')")
