@@ -31,7 +31,7 @@ from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.evaluation.baselines import BASELINES, baselines
+from training.evaluation.baselines import YARDSTICKS, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import (
     DECIDING,
@@ -90,7 +90,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
         evaluation = evaluate(
             rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"])
         )
-    best = best_baseline({name: evaluation.mean(name) for name in BASELINES})
+    best = best_baseline({name: evaluation.mean(name) for name in YARDSTICKS if name in evaluation.per_slate})
     decision = _decide(settings, evaluation, best, has_champion=CHAMPION in rankers, leak=leak)
     metrics = {
         "dataset": settings.dataset,
@@ -121,7 +121,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
 
 def _leak(settings: Settings, folder: Path) -> str:
     """How outcomes leak into the features of the slates in ``folder``, as a sentence; empty where they do not."""
-    with connect(settings) as connection, reading(settings.live_dir):
+    with reading(settings.live_dir), connect(settings) as connection:
         open_log(connection, settings, live_events(settings))
         served = folder / SLATES_FILE
         if served.exists():
