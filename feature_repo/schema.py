@@ -75,7 +75,8 @@ _ARROW = {
 class Column:
     """One column. ``minimum`` and ``maximum`` are inclusive; ``allowed`` is the full set of values.
 
-    Strings and timestamps also have the limits of :mod:`infra.limits`; :mod:`feature_repo.column_checks` reads all.
+    Strings and timestamps also have the limits of :mod:`infra.limits`. All are checked as
+    :mod:`feature_repo.datasets.column_checks` says.
     """
 
     name: str

@@ -84,6 +84,7 @@ TIME_OF_DAY = {
 CLOCK_READERS = {
     "feature_repo/materialize.py",
     "feature_repo/replay_start.py",
+    "feature_repo/online/future.py",
     "feature_repo/online/materialization_log.py",
     "validation/__main__.py",
     "serving/worker.py",

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feature_repo.column_checks import column_checks
+from feature_repo.datasets.column_checks import column_checks
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import TIMESTAMP, Declaration, DType, log_tables
 from infra import limits

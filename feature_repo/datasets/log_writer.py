@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from feature_repo.column_checks import column_checks
+from feature_repo.datasets.column_checks import column_checks
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_to_json
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import Declaration, DType, Table, log_tables

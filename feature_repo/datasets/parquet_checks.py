@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from feature_repo.column_checks import column_checks
+from feature_repo.datasets.column_checks import column_checks
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, Declaration, DType, Table

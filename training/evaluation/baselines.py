@@ -6,16 +6,19 @@ popularity          most orders in 28 days first; if the log has no orders, the 
 purchase_frequency  the user's most often ordered items first, ties by popularity
 recency             the user's last ordered items first, items that the user never ordered last, ties by popularity
 last_touched        what this session touched last first, then the order of the request
+click_through       the item's smoothed share of positives in earlier slates (training/training_set/click_through.py)
 
-``random`` is a yardstick and never serves.
+``random`` and ``click_through`` are yardsticks and never serve: the one has no use, the other reads no features.
 """
 
 from __future__ import annotations
 
 from infra.models.ranker import RANDOM_KEY, BaselineRanker, SortKey
+from training.training_set.click_through import NAME as CLICK_THROUGH
 
 BASELINES = ("random", "input_order", "popularity", "purchase_frequency", "recency", "last_touched")
-CALLERS_ORDER, NOT_SERVED = "input_order", ("random",)
+YARDSTICKS = (*BASELINES, CLICK_THROUGH)
+CALLERS_ORDER, NOT_SERVED = "input_order", ("random", CLICK_THROUGH)
 POPULARITY = ("orders_28d", "carts_28d", "views_28d")
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from infra.models.ranker import Ranker, score_groups
 from training.evaluation.bootstrap import CONFIDENCE, Interval, mean_interval, paired_difference
 from training.evaluation.metrics import ScoredSlates, slate_metrics
+from training.training_set.click_through import NAME as CLICK_THROUGH
 from training.training_set.ranking_data import RankingData
 
 Values = npt.NDArray[np.float64]
@@ -62,11 +63,16 @@ class Evaluation:
 def evaluate(
     rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int, threads: int = 1
 ) -> Evaluation:
-    """Evaluate rankers that read ``data.feature_names``. Slates of one candidate are not judged."""
+    """Evaluate rankers that read ``data.feature_names``, and the baseline that reads ``data.click_through``, if known.
+
+    Slates of one candidate are not judged.
+    """
     data, per_slate = data.judged(), {}
     for name, ranker in rankers.items():
         scores = score_groups(ranker, data.matrix, data.sizes, threads)
         per_slate[name] = dict(slate_metrics(scored_slates(data, scores)).values)
+    if data.click_through is not None:
+        per_slate[CLICK_THROUGH] = dict(slate_metrics(scored_slates(data, data.click_through)).values)
     return Evaluation(per_slate, seed, resamples, data.clusters)
 
 

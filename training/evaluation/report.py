@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from infra.settings import Settings
 from training.evaluation import plots
-from training.evaluation.baselines import BASELINES
+from training.evaluation.baselines import YARDSTICKS
 from training.evaluation.metrics_table import best_rankers, cell, table_rows
 from training.evaluation.run_results import BadRun, RunResults, read_run
 
@@ -90,7 +90,7 @@ def _rankers(run: RunResults) -> str:
         + "</tr>"
         for name, *cells in body
     )
-    models = [name for name in run.rankers if name not in BASELINES]
+    models = [name for name in run.rankers if name not in YARDSTICKS]
     images = [
         _image(plots.metric_intervals(run.rankers, metric, models), f"{metric} of each ranker")
         for metric in PLOTTED_METRICS

@@ -7,6 +7,7 @@ candidates equal scores, and its metric says little about what the next trees ar
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from infra.models.arrays import Doubles
 
 EVERY = 5
+PRINTED = 50  # a multiple of EVERY
 NEIGHBOURS = 5  # values in a mean, the one in the middle and as many on both sides
 
 Measure = Callable[[Doubles], float]
@@ -61,6 +63,9 @@ class RoundChoice:
 
     def __call__(self, environment: Any) -> None:
         done = environment.iteration + 1
+        if done % PRINTED == 0:
+            listed = ", ".join(f"{name} {self.curve[name][-1]:.4f}" for name in self._sets)
+            print(f"  round {done}: NDCG@10 {listed}", file=sys.stderr)
         if self._patience is not None and done % EVERY == 0 and done - max(self.best, self._floor) >= self._patience:
             raise lightgbm.EarlyStopException(self.best - 1, [])
 

@@ -23,13 +23,15 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.duckdb_connection import connect
 from feature_repo.early_outcomes import early_outcomes
+from feature_repo.live.checked_events import live_events
+from feature_repo.live.event_files import reading
 from feature_repo.offline.errors import OfflineError
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.evaluation.baselines import BASELINES, baselines
+from training.evaluation.baselines import YARDSTICKS, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import (
     DECIDING,
@@ -88,7 +90,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
         evaluation = evaluate(
             rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"])
         )
-    best = best_baseline({name: evaluation.mean(name) for name in BASELINES})
+    best = best_baseline({name: evaluation.mean(name) for name in YARDSTICKS if name in evaluation.per_slate})
     decision = _decide(settings, evaluation, best, has_champion=CHAMPION in rankers, leak=leak)
     metrics = {
         "dataset": settings.dataset,
@@ -119,8 +121,8 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
 
 def _leak(settings: Settings, folder: Path) -> str:
     """How outcomes leak into the features of the slates in ``folder``, as a sentence; empty where they do not."""
-    with connect(settings) as connection:
-        open_log(connection, settings)
+    with reading(settings.live_dir), connect(settings) as connection:
+        open_log(connection, settings, live_events(settings))
         served = folder / SLATES_FILE
         if served.exists():
             connection.execute(f"CREATE OR REPLACE VIEW impressions AS SELECT * FROM read_parquet('{served}')")

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infra.models.arrays import Floats
+from infra.models.arrays import Doubles, Floats
+from training.training_set.click_through import click_through
 
 
 class BadTrainingSet(ValueError):
@@ -25,7 +26,7 @@ class RankingData:
 
     ``shown_at``: (n,) positions on the screen, from 0, if the labels are clicks on a list that was shown.
     ``clusters``: (g,) a number for the user of each slate, or for its session where no user is known. Slates of one
-    cluster are not independent of each other.
+    cluster are not independent of each other. ``click_through``: (n,) see :mod:`training.training_set.click_through`.
     """
 
     matrix: Floats
@@ -35,6 +36,7 @@ class RankingData:
     feature_names: tuple[str, ...]
     shown_at: npt.NDArray[np.int64] | None = None
     clusters: npt.NDArray[np.int64] | None = None
+    click_through: Doubles | None = None
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
@@ -55,13 +57,17 @@ class RankingData:
             relevant_total=self.relevant_total[kept],
             shown_at=None if self.shown_at is None else self.shown_at[rows],
             clusters=None if self.clusters is None else self.clusters[kept],
+            click_through=None if self.click_through is None else self.click_through[rows],
         )
 
     def shuffled(self, seed: int) -> RankingData:
         """Shuffle the rows inside each slate, because LightGBM breaks ties by row order, the order of the request."""
         order = self._order_inside(seed)
         shown_at = None if self.shown_at is None else self.shown_at[order]
-        return replace(self, matrix=self.matrix[order], labels=self.labels[order], shown_at=shown_at)
+        clicks = None if self.click_through is None else self.click_through[order]
+        return replace(
+            self, matrix=self.matrix[order], labels=self.labels[order], shown_at=shown_at, click_through=clicks
+        )
 
     def with_shuffled_labels(self, seed: int) -> RankingData:
         """Shuffle only the labels inside each slate, so that the features do not predict them."""
@@ -90,6 +96,12 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
     columns: dict[str, Any] = {n: table[n].to_numpy().astype(np.int64) for n in ("label", "relevant_total")}
     sizes = np.diff(np.append(starts, len(slate)))
     clusters = _clusters(table, starts)
+    clicks = click_through(
+        table["item_id"].to_numpy(zero_copy_only=False).astype(str),
+        table["event_timestamp"].cast(pa.int64()).to_numpy(),
+        columns["label"],
+        split == "train",
+    )
     shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
     for name in ("train", "validation", "test"):
@@ -107,6 +119,7 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
             feature_names,
             None if shown_at is None else shown_at[rows],
             clusters[groups],
+            clicks[rows],
         )
     return found
 

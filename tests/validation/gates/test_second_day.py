@@ -16,8 +16,8 @@ import pytest
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
-from feature_repo.column_checks import HORIZON
 from feature_repo.datasets.__main__ import adapt
+from feature_repo.datasets.column_checks import HORIZON
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
 from feature_repo.live.checked_events import checked_events, quarantined_events
 from feature_repo.live.drain import Drain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_repo.column_checks import column_checks
+from feature_repo.datasets.column_checks import column_checks
 from feature_repo.schema import Column
 from validation.gates.rules.rule import QueryRule, RowRule, Rule, shown
 from validation.gates.rules.table_file import TableFile
