@@ -69,6 +69,12 @@ class Metrics:
             registry=self._registry,
         )
         self._missing_of = [self._missing.labels(kind) for kind in ("item", "user", "session")]
+        self._future = Counter(
+            "rerank_future_rows",
+            "Rows read with an event timestamp in the future; python -m feature_repo.online.repair replaces them",
+            ["view"],
+            registry=self._registry,
+        )
         self._degraded = Counter("rerank_degraded", "Slates scored without the feature store", registry=self._registry)
         self._requests = Counter(
             "rerank_requests", "Requests by path and status", ["path", "status"], registry=self._registry
@@ -121,6 +127,10 @@ class Metrics:
     def stage(self, name: Stage) -> _Timed:
         """Times one stage, also when it fails."""
         return _Timed(self._stage[name])
+
+    def future_rows(self, view: str, count: int) -> None:
+        if count:
+            self._future.labels(view).inc(count)
 
     def slate(self, candidates: int, *, missing: tuple[int, int, int], degraded: bool) -> None:
         """``missing``: items, users and sessions."""

@@ -5,6 +5,8 @@ Feast applies none online. The point-in-time join applies the same rule offline.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,14 @@ from feature_repo.schema import View
 def is_valid(view: View, event_us: int, scored_us: int) -> bool:
     """``event_us``: the row's event timestamp, 0 where there is no row."""
     return 0 < event_us <= scored_us <= event_us + view.ttl_us
+
+
+def is_ahead(timestamps: Iterable[NDArray[np.int64]], scored_us: int) -> bool:
+    """Whether any row has an event timestamp after ``scored_us``: another client wrote it, and nobody may use it yet.
+
+    Being the newest it keeps out every later row, so its entity counts as missing even where other views have rows.
+    """
+    return any(int(each.max(initial=0)) > scored_us for each in timestamps)
 
 
 def are_valid(event_us: NDArray[np.int64], ttl_us: NDArray[np.int64], scored_us: int) -> NDArray[np.bool_]:

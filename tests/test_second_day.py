@@ -28,7 +28,7 @@ import yaml
 
 from feature_repo.live.event_files import event_files
 from infra.models.model_store import ModelStore
-from infra.redis_server.server import EVENTS, FEATURES, endpoint, stop
+from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import PROJECT_ROOT, Settings
 from tests.shop import free_port
 
@@ -80,7 +80,7 @@ class Project:
                 shutil.copy(source / name, target)
         params = yaml.safe_load((source / "params.yaml").read_text())
         params |= {"dataset": DATASET, "log": {"adapter": DATASET, "arguments": "--size 300"}}
-        params["train"] |= {"rounds": 30, "bootstrap_resamples": 200}
+        params["train"] |= {"rounds": 30, "bootstrap_resamples": 100}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
     def run(self, *command: str) -> str:
@@ -198,14 +198,13 @@ def children(parent: int) -> list[int]:
 
 def check_the_day(project: Project, customers: Customers, since: datetime) -> None:
     """Nothing is lost and nothing twice, and the audit explains every difference of the day."""
-    project.python("infra.redis_server start")
-    project.python("feature_repo.live --once")
     logged = Counter(
         event
         for path in event_files(project.settings.live_dir)
         for event in pq.read_table(path)["event_id"].to_pylist()
     )
     assert logged == Counter(customers.accepted)
+    start_redis(project)
     said = project.python(f"validation.skew --since {since.isoformat()}")
     assert " 0 of them unexplained" in said, said
 
@@ -227,8 +226,14 @@ def let_a_day_pass(project: Project, newest: datetime) -> datetime:
     return begin
 
 
+def start_redis(project: Project) -> None:
+    for role in (FEATURES, EVENTS):
+        start(project.settings, role)
+
+
 def stop_redis(project: Project) -> None:
-    project.python("infra.redis_server stop")
+    for role in (FEATURES, EVENTS):
+        stop(project.settings, role)
 
 
 @pytest.fixture
@@ -237,8 +242,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made = Project(tmp_path / "checkout")
     made.copy_from(PROJECT_ROOT)
     yield made
-    for role in (FEATURES, EVENTS):
-        stop(made.settings, role)
+    stop_redis(made)
 
 
 def test_a_shop_lives_three_days(project: Project, tmp_path: Path) -> None:

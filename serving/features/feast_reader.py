@@ -19,7 +19,7 @@ from feast import FeatureStore
 from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
 from feature_repo.slate import Row, Slate, column_array, view_row
 from serving.features.reading import Keys, Missing, Reading, StoreAway, item_views
-from serving.ttl import is_valid
+from serving.ttl import is_ahead, is_valid
 
 
 class WrongStore(StoreAway):
@@ -61,7 +61,11 @@ class FeastReader:
         user = self._entity_row(self._user_views, keys.user_id, keys.scored_us, event_us)
         session = self._entity_row(self._session_views, keys.session_id, keys.scored_us, event_us)
         found = self._fetch(self._item_views, keys.item_ids, keys.scored_us)
-        known = [any(valid) for valid in zip(*(rows.valid for rows in found), strict=True)]
+        timestamps = zip(*(rows.event_us.tolist() for rows in found), strict=True)
+        known = [
+            any(valid) and max(of_item) <= keys.scored_us
+            for valid, of_item in zip(zip(*(rows.valid for rows in found), strict=True), timestamps, strict=True)
+        ]
         items = {
             column.name: column_array(rows.columns[column.name], column.dtype)
             for view, rows in zip(self._item_views, found, strict=True)
@@ -76,7 +80,12 @@ class FeastReader:
             session=session,
             companions=self._companions(session.get("cart_items", ()), keys.scored_us, event_us),
         )
-        return Reading(slate, Missing(items=known.count(False), user=not user, session=not session), event_us)
+        missing = Missing(
+            items=known.count(False),
+            user=not user or _is_ahead(self._user_views, event_us, keys.scored_us),
+            session=not session or _is_ahead(self._session_views, event_us, keys.scored_us),
+        )
+        return Reading(slate, missing, event_us)
 
     def _entity_row(
         self, wanted: Sequence[View], key: str | None, scored_us: int, event_us: dict[str, npt.NDArray[np.int64]]
@@ -122,6 +131,10 @@ class FeastReader:
             }
             found.append(_Rows(columns, valid, np.array(event_us, np.int64)))
         return found
+
+
+def _is_ahead(wanted: Sequence[View], event_us: Mapping[str, npt.NDArray[np.int64]], scored_us: int) -> bool:
+    return is_ahead((event_us[view.name] for view in wanted), scored_us)
 
 
 def _full_name(view: View, column: str) -> str:

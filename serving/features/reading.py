@@ -35,7 +35,10 @@ class Keys:
 
 @dataclass(frozen=True)
 class Missing:
-    """``items``: candidates without a valid row in any item view; ``user``, ``session``: no valid row at all."""
+    """``items``: candidates without a valid row in any item view; ``user``, ``session``: no valid row at all.
+
+    An entity with a row from the future (:func:`serving.ttl.is_ahead`) counts as missing, too.
+    """
 
     items: int
     user: bool

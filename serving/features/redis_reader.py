@@ -25,7 +25,7 @@ from serving.item_cache.hash_layout import hash_layout
 from serving.item_cache.item_block import ItemBlock, ItemColumns, Reply, columns_at, decode_items
 from serving.item_cache.item_cache import ItemCache
 from serving.redis_client.connection import TIME, RedisConnection, time_us
-from serving.ttl import is_valid
+from serving.ttl import is_ahead, is_valid
 
 EventTimes = dict[str, NDArray[np.int64]]
 COMPANION_ROWS = 20_000  # of about 4 kB
@@ -78,7 +78,15 @@ class RedisReader:
         items, missing = columns_at(block, self.columns, scored_us)
         companions = await self._read_companions(cart, scored_us, event_us)
         slate = Slate(scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions)
-        return Reading(slate, Missing(items=missing, user=not user, session=not session), event_us)
+        return Reading(
+            slate,
+            Missing(
+                items=missing,
+                user=not user or is_ahead(self._user.layout.times(event_us), scored_us),
+                session=not session or is_ahead(self._session.layout.times(event_us), scored_us),
+            ),
+            event_us,
+        )
 
     async def fill(self, ids: Sequence[str], connection: RedisConnection) -> None:
         """Read the items into the cache, as far as there is room. Raises ConnectionLost."""

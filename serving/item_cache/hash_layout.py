@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from struct import pack
 
+import numpy as np
 from feast import ValueType
 from feast.infra.key_encoding_utils import serialize_entity_key_prefix
+from numpy.typing import NDArray
 
 from feature_repo.online.redis_format.entity_keys import SERIALIZATION_VERSION
 from feature_repo.online.rows import event_field, feature_field
@@ -40,6 +42,10 @@ class HashLayout:
             size = len(raw)
             parts += (head, b"%d\r\n" % (fixed + size), before, size.to_bytes(4, "little"), raw, tail)
         return b"".join(parts)
+
+    def times(self, event_us: Mapping[str, NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+        """The event timestamps of these views, out of those of all views."""
+        return [event_us[view.name] for view in self.views]
 
     @property
     def pattern(self) -> bytes:

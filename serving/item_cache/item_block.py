@@ -136,7 +136,7 @@ def decode_items(replies: Sequence[Reply], columns: ItemColumns, texts: tuple[Te
 
 
 def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[ItemRows, int]:
-    """The columns as known at ``scored_us``, and how many items have no valid row in any view.
+    """The columns as known at ``scored_us``, and how many items have no valid row in any view, or one from the future.
 
     The ttl of item views is applied here (:mod:`serving.ttl`). Invalid values are overwritten in ``block``; the columns
     are views of its memory.
@@ -148,7 +148,8 @@ def columns_at(block: ItemBlock, columns: ItemColumns, scored_us: int) -> tuple[
         event_us = np.ascontiguousarray(block.event_us.T)  # (views, n): faster than row by row
         valid = are_valid(event_us, columns.ttl_us, scored_us)
         _erase(block, columns, ~valid.T)
-        missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid)))
+        is_ahead = np.logical_or.reduce(event_us > scored_us)
+        missing = len(block) - int(np.count_nonzero(np.logical_or.reduce(valid) & ~is_ahead))
     found = ItemRows(
         rows["floats"], rows["timestamps"], rows["numbers"], block.texts, columns.positions, columns.float_names
     )

@@ -112,6 +112,8 @@ class Scorer:
             missing=(missing.items, missing.user, missing.session),
             degraded=scored.inputs.degraded,
         )
+        for view, times in scored.inputs.read_us.items():
+            self.metrics.future_rows(view, int(np.count_nonzero(times > scored.inputs.scored_us)))
         self.on_scored(self._record(scored), scored.inputs.matrix)
 
     @cached_property

@@ -50,4 +50,5 @@ def test_a_view_counts_from_its_timestamp_until_its_own_ttl_later(items):
     for name, values in expected.items():
         np.testing.assert_array_equal(columns[name], np.array(values))
     assert columns["brand"].tolist() == ["b" if own else None for own, _ in valid]
-    assert missing == sum(not any(each) for each in valid)
+    is_ahead = [any(us is not None and us > NOW for us in each) for each in items]
+    assert missing == sum(ahead or not any(each) for ahead, each in zip(is_ahead, valid, strict=True))
