@@ -28,7 +28,7 @@ from serving.score.champion import ChampionService
 from serving.score_log.replay_checkpoint import ReplayCheckpoint
 from serving.score_log.score_log import ScoreLog
 
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 30.0  # a LightGBM model is tried in a child process first
 EVENTS_TIMEOUT_S = 1.0
 REPLACEMENT_TIMEOUT_S = 75.0  # longer than the supervisor's own: see serving.__main__
 

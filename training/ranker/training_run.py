@@ -30,7 +30,7 @@ from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
-from infra.settings import Settings
+from infra.settings import PROJECT_ROOT, Settings
 from training.evaluation.baselines import YARDSTICKS, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import (
@@ -131,10 +131,10 @@ def _leak(settings: Settings, folder: Path) -> str:
 
 
 def _decide(settings: Settings, evaluation: Evaluation, best: str, *, has_champion: bool, leak: str) -> Decision:
-    reports = Reports(
-        training=settings.reports_dir / "training.html",
-        gate=settings.reports_dir / "validation" / "log" / "summary.md",
-    )
+    folder = settings.reports_dir
+    if folder.is_relative_to(PROJECT_ROOT):  # the reason is stored, and the project may be moved
+        folder = folder.relative_to(PROJECT_ROOT)
+    reports = Reports(training=folder / "training.html", gate=folder / "validation" / "log" / "summary.md")
     return decide(
         evaluation.difference(MODEL, best),
         best,

@@ -6,8 +6,9 @@ from feature_repo.contract import current_contract
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker
 from infra.settings import Settings
+from tests.infra.small_models import ranker_of
 from tests.small_log import DECLARATION
-from training.ranker.registration import current_champion
+from training.ranker.registration import current_champion, serves_already
 
 CONTRACT = current_contract("tiny", DECLARATION)
 
@@ -40,3 +41,12 @@ def test_a_champion_whose_files_are_missing_counts_as_none(store, tmp_path, caps
     next((tmp_path / "var").rglob("baseline.json")).unlink()
     assert current_champion(store, CONTRACT) is None
     assert "cannot be loaded" in capsys.readouterr().err
+
+
+def test_a_baseline_that_serves_is_replaced_by_another_fallback_and_a_trained_model_is_not(store):
+    assert not serves_already(None, "input_order")
+    promote(store, CONTRACT)
+    champion = current_champion(store, CONTRACT)
+    assert serves_already(champion, "input_order")
+    assert not serves_already(champion, "recency")
+    assert serves_already(replace(champion, ranker=ranker_of(rounds=1), kind="lightgbm"), "recency")
