@@ -21,7 +21,6 @@ from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
 from serving.api.endpoint import Documented, Endpoint
 from serving.api.http_input import JSON, json_body
 from serving.api.middleware.admission import Admission
-from serving.api.middleware.loop_load import BusyTime
 from serving.api.readiness import TIMEOUT_S, events_check, no_answer, readiness, store_checks
 from serving.api.response_encoder import encode_score
 from serving.errors import Busy
@@ -207,4 +206,4 @@ def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metr
 
 
 def _admission(path: str, max_in_flight: int, metrics: Metrics) -> Admission:
-    return Admission(max_in_flight, partial(metrics.refused, path), BusyTime())
+    return Admission(max_in_flight, partial(metrics.refused, path))

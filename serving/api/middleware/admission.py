@@ -8,10 +8,9 @@ with 503 when
 - ``late``:    the requests ahead of it need more than its share of the time left;
 - ``expired``: its deadline is over.
 
-The work of one request is a moving average of how long the loop's thread was busy from one answer to the next
-(:class:`~serving.api.middleware.loop_load.BusyTime`), whatever it did: refusals count, too. Waiting for Redis does not,
-since other requests are answered meanwhile. A request with none ahead of it is never ``late``, so the average always
-finds its way back.
+The work of one request is a moving average of the time from one answer to the next while requests are in flight,
+whatever the process did in it. A request with none ahead of it is never ``late``, so the average always finds its way
+back.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api.error_answers import answer_of
 from serving.api.http_input import deadline_ms
-from serving.api.middleware.loop_load import Starts
+from serving.api.middleware.starts import Starts
 from serving.errors import Overloaded, ServingError
 from serving.metrics import Refusal
 
@@ -37,25 +36,22 @@ WEIGHT = 1 / 32  # of the newest answer in the average
 class Admission:
     """The requests of one endpoint. Not thread-safe: all calls come from the loop's thread.
 
-    ``refused``: is called with the reason of each refusal. ``now`` is the clock of the deadlines, ``busy`` how long
-    this thread was busy, both in seconds.
+    ``refused``: is called with the reason of each refusal. ``now``: the clock of the deadlines, in seconds.
     """
 
     def __init__(
         self,
         max_in_flight: int,
         refused: Callable[[Refusal], None],
-        busy: Callable[[], float],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.in_flight = 0
         self._max_in_flight = max_in_flight
         self._refused = refused
         self._now = now
-        self._busy = busy
         self._starts = Starts(STARTS)
         self._work_s = FIRST_WORK_S
-        self._last_busy_s = 0.0
+        self._last_answer_s = 0.0
 
     def check(self, deadline: float) -> None:
         """Raises Overloaded for a request that cannot be answered until ``deadline``."""
@@ -72,7 +68,7 @@ class Admission:
         """For a request whose body is there; waits until it may start. Raises Overloaded."""
         self.check(deadline)
         if not self.in_flight:
-            self._last_busy_s = self._busy()
+            self._last_answer_s = self._now()
         self.in_flight += 1
         try:
             await self._starts.wait()
@@ -81,9 +77,9 @@ class Admission:
             yield
         finally:
             self.in_flight -= 1
-            busy_s = self._busy()
-            self._work_s += WEIGHT * (busy_s - self._last_busy_s - self._work_s)
-            self._last_busy_s = busy_s
+            now_s = self._now()
+            self._work_s += WEIGHT * (now_s - self._last_answer_s - self._work_s)
+            self._last_answer_s = now_s
 
     def _refusal(self, reason: Refusal, why: str) -> Overloaded:
         self._refused(reason)

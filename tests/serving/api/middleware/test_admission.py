@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
@@ -24,19 +24,19 @@ BOUND, SENT = 5, 12
 
 
 class Times:
-    """A clock and a busy time that tests set."""
+    """A clock that tests set."""
 
     def __init__(self):
-        self.now = self.busy = 100.0
+        self.now = 100.0
         self.refused = []
 
     def admission(self, max_in_flight=1_000):
-        return Admission(max_in_flight, self.refused.append, lambda: self.busy, lambda: self.now)
+        return Admission(max_in_flight, self.refused.append, lambda: self.now)
 
     async def answer(self, admission, work_s, count=1):
         for _ in range(count):
-            async with admission.slot(self.now + 1):
-                self.busy += work_s
+            async with admission.slot(self.now + 60):
+                self.now += work_s
 
 
 @asynccontextmanager
@@ -180,7 +180,7 @@ def test_work_between_two_requests_is_no_work_of_a_request(times):
     async def run():
         for _ in range(500):
             await times.answer(admission, 0.001)
-            times.busy += 5.0  # the cache is filled, metrics are written
+            times.now += 5.0  # the cache is filled, metrics are written
         async with admission.slot(times.now + 1):
             admission.check(times.now + 0.003 / SHARE)
 
@@ -188,15 +188,18 @@ def test_work_between_two_requests_is_no_work_of_a_request(times):
     assert times.refused == []
 
 
-def test_time_that_requests_wait_for_redis_is_no_work_of_a_request(times):
+def test_requests_that_wait_for_redis_together_share_the_time(times):
     admission = times.admission()
 
     async def run():
-        for _ in range(500):
-            async with admission.slot(times.now + 2):
-                times.now += 1.0
+        for _ in range(50):
+            async with AsyncExitStack() as stack:
+                for _ in range(STARTS):
+                    await stack.enter_async_context(admission.slot(times.now + 1))
+                times.now += 0.004  # all of them wait
+            await asyncio.sleep(0)
         async with admission.slot(times.now + 1):
-            admission.check(times.now + 0.003 / SHARE)
+            admission.check(times.now + 0.002 / SHARE)
 
     asyncio.run(run())
     assert times.refused == []

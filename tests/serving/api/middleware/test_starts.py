@@ -1,37 +1,13 @@
-"""What counts as busy, and who may start."""
+"""Who may start."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 
 import pytest
 
-from serving.api.middleware.loop_load import BusyTime, Starts
-
-
-def passed(work):
-    busy = BusyTime()
-    before, cpu, wall = busy(), time.thread_time(), time.monotonic()
-    work()
-    return busy() - before, time.thread_time() - cpu, time.monotonic() - wall
-
-
-def spin():
-    until = time.thread_time() + 0.05
-    while time.thread_time() < until:
-        pass
-
-
-@pytest.mark.parametrize("has_schedstat", [True, False])
-def test_work_counts_and_waiting_does_not(monkeypatch, has_schedstat):
-    if not has_schedstat:
-        monkeypatch.setattr("serving.api.middleware.loop_load.threading.get_native_id", lambda: "none")
-    busy_s, cpu_s, wall_s = passed(spin)
-    assert 0.9 * cpu_s <= busy_s <= wall_s + 0.01
-    asleep_s, _, _ = passed(lambda: time.sleep(0.3))
-    assert asleep_s < 0.15
+from serving.api.middleware.starts import Starts
 
 
 def test_a_few_start_in_each_turn_in_the_order_in_which_they_came():

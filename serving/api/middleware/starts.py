@@ -1,42 +1,9 @@
-"""How busy the event loop of this process is."""
+"""How many requests start at the same time."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import time
-import weakref
 from collections import deque
-
-
-class BusyTime:
-    """Seconds that the thread was on a core, or ready to run and waiting for one. Call it on one thread only.
-
-    CPU time alone would be too short where other processes want the same cores, and the time of day too long where the
-    thread waits for Redis. Linux counts both parts in ``schedstat`` (nanoseconds; see proc(5)). Elsewhere it is the CPU
-    time.
-    """
-
-    def __init__(self) -> None:
-        self._file: int | None = None
-        self._is_opened = False
-
-    def __call__(self) -> float:
-        if not self._is_opened:
-            self._open()
-        if self._file is None:
-            return time.thread_time()
-        on_core, waited, _ = os.pread(self._file, 64, 0).split()
-        return (int(on_core) + int(waited)) * 1e-9
-
-    def _open(self) -> None:
-        self._is_opened = True
-        try:
-            self._file = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
-        except OSError:
-            return
-        weakref.finalize(self, os.close, self._file)
 
 
 class Starts:
