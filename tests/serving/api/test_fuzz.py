@@ -28,10 +28,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from feature_repo.schema import Column
 from infra.clock import FixedClock
 from infra.limits import MAX_FLOAT32, MAX_ITEMS
 from serving.api.app import create_app
-from tests.serving.world import FEATURES, NOW
+from tests.serving.world import DECLARATION, FEATURES, NOW
 
 CHECKS = [
     not_a_server_error,
@@ -155,7 +156,14 @@ def is_candidate(value: Any) -> bool:
         and value.keys() <= {"item_id", "features"}
         and is_text(value.get("item_id"))
         and is_mapping(value.get("features", {}), set(FEATURES), is_number)
+        and all(is_in_range(value.get("features", {}).get(fact.name), fact) for fact in DECLARATION.facts)
     )
+
+
+def is_in_range(value: float | None, fact: Column) -> bool:
+    assert fact.minimum is not None
+    assert fact.maximum is not None
+    return value is None or fact.minimum <= value <= fact.maximum
 
 
 def is_mapping(value: Any, names: set[str], is_value: Any) -> bool:
