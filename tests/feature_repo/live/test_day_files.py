@@ -107,7 +107,7 @@ def test_no_file_is_removed_while_somebody_reads(tmp_path: Path) -> None:
         files = event_files(tmp_path)
         put_days_together(tmp_path)
         paths = ", ".join(f"'{path}'" for path in files)
-        found = duckdb.execute(f"SELECT count(DISTINCT event_id), count(*) FROM read_parquet([{paths}])").fetchone()
+        found = duckdb.execute(f"SELECT count(DISTINCT event_id), count(*) FROM read_parquet([{paths}])").fetchall()[0]
         assert found == (len(expected), len(expected))
         with pytest.raises(BlockingIOError), removing(tmp_path):
             pass

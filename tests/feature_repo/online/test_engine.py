@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +152,7 @@ def test_a_run_over_an_empty_range_finishes_with_zero_rows(
 def test_each_run_is_recorded_with_times_of_the_services_clock(
     store: FeatureStore, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = datetime(2018, 1, 1, 4, tzinfo=UTC)
+    now = KNOWN + 30 * DAY
     monkeypatch.setattr(engine.BulkMaterializationEngine, "clock", FixedClock(now))
     write_prices(tmp_path / "p.parquet", [("a", KNOWN, KNOWN, 1.0), ("b", KNOWN, KNOWN, 1.0)])
     register(store, tmp_path / "p.parquet")

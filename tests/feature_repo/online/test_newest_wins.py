@@ -86,7 +86,8 @@ def versions(client: redis.Redis) -> dict[str, int]:
 
 
 KEYS = st.sampled_from(["a", "b"])
-WRITES = st.builds(Write, KEYS, st.sampled_from(TIMESTAMPS), st.none() | st.sampled_from(TIMESTAMPS))
+PAST = TIMESTAMPS[:-1]  # our store refuses rows from the future
+WRITES = st.builds(Write, KEYS, st.sampled_from(PAST), st.none() | st.sampled_from(TIMESTAMPS))
 
 
 @given(st.lists(st.lists(WRITES, min_size=1, max_size=5), max_size=6))
@@ -101,7 +102,7 @@ def test_any_sequence_of_batches_ends_with_the_newest_row(endpoint: Endpoint, ba
         assert versions(client) == {key: stored.version for key, stored in expected(everything).items()}
 
 
-AFTER_1970 = TIMESTAMPS[4:]  # for earlier timestamps, Feast's own store ignores the stored row
+AFTER_1970 = PAST[4:]  # for earlier timestamps, Feast's own store ignores the stored row
 MIXED_WRITES = st.builds(
     Write, KEYS, st.sampled_from(AFTER_1970), st.none() | st.sampled_from(TIMESTAMPS), st.booleans()
 )
