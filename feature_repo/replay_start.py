@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,12 @@ import redis
 
 from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.score_records import score_files
-from infra.clock import ClockHeld, not_before, open_clock, set_anchor, settable, timestamp_text
+from infra.clock import ClockHeld, not_before, open_clock, set_anchor, settable, timestamp_of, timestamp_text
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, Role, endpoint
 from infra.settings import Settings
 
 COMMAND = "feature_repo.replay_start"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOG_ENDS = (("events.parquet", "received_ts"), ("impressions.parquet", "shown_ts"))
 
 
@@ -41,7 +40,7 @@ def log_end(log_dir: Path) -> datetime:
     known = [end for end in ends if end is not None]
     if not known:
         raise NoLog(f"{log_dir}: events.parquet and impressions.parquet hold no rows")
-    return _timestamp(max(known))
+    return timestamp_of(max(known))
 
 
 def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
@@ -51,7 +50,7 @@ def newest_known(settings: Settings, role: Role, key: str) -> datetime | None:
     """
     with endpoint(settings, role).client() as client:
         value: Any = client.get(key)
-    return None if value is None else _timestamp(int(value))
+    return None if value is None else timestamp_of(int(value))
 
 
 def anchor(settings: Settings, later: datetime | None = None) -> datetime:
@@ -85,7 +84,7 @@ def _live_ends(live_dir: Path) -> Iterator[datetime]:
                 print(f"{COMMAND}: the newest {column} in files is ignored: {error}", file=sys.stderr)
                 continue
             if newest is not None:
-                yield _timestamp(newest)
+                yield timestamp_of(newest)
 
 
 def _newest_us(paths: Sequence[Path], column: str) -> int | None:
@@ -100,10 +99,6 @@ def _newest_us(paths: Sequence[Path], column: str) -> int | None:
     except duckdb.Error as error:
         raise NoLog(f"{paths[0]}: {error}") from error
     return None if row is None or row[0] is None else int(row[0])
-
-
-def _timestamp(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def timestamp(text: str) -> datetime:

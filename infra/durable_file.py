@@ -12,9 +12,9 @@ from pathlib import Path
 
 def replace_durably(partial: Path, path: Path) -> None:
     """Rename the written and closed file ``partial`` to ``path``, in the same folder. Raises OSError."""
-    _sync(partial)
+    sync(partial)
     partial.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -24,7 +24,8 @@ def write_durably(path: Path, content: bytes) -> None:
     replace_durably(partial, path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file's data, or the names in a folder, to disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from feature_repo.live.event import LiveEvent
 from feature_repo.schema import Declaration, events_table
+from infra.durable_file import replace_durably, sync
 
 SCHEMA = events_table(Declaration("live", "accepted events")).arrow  # the same for all data sets
 DAY_US = 24 * 3600 * 1_000_000
@@ -102,15 +103,12 @@ def _write(live_dir: Path, day: int, name: str, events: Sequence[tuple[int, Live
 def write_file(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     """Write ``tables`` as row groups. Afterwards the file is on disk, also after a power failure."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with partial.open("wb") as file:
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
-        _sync(folder)
+    with partial.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+    replace_durably(partial, path)
+    for folder in (path.parent.parent, path.parent.parent.parent):  # they may be new
+        sync(folder)
 
 
 def event_table(events: Sequence[tuple[int, LiveEvent]]) -> pa.Table:
@@ -125,12 +123,3 @@ def _row(received_us: int, event: LiveEvent) -> dict[str, Any]:
 
 def _money(cents: int | None) -> Decimal | None:
     return None if cents is None else Decimal(cents).scaleb(-2)
-
-
-def _sync(folder: Path) -> None:
-    """Write the folder to disk: without it, a renamed file may be lost in a power failure."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

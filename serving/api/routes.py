@@ -45,7 +45,7 @@ _BAD_BODY: Documented = {
     415: {"model": ErrorAnswer, "description": f"Not {JSON}"},
     422: {
         "model": ErrorAnswer,
-        "description": "Not JSON, not of this form, or unknown names; each has its location",
+        "description": "Not JSON, not of this form, unknown names, or a fact out of its range; each has its location",
     },
 }
 

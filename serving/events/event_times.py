@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from infra.clock import Clock, epoch_us, timestamp_text
-from infra.limits import EARLIEST
+from infra.limits import EARLIEST, LATEST
 from infra.settings import Settings
 
 FORM = "event_ts must be ISO 8601 with a zone, like 2024-03-04T09:30:00Z"
 UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}  # per second
-PLAUSIBLE = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+PLAUSIBLE = (datetime(2000, 1, 1, tzinfo=UTC), LATEST)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The gates: the tables that each checks, its rules, and the other tables that the rules read.
 
     log            the imported log
-    live           the accepted events, of which it sets aside those that break a rule (:mod:`validation.gates.live`)
+    live           the accepted events; :mod:`validation.gates.quarantine` sets aside those that break a rule
     features       the feature tables, compared with what build read: the imported log and the live events
     training_set   the training set, compared with the imported impressions
 
