@@ -266,6 +266,7 @@ WINDOWS_DAYS = (1, 7, 28)
 HISTORY_LIMIT = 500
 RECENT_LIMIT = 50
 COMPANION_LIMIT = 30
+HALF_LIVES_DAYS = (14, 60, 180)  # of an order's weight in history_decayed_*
 
 _TIME_UNIT = "us since epoch"
 
@@ -375,6 +376,16 @@ USER_HISTORY = View(
         Column("history_counts", DType.INT64_LIST, "number of orders of each item", "count", True),
         Column("history_first_us", DType.INT64_LIST, "first order of each", _TIME_UNIT, True),
         Column("history_last_us", DType.INT64_LIST, "latest order of each", _TIME_UNIT, True),
+        *(
+            Column(
+                f"history_decayed_{days}d",
+                DType.FLOAT32_LIST,
+                f"orders of each, weighted at the latest one with a half-life of {days} days",
+                "count",
+                True,
+            )
+            for days in HALF_LIVES_DAYS
+        ),
     ),
 )
 

@@ -22,7 +22,7 @@ from feature_repo.derived.family import (
     fixed,
     or_nan,
 )
-from feature_repo.schema import Declaration
+from feature_repo.schema import HALF_LIVES_DAYS, Declaration
 from feature_repo.slate import ItemRows, Row, Slate, Texts
 
 FEATURES = (
@@ -32,9 +32,14 @@ FEATURES = (
     ("bought_age_s", "since the user last ordered the item", "s"),
     ("bought_interval_s", "mean time between the user's orders of the item", "s"),
     ("bought_due", "bought_age_s over bought_interval_s", "ratio"),
+    *(
+        (f"bought_decayed_{days}d", f"orders of the item, weighted with a half-life of {days} days", "count")
+        for days in HALF_LIVES_DAYS
+    ),
     ("category_share", "share of the user's ordered items in the item's category", "ratio"),
     ("category_age_s", "since the user last ordered from the item's category", "s"),
 )
+_HALF_LIVES_S = np.array(HALF_LIVES_DAYS)[:, None] * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class _History:
 
     first:       item -> its index in ``items``
     items:       (4, items): times ordered, share of the orders, latest order in µs, mean interval in s
+    decayed:     (half-lives, items): weighted orders at the latest one
     no_share:    the share of an item that was never ordered
     categories:  category -> its index in ``by_category``
     by_category: (2, categories + 2): share of the ordered items, latest order in µs. The last two columns are for a
@@ -51,6 +57,7 @@ class _History:
 
     first: dict[str, int]
     items: Doubles
+    decayed: Doubles
     no_share: float
     categories: dict[str | None, int]
     by_category: Doubles
@@ -96,6 +103,7 @@ def _history(user: Row) -> _History:
             first=first_indices(user["history_items"]),
             # The interval is NaN for an item that was ordered once, or several times at one timestamp.
             items=np.array((counts, counts / orders, last, np.where(between > 0, between, np.nan))),
+            decayed=np.array([user[f"history_decayed_{days}d"] for days in HALF_LIVES_DAYS], np.float64),
             no_share=float(0.0 / orders),
             categories=codes,
             by_category=np.array(
@@ -124,14 +132,16 @@ def _bought(slate: Slate, history: _History) -> dict[str, Column]:
         "bought_age_s": math.nan,
         "bought_interval_s": math.nan,
         "bought_due": math.nan,
+        **{f"bought_decayed_{days}d": 0.0 for days in HALF_LIVES_DAYS},
     }
     positions, at = at_candidates(slate, history.first)
     if not len(positions):
         return {**never}
     count, share, last_us, interval = history.items[:, at]
     age = (slate.scored_us - last_us) / 1e6
-    values = (count > 0, count, share, age, interval, age / interval)
+    decayed = history.decayed[:, at] * np.exp2(-age / _HALF_LIVES_S)
+    values = (count > 0, count, share, age, interval, age / interval, *decayed)
     return {name: Sparse(positions, each, fill) for (name, fill), each in zip(never.items(), values, strict=True)}
 
 
-FAMILY = Family("history", version=1, features=fixed(*FEATURES), columns=columns)
+FAMILY = Family("history", version=2, features=fixed(*FEATURES), columns=columns)

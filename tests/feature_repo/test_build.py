@@ -12,7 +12,7 @@ import pytest
 from feature_repo.build.__main__ import build, main
 from feature_repo.build.item_companions import snapshots
 from feature_repo.build.log_views import last_midnight
-from feature_repo.schema import HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
+from feature_repo.schema import HALF_LIVES_DAYS, HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
 from infra.settings import Settings
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
 
@@ -166,6 +166,12 @@ def test_user_history_holds_each_item_once_latest_first(log):
         assert dict(zip(row["history_items"], row["history_counts"], strict=True)) == counts
         latest = {e["item_id"]: e["received_ts"] for e in sorted(ever, key=lambda e: e["received_ts"])}
         assert row["history_last_us"] == sorted((int(t.timestamp() * 1e6) for t in latest.values()), reverse=True)
+        ages = {item: [(latest[item] - e["received_ts"]).total_seconds() / 86_400 for e in ever if e["item_id"] == item]
+                for item in latest}  # fmt: skip
+        for days in HALF_LIVES_DAYS:
+            assert row[f"history_decayed_{days}d"] == pytest.approx(
+                [sum(2 ** (-age / days) for age in ages[item]) for item in row["history_items"]], rel=1e-6
+            )
         assert len(row["history_items"]) <= HISTORY_LIMIT
         assert set(row["history_categories"]) <= {"x", "y"}
 

@@ -65,6 +65,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "history_counts": [2, 1],
             "history_first_us": [ago(days=30), ago(days=5)],
             "history_last_us": [ago(days=2), ago(days=5)],
+            "history_decayed_14d": [1.25, 1.0],
+            "history_decayed_60d": [1.75, 1.0],
+            "history_decayed_180d": [1.875, 1.0],
         }
     ],
     "session_state": [

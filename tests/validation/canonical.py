@@ -88,6 +88,9 @@ _ARRAYS: dict[str, dict[str, list[Any]]] = {
         "history_counts": [2, 1],
         "history_first_us": [1, 2],
         "history_last_us": [3, 2],
+        "history_decayed_14d": [2.0, 1.0],
+        "history_decayed_60d": [2.0, 1.0],
+        "history_decayed_180d": [2.0, 1.0],
     },
     "session_state": {"recent_items": ["i0"], "recent_actions": ["view"], "recent_us": [1]},
 }

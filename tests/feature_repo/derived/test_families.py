@@ -22,6 +22,9 @@ USER = {
     "history_counts": [3, 1],
     "history_first_us": [NOW - 30 * HOUR, NOW - 5 * HOUR],
     "history_last_us": [NOW - 10 * HOUR, NOW - 5 * HOUR],
+    "history_decayed_14d": [2.0, 1.0],
+    "history_decayed_60d": [2.5, 1.0],
+    "history_decayed_180d": [2.75, 1.0],
     "user_first_seen_us": NOW - 100 * HOUR,
     "user_last_order_us": NOW - 5 * HOUR,
 }
@@ -64,6 +67,14 @@ def test_history_facts_by_hand():
     assert found["bought_due"][0] == 1
     np.testing.assert_array_equal(found["category_share"], np.float32([0.75, 0.25, math.nan]))
     np.testing.assert_array_equal(found["category_age_s"], np.float32([36_000, 18_000, math.nan]))
+
+
+def test_decayed_orders_are_halved_after_each_half_life():
+    days = {"history_last_us": [NOW - 14 * 24 * HOUR, NOW - 180 * 24 * HOUR]}
+    found = derive(slate(user={**USER, **days}), DECLARATION)
+    assert found["bought_decayed_14d"].tolist() == [1.0, np.float32(2 ** (-180 / 14)), 0]
+    assert found["bought_decayed_60d"].tolist() == [np.float32(2.5 * 2 ** (-14 / 60)), 0.125, 0]
+    assert found["bought_decayed_180d"].tolist() == [np.float32(2.75 * 2 ** (-14 / 180)), 0.5, 0]
 
 
 def test_an_item_ordered_twice_at_one_timestamp_has_no_interval():

@@ -12,6 +12,7 @@ from feature_repo.schema import (
     HISTORY_LIMIT,
     RECENT_LIMIT,
     SESSION_STATE,
+    USER_HISTORY,
     Column,
     Declaration,
     DType,
@@ -30,7 +31,7 @@ _ALIGNED = (
     ("item_companions", ("companion_items", "companion_shares"), COMPANION_LIMIT),
     (
         "user_history",
-        ("history_items", "history_categories", "history_counts", "history_first_us", "history_last_us"),
+        tuple(column.name for column in USER_HISTORY.columns),
         HISTORY_LIMIT,
     ),
     ("session_state", ("recent_items", "recent_actions", "recent_us"), RECENT_LIMIT),

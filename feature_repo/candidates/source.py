@@ -1,0 +1,98 @@
+"""A candidate source, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from feature_repo.candidates.item_codes import Codes, ItemCodes
+from feature_repo.candidates.queries import Queries
+from feature_repo.candidates.ragged import Ragged
+from infra.models.arrays import Doubles, Floats, Integers
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The best items of one source for each of q queries: highest score first, equal scores by code, each item once.
+
+    lists:  where each query's candidates lie
+    items:  (m,) codes
+    scores: (m,) float32, finite
+    """
+
+    lists: Ragged
+    items: Codes
+    scores: Floats
+
+    @staticmethod
+    def best(rows: Integers, items: Codes, scores: Doubles, queries: int, k: int) -> Candidates:
+        """The ``k`` best of each query from (m,) triples in any order, each (row, item) at most once.
+
+        Scores are rounded to float32 before they are compared, so that sums in another order give the same list.
+        """
+        rounded = np.asarray(scores, np.float32)
+        usable = np.isfinite(rounded)
+        rows, items, rounded = rows[usable], items[usable], rounded[usable]
+        order = np.lexsort((items, -rounded, rows))
+        rows, items, rounded = rows[order], items[order], rounded[order]
+        lists = Ragged.of_lengths(np.bincount(rows, minlength=queries))
+        kept = lists.positions < k
+        return Candidates(
+            Ragged.of_lengths(np.minimum(lists.lengths, k)), items[kept].astype(np.int32, copy=False), rounded[kept]
+        )
+
+    @staticmethod
+    def none(queries: int) -> Candidates:
+        return Candidates(Ragged.of_lengths(np.zeros(queries)), np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+class Source(Protocol):
+    """What a fitted source can be asked. It reads only its own tables and the queries: no clock, no store, no log.
+
+    The answer for a query does not depend on the other queries that are asked with it.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in params.yaml."""
+        ...
+
+    def candidates(self, queries: Queries, k: int) -> Candidates:
+        """At most ``k`` per query; none where the source knows nothing of the user and the session."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the tables into the empty ``folder``: numpy's arrays without pickles, parquet, JSON, ONNX."""
+        ...
+
+
+class SimilarItems(Protocol):
+    """A source that also knows which items are like one item."""
+
+    def similar(self, items: Codes, k: int) -> Candidates:
+        """At most ``k`` for each of (q,) known items, never the item itself."""
+        ...
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """How a source is read back. ``version`` is part of the model's contract: raise it when its answers change."""
+
+    name: str
+    version: int
+    load: Callable[[Path, ItemCodes], Source]
+    similar: bool = False
+
+
+def save_arrays(folder: Path, arrays: Mapping[str, Any]) -> None:
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values, allow_pickle=False)
+
+
+def load_array(folder: Path, name: str) -> Any:
+    """Raises OSError or ValueError for a missing or damaged file, and for a pickle."""
+    return np.load(folder / f"{name}.npy", allow_pickle=False)
