@@ -47,7 +47,7 @@ class ItemCodes:
     def encode_arrow(self, ids: pa.Array) -> Codes:
         """The same for an Arrow array of strings."""
         found = pc.index_in(ids, value_set=self.ids)
-        return np.asarray(pc.fill_null(found, UNKNOWN).to_numpy(zero_copy_only=False), dtype=np.int32)
+        return np.array(pc.fill_null(found, UNKNOWN).to_numpy(zero_copy_only=False), dtype=np.int32)
 
     def decode(self, codes: Codes) -> list[str]:
         """(n,) ids of (n,) codes, all of them known."""

@@ -141,7 +141,7 @@ class _Unknown:
 
     def encode_list(self, ids: Sequence[str]) -> Codes:
         found = self._codes.encode(ids)
-        for i in np.flatnonzero(found == UNKNOWN):
+        for i in np.flatnonzero(found == UNKNOWN).tolist():
             found[i] = self._new.setdefault(ids[i], len(self._codes) + len(self._new))
         return found
 

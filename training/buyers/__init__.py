@@ -1,0 +1,1 @@
+"""The buyer model: who will order in the next days."""

@@ -1,0 +1,66 @@
+"""Fits the sources of a data set's parameters on what was known at a timestamp."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from feature_repo.candidates.source import Source
+from feature_repo.candidates.union import Sources
+from feature_repo.datasets.declarations.built_in import declaration_of
+from infra.progress import step
+from infra.settings import Settings
+from training.candidates import own_history
+from training.candidates.known_log import KnownLog, open_known_log
+
+Params = Mapping[str, Any]
+Fit = Callable[[KnownLog, Params], Source | None]
+"""Fits one source with its parameters. None: the data set has nothing for it, such as vectors."""
+
+FITS: Mapping[str, Fit] = {"own_history": own_history.fit}
+
+
+class BadSources(ValueError):
+    """The parameters name a source or a value that does not exist."""
+
+
+def fit_sources(settings: Settings, params: Params, known_at: datetime) -> Sources:
+    """``params``: of :func:`recommend_params`. Raises BadSources or DatasetError."""
+    declaration = declaration_of(settings)
+    wanted: dict[str, Params] = {name: each for name, each in params["sources"].items() if each["candidates"] > 0}
+    unknown = sorted(wanted.keys() - FITS.keys())
+    if unknown:
+        raise BadSources(f"params.yaml, recommend.sources: unknown {unknown}; there are {sorted(FITS)}")
+    fitted: list[Source] = []
+    with open_known_log(settings, known_at, tuple(column.name for column in declaration.context)) as log:
+        for name, each in wanted.items():
+            with step(f"source {name}"):
+                source = FITS[name](log, each)
+            if source is None:
+                print(f"  source {name}: nothing to fit it on", file=sys.stderr)
+            else:
+                fitted.append(source)
+        return Sources(
+            codes=log.codes,
+            sources=tuple(fitted),
+            sizes={source.name: int(wanted[source.name]["candidates"]) for source in fitted},
+            limit=int(params["candidates"]),
+            known_at_us=log.known_at_us,
+        )
+
+
+def recommend_params(params: Params, dataset: str) -> dict[str, Any]:
+    """The section ``recommend`` of params.yaml with the values of ``recommend.datasets.DATASET`` over it."""
+    section = params["recommend"]
+    own = (section.get("datasets") or {}).get(dataset) or {}
+    return _merged({name: value for name, value in section.items() if name != "datasets"}, own)
+
+
+def _merged(base: Params, over: Params) -> dict[str, Any]:
+    found = dict(base)
+    for name, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(found.get(name), Mapping)
+        found[name] = _merged(found[name], value) if both else value
+    return found

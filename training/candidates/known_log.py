@@ -1,0 +1,89 @@
+"""The log as it was known at a timestamp: all that the fitting of a source may read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from feature_repo.build.log_views import open_log
+from feature_repo.candidates.item_codes import ItemCodes
+from feature_repo.duckdb_connection import connect
+from feature_repo.live.checked_events import live_events
+from feature_repo.live.event_files import reading
+from infra.clock import epoch_us
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class KnownLog:
+    """``connection`` has the tables known_items, known_events and known_slates, without a row of ``known_at`` or later.
+
+    known_items:  code (INTEGER), item_id, category_id, shop_id, brand: the newest attributes of each item of ``codes``
+    known_events: user_id, session_id, code, action, at_us (received), price, category_id; only events on an item
+    known_slates: slate_id, user_id, session_id, shown_us, and the declared context columns; one row per slate
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    codes: ItemCodes
+    known_at: datetime
+    log_dir: Path
+
+    @property
+    def known_at_us(self) -> int:
+        return epoch_us(self.known_at)
+
+
+@contextmanager
+def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, ...] = ()) -> Iterator[KnownLog]:
+    """``context``: names of the declaration's context columns. Raises DatasetError."""
+    with reading(settings.live_dir), connect(settings) as connection:
+        open_log(connection, settings, live_events(settings))
+        until = {"known_at": known_at}
+        ids = connection.execute(
+            """
+            SELECT DISTINCT item_id FROM (
+                SELECT item_id FROM items WHERE valid_from_ts < $known_at
+                UNION ALL SELECT item_id FROM events WHERE received_ts < $known_at AND item_id IS NOT NULL
+            ) ORDER BY item_id
+            """,
+            until,
+        ).to_arrow_table()
+        codes = ItemCodes(ids["item_id"].combine_chunks())
+        coded = pa.table({"item_id": codes.ids, "code": pa.array(range(len(codes)), pa.int32())})
+        connection.register("coded", coded)
+        connection.execute(
+            """
+            CREATE TEMP TABLE known_items AS
+            SELECT code, item_id, category_id, shop_id, brand FROM coded LEFT JOIN (
+                SELECT item_id, arg_max(category_id, valid_from_ts) AS category_id,
+                    arg_max(shop_id, valid_from_ts) AS shop_id, arg_max(brand, valid_from_ts) AS brand
+                FROM items WHERE valid_from_ts < $known_at GROUP BY item_id
+            ) USING (item_id)
+            """,
+            until,
+        )
+        connection.execute(
+            """
+            CREATE TEMP TABLE known_events AS
+            SELECT user_id, session_id, code, action, epoch_us(received_ts) AS at_us, e.price, e.category_id
+            FROM events e JOIN coded USING (item_id) WHERE received_ts < $known_at
+            """,
+            until,
+        )
+        listed = "".join(f', any_value("{name}") AS "{name}"' for name in context)
+        connection.execute(
+            f"""
+            CREATE TEMP TABLE known_slates AS
+            SELECT slate_id, any_value(user_id) AS user_id, any_value(session_id) AS session_id,
+                any_value(epoch_us(shown_ts)) AS shown_us {listed}
+            FROM impressions WHERE shown_ts < $known_at GROUP BY slate_id
+            """,
+            until,
+        )
+        yield KnownLog(connection, codes, known_at, settings.log_dir)

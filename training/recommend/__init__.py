@@ -1,0 +1,1 @@
+"""The batch: who gets a list, what is on it, and where it is written."""
