@@ -1,1 +1,1 @@
-"""Trains the ranker of recommendations: rolling windows, their candidates with features, and the model recommend-NAME."""
+"""Trains the ranker of recommendations: rolling windows, their candidates with features, the model recommend-NAME."""
