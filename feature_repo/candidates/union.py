@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from feature_repo.candidates import own_history
+from feature_repo.candidates import buy_again, covisitation, own_history, trending
 from feature_repo.candidates.item_codes import Codes, ItemCodes
 from feature_repo.candidates.queries import Queries
 from feature_repo.candidates.ragged import Ragged
@@ -19,7 +19,9 @@ from feature_repo.candidates.source import Source, SourceKind
 from feature_repo.schema import Feature
 from infra.models.arrays import Floats
 
-KINDS: Mapping[str, SourceKind] = {kind.name: kind for kind in (own_history.KIND,)}
+KINDS: Mapping[str, SourceKind] = {
+    kind.name: kind for kind in (own_history.KIND, buy_again.KIND, covisitation.KIND, trending.KIND)
+}
 CARD = "sources.json"
 SOURCE = "candidates"  # the source of these features in a model's contract
 

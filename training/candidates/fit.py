@@ -12,14 +12,19 @@ from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.progress import step
 from infra.settings import Settings
-from training.candidates import own_history
+from training.candidates import buy_again, covisitation, own_history, trending
 from training.candidates.known_log import KnownLog, open_known_log
 
 Params = Mapping[str, Any]
 Fit = Callable[[KnownLog, Params], Source | None]
 """Fits one source with its parameters. None: the data set has nothing for it, such as vectors."""
 
-FITS: Mapping[str, Fit] = {"own_history": own_history.fit}
+FITS: Mapping[str, Fit] = {
+    "own_history": own_history.fit,
+    "buy_again": buy_again.fit,
+    "covisitation": covisitation.fit,
+    "trending": trending.fit,
+}
 
 
 class BadSources(ValueError):
