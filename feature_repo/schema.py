@@ -174,7 +174,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Feature:
-    """One model input. ``source`` is a view's name, ``derived`` or ``request``."""
+    """One model input. ``source`` is a view's name, ``derived``, ``request`` or ``candidates``."""
 
     name: str
     source: str

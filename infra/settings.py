@@ -152,5 +152,10 @@ class Settings(BaseSettings):
         return f"ranker-{self.dataset}"
 
     @property
+    def recommend_name(self) -> str:
+        """The model that ranks candidates of the sources."""
+        return f"recommend-{self.dataset}"
+
+    @property
     def tracking_uri(self) -> str:
         return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"

@@ -58,6 +58,10 @@ class PointInTimeReader:
                 context={c.name: head[c.name] for c in self.declaration.context if isinstance(head[c.name], str)},
             )
 
+    def entity_table(self, entity: str, entity_rows: pd.DataFrame) -> pa.Table:
+        """All columns of the entity's views, one row per entity row (its join key and shown_ts), null where unknown."""
+        return self._join([view for view in self.views if view.entity == entity], entity_rows)
+
     def _item_views(self) -> tuple[View, ...]:
         return tuple(view for view in self.views if view.entity == "item" and view.name != "item_companions")
 

@@ -1,7 +1,7 @@
 """The model registry: training registers rankers here and serving loads the champion.
 
 The artifact of a version is a folder with the ranker (see :mod:`infra.models.ranker`) and ``contract.json``, without
-pickles. mlflow-skinny is enough to read it.
+pickles, and further folders that are registered with it. mlflow-skinny is enough to read it.
 
     ModelStoreError
     ├── NoModel      no model has the name, or no version has the alias
@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
@@ -34,6 +35,7 @@ from infra.settings import Settings
 CONTRACT_FILE = "contract.json"
 CHAMPION = "champion"
 ARTIFACT_PATH = "ranker"
+T = TypeVar("T")
 
 
 class ModelStoreError(RuntimeError):
@@ -68,13 +70,13 @@ class LoadedModel:
 
 
 class ModelStore:
-    """All versions of one model name, in a tracking server or a local database."""
+    """All versions of one model name, in a tracking server or a local database. ``name``: else the ranker's."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, name: str | None = None) -> None:
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        self.name = settings.model_name
+        self.name = name or settings.model_name
         self._settings = settings
         self.client = open_client(settings)
 
@@ -93,10 +95,12 @@ class ModelStore:
         contract: ModelContract,
         tags: dict[str, str],
         rows: ScoredRows | None = None,
+        folders: Mapping[str, Path] | None = None,
     ) -> str:
         """Store the ranker under the run and register it. Returns the version.
 
         A ranker without test ``rows`` is always scored by LightGBM, because compiled trees could not be checked.
+        ``folders``: name in the artifact -> a folder that belongs to the version, see :meth:`load_with`.
         """
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / ARTIFACT_PATH
@@ -105,6 +109,8 @@ class ModelStore:
             (folder / CONTRACT_FILE).write_text(contract.to_json())
             if rows is not None:
                 rows.save(folder)
+            for name, path in (folders or {}).items():
+                shutil.copytree(path, folder / name)
             self.client.log_artifacts(run_id, str(folder), ARTIFACT_PATH)
         try:
             self.client.create_registered_model(self.name)
@@ -130,14 +136,24 @@ class ModelStore:
 
     def load(self) -> LoadedModel:
         """The champion. Raises NoModel or BrokenModel."""
+        return self.load_with(_nothing)[0]
+
+    def load_with(self, read: Callable[[Path], T]) -> tuple[LoadedModel, T]:
+        """The champion, and what ``read`` makes of its folder. Raises NoModel or BrokenModel."""
         found = self.champion()
         if found is None:
-            raise NoModel(f"no {CHAMPION} of {self.name} is registered: run `python -m training.train` first")
-        return self.load_version(found)
+            command = "training.train" if self.name == self._settings.model_name else "training.stage_two"
+            raise NoModel(f"no {CHAMPION} of {self.name} is registered: run `python -m {command}` first")
+        return self.load_version_with(found, read)
 
     def load_version(self, found: ModelVersion) -> LoadedModel:
+        """As :meth:`load_version_with`, without further folders."""
+        return self.load_version_with(found, _nothing)[0]
+
+    def load_version_with(self, found: ModelVersion, read: Callable[[Path], T]) -> tuple[LoadedModel, T]:
         """Download the version and check it. A LightGBM model is tried in a child process first, which takes a second
-        or two. Raises BrokenModel.
+        or two. ``read`` gets the downloaded folder, which is removed afterwards; an OSError, KeyError, TypeError or
+        ValueError of it means that the version is broken. Raises BrokenModel.
         """
         target = tempfile.mkdtemp(prefix="ranker-")
         try:
@@ -146,6 +162,7 @@ class ModelStore:
             try_ranker(folder)
             ranker = load_ranker(folder)
             rows = ScoredRows.load(folder)
+            more = read(folder)
         except RefusedModel as error:
             raise RefusedVersion(f"{self.name} version {found.version}: {error}") from error
         except (OSError, KeyError, TypeError, ValueError, BadModel, MlflowException) as error:
@@ -156,7 +173,7 @@ class ModelStore:
             raise BrokenModel(
                 f"{self.name} version {found.version}: the ranker and its contract have different features"
             )
-        return LoadedModel(
+        model = LoadedModel(
             name=self.name,
             version=str(found.version),
             kind=ranker.kind,
@@ -167,6 +184,7 @@ class ModelStore:
             rows=rows,
             engine=own_engine(ranker),
         )
+        return model, more
 
     def _download(self, found: ModelVersion, target: str) -> str:
         uri = self.client.get_model_version_download_uri(self.name, found.version)
@@ -179,3 +197,7 @@ class ModelStore:
 
 def _tags(found: Any) -> dict[str, str]:
     return {str(key): str(value) for key, value in (found.tags or {}).items()}
+
+
+def _nothing(_: Path) -> None:
+    return None

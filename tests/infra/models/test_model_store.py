@@ -177,3 +177,34 @@ def test_a_contract_with_other_features_than_the_ranker_is_a_broken_model(store:
     store.promote(registered(store, contract=replace(CONTRACT, features=CONTRACT.features[::-1])))
     with pytest.raises(BrokenModel, match="different features"):
         store.load()
+
+
+# ---------------------------------------------------------------------------------------- further folders
+
+
+def registered_with_codes(store: ModelStore, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "codes.txt").write_text("a b")
+    run = store.client.create_run(store.experiment_id())
+    store.promote(store.register(run.info.run_id, BASELINE, CONTRACT, {}, folders={"sources": folder}))
+
+
+def test_a_folder_that_is_registered_with_a_version_is_read_with_it(store: ModelStore, tmp_path: Path) -> None:
+    registered_with_codes(store, tmp_path / "any name")
+    model, codes = store.load_with(lambda folder: (folder / "sources" / "codes.txt").read_text().split())
+    assert (model.contract, codes) == (CONTRACT, ["a", "b"])
+    assert store.load() == model
+
+
+def test_a_version_whose_folder_cannot_be_read_is_broken(store: ModelStore, tmp_path: Path) -> None:
+    registered_with_codes(store, tmp_path / "sources")
+    with pytest.raises(BrokenModel, match=r"version 1: .*other\.txt"):
+        store.load_with(lambda folder: (folder / "other.txt").read_text())
+
+
+def test_each_model_of_a_data_set_has_its_own_champion_and_command(state: Path) -> None:
+    settings = settings_in(state, "two_models")
+    registered(ModelStore(settings, settings.recommend_name))
+    assert ModelStore(settings).champion() is None
+    with pytest.raises(NoModel, match=r"no champion of recommend-two_models .*python -m training\.stage_two"):
+        ModelStore(settings, settings.recommend_name).load()

@@ -1,0 +1,57 @@
+"""Lists that were asked for -> their candidates with all features, as serving makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from feature_repo.candidates.stage_two_features import recommend_matrix
+
+from feature_repo.candidates.ragged import Ragged
+from feature_repo.candidates.union import Sources
+from feature_repo.offline.slates import PointInTimeReader
+from infra.models.arrays import Floats
+from training.stage_two.user_states import asked_queries
+
+LISTS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class CandidateLists:
+    """Candidates of ``len(lists)`` lists in the sources' order.
+
+    asked:   the lists: slate_id, user_id, session_id, shown_ts, …
+    lists:   where the candidates of each lie
+    item_id: (m,) str
+    matrix:  (m, f) float32, the columns of :func:`feature_repo.candidates.stage_two_features.recommend_features`
+    """
+
+    asked: pd.DataFrame
+    lists: Ragged
+    item_id: list[str]
+    matrix: Floats
+
+
+def candidate_lists(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> Iterator[CandidateLists]:
+    """In parts of LISTS_AT_ONCE lists. ``asked``: as :func:`asked_queries` takes it, with a slate_id."""
+    for start in range(0, len(asked), LISTS_AT_ONCE):
+        yield _part(reader, sources, asked.iloc[start : start + LISTS_AT_ONCE].reset_index(drop=True))
+
+
+def _part(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> CandidateLists:
+    queries = asked_queries(reader, sources.codes, asked)
+    found = sources.candidates(queries)
+    rows = found.lists.rows
+    impressions = asked.iloc[rows].reset_index(drop=True)
+    impressions["item_id"] = queries.decode(found.items)
+    unknown = {fact.name: np.float32(np.nan) for fact in reader.declaration.facts}
+    slates = reader.read(impressions.assign(**unknown)) if len(impressions) else iter(())
+    filled = [found.lists.slice(int(row)) for row in np.flatnonzero(found.lists.lengths)]
+    parts = [
+        recommend_matrix(slate, reader.declaration, found.columns[rows_of])
+        for slate, rows_of in zip(slates, filled, strict=True)
+    ]
+    matrix = np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+    return CandidateLists(asked, found.lists, impressions["item_id"].tolist(), matrix)
