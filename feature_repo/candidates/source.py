@@ -55,7 +55,7 @@ class Candidates:
         if len(parts) == 1:
             return parts[0]
         return Candidates(
-            Ragged.of_lengths(np.concatenate([part.lists.lengths for part in parts] or [[]])),
+            Ragged.of_lengths(np.concatenate([part.lists.lengths for part in parts] or [np.empty(0, np.int64)])),
             np.concatenate([part.items for part in parts] or [np.empty(0, np.int32)]),
             np.concatenate([part.scores for part in parts] or [np.empty(0, np.float32)]),
         )

@@ -79,7 +79,7 @@ class SparseTable:
 
 
 def row_blocks(work: Integers, limit: int) -> Iterator[slice]:
-    """Consecutive rows whose ``work`` (n,) sums to about ``limit``, so that a product of sparse matrices fits in memory."""
+    """Consecutive rows whose ``work`` (n,) sums to about ``limit``: their product with a matrix fits in memory."""
     blocks = np.cumsum(work) // limit
     borders = np.flatnonzero(np.diff(blocks, prepend=-1, append=-1))
     for start, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):

@@ -11,16 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from feature_repo.candidates import buy_again, covisitation, own_history, trending
 from feature_repo.candidates.item_codes import Codes, ItemCodes
 from feature_repo.candidates.queries import Queries
 from feature_repo.candidates.ragged import Ragged
 from feature_repo.candidates.source import Candidates, Source, SourceKind
+from feature_repo.candidates.sources import (
+    als,
+    buy_again,
+    covisitation,
+    nearest_titles,
+    next_item,
+    own_history,
+    similar_users,
+    trending,
+)
 from feature_repo.schema import Feature
 from infra.models.arrays import Floats
 
 KINDS: Mapping[str, SourceKind] = {
-    kind.name: kind for kind in (own_history.KIND, buy_again.KIND, covisitation.KIND, trending.KIND)
+    module.KIND.name: module.KIND
+    for module in (own_history, buy_again, covisitation, similar_users, als, next_item, nearest_titles, trending)
 }
 CARD = "sources.json"
 SOURCE = "candidates"  # the source of these features in a model's contract

@@ -38,8 +38,12 @@ class Ordered:
 
 @dataclass(frozen=True)
 class SourceRecall:
-    """``first``: (users, len(CUTS)) recall of the first candidates; ``without``: (users, len(CUTS)) of the union without
-    the source, None for the union itself; ``per_user``: mean number of candidates."""
+    """Of one source, or of the union.
+
+    first:    (users, len(CUTS)) recall of the first candidates
+    without:  (users, len(CUTS)) of the union without the source; None for the union itself
+    per_user: mean number of candidates
+    """
 
     name: str
     first: Doubles
@@ -64,7 +68,9 @@ def source_recalls(sources: Sources, queries: Queries, ordered: Ordered) -> list
                 float(answer.lists.lengths.mean()),
             )
         )
-    found.append(SourceRecall(UNION, recalls(union.lists, union.items, ordered), None, float(union.lists.lengths.mean())))
+    found.append(
+        SourceRecall(UNION, recalls(union.lists, union.items, ordered), None, float(union.lists.lengths.mean()))
+    )
     return found
 
 
@@ -102,8 +108,9 @@ def pooled(windows: Sequence[Sequence[SourceRecall]]) -> list[dict[str, Any]]:
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table: recall at each cut, and in the same order what the union loses without the source."""
     cuts = [str(cut) for cut in CUTS]
+    heads = [*(f"first {cut}" for cut in cuts), *(f"loss {cut}" for cut in cuts)]
     lines = [
-        f"| source | per user | {' | '.join(f'first {cut}' for cut in cuts)} | {' | '.join(f'loss {cut}' for cut in cuts)} |",
+        f"| source | per user | {' | '.join(heads)} |",
         f"| --- | ---: |{' ---: |' * (2 * len(cuts))}",
     ]
     for row in rows:

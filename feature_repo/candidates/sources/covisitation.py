@@ -34,9 +34,7 @@ class Covisitation:
     def similar(self, items: Codes, k: int) -> Candidates:
         """The items that go together with each of (q,) known items, by all kinds of pairs."""
         rows = np.arange(len(KINDS)) * self.pairs.columns + items[:, None]  # (q, kinds)
-        return self.pairs.best(
-            Ragged.of_lengths(np.full(len(items), len(KINDS))), rows.ravel(), np.ones(rows.size), k
-        )
+        return self.pairs.best(Ragged.of_lengths(np.full(len(items), len(KINDS))), rows.ravel(), np.ones(rows.size), k)
 
     def save(self, folder: Path) -> None:
         self.pairs.save(folder, "pairs")

@@ -1,11 +1,11 @@
-"""Fits :mod:`feature_repo.candidates.covisitation`: which items are ordered in the same sessions as an item.
+"""Fits :mod:`feature_repo.candidates.sources.covisitation`: which items are ordered in the same sessions as an item.
 
-A session is cut where nothing happens for ``gap_hours``, and only its newest ``session_items`` items are read. With the
-seed kind a (view, like, add_to_cart, order), X_a[s, i] = 1 where the session s has the action a on the item i, and Y[s, j]
-the weight of the order (or cart, or view) of j, halved every ``half_life_days`` and divided by the square root of the
-session's number of such items:
+A session is cut where nothing happens for ``gap_hours``. Of the last ``days`` its newest ``session_items`` items are
+read. X_a[s, i] = 1 where the session s has the action a (view, like, add_to_cart, order) on the item i. Y[s, j] is the
+weight of the order (or cart, or view) of j, halved every ``half_life_days``, over the square root of the session's
+number of such items. w halves alike:
 
-    pairs_a[i, j] = (X_a' Y)[i, j] / (sum_s X_a[s, i] w_s + shrinkage) / (sum_s Y[s, j])^popularity
+    pairs_a[i, j] = (X_a' Y)[i, j] / (sum_s X_a[s, i] w[s, i] + shrinkage) / (sum_s Y[s, j])^popularity
 
 ``popularity`` 0 prefers items that everybody buys, 1 items that are bought with i more often than with others.
 """
@@ -19,10 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags
 
-from feature_repo.candidates.covisitation import Covisitation
-from feature_repo.candidates.ragged import Ragged
 from feature_repo.candidates.seeds import KINDS, SeedWeights
 from feature_repo.candidates.source import Candidates
+from feature_repo.candidates.sources.covisitation import Covisitation
 from feature_repo.candidates.sparse_table import SparseTable, row_blocks
 from infra.models.arrays import Doubles
 from training.candidates.known_log import KnownLog
@@ -77,7 +76,7 @@ def _session_items(log: KnownLog, params: Mapping[str, Any]) -> tuple[npt.NDArra
         WITH timed AS (
             SELECT session_id, code, list_position($kinds, action) - 1 AS kind, at_us,
                 at_us - lag(at_us) OVER (PARTITION BY session_id ORDER BY at_us) > $gap_us AS cuts
-            FROM known_events WHERE list_contains($kinds, action)
+            FROM known_events WHERE list_contains($kinds, action) AND at_us >= $known_at_us - $days * 86400000000
         ), cut AS (  -- by RANGE: events of one timestamp are in the same part
             SELECT session_id, code, kind, at_us,
                 coalesce(sum(cuts::INTEGER) OVER
@@ -86,7 +85,8 @@ def _session_items(log: KnownLog, params: Mapping[str, Any]) -> tuple[npt.NDArra
         ), once AS (
             SELECT session_id, part, code, kind, max(at_us) AS at_us FROM cut GROUP BY ALL
         )
-        SELECT dense_rank() OVER (ORDER BY session_id, part) - 1 AS session, code, kind, ($known_at_us - at_us) / 86400e6 AS age
+        SELECT dense_rank() OVER (ORDER BY session_id, part) - 1 AS session, code, kind,
+            ($known_at_us - at_us) / 86400e6 AS age
         FROM once
         QUALIFY row_number() OVER (PARTITION BY session_id, part ORDER BY at_us DESC, kind DESC, code) <= $session_items
         ORDER BY session, kind, code
@@ -94,6 +94,7 @@ def _session_items(log: KnownLog, params: Mapping[str, Any]) -> tuple[npt.NDArra
         {
             "kinds": list(KINDS),
             "gap_us": round(params["gap_hours"] * 3_600e6),
+            "days": int(params["days"]),
             "known_at_us": log.known_at_us,
             "session_items": params["session_items"],
         },

@@ -1,4 +1,4 @@
-"""Fits :mod:`feature_repo.candidates.buy_again`: how often, and after how many days, an item is ordered again.
+"""Fits :mod:`feature_repo.candidates.sources.buy_again`: how often, and after how many days, an item is ordered again.
 
 Items with few buyers lean on their category, and categories with few on all items: an estimate is the mean of its own
 buyers and of ``shrinkage`` more that are as the level above. Only users and what they had ordered by then count.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from feature_repo.candidates.buy_again import BuyAgain
+from feature_repo.candidates.sources.buy_again import BuyAgain
 from infra.models.arrays import Doubles, Integers
 from training.candidates.known_log import KnownLog
 
@@ -29,7 +29,7 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> BuyAgain | None:
     levels = _levels(_categories(log), float(params["shrinkage"]))
 
     def sums(values: Doubles) -> Doubles:
-        return np.bincount(items, values, minlength=n)
+        return np.bincount(items, values, minlength=n).astype(np.float64)
 
     buyers, repeaters = sums(np.ones(len(items))), sums(twice.astype(np.float64))
     rates = np.where(twice, (found["orders"] - 1) / np.maximum(found["span"], 1 / 24), 0.0)

@@ -1,4 +1,4 @@
-"""What is ordered most just now: overall, in the user's categories and shops, and where the user is, such as a store."""
+"""What is ordered most just now: overall, in the user's categories and shops, and where the user is, say a store."""
 
 from __future__ import annotations
 

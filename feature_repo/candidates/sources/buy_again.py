@@ -19,9 +19,9 @@ ARRAYS = ("repeats", "shape", "rate", "interval_days")
 class BuyAgain:
     """score = Q * (k + shape) / (d + rate), the modified Poisson-gamma model of Bhagat et al. 2018.
 
-    Q is the share of the item's buyers who order it twice or more; k the user's orders of it; the gamma distribution
-    (shape, rate) the prior of its orders per day. With t days since the user's latest order, m days between two orders of the user (of
-    all users after a single order), and s days from the first order to the latest:
+    Q is the share of the item's buyers who order it twice or more, k the user's orders of it, and the gamma
+    distribution (shape, rate) the prior of its orders per day. With t days since the user's latest order, m days
+    between two orders of the user (of all users after a single order), and s days from the first order to the latest:
 
         d = s + 2 |m - t|  for t < 2 m: right after an order the item is not needed, and about m days later it is
         d = s + t          later: the days since the first order

@@ -1,4 +1,4 @@
-"""Fits :mod:`feature_repo.candidates.trending`: weighted counts of the last days, overall and by group.
+"""Fits :mod:`feature_repo.candidates.sources.trending`: weighted counts of the last days, overall and by group.
 
 An event counts its action's weight times, for each window (days -> weight) that it lies in, weight / days. So a window
 of 1 day sees what began today, and one of 7 days is steadier. An item's share is its count over (the list's sum +
@@ -7,21 +7,21 @@ shrinkage): a list with few events says little.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from feature_repo.candidates.item_codes import Codes
 from feature_repo.candidates.seeds import SeedWeights
 from feature_repo.candidates.source import Candidates
+from feature_repo.candidates.sources.trending import GROUPS, NO_LIST, Trending
 from feature_repo.candidates.sparse_table import SparseTable
-from feature_repo.candidates.trending import GROUPS, NO_LIST, Trending
 from infra.models.arrays import Doubles, Integers
 from training.candidates.known_log import KnownLog
 
 GROUP_COLUMNS = dict(zip(GROUPS, ("category_id", "shop_id"), strict=True))
-CONTEXT_ITEMS = "context"
 
 
 def fit(log: KnownLog, params: Mapping[str, Any]) -> Trending | None:
@@ -30,7 +30,7 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> Trending | None:
     items, _, counts = _counts(log, params, "'' AS value")
     if not len(items):
         return None
-    overall = np.bincount(items, counts, minlength=n)
+    overall = np.bincount(items, counts, minlength=n).astype(np.float64)
     groups = {group: _groups(log, column) for group, column in GROUP_COLUMNS.items()}
     lists = [_lists(np.zeros(n, np.int64), np.arange(n), overall, 1, params["list_items"]["overall"], params)]
     found: dict[str, Integers] = {}
@@ -52,7 +52,7 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> Trending | None:
 
 
 def _lists(
-    rows: Integers, items: Integers, counts: Doubles, number: int, k: int, params: Mapping[str, Any]
+    rows: Integers, items: Integers | Codes, counts: Doubles, number: int, k: int, params: Mapping[str, Any]
 ) -> Candidates:
     """The ``k`` items with the highest share of each of ``number`` lists."""
     sums = np.bincount(rows, counts, minlength=number)
@@ -63,7 +63,7 @@ def _lists(
 
 def _counts(
     log: KnownLog, params: Mapping[str, Any], value: str, of_context: bool = False
-) -> tuple[Codes, Sequence[Any], Doubles]:
+) -> tuple[Codes, npt.NDArray[Any], Doubles]:
     """(items, values, counts), (m,) each: the weighted count of each item and value, by value and item.
 
     DuckDB counts whole events; they are weighted here, in order, because sums of doubles depend on their order.
@@ -75,7 +75,8 @@ def _counts(
     if of_context:
         listed = ", ".join(f'min("{name}") AS "{name}"' for name in log.context)
         log.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE session_contexts AS SELECT session_id, {listed} FROM known_slates GROUP BY ALL"
+            "CREATE OR REPLACE TEMP TABLE session_contexts AS "
+            f"SELECT session_id, {listed} FROM known_slates GROUP BY session_id"
         )
     found = log.connection.execute(
         f"""
@@ -96,14 +97,14 @@ def _counts(
     counts = found["events"] * of_action[found["action"]] * of_window[found["window_number"]]
     keys = list(zip(found["value"].tolist(), found["code"].tolist(), strict=True))
     starts = np.flatnonzero([i == 0 or keys[i] != keys[i - 1] for i in range(len(keys))])
-    sums = np.add.reduceat(counts, starts) if len(starts) else np.empty(0)
-    return np.asarray(found["code"])[starts], np.asarray(found["value"])[starts], sums
+    sums = np.asarray(np.add.reduceat(counts, starts) if len(starts) else [], np.float64)
+    return np.asarray(found["code"], np.int32)[starts], np.asarray(found["value"])[starts], sums
 
 
 def _groups(log: KnownLog, column: str) -> Integers:
     """(n,) the number of each item's value of ``column``, NO_LIST for null."""
     found = log.connection.execute(
-        f"SELECT coalesce(dense_rank() OVER (ORDER BY {column} NULLS LAST) - 1, 0) AS number, {column} IS NULL AS missing "
+        f"SELECT dense_rank() OVER (ORDER BY {column} NULLS LAST) - 1 AS number, {column} IS NULL AS missing "
         "FROM known_items ORDER BY code"
     ).fetchnumpy()
     return np.where(found["missing"], NO_LIST, found["number"]).astype(np.int64)
