@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_repo.candidates.inner_products import best_products
+from feature_repo.candidates.inner_products import InnerProducts
 from feature_repo.candidates.item_codes import Codes, ItemCodes
 from feature_repo.candidates.queries import Queries
 from feature_repo.candidates.ragged import Ragged
@@ -43,6 +43,15 @@ class Als:
     name: str = "als"
 
     @cached_property
+    def _products(self) -> InnerProducts:
+        return InnerProducts(self.factors)
+
+    @cached_property
+    def _unit(self) -> InnerProducts:
+        lengths = np.linalg.norm(self.factors, axis=1, keepdims=True)
+        return InnerProducts((self.factors / np.maximum(lengths, 1e-30)).astype(np.float32))
+
+    @cached_property
     def _gram(self) -> Doubles:
         """(f, f) Y'Y + regularization I"""
         wide = self.factors.astype(np.float64)
@@ -52,7 +61,7 @@ class Als:
         rows, positions, weights = self._history(queries)
         users, of_user = np.unique(rows, return_inverse=True)
         lists = Ragged.of_lengths(np.bincount(of_user, minlength=len(users)))
-        found = best_products(self.factors, self._folded_in(lists, positions, weights), k)
+        found = self._products.best(self._folded_in(lists, positions, weights), k)
         lengths = np.zeros(len(queries), np.int64)
         lengths[users] = found.lists.lengths
         return Candidates(Ragged.of_lengths(lengths), self.items[found.items], found.scores)
@@ -89,10 +98,9 @@ class Als:
 
     def similar(self, items: Codes, k: int) -> Candidates:
         """By the cosine of the factors; none for an item without factors."""
-        unit = self.factors / np.maximum(np.linalg.norm(self.factors, axis=1, keepdims=True), np.float32(1e-30))
         positions = np.minimum(np.searchsorted(self.items, items), len(self.items) - 1)
         has = np.flatnonzero(self.items[positions] == items)
-        found = best_products(unit, unit[positions[has]].astype(np.float64), k + 1)
+        found = self._unit.best(self._unit.vectors[positions[has]].astype(np.float64), k + 1)
         others = self.items[found.items] != items[has][found.lists.rows]
         rows = has[found.lists.rows[others]]
         return Candidates.best(

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from feature_repo.candidates.inner_products import best_products
+from feature_repo.candidates.inner_products import InnerProducts
 from feature_repo.candidates.item_codes import UNKNOWN, Codes, ItemCodes
 from feature_repo.candidates.ragged import Ragged
 from feature_repo.candidates.seeds import SeedWeights
@@ -34,7 +34,7 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> NearestTitles | None:
     items, vectors = unit_vectors(path, log.codes)
     if not len(items):
         return None
-    found = best_products(vectors, vectors.astype(np.float64), int(params["neighbours"]) + 1)
+    found = InnerProducts(vectors).best(vectors.astype(np.float64), int(params["neighbours"]) + 1)
     rows, near = items[found.lists.rows], items[found.items]
     used = np.flatnonzero((rows != near) & (found.scores > 0))
     lists = Ragged.of_lengths(np.bincount(rows[used], minlength=len(log.codes)))
