@@ -35,7 +35,8 @@ def read_vectors(path: Path) -> Floats:
     if found.ndim != 2 or found.dtype.kind not in "fiu" or 0 in found.shape:
         problem = f"the shape is {found.shape} and the type {found.dtype}; it must be (vectors, length) of numbers"
         raise BadSource(path, problem, column=name)
-    vectors: Floats = found.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite
+        vectors: Floats = found.astype(np.float32, copy=False)
     if not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise BadSource(path, "a number is not finite", column=name, row=row + 1)

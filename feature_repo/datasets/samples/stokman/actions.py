@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_repo.datasets.samples.stokman.catalog import Catalog, Integers
+from feature_repo.datasets.samples.stokman.catalog import COMPANIONS, Catalog, Integers
 from feature_repo.datasets.samples.stokman.shoppers import Mask, Sessions
 from feature_repo.datasets.stokman_log.source_files import ACTIONS
 
@@ -22,6 +22,7 @@ PER_VIEW = 10  # steps
 CATEGORY_SHARE, SEARCH_SHARE, LIST_SHARE = 0.5, 0.25, 0.4
 LIKE_SHARE, ADD_SHARE, REMOVE_SHARE, CLEAR_SHARE = 0.05, 0.07, 0.2, 0.15
 TWICE = 0.1  # share of repeated orders with two pieces
+WITH_COMPANION = 0.25  # share of the orders that also hold a companion of the item
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def rows_of(rng: np.random.Generator, catalog: Catalog, sessions: Sessions) -> t
     ordering = np.flatnonzero(sessions.bought >= 0)
     pieces = 1 + (sessions.is_repetition[ordering] & (rng.random(len(ordering)) < TWICE))
     buying = np.repeat(ordering, pieces)
-    bought = _rows(buying, end[buying], ADD, sessions.bought[buying])
+    bought = _joined(
+        _rows(buying, end[buying], ADD, sessions.bought[buying]), _companions(rng, catalog, sessions, ordering, end)
+    )
     cart = _cart(adds, removes, bought)
     has_cart = np.bincount(cart.session, minlength=len(sessions)) > 0
     clears = everyone[has_cart & (sessions.bought < 0) & (rng.random(len(sessions)) < CLEAR_SHARE)]
@@ -108,6 +111,14 @@ def _rows(session: Integers, step: Integers | int, action: int, item: Integers |
 
 def _joined(*parts: Rows) -> Rows:
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])))
+
+
+def _companions(
+    rng: np.random.Generator, catalog: Catalog, sessions: Sessions, ordering: Integers, end: Integers
+) -> Rows:
+    chosen = ordering[rng.random(len(ordering)) < WITH_COMPANION]
+    companion = catalog.companions[sessions.bought[chosen], rng.integers(0, COMPANIONS, len(chosen))]
+    return _rows(chosen, end[chosen], ADD, catalog.seen_at(companion, sessions.us[chosen]))
 
 
 def _cart(adds: Rows, removes: Rows, bought: Rows) -> Rows:

@@ -26,22 +26,25 @@ START_US = 1_727_740_800_000_000  # 2024-10-01 UTC, the first day of the actions
 LAUNCHED_LATER = 0.05  # share of a made catalog's products that are added while people shop
 TOKENS, LENGTH = 60_000, 32  # token ids of titles; numbers of a vector
 ITEMS_PER_CATEGORY = 60
+COMPANIONS = 2
 
 
 @dataclass(frozen=True)
 class Catalog:
     """Row i of the files is product i. A product with a smaller ``rank`` is more popular.
 
-    launch_us: (n,) since when it can be seen
-    instead:   (n,) a product that can be seen from the start, if possible of the same category
-    members:   (n,) products, category by category, popular ones first
-    starts:    (categories + 1,) index in ``members`` where each category starts
+    launch_us:  (n,) since when it can be seen
+    companions: (n, COMPANIONS) products that are bought with each
+    instead:    (n,) a product that can be seen from the start, if possible of the same category
+    members:    (n,) products, category by category, popular ones first
+    starts:     (categories + 1,) index in ``members`` where each category starts
     """
 
     product_id: pa.Array  # (n,) strings
     category_id: pa.Array  # (categories,) strings
     category: Integers  # (n,) its number
     launch_us: Integers
+    companions: Integers
     instead: Integers
     members: Integers
     starts: Integers
@@ -56,7 +59,7 @@ class Catalog:
     def of_category(self, rng: np.random.Generator, category: Integers) -> Integers:
         """One product of each ``category``; popular ones are more frequent."""
         start, end = self.starts[category], self.starts[category + 1]
-        return self.members[start + ((end - start) * rng.random(len(category)) ** 2.5).astype(np.int64)]
+        return self.members[start + ((end - start) * rng.random(len(category)) ** 4).astype(np.int64)]
 
     def seen_at(self, item: Integers, us: Integers) -> Integers:
         """``item``, and another product where it is not launched yet."""
@@ -130,7 +133,8 @@ def catalog_of(rng: np.random.Generator, table: pa.Table) -> Catalog:
     by_rank = rng.permutation(n)
     rank = np.empty(n, np.int64)
     rank[by_rank] = np.arange(n)
-    weights = (np.arange(n) + 10.0) ** -0.9
+    weights = (np.arange(n) + 10.0) ** -1.0
+    popularity = np.cumsum(weights) / weights.sum()
     members = np.lexsort((rank, category))
     starts = np.searchsorted(category[members], np.arange(category.max() + 2))
     return Catalog(
@@ -138,10 +142,11 @@ def catalog_of(rng: np.random.Generator, table: pa.Table) -> Catalog:
         category_id=category_column.dictionary,
         category=category,
         launch_us=launch_us,
+        companions=by_rank[np.searchsorted(popularity, rng.random((n, COMPANIONS))).clip(max=n - 1)],
         instead=_instead(category, launch_us <= start_us, members, starts, by_rank),
         members=members,
         starts=starts,
-        popularity=np.cumsum(weights) / weights.sum(),
+        popularity=popularity,
         by_rank=by_rank,
         start_us=start_us,
     )
