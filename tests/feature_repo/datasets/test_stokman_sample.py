@@ -208,3 +208,10 @@ def test_a_catalog_that_is_not_there_is_named(tmp_path, capsys):
     assert main(["--out", str(tmp_path / "a"), "--catalog", str(tmp_path / "nowhere")]) == 2
     assert "nowhere/stokman_catalog_preprocessed.pq: cannot be read" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()
+
+
+def test_a_sample_so_small_that_nobody_acts_says_so(tmp_path):
+    said = write_sample(tmp_path, users=1, rows=1, seed=7, items=1, days=4)
+    assert said[0].startswith("0 actions: view 0, ")
+    assert said[-1] == "nobody buys in the last 3 days"
+    assert pq.read_metadata(tmp_path / "train_actions.pq").num_rows == 0
