@@ -10,6 +10,7 @@ LambdaMART, Hu et al. 2019). The number of rounds is then chosen by clicks that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ MIN_LEAF, LEAVES = 10, 16
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model with the trees up to its best round, and NDCG@10 of both splits by ``iteration``."""
+    """A model with the trees up to its best round, and NDCG of both splits by ``iteration``."""
 
     booster: lightgbm.Booster
     best_round: int
@@ -33,11 +34,17 @@ class Fitted:
 
 
 def fit(
-    train: RankingData, validation: RankingData, params: dict[str, Any], threads: int, *, rounds: int | None = None
+    train: RankingData,
+    validation: RankingData,
+    params: Mapping[str, Any],
+    threads: int,
+    *,
+    rounds: int | None = None,
+    depth: int = 10,
 ) -> Fitted:
     """Fit a model; equal input gives an equal model. ``params``: the section ``train`` of params.yaml.
 
-    ``rounds``: the exact number of rounds; by default the best number on ``validation``.
+    ``rounds``: the exact number of rounds; by default the best number by NDCG@``depth`` on ``validation``.
     """
     seed = int(params["seed"])
     settings = {
@@ -54,12 +61,12 @@ def fit(
     train, validation = train.shuffled(seed), validation.judged().shuffled(seed)
     train_set = _dataset(train)
     validation_set = _dataset(validation, reference=train_set)
-    judged = RepeatedNdcg(validation.labels, validation.sizes).mean
+    judged = RepeatedNdcg(validation.labels, validation.sizes, depth).mean
     deciding: Measure = judged
     if train.shown_at is not None:
         deciding = WeightedClicks.of(validation, examination(train, seed, threads)).discounted
     choice = RoundChoice(
-        {"train": (train_set, _latest(train, len(validation.sizes))), "validation": (validation_set, judged)},
+        {"train": (train_set, _latest(train, len(validation.sizes), depth)), "validation": (validation_set, judged)},
         deciding,
         int(params.get("min_rounds", 1)),
         rounds or int(params["rounds"]),
@@ -88,11 +95,11 @@ def leaf_size(configured: int, rows: int) -> int:
     return min(configured, max(MIN_LEAF, rows // LEAVES))
 
 
-def _latest(train: RankingData, slates: int) -> Measure:
-    """NDCG@10 of at most the ``slates`` latest slates, because all of them would take as long as the fit."""
+def _latest(train: RankingData, slates: int, depth: int) -> Measure:
+    """NDCG@``depth`` of at most the ``slates`` latest slates, because all of them would take as long as the fit."""
     sizes = train.sizes[-slates:]
     rows = int(sizes.sum())
-    judged = RepeatedNdcg(train.labels[-rows:], sizes)
+    judged = RepeatedNdcg(train.labels[-rows:], sizes, depth)
     return lambda scores: judged.mean(scores[-rows:])
 
 
