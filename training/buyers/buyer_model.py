@@ -23,9 +23,10 @@ from infra.models.arrays import Doubles, Floats
 from infra.models.ranker import BadModel, LightGbmRanker, load_ranker
 from infra.settings import Settings
 from training.buyers.buyer_features import FEATURE_NAMES
-from training.buyers.calibration import Platt
+from training.buyers.calibration import fitted_scaling
 from training.buyers.orders import Orders
 from training.buyers.windows import TooFewWindows, UserSet, WindowPlan, labelled
+from training.evaluation.platt_scaling import PlattScaling
 
 CARD = "buyers.json"
 MIN_LEAF, LEAVES = 10, 16
@@ -36,7 +37,7 @@ class BuyerModel:
     """``known_at``: nothing that was received then or later is in it."""
 
     trees: LightGbmRanker
-    platt: Platt
+    scaling: PlattScaling
     days: int
     known_at: datetime
     rounds: int
@@ -44,12 +45,12 @@ class BuyerModel:
 
     def probabilities(self, matrix: Floats) -> Doubles:
         """(q,) of ordering within ``days``, of (q, f) in the order of FEATURES."""
-        return self.platt.probabilities(log_odds(self.trees, matrix))
+        return self.scaling(log_odds(self.trees, matrix))
 
     def save(self, folder: Path) -> None:
         self.trees.save(folder)
         card = {
-            "platt": asdict(self.platt),
+            "scaling": asdict(self.scaling),
             "days": self.days,
             "known_at": self.known_at.isoformat(),
             "rounds": self.rounds,
@@ -67,7 +68,7 @@ class BuyerModel:
             card: dict[str, Any] = json.loads((folder / CARD).read_text())
             return BuyerModel(
                 trees,
-                Platt(**card["platt"]),
+                PlattScaling(**card["scaling"]),
                 int(card["days"]),
                 datetime.fromisoformat(card["known_at"]),
                 int(card["rounds"]),
@@ -108,10 +109,10 @@ def fit_buyers(
     booster = lightgbm.train(settings_of, whole, num_boost_round=rounds)
     text = booster.model_to_string()
     trees = LightGbmRanker(lightgbm.Booster(model_str=text), FEATURE_NAMES, settings.threads)
-    platt = Platt.fit(log_odds(trees, calibration.matrix), calibration.labels)
+    scaling = fitted_scaling(log_odds(trees, calibration.matrix), calibration.labels)
     counts = {"train": len(train), "stopping": len(stopping), "calibration": len(calibration)}
     print(f"  buyers: {rounds} rounds, {counts} rows, {len(plan.train)} windows to train on", file=sys.stderr)
-    return BuyerModel(trees, platt, days, at, rounds, counts)
+    return BuyerModel(trees, scaling, days, at, rounds, counts)
 
 
 def log_odds(trees: LightGbmRanker, matrix: Floats) -> Doubles:
