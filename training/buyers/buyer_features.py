@@ -59,18 +59,18 @@ FEATURES: tuple[Feature, ...] = (*STORED, *DERIVED)
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 
 
-def buyer_matrix(rows: pa.Table, at_us: int, days: int) -> Floats:
+def buyer_matrix(rows: pa.Table, at_us: Integers, days: int) -> Floats:
     """(q, len(FEATURES)) float32 of (q,) rows of :func:`training.buyers.user_rows.user_rows`, NaN where unknown.
 
-    ``at_us``: µs since the epoch, the start of the window of ``days``.
+    ``at_us``: (q,) µs since the epoch, the start of each row's window of ``days``.
     """
     columns = {feature.name: _doubles(rows, feature.name) for feature in STORED} | _derive(rows, at_us, days)
     return np.stack([columns[name] for name in FEATURE_NAMES], axis=1).astype(np.float32)
 
 
-def _derive(rows: pa.Table, at_us: int, days: int) -> dict[str, Doubles]:
+def _derive(rows: pa.Table, at_us: Integers, days: int) -> dict[str, Doubles]:
     history = _History.of(rows, at_us)
-    ordered = OrderDays.of(history, at_us)
+    ordered = OrderDays.of(history)
     gaps = ordered.gaps()
     recent = {f"order_days_{n}d": ordered.within(n) for n in RECENT_DAYS}
     age = ordered.age()
@@ -89,8 +89,8 @@ def _derive(rows: pa.Table, at_us: int, days: int) -> dict[str, Doubles]:
             "due_5": age / _positive(gaps["gap_mean_5"]),
             **recent,
             **{f"order_days_decayed_{h}d": ordered.decayed(h) for h in HALF_LIVES},
-            "weekday_share": np.where(known, ordered.weekday_share(at_us, days), np.nan),
-            "weekday": np.full(len(rows), float(_weekday(np.array([at_us // DAY_US]))[0])),
+            "weekday_share": np.where(known, ordered.weekday_share(days), np.nan),
+            "weekday": _weekday(at_us // DAY_US).astype(np.float64),
             "items_per_order_day": _doubles(rows, "user_items_28d") / _positive(recent["order_days_28d"]),
             "session_age_s": _age_days(rows, "session_last_us", at_us) * 86_400.0,
         }
@@ -98,16 +98,16 @@ def _derive(rows: pa.Table, at_us: int, days: int) -> dict[str, Doubles]:
 
 @dataclass(frozen=True)
 class _History:
-    """Lists of q users as flat arrays; ``lists`` says whose each value is."""
+    """Lists of q users as flat arrays; ``lists`` says whose each value is. ``at_us``: (q,)"""
 
     lists: Ragged
     counts: Integers
     first_us: Integers
     last_us: Integers
-    at_us: int
+    at_us: Integers
 
     @staticmethod
-    def of(rows: pa.Table, at_us: int) -> _History:
+    def of(rows: pa.Table, at_us: Integers) -> _History:
         columns = {name: rows[f"history_{name}"].combine_chunks() for name in ("counts", "first_us", "last_us")}
         lengths = columns["counts"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         flat = {n: c.flatten().to_numpy(zero_copy_only=False).astype(np.int64) for n, c in columns.items()}
@@ -120,7 +120,8 @@ class _History:
         return _count(self.lists.rows[self.counts > 1], len(self.lists))
 
     def first_within(self, days: int) -> Doubles:
-        return _count(self.lists.rows[self.first_us >= self.at_us - days * DAY_US], len(self.lists))
+        since = (self.at_us - days * DAY_US)[self.lists.rows]
+        return _count(self.lists.rows[self.first_us >= since], len(self.lists))
 
 
 @dataclass(frozen=True)
@@ -129,18 +130,18 @@ class OrderDays:
 
     lists: whose each day is
     ages:  (m,) whole days from the order day to the day of the timestamp: 0 is the day itself, 1 the day before
-    today: days since the epoch of the timestamp
+    today: (q,) days since the epoch of the timestamps
     """
 
     lists: Ragged
     ages: Integers
-    today: int
+    today: Integers
 
     @staticmethod
-    def of(history: _History, at_us: int) -> OrderDays:
-        today = at_us // DAY_US
-        ages = today - np.concatenate([history.first_us, history.last_us]) // DAY_US
+    def of(history: _History) -> OrderDays:
+        today = history.at_us // DAY_US
         rows = np.concatenate([history.lists.rows, history.lists.rows])
+        ages = today[rows] - np.concatenate([history.first_us, history.last_us]) // DAY_US
         width = int(ages.max(initial=0)) + 1
         pairs = np.unique(rows * width + ages)
         lengths = np.bincount(pairs // width, minlength=len(history.lists))
@@ -179,15 +180,13 @@ class OrderDays:
             "gap_mean_5": self._mean(rows[latest], gaps[latest]),
         }
 
-    def weekday_share(self, at_us: int, days: int) -> Doubles:
-        """(q,) decayed share of the order days on a weekday that the window of ``days`` covers.
+    def weekday_share(self, days: int) -> Doubles:
+        """(q,) decayed share of the order days on a weekday that the window of ``days`` from the timestamp covers.
 
         Smoothed towards ``days`` / 7, the share of a user without habits, by USUAL_DAYS days.
         """
-        covered = np.zeros(7, bool)
-        covered[_weekday(np.arange(at_us // DAY_US, at_us // DAY_US + min(days, 7)))] = True
         weights = np.exp2(-self.ages / WEEKDAY_HALF_LIFE)
-        matching = weights * covered[_weekday(self.today - self.ages)]
+        matching = weights * (-self.ages % 7 < days)  # the weekday of the first day of the window has -age % 7 == 0
         q = len(self.lists)
         inside = np.bincount(self.lists.rows, matching, minlength=q)
         every = np.bincount(self.lists.rows, weights, minlength=q)
@@ -219,6 +218,6 @@ def _doubles(rows: pa.Table, name: str) -> Doubles:
     return np.asarray(rows[name].cast(pa.float64()).to_numpy(), np.float64)
 
 
-def _age_days(rows: pa.Table, name: str, at_us: int) -> Doubles:
+def _age_days(rows: pa.Table, name: str, at_us: Integers) -> Doubles:
     """(q,) days from the timestamps of a column, in µs, to ``at_us``."""
     return (at_us - _doubles(rows, name)) / DAY_US

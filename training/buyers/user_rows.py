@@ -21,22 +21,25 @@ REFERENCES = (
 NO_SESSION = ""
 
 
-def user_rows(store: FeatureStore, users: pa.Array, at: datetime, sessions: Mapping[str, str]) -> pa.Table:
-    """(n,) rows as known at ``at``, one for each of the ``users``, in their order.
+def user_rows(store: FeatureStore, entity_rows: pa.Table) -> pa.Table:
+    """(n,) rows, one for each entity row, in their order: user_id, session_id, event_timestamp.
 
-    sessions: user -> the session that is live at ``at``; the session's columns are null where there is none, and so is
-    what nothing is known of
+    What is null: the session's columns where the session_id is NO_SESSION, and what nothing is known of.
     """
-    ids = users.to_pylist()
-    frame = pa.table(
+    # Feast takes a pandas frame; the join reads it as Arrow again.
+    table = store.get_historical_features(entity_rows.to_pandas(), list(REFERENCES)).to_arrow()
+    if len(table) != len(entity_rows):
+        raise RuntimeError(f"the point-in-time join made {len(table)} rows of {len(entity_rows)} entity rows")
+    return table
+
+
+def entity_rows(users: pa.Array, at: datetime, sessions: Mapping[str, str]) -> pa.Table:
+    """Of all ``users`` at one timestamp. ``sessions``: user -> the session that is live then."""
+    ids = [sessions.get(user, NO_SESSION) for user in users.to_pylist()]
+    return pa.table(
         {
             "user_id": users,
-            "session_id": pa.array([sessions.get(user, NO_SESSION) for user in ids], pa.string()),
-            "event_timestamp": pa.array([at] * len(ids), TIMESTAMP),
+            "session_id": pa.array(ids, pa.string()),
+            "event_timestamp": pa.array([at] * len(users), TIMESTAMP),
         }
     )
-    # Feast takes pandas frames only; the join is done on Arrow tables.
-    table = store.get_historical_features(frame.to_pandas(), list(REFERENCES)).to_arrow()
-    if len(table) != len(frame):
-        raise RuntimeError(f"the point-in-time join made {len(table)} rows of {len(frame)} users")
-    return table

@@ -16,9 +16,12 @@ from infra.clock import epoch_us
 from infra.models.arrays import Floats
 from training.buyers.buyer_features import buyer_matrix
 from training.buyers.orders import Orders
-from training.buyers.user_rows import user_rows
+from training.buyers.user_rows import entity_rows, user_rows
 
 WARM_UP = timedelta(days=28)  # of log before the first window, so that features of 28 days are what they say
+
+
+ROWS_PER_JOIN = 30_000  # the join reads the whole views each time, and the lists of so many users fit into memory
 
 
 class TooFewWindows(ValueError):
@@ -75,33 +78,45 @@ class UserSet:
         return len(self.ids)
 
 
-def users_at(store: FeatureStore, orders: Orders, at: datetime, days: int, rows: int | None = None) -> UserSet:
-    """All users known at ``at``, or about ``rows`` of them, drawn with a seed made of ``at``. Without labels."""
-    users = orders.users(at)
-    if rows is not None and len(users) > rows:
-        users = users.filter(pa.array(_drawn(users, epoch_us(at), rows / len(users))))
-    found = user_rows(store, users, at, orders.live_sessions(at))
-    matrix = buyer_matrix(found, epoch_us(at), days)
-    return UserSet(users, np.full(len(users), epoch_us(at)), matrix, np.empty(0, np.int8))
+def users_at(store: FeatureStore, orders: Orders, at: datetime, days: int) -> UserSet:
+    """All users known at ``at``, without labels."""
+    return _user_set(store, entity_rows(orders.users(at), at, orders.live_sessions(at)), days)
 
 
 def labelled(
     store: FeatureStore, orders: Orders, starts: Sequence[datetime], days: int, rows: int | None = None
 ) -> UserSet:
-    """The users of all windows, oldest window first. ``rows``: at most about so many of each. Raises NotKnownYet."""
-    sets = []
+    """The users of all windows, oldest window first. Raises NotKnownYet.
+
+    ``rows``: of each window at most about so many users, drawn with a seed made of its start.
+    """
+    sets, asked, labels = [], [], []
     for start in sorted(starts):
-        found = users_at(store, orders, start, days, rows)
+        users = orders.users(start)
+        if rows is not None and len(users) > rows:
+            users = users.filter(pa.array(_drawn(len(users), epoch_us(start), rows / len(users))))
         buyers = orders.buyers(start, start + timedelta(days=days))
-        labels = pc.is_in(found.ids, value_set=buyers).to_numpy(zero_copy_only=False).astype(np.int8)
-        sets.append(UserSet(found.ids, found.starts, found.matrix, labels))
+        labels.append(pc.is_in(users, value_set=buyers).to_numpy(zero_copy_only=False).astype(np.int8))
+        asked.append(entity_rows(users, start, orders.live_sessions(start)))
+        if sum(map(len, asked)) >= ROWS_PER_JOIN:
+            sets.append(_user_set(store, pa.concat_tables(asked), days))
+            asked = []
+    if asked:
+        sets.append(_user_set(store, pa.concat_tables(asked), days))
     return UserSet(
         pa.concat_arrays([each.ids for each in sets]),
         np.concatenate([each.starts for each in sets]),
         np.concatenate([each.matrix for each in sets]),
-        np.concatenate([each.labels for each in sets]),
+        np.concatenate(labels),
     )
 
 
-def _drawn(users: pa.Array, seed: int, share: float) -> npt.NDArray[np.bool_]:
-    return np.random.default_rng(seed & 0xFFFFFFFF).random(len(users)) < share
+def _user_set(store: FeatureStore, asked: pa.Table, days: int) -> UserSet:
+    asked = asked.combine_chunks()
+    starts = asked["event_timestamp"].cast(pa.int64()).to_numpy()
+    matrix = buyer_matrix(user_rows(store, asked), starts, days)
+    return UserSet(asked["user_id"].combine_chunks(), starts, matrix, np.empty(0, np.int8))
+
+
+def _drawn(users: int, seed: int, share: float) -> npt.NDArray[np.bool_]:
+    return np.random.default_rng(seed).random(users) < share
