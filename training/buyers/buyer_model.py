@@ -16,7 +16,6 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-from feast import FeatureStore
 
 from infra.durable_file import write_durably
 from infra.models.arrays import Doubles, Floats
@@ -24,8 +23,7 @@ from infra.models.ranker import BadModel, LightGbmRanker, load_ranker
 from infra.settings import Settings
 from training.buyers.buyer_features import FEATURE_NAMES
 from training.buyers.calibration import fitted_scaling
-from training.buyers.orders import Orders
-from training.buyers.windows import TooFewWindows, UserSet, WindowPlan, labelled
+from training.buyers.windows import LabelledWindows, TooFewWindows, UserSet, WindowPlan, joined
 from training.evaluation.platt_scaling import PlattScaling
 
 CARD = "buyers.json"
@@ -79,40 +77,38 @@ class BuyerModel:
 
 
 def fit_buyers(
-    settings: Settings, params: Mapping[str, Any], store: FeatureStore, orders: Orders, at: datetime, days: int
+    settings: Settings, params: Mapping[str, Any], windows: LabelledWindows, first_event: datetime | None, at: datetime
 ) -> BuyerModel:
-    """Fit on windows of ``days`` that end at or before ``at``. ``params``: the section ``recommend.buyers``.
+    """Fit on windows that end at or before ``at``. ``params``: the section ``recommend.buyers``.
 
     The number of trees is chosen on the stopping windows; then the trees are fitted on these too, with as many. Raises
     TooFewWindows, also where all users ordered in all windows for training, or none.
     """
-    first = orders.first_event()
-    if first is None or first >= at:
+    if first_event is None or first_event >= at:
         raise TooFewWindows(f"the log holds no event before {at.isoformat()}")
-    windows = params["windows"]
-    plan = WindowPlan.before(at, days, first, windows["train"], windows["stopping"], windows["calibration"])
-    rows = max(1, int(params["max_rows"]) // len(plan.train))
-    train, stopping, calibration = (
-        labelled(store, orders, starts, days, rows) for starts in (plan.train, plan.stopping, plan.calibration)
+    sizes = params["windows"]
+    plan = WindowPlan.before(
+        at, windows.days, first_event, int(sizes["train"]), int(sizes["stopping"]), int(sizes["calibration"])
     )
+    train, stopping, calibration = (windows.of(starts) for starts in (plan.train, plan.stopping, plan.calibration))
     if train.labels.min(initial=1) == train.labels.max(initial=0):
         raise TooFewWindows(
             f"of {len(train)} users in {len(plan.train)} windows all ordered, or none: nothing to learn"
         )
     settings_of = _lightgbm(settings, params, len(train))
     rounds = _rounds(settings_of, train, stopping, params)
-    whole = lightgbm.Dataset(
-        np.concatenate([train.matrix, stopping.matrix]),
-        np.concatenate([train.labels, stopping.labels]),
-        feature_name=list(FEATURE_NAMES),
+    whole = joined([train, stopping])
+    booster = lightgbm.train(
+        settings_of,
+        lightgbm.Dataset(whole.matrix, whole.labels, feature_name=list(FEATURE_NAMES)),
+        num_boost_round=rounds,
     )
-    booster = lightgbm.train(settings_of, whole, num_boost_round=rounds)
     text = booster.model_to_string()
     trees = LightGbmRanker(lightgbm.Booster(model_str=text), FEATURE_NAMES, settings.threads)
     scaling = fitted_scaling(log_odds(trees, calibration.matrix), calibration.labels)
     counts = {"train": len(train), "stopping": len(stopping), "calibration": len(calibration)}
     print(f"  buyers: {rounds} rounds, {counts} rows, {len(plan.train)} windows to train on", file=sys.stderr)
-    return BuyerModel(trees, scaling, days, at, rounds, counts)
+    return BuyerModel(trees, scaling, windows.days, at, rounds, counts)
 
 
 def log_odds(trees: LightGbmRanker, matrix: Floats) -> Doubles:

@@ -48,8 +48,10 @@ def register_buyers(
     model: BuyerModel,
     params: Mapping[str, Any],
     evaluation: BuyerEvaluation | None,
+    *,
+    promoted: bool,
 ) -> str:
-    """Returns the version, which becomes the champion. ``evaluation``: None where no window could be judged."""
+    """Returns the version, the champion if ``promoted``. ``evaluation``: None where nothing was judged."""
     store = buyers_store(settings)
     client = store.client
     run_id = client.create_run(store.experiment_id(), run_name="buyers").info.run_id
@@ -68,7 +70,8 @@ def register_buyers(
         contract = buyers_contract(settings, declaration)
         version = store.register(run_id, model.trees, contract, tags, folders={MODEL_FOLDER: folder / MODEL_FOLDER})
     client.log_figure(run_id, plots.importance(_importance(model)), "plots/importance.png")
-    store.promote(version)
+    if promoted:
+        store.promote(version)
     client.set_terminated(run_id)
     return version
 

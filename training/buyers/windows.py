@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,43 +80,62 @@ class UserSet:
 
 def users_at(store: FeatureStore, orders: Orders, at: datetime, days: int) -> UserSet:
     """All users known at ``at``, without labels."""
-    return _user_set(store, entity_rows(orders.users(at), at, orders.live_sessions(at)), days)
+    return user_set(store, entity_rows(orders.users(at), at, orders.live_sessions(at)), days)
 
 
-def labelled(
-    store: FeatureStore, orders: Orders, starts: Sequence[datetime], days: int, rows: int | None = None
-) -> UserSet:
-    """The users of all windows, oldest window first. Raises NotKnownYet.
-
-    ``rows``: of each window at most about so many users, drawn with a seed made of its start.
-    """
-    sets, asked, labels = [], [], []
-    for start in sorted(starts):
-        users = orders.users(start)
-        if rows is not None and len(users) > rows:
-            users = users.filter(pa.array(_drawn(len(users), epoch_us(start), rows / len(users))))
-        buyers = orders.buyers(start, start + timedelta(days=days))
-        labels.append(pc.is_in(users, value_set=buyers).to_numpy(zero_copy_only=False).astype(np.int8))
-        asked.append(entity_rows(users, start, orders.live_sessions(start)))
-        if sum(map(len, asked)) >= ROWS_PER_JOIN:
-            sets.append(_user_set(store, pa.concat_tables(asked), days))
-            asked = []
-    if asked:
-        sets.append(_user_set(store, pa.concat_tables(asked), days))
-    return UserSet(
-        pa.concat_arrays([each.ids for each in sets]),
-        np.concatenate([each.starts for each in sets]),
-        np.concatenate([each.matrix for each in sets]),
-        np.concatenate(labels),
-    )
-
-
-def _user_set(store: FeatureStore, asked: pa.Table, days: int) -> UserSet:
+def user_set(store: FeatureStore, asked: pa.Table, days: int) -> UserSet:
+    """The users of (q,) entity rows, without labels."""
     asked = asked.combine_chunks()
     starts = asked["event_timestamp"].cast(pa.int64()).to_numpy()
     matrix = buyer_matrix(user_rows(store, asked), starts, days)
     return UserSet(asked["user_id"].combine_chunks(), starts, matrix, np.empty(0, np.int8))
 
 
-def _drawn(users: int, seed: int, share: float) -> npt.NDArray[np.bool_]:
-    return np.random.default_rng(seed).random(users) < share
+class LabelledWindows:
+    """The labelled users of windows of ``days``, each window read once.
+
+    ``rows``: of each window at most about so many users, drawn with a seed made of its start; None for all.
+    """
+
+    def __init__(self, store: FeatureStore, orders: Orders, days: int, rows: int | None = None) -> None:
+        self.days = days
+        self._store, self._orders, self._rows = store, orders, rows
+        self._read: dict[datetime, UserSet] = {}
+
+    def of(self, starts: Sequence[datetime]) -> UserSet:
+        """The users of these windows, oldest window first. Raises NotKnownYet for a window that ends too late."""
+        missing = sorted(set(starts) - self._read.keys())
+        users = {start: self._users(start) for start in missing}
+        while missing:
+            part = [missing.pop(0)]
+            while missing and sum(len(users[start]) for start in part) < ROWS_PER_JOIN:
+                part.append(missing.pop(0))
+            self._join(part, users)
+        return joined([self._read[start] for start in sorted(starts)])
+
+    def _users(self, start: datetime) -> pa.Array:
+        users = self._orders.users(start)
+        if self._rows is None or len(users) <= self._rows:
+            return users
+        drawn = np.random.default_rng(epoch_us(start)).random(len(users)) < self._rows / len(users)
+        return users.filter(pa.array(drawn))
+
+    def _join(self, starts: Sequence[datetime], users: Mapping[datetime, pa.Array]) -> None:
+        asked = [entity_rows(users[start], start, self._orders.live_sessions(start)) for start in starts]
+        found = user_set(self._store, pa.concat_tables(asked), self.days)
+        ends = np.cumsum([len(each) for each in asked])
+        for start, end, table in zip(starts, ends.tolist(), asked, strict=True):
+            rows = slice(end - len(table), end)
+            buyers = self._orders.buyers(start, start + timedelta(days=self.days))
+            labels = pc.is_in(users[start], value_set=buyers).to_numpy(zero_copy_only=False).astype(np.int8)
+            self._read[start] = UserSet(users[start], found.starts[rows], found.matrix[rows], labels)
+
+
+def joined(sets: Sequence[UserSet]) -> UserSet:
+    """One after the other; at least one."""
+    return UserSet(
+        pa.concat_arrays([each.ids for each in sets]),
+        np.concatenate([each.starts for each in sets]),
+        np.concatenate([each.matrix for each in sets]),
+        np.concatenate([each.labels for each in sets]),
+    )

@@ -20,9 +20,5 @@ class NotEnough(BatchError):
     """Fewer users or items are known than were asked for."""
 
 
-class BadTime(BatchError):
-    """Asked about a time that the features or the log do not reach."""
-
-
 class BadTarget(BatchError):
     """The output cannot be written, or its form is unknown."""

@@ -19,6 +19,8 @@ PARAMS: dict[str, Any] = {
     "max_rows": 10_000,
     "rounds": 60,
     "early_stopping_rounds": 20,
+    "judged_windows": 2,
+    "recall_among_first": [4, 8],
     "lightgbm": {"learning_rate": 0.1, "num_leaves": 7, "min_data_in_leaf": 20},
 }
 
