@@ -47,14 +47,14 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
     with reading(settings.live_dir), connect(settings) as connection:
         open_log(connection, settings, live_events(settings))
         until = {"known_at": known_at}
-        ids = connection.execute(
+        ids = connection.sql(
             """
             SELECT DISTINCT item_id FROM (
                 SELECT item_id FROM items WHERE valid_from_ts < $known_at
                 UNION ALL SELECT item_id FROM events WHERE received_ts < $known_at AND item_id IS NOT NULL
             ) ORDER BY item_id
             """,
-            until,
+            params=until,
         ).to_arrow_table()
         codes = ItemCodes(ids["item_id"].combine_chunks())
         coded = pa.table({"item_id": codes.ids, "code": pa.array(range(len(codes)), pa.int32())})
