@@ -13,7 +13,7 @@ from feature_repo.candidates.stage_two_features import recommend_matrix
 from feature_repo.candidates.union import Sources
 from feature_repo.offline.slates import PointInTimeReader
 from infra.models.arrays import Floats
-from training.stage_two.user_states import asked_queries, entity_tables
+from training.candidates.user_states import asked_queries, entity_tables
 
 LISTS_AT_ONCE = 1000
 
