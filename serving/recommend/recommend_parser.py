@@ -71,8 +71,10 @@ def _once(parameters: Parameters, known: Set[str]) -> dict[str, str]:
     for name, value in parameters:
         if name not in known:
             problems.append(Problem(("query", name), f"not a parameter; there are {', '.join(sorted(known))}"))
-        elif found.setdefault(name, value) is not value:
+        elif name in found:
             problems.append(Problem(("query", name), "more than once"))
+        else:
+            found[name] = value
     if problems:
         raise InvalidRequest(problems)
     return found

@@ -1,7 +1,8 @@
 """More of the shop of :mod:`tests.serving.world`: a shelf of items, sources made by hand, and a model of stage two.
 
-Items: a, d, e (fruit), b, f (bread), c (no category), and n, which is two days old; q has no row. User u ordered a and
-b; session s holds b in its cart and viewed a.
+Items: a, d, e (fruit), b, f (bread), c (no category), and n, which is two days old; q has no row. a costs 1.10, b 2.20,
+c has no price, the others cost 2.00 and are of shop s1. Only e has the flag is_private_brand 0, which stands for an
+item that is sold out. User u ordered a and b; session s holds b in its cart and viewed a.
 """
 
 from __future__ import annotations
@@ -93,9 +94,8 @@ def listed_kinds() -> Iterator[None]:
 def write_shelf(settings: Settings) -> None:
     for item, category in CATEGORIES.items():
         seen = NEW if item == "n" else OLD
-        world.write_row(
-            settings, "item_attributes", world.ROW_AT, item_id=item, category_id=category, price=2.0, shop_id="s1"
-        )
+        more = {"price": 2.0, "shop_id": "s1", "is_private_brand": 0.0 if item == "e" else None}
+        world.write_row(settings, "item_attributes", world.ROW_AT, item_id=item, category_id=category, **more)
         world.write_row(settings, "item_windows", world.ROW_AT, item_id=item, orders_28d=5.0, first_seen_us=seen)
     world.write_row(settings, "item_windows", world.ROW_AT, item_id="c", orders_28d=1.0, first_seen_us=OLD)
 
