@@ -9,6 +9,7 @@ from training.candidates.sources import covisitation
 
 PARAMS = {
     "days": 365,
+    "min_events": 1,
     "gap_hours": 6,
     "session_items": 10,
     "half_life_days": 2,
@@ -57,6 +58,7 @@ def test_only_the_newest_items_and_days_are_read(tmp_path):
         assert {pair[1] for pair in pairs(log)} == {"a", "b", "d"}
         assert {pair[1] for pair in pairs(log, session_items=2)} == {"b", "d"}
         assert {pair[1] for pair in pairs(log, days=5)} == {"a", "b"}
+        assert pairs(log, min_events=2) == {}  # c alone has two
 
 
 def test_popularity_favours_what_is_rarely_ordered(tmp_path):
