@@ -1,9 +1,9 @@
 """Fits :mod:`feature_repo.candidates.sources.covisitation`: which items are ordered in the same sessions as an item.
 
 A session is cut where nothing happens for ``gap_hours``. Of the last ``days`` its newest ``session_items`` items are
-read; items with fewer than ``min_events`` events in these days are not. X_a[s, i] = 1 where the session s has the action a (view, like, add_to_cart, order) on the item i. Y[s, j] is the
-weight of the order (or cart, or view) of j, halved every ``half_life_days``, over the square root of the session's
-number of such items. w halves alike:
+read; items with fewer than ``min_events`` events in these days are not. X_a[s, i] = 1 where the session s has the
+action a (view, like, add_to_cart, order) on the item i. Y[s, j] is the weight of the order (or cart, or view) of j,
+halved every ``half_life_days``, over the square root of the session's number of such items. w halves alike:
 
     pairs_a[i, j] = (X_a' Y)[i, j] / (sum_s X_a[s, i] w[s, i] + shrinkage) / (sum_s Y[s, j] + shrinkage)^popularity
 

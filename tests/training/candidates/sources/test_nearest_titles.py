@@ -9,7 +9,7 @@ from tests.feature_repo.candidates.sources.histories import asked
 from tests.training.candidates.known import known_log
 from training.candidates.sources import nearest_titles
 
-PARAMS = {"neighbours": 3, "seeds": {"history": 0.5}}
+PARAMS = {"neighbours": 3, "seed_items": 9, "seeds": {"history": 0.5}}
 
 
 @pytest.fixture
@@ -33,6 +33,13 @@ def test_neighbours_have_a_cosine_above_0(log):
     assert found.lists.starts.tolist() == [0, 2, 3, 3, 3]
     assert log.codes.decode(found.items) == ["b", "c", "a"]
     assert found.scores.tolist() == pytest.approx([0.8, 0.6, 0.8])
+
+
+def test_only_the_items_with_the_most_events_have_neighbours(log):
+    write(log, VECTORS)
+    log.connection.execute("INSERT INTO known_events SELECT * FROM known_events WHERE code = 1")
+    source = nearest_titles.fit(log, PARAMS | {"seed_items": 1})
+    assert source.similar(log.codes.encode(["a", "b", "c"]), 9).lists.lengths.tolist() == [0, 1, 0]
 
 
 def test_the_seeds_sum(log):
