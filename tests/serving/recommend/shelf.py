@@ -19,10 +19,10 @@ import lightgbm
 import numpy as np
 import pytest
 import yaml
+from feature_repo.candidates.own_history import OwnHistory
 
 from feature_repo.candidates import stage_two_features, union
 from feature_repo.candidates.item_codes import Codes, ItemCodes
-from feature_repo.candidates.own_history import OwnHistory
 from feature_repo.candidates.queries import Queries
 from feature_repo.candidates.source import Candidates, SourceKind
 from feature_repo.candidates.stage_two_features import recommend_contract, recommend_features
