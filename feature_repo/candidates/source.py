@@ -45,10 +45,12 @@ class Candidates:
         order = np.lexsort((items, -rounded, rows))
         rows, items, rounded = rows[order], items[order], rounded[order]
         lists = Ragged.of_lengths(np.bincount(rows, minlength=queries))
-        kept = lists.positions < k
-        return Candidates(
-            Ragged.of_lengths(np.minimum(lists.lengths, k)), items[kept].astype(np.int32, copy=False), rounded[kept]
-        )
+        return Candidates(lists, items.astype(np.int32, copy=False), rounded).first(k)
+
+    def first(self, k: int) -> Candidates:
+        """The ``k`` best of these: what the source answers if it is asked for ``k``."""
+        kept = self.lists.positions < k
+        return Candidates(Ragged.of_lengths(np.minimum(self.lists.lengths, k)), self.items[kept], self.scores[kept])
 
     @staticmethod
     def concatenated(parts: Sequence[Candidates]) -> Candidates:

@@ -45,14 +45,14 @@ def test_the_command_prints_the_table_and_writes_the_figures(tmp_path, monkeypat
 
     def recalls(settings, params, start, days):
         asked.append((start.isoformat(), days))
-        return [SourceRecall("union", np.array([[0.25, 0.5, 0.5, 1.0]] * 2), None, 9.0)]
+        return [SourceRecall("union", np.array([[0.25, 0.5, 0.5, 1.0, 1.0]] * 2), None, 9.0)]
 
     monkeypatch.setattr(command, "window_recalls", recalls)
     monkeypatch.setattr(command, "log_end", lambda _: at(days=30))
     out = tmp_path / "table.json"
     assert command.main(["--at", "2024-03-05T00:00:00Z,2024-03-08", "--days", "2", "--json", str(out)]) == 0
     assert asked == [("2024-03-05T00:00:00+00:00", 2), ("2024-03-08T00:00:00+00:00", 2)]
-    assert "| union | 9 | 0.2500 | 0.5000 | 0.5000 | 1.0000 |" in capsys.readouterr().out
+    assert "| union | 9 | 0.2500 | 0.5000 | 0.5000 | 1.0000 | 1.0000 |" in capsys.readouterr().out
     assert json.loads(out.read_text())["users"] == [2, 2]
 
 
