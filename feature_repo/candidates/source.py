@@ -69,9 +69,11 @@ class Candidates:
 
 
 def _may_be_best(rows: Integers, scores: Floats, queries: int, k: int) -> npt.NDArray[np.bool_]:
-    """(m,) False for scores below the k-th highest of their row: these need no exact sorting."""
+    """(m,) False for scores below the k-th highest of their row: these need no exact sorting. m is at least k."""
     bits = scores.view(np.uint32)
     descending = np.where(bits >> 31, bits, ~(bits | np.uint32(1 << 31)))  # the highest score is the smallest number
+    if queries == 1:  # a request
+        return np.asarray(descending <= np.partition(descending, k - 1)[k - 1])
     keys = np.sort((rows.astype(np.uint64) << np.uint64(32)) | descending)
     last = np.searchsorted(keys, np.arange(1, queries + 1, dtype=np.uint64) << np.uint64(32))
     first = np.concatenate([[0], last[:-1]])
