@@ -254,7 +254,20 @@ def impressions_table(declaration: Declaration) -> Table:
     )
 
 
+# Optional: what a source brings for similarity, e.g. embeddings of titles. One row per item that has a vector, at most
+# one per item of the items table; all vectors of a log have one length.
+ITEM_VECTORS = Table(
+    "item_vectors",
+    ("item_id",),
+    (
+        Column("item_id", DType.STRING, "item"),
+        Column("vector", DType.FLOAT32_LIST, "the item's vector; the same length for all items"),
+    ),
+)
+
+
 def log_tables(declaration: Declaration) -> tuple[Table, Table, Table]:
+    """The tables that every log has: items, events, impressions."""
     return items_table(declaration), events_table(declaration), impressions_table(declaration)
 
 

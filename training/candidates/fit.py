@@ -12,14 +12,32 @@ from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.progress import step
 from infra.settings import Settings
-from training.candidates import own_history
 from training.candidates.known_log import KnownLog, open_known_log
+from training.candidates.sources import (
+    als,
+    buy_again,
+    covisitation,
+    nearest_titles,
+    next_item,
+    own_history,
+    similar_users,
+    trending,
+)
 
 Params = Mapping[str, Any]
 Fit = Callable[[KnownLog, Params], Source | None]
 """Fits one source with its parameters. None: the data set has nothing for it, such as vectors."""
 
-FITS: Mapping[str, Fit] = {"own_history": own_history.fit}
+FITS: Mapping[str, Fit] = {
+    "own_history": own_history.fit,
+    "buy_again": buy_again.fit,
+    "covisitation": covisitation.fit,
+    "similar_users": similar_users.fit,
+    "als": als.fit,
+    "next_item": next_item.fit,
+    "nearest_titles": nearest_titles.fit,
+    "trending": trending.fit,
+}
 
 
 class BadSources(ValueError):

@@ -27,8 +27,8 @@ CALIBRATION_BINS = 10
 class Evaluation:
     """Metrics of all rankers on the same slates. ``per_slate``: ranker -> metric -> (g,).
 
-    ``clusters``: (g,) of the slates that are not independent of each other; None: all are. ``deciding``: the metric that
-    rankers are compared by.
+    ``clusters``: (g,) of the slates that are not independent of each other; None: all are. ``deciding``: the metric
+    that rankers are compared by.
     """
 
     per_slate: dict[str, dict[str, Values]]

@@ -42,8 +42,8 @@ def decide(
     """Promote a model that is significantly better than the best baseline and not significantly worse than the
     champion: the lower 95 % bound of the paired difference is above 0, and the upper bound not below 0.
 
-    ``users``: the clusters of the intervals. ``metric``: as the reason names it. ``leak``: how the slates' outcomes leak into the features, as a sentence;
-    a gain on such a log is held back.
+    ``users``: the clusters of the intervals. ``metric``: its name. ``leak``: how the slates' outcomes leak
+    into the features, as a sentence; a gain on such a log is held back.
     """
     gain = f"{metric} minus that of {baseline} is {_text(against_baseline)}"
     if leak:

@@ -71,7 +71,7 @@ def ranked(
         scores.append(score[order])
     score = np.concatenate(scores or [np.empty(0)])
     return Ranked(
-        lists=Ragged.of_lengths(np.concatenate(lengths or [np.empty(0)])),
+        lists=Ragged.of_lengths(np.concatenate(lengths or [np.empty(0, np.int64)])),
         user_id=np.array(user_ids, object),
         item_id=np.concatenate(items or [np.empty(0, object)]),
         score=score,
