@@ -1,7 +1,7 @@
 """``python -m training.recommend``: the items for the users who are most worth a message in the next days.
 
-Chosen are the users with the highest expected recall: the probability that they order, times the recall that is expected
-of their list if they do. Everything is fitted on what was known at ``--at``, by default the newest midnight of the
+Chosen are the users with the highest expected recall: the probability that they order, times the recall expected of
+their list if they do. Everything is fitted on what was known at ``--at``, by default the newest midnight of the
 features. Where the window has happened, the submission is judged by the task's metric.
 
 ``--out`` is a parquet or CSV file (:mod:`training.recommend.files`), or the URL of a SQL database

@@ -12,7 +12,7 @@ from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 
 DAYS = 75
-REGULARS, RARE = 12, 12  # users who order every third day, and every twentieth
+REGULARS, RARE = 12, 8  # users who order every third day, and every twentieth
 PARAMS: dict[str, Any] = {
     "seed": 7,
     "windows": {"train": 8, "stopping": 2, "calibration": 2},

@@ -46,7 +46,7 @@ def test_who_orders_every_third_day_is_likely_to_and_who_is_not_due_is_not(fitte
     probabilities = dict(
         zip(fitted.run.users.ids.to_pylist(), fitted.run.model.probabilities(fitted.run.users.matrix), strict=True)
     )
-    buys = {f"u{user:02d}" for user in range(24) if {60, 61, 62} & set(order_days(user))}
+    buys = {f"u{user:02d}" for user in range(20) if {60, 61, 62} & set(order_days(user))}
     assert {f"u{user:02d}" for user in range(12)} <= buys
     assert min(probabilities[f"u{user:02d}"] for user in range(12)) > 0.7
     assert max(p for user, p in probabilities.items() if user not in buys) < 0.5
@@ -64,7 +64,7 @@ def test_labels_are_who_ordered_in_the_window(shop):
         found = LabelledWindows(open_store(shop), orders, 3).of([at(57), at(54)])
     expected = [
         int(bool(set(range(day, day + 3)) & set(order_days(int(user[1:])))))
-        for day, user in zip([54] * 24 + [57] * 24, found.ids.to_pylist(), strict=True)
+        for day, user in zip([54] * 20 + [57] * 20, found.ids.to_pylist(), strict=True)
     ]
     assert found.labels.tolist() == expected
     assert 0 < sum(expected) < len(expected)
@@ -74,20 +74,19 @@ def test_a_share_of_the_users_of_each_window_is_drawn_where_there_are_too_many(s
     with open_orders(shop, AT) as orders:
         store = open_store(shop)
         drawn, every = (LabelledWindows(store, orders, 3, rows).of([at(57), at(54)]) for rows in (12, None))
-    assert len(every) == 48
-    assert 0 < len(drawn) < 40
+    assert len(every) == 40
+    assert 0 < len(drawn) < 36
     users = list(zip(every.starts.tolist(), every.ids.to_pylist(), every.labels.tolist(), strict=True))
     assert set(zip(drawn.starts.tolist(), drawn.ids.to_pylist(), drawn.labels.tolist(), strict=True)) <= set(users)
 
 
 def test_the_features_of_a_live_session_are_read(shop):
-    when = at(59, 36_010)  # u02, u05, u08 and u11 have just ordered
-    with open_orders(shop, when) as orders:
-        found = LabelledWindows(open_store(shop), orders, 3)
-        run = found.of([when - (at(3) - at(0))])
+    when = at(56, 36_020)  # five users have just ordered three items each
+    with open_orders(shop, at(59, 36_020)) as orders:
+        run = LabelledWindows(open_store(shop), orders, 3).of([when])
     ages = dict(zip(run.ids.to_pylist(), run.matrix[:, FEATURE_NAMES.index("session_age_s")], strict=True))
-    assert {user for user, age in ages.items() if not np.isnan(age)} == {"u02", "u05", "u08", "u11"}
-    assert ages["u02"] == 10 - 2 - 2  # the third item, two seconds after the user's own start at second 2
+    assert {user for user, age in ages.items() if not np.isnan(age)} == {"u02", "u05", "u08", "u11", "u16"}
+    assert ages["u02"] == 20 - 2 - 2  # the third item, two seconds after the user's first at second 2
     orders_of = dict(zip(run.ids.to_pylist(), run.matrix[:, FEATURE_NAMES.index("session_orders")], strict=True))
     assert orders_of["u02"] == 3
     assert np.isnan(orders_of["u00"])
@@ -98,7 +97,7 @@ def test_each_judged_window_comes_after_what_its_model_knew(fitted):
     assert evaluation.starts == (at(54), at(57))
     assert set(evaluation.rows) == {MODEL, *BASELINES}
     assert evaluation.rows[MODEL]["auc"] > evaluation.rows["recency"]["auc"]
-    assert sum(row["users"] for row in evaluation.calibration) == evaluation.users == 48
+    assert sum(row["users"] for row in evaluation.calibration) == evaluation.users == 40
 
 
 def test_the_model_is_read_back_from_text(fitted, tmp_path):
