@@ -1,7 +1,7 @@
 """``python -m training.recommend.compare``: who is chosen. The same lists for N users, chosen in several ways.
 
-For each ``--at`` the models are fitted as of then and the window after it must have happened. The rows: the mean recall
-per buyer in each window and pooled, and the difference of the expected recall to every other way, with its interval over
+For each ``--at`` the models are fitted as of then, and the window after it must have happened. The rows: the mean
+recall per buyer in each window and pooled, and how much better expected recall is, with its interval over
 resampled users.
 """
 

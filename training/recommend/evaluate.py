@@ -1,4 +1,4 @@
-"""``python -m training.recommend.evaluate``: the task's metric of a submission's file over a window that has happened."""
+"""``python -m training.recommend.evaluate``: the metric of a submission's file over a window that has happened."""
 
 from __future__ import annotations
 
