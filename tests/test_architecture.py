@@ -65,6 +65,7 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "training.evaluation",
         "training.ranker",
         "training.stage_two",
+        "training.training_set",
     ),
     "training.gru4rec": (),
     "serving": (),

@@ -20,25 +20,19 @@ import numpy.typing as npt
 import yaml
 
 from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.datasets.errors import DatasetError
-from feature_repo.offline.errors import OfflineError
 from infra.models.arrays import Doubles
-from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.buyers.asked_time import BadTime, asked_time, parse_at
+from training.buyers.asked_time import asked_time, parse_at
 from training.buyers.orders import has_happened, open_orders
 from training.buyers.registration import register_buyers
-from training.buyers.windows import TooFewWindows
-from training.candidates.fit import BadSources, recommend_params
+from training.candidates.fit import recommend_params
 from training.recommend.database import Run, is_database, without_password, write_recommendations
-from training.recommend.errors import BatchError, NotEnough
+from training.recommend.errors import NotEnough
 from training.recommend.files import FORMATS, format_of, write_submission
 from training.recommend.metric import bought_items, mean_recall
-from training.recommend.prospects import find_prospects
+from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.run_log import log_batch
 from training.recommend.submission import Submission, picked
-from training.stage_two.windows import BadWindows
-from training.training_set.ranking_data import BadTrainingSet
 
 FOLDER = "batch"
 
@@ -117,10 +111,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         recommend(Settings(), arguments)
-    except (
-        DatasetError, OfflineError, RedisServerError, BatchError, BadTime, TooFewWindows, BadTrainingSet, BadSources,
-        BadWindows,
-    ) as error:  # fmt: skip
+    except REFUSALS as error:
         print(f"training.recommend: {error}", file=sys.stderr)
         return 2
     return 0

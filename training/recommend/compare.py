@@ -19,45 +19,37 @@ from typing import Any
 import numpy as np
 import yaml
 
-from feature_repo.datasets.errors import DatasetError
-from feature_repo.offline.errors import OfflineError
-from infra.models.arrays import Doubles
-from infra.redis_server.server import RedisServerError
+from infra.models.arrays import Doubles, Floats
 from infra.settings import Settings
 from training.buyers.asked_time import BadTime, asked_time, parse_at
 from training.buyers.evaluation import BASELINES
 from training.buyers.orders import has_happened, open_orders
-from training.buyers.windows import TooFewWindows
-from training.candidates.fit import BadSources, recommend_params
+from training.candidates.fit import recommend_params
 from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
 from training.recommend.batch import best_users
-from training.recommend.errors import BatchError
 from training.recommend.metric import bought_items, recalls
-from training.recommend.prospects import Prospects, find_prospects
-from training.recommend.submission import picked
-from training.stage_two.windows import BadWindows
-from training.training_set.ranking_data import BadTrainingSet
+from training.recommend.prospects import REFUSALS, find_prospects
+from training.recommend.submission import Submission, picked
 
 EXPECTED, PROBABILITY, EVERYBODY = "expected recall", "probability", "everybody"
 FOLDER = "batch_compare"
 
 
-def choices(found: Prospects) -> dict[str, Doubles]:
-    """Way of choosing -> (q,) the highest are chosen."""
+def ways_to_choose(expected: Doubles, probability: Doubles, users: Floats) -> dict[str, Doubles]:
+    """Way -> (q,) the highest are chosen. ``users``: (q, f) features of the buyer model."""
     return {
-        EXPECTED: found.expected,
-        PROBABILITY: found.probability,
-        **{name: np.nan_to_num(score(found.matrix), nan=-np.inf) for name, score in BASELINES.items()},
+        EXPECTED: expected,
+        PROBABILITY: probability,
+        **{name: np.nan_to_num(score(users), nan=-np.inf) for name, score in BASELINES.items()},
     }
 
 
-def recall_of_choices(found: Prospects, bought: Mapping[str, set[str]], users: int, k: int) -> dict[str, Doubles]:
-    """Way of choosing -> (b,) recall of each buyer; EVERYBODY is what the lists would reach without a limit."""
-    ways = {
-        name: recalls(picked(found.lists, best_users(score, users)), bought, users, k)
-        for name, score in choices(found).items()
-    }
-    return {**ways, EVERYBODY: recalls(found.lists, bought, len(found.lists), k)}
+def recall_of_ways(
+    lists: Submission, ways: Mapping[str, Doubles], bought: Mapping[str, set[str]], users: int, k: int
+) -> dict[str, Doubles]:
+    """Way -> (b,) recall of each buyer; EVERYBODY is what the lists would reach without a limit of users."""
+    found = {name: recalls(picked(lists, best_users(score, users)), bought, users, k) for name, score in ways.items()}
+    return {**found, EVERYBODY: recalls(lists, bought, len(lists), k)}
 
 
 def compare(
@@ -78,7 +70,8 @@ def compare(
         with open_orders(settings, end) as orders:
             bought = bought_items(orders.bought(at, end))
         buyers += bought
-        for name, values in recall_of_choices(found, bought, users, k).items():
+        ways = ways_to_choose(found.expected, found.probability, found.matrix)
+        for name, values in recall_of_ways(found.lists, ways, bought, users, k).items():
             per_way.setdefault(name, []).append(values)
     _, clusters = np.unique(np.array(buyers), return_inverse=True)
     seed, resamples = int(params["train"]["seed"]), int(params["train"]["bootstrap_resamples"])
@@ -127,10 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
     try:
         body = compare(settings, params, arguments.at, arguments.days, arguments.users, arguments.k)
-    except (
-        DatasetError, OfflineError, RedisServerError, BatchError, BadTime, TooFewWindows, BadTrainingSet, BadSources,
-        BadWindows,
-    ) as error:  # fmt: skip
+    except REFUSALS as error:
         print(f"training.recommend.compare: {error}", file=sys.stderr)
         return 2
     if arguments.json is not None:

@@ -14,22 +14,36 @@ import pyarrow as pa
 from feast import FeatureStore
 
 from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.offline.errors import OfflineError
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import TIMESTAMP
 from feature_repo.store import open_store
 from infra.models.arrays import Doubles, Floats
 from infra.progress import step
+from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
+from training.buyers.asked_time import BadTime
 from training.buyers.orders import Orders
 from training.buyers.training_run import BuyerRun, fit_and_judge
 from training.buyers.user_rows import NO_SESSION
-from training.buyers.windows import user_set
+from training.buyers.windows import TooFewWindows, user_set
+from training.candidates.fit import BadSources
+from training.recommend.errors import BatchError
 from training.recommend.expected_recall import RecallModel, recall_matrix, usual_basket
 from training.recommend.item_lists import item_lists
 from training.recommend.judged_lists import JudgedLists, judged_lists
 from training.recommend.submission import Submission
 from training.stage_two.predict import ranked
 from training.stage_two.recommender import FittedRecommender, fit_recommender
+from training.stage_two.windows import BadWindows
+from training.training_set.ranking_data import BadTrainingSet
+
+REFUSALS = (
+    DatasetError, OfflineError, RedisServerError, BadTime, TooFewWindows, BadSources, BadWindows,
+    BadTrainingSet, BatchError,
+)  # fmt: skip
+"""What the batch refuses: errors that a command reports in one line."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,7 @@ def find_prospects(
 
     ``params``: of :func:`training.candidates.fit.recommend_params`. ``folder``: for the ranker's training set.
 
-    Raises as :func:`training.buyers.training_run.fit_and_judge` and :func:`training.stage_two.recommender.
-    fit_recommender`, and NotEnough.
+    Raises REFUSALS.
     """
     buyers = fit_and_judge(settings, params["buyers"], orders, at, days)
     recommender = fit_recommender(settings, _for_windows_of(params, days), at, folder)
