@@ -56,6 +56,7 @@ def compare(
     settings: Settings, params: Mapping[str, Any], ats: Sequence[datetime], days: int, users: int, k: int
 ) -> dict[str, Any]:
     """The body of the JSON file. Raises BadTime for a window that has not happened, and as :func:`find_prospects`."""
+    params = {**params, "buyers": {**params["buyers"], "judged_windows": 0}}  # the choice is judged, not the model
     per_way: dict[str, list[Doubles]] = {}
     buyers: list[str] = []
     for at in ats:
