@@ -22,7 +22,7 @@ import yaml
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.models.arrays import Doubles
 from infra.settings import Settings
-from training.buyers.asked_time import asked_time, parse_at
+from training.buyers.asked_time import asked_time
 from training.buyers.orders import has_happened, open_orders
 from training.buyers.registration import register_buyers
 from training.candidates.fit import recommend_params
@@ -33,6 +33,7 @@ from training.recommend.metric import bought_items, mean_recall
 from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.run_log import log_batch
 from training.recommend.submission import Submission, picked
+from training.training_set.recipe import parse_timestamp
 
 FOLDER = "batch"
 
@@ -105,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--days", type=_positive, default=3, help="days in which an order counts")
     parser.add_argument("--out", required=True, help="a file, or a database URL like postgresql://user@host/db")
     parser.add_argument("--format", choices=FORMATS, help="of the file; default: by its ending")
-    parser.add_argument("--at", type=parse_at, metavar="TIMESTAMP", help="as of then; default: the features' end")
+    parser.add_argument("--at", type=parse_timestamp, metavar="TIMESTAMP", help="default: the features' end")
     parser.add_argument("--run-id", help="of the rows in a database; default: made of what is asked for")
     parser.add_argument("--allow-fewer", action="store_true", help="where fewer users are known, take them all")
     arguments = parser.parse_args(argv)

@@ -21,7 +21,7 @@ import yaml
 
 from infra.models.arrays import Doubles, Floats
 from infra.settings import Settings
-from training.buyers.asked_time import BadTime, asked_time, parse_at
+from training.buyers.asked_time import BadTime, asked_time
 from training.buyers.evaluation import BASELINES
 from training.buyers.orders import has_happened, open_orders
 from training.candidates.fit import recommend_params
@@ -30,6 +30,7 @@ from training.recommend.batch import best_users
 from training.recommend.metric import bought_items, recalls
 from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.submission import Submission, picked
+from training.training_set.recipe import parse_timestamp
 
 EXPECTED, PROBABILITY, EVERYBODY = "expected recall", "probability", "everybody"
 FOLDER = "batch_compare"
@@ -59,8 +60,7 @@ def compare(
     params = {**params, "buyers": {**params["buyers"], "judged_windows": 0}}  # the choice is judged, not the model
     per_way: dict[str, list[Doubles]] = {}
     buyers: list[str] = []
-    for at in ats:
-        asked_time(settings, at)
+    for at in (asked_time(settings, each) for each in ats):
         if not has_happened(settings, at, days):
             raise BadTime(
                 f"the window of {days} days from {at.isoformat()} has not happened: there is nothing to compare"
@@ -111,7 +111,9 @@ def table(body: Mapping[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend.compare", description=__doc__.split("\n")[0])
-    parser.add_argument("--at", type=parse_at, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts")
+    parser.add_argument(
+        "--at", type=parse_timestamp, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts"
+    )
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--users", type=int, default=600)
     parser.add_argument("--k", type=int, default=25)

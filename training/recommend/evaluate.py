@@ -9,18 +9,18 @@ from pathlib import Path
 
 from feature_repo.datasets.errors import DatasetError
 from infra.settings import Settings
-from training.buyers.asked_time import parse_at
 from training.buyers.orders import log_reaches, open_orders
 from training.recommend.errors import BatchError
 from training.recommend.files import FORMATS, read_submission
 from training.recommend.metric import bought_items, recalls
+from training.training_set.recipe import parse_timestamp
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend.evaluate", description=__doc__)
     parser.add_argument("--submission", type=Path, required=True, help="a parquet or CSV file")
     parser.add_argument("--format", choices=FORMATS, help="of the file; default: by its ending")
-    parser.add_argument("--at", type=parse_at, required=True, metavar="TIMESTAMP", help="the window's start")
+    parser.add_argument("--at", type=parse_timestamp, required=True, metavar="TIMESTAMP", help="the window's start")
     parser.add_argument("--days", type=int, default=3, help="of the window")
     parser.add_argument("--users", type=int, default=3000, help="at most so many are allowed")
     parser.add_argument("--k", type=int, default=25, help="items that each user must have")
