@@ -72,8 +72,11 @@ def compare(
             bought = bought_items(orders.bought(at, end))
         buyers += bought
         ways = ways_to_choose(found.expected, found.probability, found.matrix)
-        for name, values in recall_of_ways(found.lists, ways, bought, users, k).items():
+        found_recalls = recall_of_ways(found.lists, ways, bought, users, k)
+        for name, values in found_recalls.items():
             per_way.setdefault(name, []).append(values)
+        listed = ", ".join(f"{name} {values.mean():.4f}" for name, values in found_recalls.items())
+        print(f"  {at:%Y-%m-%d}: {listed}", file=sys.stderr)
     _, clusters = np.unique(np.array(buyers), return_inverse=True)
     seed, resamples = int(params["train"]["seed"]), int(params["train"]["bootstrap_resamples"])
     pooled = {name: np.concatenate(values) for name, values in per_way.items()}
