@@ -23,6 +23,7 @@ from validation.skew.audit import Auditor
 from validation.skew.causes.knowledge import read_knowledge
 from validation.skew.comparison import EQUAL, NAMES, UNEXPLAINED
 from validation.skew.offline import offline_settings
+from validation.skew.recomputed import Recomputation
 
 
 def causes_since(shop, timestamp):
@@ -34,7 +35,7 @@ def causes_since(shop, timestamp):
     ]
     known = read_knowledge(shop.settings)
     with offline_settings(shop.settings) as private:
-        comparisons = Auditor(private, DECLARATION, known).compare(records)
+        comparisons = Auditor(private, DECLARATION, known, Recomputation(shop.settings, DECLARATION)).compare(records)
     codes = np.concatenate([comparison.causes for comparison in comparisons])
     found = {
         name: {NAMES[code] for code in np.unique(codes[:, j]) if code != EQUAL}
