@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from feature_repo.candidates.queries import queries_of_rows
 from feature_repo.model_features import model_features
 from feature_repo.slate import Row
-from infra.clock import FixedClock
+from infra.clock import ReplayClock
 from infra.models.model_store import ModelStore
 from infra.redis_server.server import stop
-from serving.api.app import create_app
 from serving.score_log.score_log import ScoreLog
 from tests.serving import world
 from tests.serving.recommend import shelf
@@ -31,8 +31,9 @@ def ids(answer):
 
 
 def app(settings, folder, **section):
-    """Of the same shop under another policy."""
-    return TestClient(create_app(shelf.with_params(settings, folder, **section), FixedClock(world.NOW)))
+    """Of the same shop under another policy, with a clock that runs."""
+    clock = ReplayClock(world.NOW, time.time())
+    return shelf.served(shelf.with_params(settings, folder, **section), clock)
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_new_items_are_drawn_flagged_and_logged_with_their_propensity(settings, 
 
 
 def test_without_the_store_the_answer_comes_from_memory_and_says_so(tmp_path, logged):
-    with shelf.shop(tmp_path) as settings, TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+    with shelf.shop(tmp_path) as settings, shelf.served(settings) as client:
         assert not recommend(client, user_id="u", k=4)["degraded"]
         stop(settings)
         answer = recommend(client, user_id="u", session_id="s", k=4)

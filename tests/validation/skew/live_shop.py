@@ -85,6 +85,7 @@ class LiveShop:
     rng: np.random.Generator
     client: TestClient = field(init=False)
     requests: list[str] = field(default_factory=list)
+    recommended: list[str] = field(default_factory=list)  # those of them that were to /recommend
     events: int = 0
 
     def serve(self, requests: int, seconds: float = 300) -> None:
@@ -95,11 +96,17 @@ class LiveShop:
                 self.send_events(int(self.rng.integers(1, 5)))
             self.score() if self.rng.random() < 0.7 else self.recommend()
 
-    def recommend(self) -> dict[str, Any]:
-        body = {**self._visit(), "context": {"store_id": str(self.rng.integers(3))}, "k": int(self.rng.integers(1, 45))}
+    def recommend(self, **changes: Any) -> dict[str, Any]:
+        body = {
+            **self._visit(),
+            "context": {"store_id": str(self.rng.integers(3))},
+            "k": int(self.rng.integers(1, 45)),
+            **changes,
+        }
         answer = self.client.post("/recommend", json=body)
         assert answer.status_code == 200, answer.text
         self.requests.append(answer.json()["request_id"])
+        self.recommended.append(answer.json()["request_id"])
         found: dict[str, Any] = answer.json()
         return found
 

@@ -109,7 +109,7 @@ def test_a_replayed_request_is_shown_with_all_items_and_features(shop, clean, en
 def test_a_matrix_that_was_not_logged_is_rebuilt_and_the_scores_prove_it(shop, clean, monkeypatch):
     logged = replay.find_record
     monkeypatch.setattr(replay, "find_record", lambda *arguments: replace(logged(*arguments), matrix=None))
-    for request_id in (shop.requests[0], shop.requests[-1]):
+    for request_id in (shop.requests[0], shop.recommended[-1]):
         found = replay.replay(shop.settings, request_id)
         assert found.rebuilt
         assert found.same_scores
