@@ -38,9 +38,10 @@ class Candidates:
         """
         rounded = np.asarray(scores, np.float32) + np.float32(0)  # -0 becomes 0
         usable = np.isfinite(rounded)
-        if len(rounded) > 4 * k * queries:
-            usable &= _may_be_best(rows, rounded, queries, k)
         rows, items, rounded = rows[usable], items[usable], rounded[usable]
+        if len(rounded) > 4 * k * queries:
+            usable = _may_be_best(rows, rounded, queries, k)
+            rows, items, rounded = rows[usable], items[usable], rounded[usable]
         order = np.lexsort((items, -rounded, rows))
         rows, items, rounded = rows[order], items[order], rounded[order]
         lists = Ragged.of_lengths(np.bincount(rows, minlength=queries))

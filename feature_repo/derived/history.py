@@ -38,6 +38,14 @@ FEATURES = (
     ),
     ("category_share", "share of the user's ordered items in the item's category", "ratio"),
     ("category_age_s", "since the user last ordered from the item's category", "s"),
+    *(
+        (
+            f"category_decayed_{days}d",
+            f"orders of its category, weighted with a half-life of {days} days",
+            "count",
+        )
+        for days in HALF_LIVES_DAYS
+    ),
 )
 _HALF_LIVES_S = np.array(HALF_LIVES_DAYS)[:, None] * 86_400.0
 
@@ -51,8 +59,8 @@ class _History:
     decayed:     (half-lives, items): weighted orders at the latest one
     no_share:    the share of an item that was never ordered
     categories:  category -> its index in ``by_category``
-    by_category: (2, categories + 2): share of the ordered items, latest order in µs. The last two columns are for a
-                 category without an order and for no category.
+    by_category: (2 + half-lives, categories + 2): share of the ordered items, latest order in µs, weighted orders at
+                 the latest one. The last two columns are for a category without an order and for no category.
     """
 
     first: dict[str, int]
@@ -99,15 +107,22 @@ def _history(user: Row) -> _History:
         orders = np.float64(or_nan(user.get("user_orders_all")))
         between = (last - first) / np.maximum(counts - 1, 1) / 1e6
         of_category = np.append(np.bincount(coded, counts, categories), (0.0, math.nan))
+        decayed = np.array([user[f"history_decayed_{days}d"] for days in HALF_LIVES_DAYS], np.float64)
+        at_latest = decayed * np.exp2((last - latest[coded]) / 1e6 / _HALF_LIVES_S)
+        decayed_of_category = [np.append(np.bincount(coded, each, categories), (0.0, math.nan)) for each in at_latest]
         return _History(
             first=first_indices(user["history_items"]),
             # The interval is NaN for an item that was ordered once, or several times at one timestamp.
             items=np.array((counts, counts / orders, last, np.where(between > 0, between, np.nan))),
-            decayed=np.array([user[f"history_decayed_{days}d"] for days in HALF_LIVES_DAYS], np.float64),
+            decayed=decayed,
             no_share=float(0.0 / orders),
             categories=codes,
             by_category=np.array(
-                (of_category / (float(counts.sum()) or math.nan), np.append(latest, (math.nan, math.nan)))
+                (
+                    of_category / (float(counts.sum()) or math.nan),
+                    np.append(latest, (math.nan, math.nan)),
+                    *decayed_of_category,
+                )
             ),
         )
 
@@ -116,11 +131,14 @@ def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
     if slate.user.get("history_items") is None:
         return {name: math.nan for name, _, _ in FEATURES}
     history = slate.user.once(_history)
-    share, last_us = history.by_category.take(history.category_indices(slate.items), axis=1)
+    share, last_us, *at_latest = history.by_category.take(history.category_indices(slate.items), axis=1)
+    age = (slate.scored_us - last_us) / 1e6
+    decayed = np.array(at_latest) * np.exp2(-np.nan_to_num(age) / _HALF_LIVES_S)  # a category without an order has 0
     return {
         **_bought(slate, history),
         "category_share": share,
-        "category_age_s": (slate.scored_us - last_us) / 1e6,
+        "category_age_s": age,
+        **{f"category_decayed_{days}d": each for days, each in zip(HALF_LIVES_DAYS, decayed, strict=True)},
     }
 
 

@@ -100,6 +100,15 @@ def promote_baseline(
     store.client.set_terminated(run_id)
 
 
+def promote_untested(
+    store: ModelStore, ranker: Ranker, contract: ModelContract, reason: str, folders: Mapping[str, Path]
+) -> None:
+    """Register and promote a baseline where there is nothing to judge it by; ``reason`` says why."""
+    run_id = store.client.create_run(store.experiment_id(), run_name="untested").info.run_id
+    store.promote(store.register(run_id, ranker, contract, {"decision": reason}, folders=folders))
+    store.client.set_terminated(run_id)
+
+
 def note_champion(folder: Path, metrics: dict[str, Any], champion: str) -> None:
     """Write who serves after the run into its metrics.json."""
     metrics["champion"] = champion

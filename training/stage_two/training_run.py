@@ -2,13 +2,14 @@
 
 The model ``recommend-NAME`` ranks what the candidate sources list. Its training set are rolling windows
 (:mod:`training.stage_two.training_set`); the newest ones test it. It must beat the baselines, which rank the same
-candidates, and the champion by recall@25.
+candidates, and the champion by recall@25. Where the log is too short for windows, the sources' order is served.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,18 +20,21 @@ from typing import Any
 
 import yaml
 
+from feature_repo.candidates.stage_two_features import recommend_contract
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from feature_repo.replay_start import NoLog, log_end
 from infra.models.model_store import ModelStore
-from infra.models.ranker import Ranker
+from infra.models.ranker import BaselineRanker, Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.candidates.fit import BadSources, recommend_params
-from training.evaluation.baselines import BASELINES, baselines
+from training.candidates.fit import BadSources, fit_sources, recommend_params
+from training.evaluation.baselines import BASELINES, CALLERS_ORDER, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import coverage, evaluate, without_positive
+from training.evaluation.run_files import write_json
 from training.evaluation.run_output import write_run
 from training.ranker.promotion import Reports, best_baseline, decide, fallback
 from training.ranker.registration import (
@@ -38,6 +42,7 @@ from training.ranker.registration import (
     current_champion,
     note_champion,
     promote_baseline,
+    promote_untested,
     register_model,
     serves_already,
 )
@@ -57,7 +62,10 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
     Raises as :func:`training.stage_two.recommender.fit_recommender`.
     """
     folder = settings.training_dir / FOLDER
-    found = fit_recommender(settings, params, until, folder)
+    try:
+        found = fit_recommender(settings, params, until, folder)
+    except (BadTrainingSet, BadWindows) as error:
+        return serve_sources_order(settings, params, until, str(error))
     data, ranker, contract = found.data, found.recommender.ranker, found.contract
     store = ModelStore(settings, settings.recommend_name)
     rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
@@ -124,6 +132,35 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
     return metrics
 
 
+def serve_sources_order(settings: Settings, params: Mapping[str, Any], until: datetime, reason: str) -> dict[str, Any]:
+    """Register the sources' order, and promote it unless a trained model serves. Returns the body of metrics.json."""
+    declaration = declaration_of(settings)
+    sources = fit_sources(settings, params, until)
+    contract = recommend_contract(settings.dataset, declaration, sources)
+    store = ModelStore(settings, settings.recommend_name)
+    order = baselines(contract.feature_names)[CALLERS_ORDER]
+    metrics = {
+        "dataset": settings.dataset,
+        "model_name": settings.recommend_name,
+        "promoted": False,
+        "decision": f"no model is trained: {reason}",
+        "known_at": until.isoformat(),
+        "sources": dict(sources.sizes),
+        "champion": UNCHANGED,
+    }
+    champion = current_champion(store, contract)
+    if champion is None or isinstance(champion.ranker, BaselineRanker):
+        with tempfile.TemporaryDirectory() as temporary:
+            sources.save(Path(temporary))
+            promote_untested(store, order, contract, reason, {"sources": Path(temporary)})
+        metrics["champion"] = order.name
+    run = settings.training_dir / FOLDER / RUN_FOLDER
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    write_json(run / "metrics.json", metrics)
+    return metrics
+
+
 def _counts(found: FittedRecommender) -> dict[str, Any]:
     test = found.data["test"]
     return {
@@ -148,11 +185,12 @@ def main(argv: list[str] | None = None) -> int:
         until = midnight_before(arguments.at or log_end(settings.log_dir))
         metrics = train(settings, params, until)
     except (
-        DatasetError, BadTrainingSet, OfflineError, RedisServerError, BadSources, BadWindows, NoLog,
+        DatasetError, OfflineError, RedisServerError, BadSources, NoLog,
     ) as error:  # fmt: skip
         print(f"training.stage_two: {error}", file=sys.stderr)
         return 2
-    print(metrics_table(metrics["rankers"]))
-    print(f"\n{metrics['decision']}\nserved as champion: {metrics['champion']}")
-    print(f"coverage {metrics['coverage']:.3f}; lists {metrics['slates']}")
+    if "rankers" in metrics:
+        print(metrics_table(metrics["rankers"]))
+        print(f"\ncoverage {metrics['coverage']:.3f}; lists {metrics['slates']}")
+    print(f"{metrics['decision']}\nserved as champion: {metrics['champion']}")
     return 0

@@ -77,6 +77,17 @@ def test_decayed_orders_are_halved_after_each_half_life():
     assert found["bought_decayed_180d"].tolist() == [np.float32(2.75 * 2 ** (-14 / 180)), 0.5, 0]
 
 
+def test_the_decayed_orders_of_a_category_are_those_of_its_items():
+    one_category = {"history_categories": ["x", "x"]}
+    found = derive(slate(user={**USER, **one_category}), DECLARATION)
+    of_items = derive(slate(user=USER), DECLARATION)
+    for days in (14, 60, 180):
+        total = of_items[f"bought_decayed_{days}d"][:2].astype(np.float64).sum()
+        assert found[f"category_decayed_{days}d"][0] == pytest.approx(total, rel=1e-6)
+        assert found[f"category_decayed_{days}d"][1] == 0  # the user ordered nothing of y
+        assert np.isnan(found[f"category_decayed_{days}d"][2])  # the item has no category
+
+
 def test_an_item_ordered_twice_at_one_timestamp_has_no_interval():
     twice = {**USER, "history_counts": [3, 2], "history_first_us": USER["history_last_us"]}
     found = derive(slate(user=twice), DECLARATION)

@@ -37,14 +37,14 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> Als | None:
         ),
         shape=(int(orders.users[-1]) + 1, len(items)),
     )
-    model = AlternatingLeastSquares(
-        factors=int(params["factors"]),
-        regularization=float(params["regularization"]),
-        alpha=1.0,
-        iterations=int(params["iterations"]),
-        random_state=int(params["seed"]),
-        num_threads=1,
-    )
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=int(params["factors"]),
+            regularization=float(params["regularization"]),
+            alpha=1.0,
+            iterations=int(params["iterations"]),
+            random_state=int(params["seed"]),
+            num_threads=1,
+        )
         model.fit(confidence, show_progress=False)
     return Als(items.astype(np.int32), model.item_factors, alpha, float(params["regularization"]), half_life)

@@ -5,7 +5,7 @@ read. X_a[s, i] = 1 where the session s has the action a (view, like, add_to_car
 weight of the order (or cart, or view) of j, halved every ``half_life_days``, over the square root of the session's
 number of such items. w halves alike:
 
-    pairs_a[i, j] = (X_a' Y)[i, j] / (sum_s X_a[s, i] w[s, i] + shrinkage) / (sum_s Y[s, j])^popularity
+    pairs_a[i, j] = (X_a' Y)[i, j] / (sum_s X_a[s, i] w[s, i] + shrinkage) / (sum_s Y[s, j] + shrinkage)^popularity
 
 ``popularity`` 0 prefers items that everybody buys, 1 items that are bought with i more often than with others.
 """
@@ -40,8 +40,8 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> Covisitation | None:
     size = np.bincount(sessions, targets > 0, minlength=shape[0])
     weights = targets * faded / np.sqrt(np.maximum(size, 1))[sessions]
     ordered = csr_matrix((weights, (sessions, items)), shape=shape)
-    popularity = np.asarray(ordered.sum(axis=0)).ravel() ** params["popularity"]
-    ordered = ordered @ diags(np.divide(1.0, popularity, out=np.zeros_like(popularity), where=popularity > 0))
+    orders = np.asarray(ordered.sum(axis=0)).ravel()
+    ordered = ordered @ diags((orders + params["shrinkage"]) ** -float(params["popularity"]))
     ordered.eliminate_zeros()
     parts = []
     for kind in range(len(KINDS)):
