@@ -30,7 +30,7 @@ from feature_repo.candidates.stage_two_features import recommend_contract, recom
 from feature_repo.candidates.union import Sources
 from infra.clock import Clock, FixedClock
 from infra.models.model_store import ModelStore
-from infra.models.ranker import LightGbmRanker, Ranker
+from infra.models.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.models.trees.score_parity import sample
 from infra.redis_server.server import EVENTS, start, stop
 from infra.settings import Settings
@@ -112,6 +112,10 @@ def small_model() -> LightGbmRanker:
     return LightGbmRanker(lightgbm.train({**parameters, "seed": 1}, data, 40), FEATURES)
 
 
+def ranker_of(names: tuple[str, ...]) -> BaselineRanker:
+    return BaselineRanker("popularity", (("orders_28d", 1),), names)
+
+
 def matrix_of(rows: int) -> np.ndarray:
     return np.random.default_rng(6).normal(size=(rows, len(FEATURES))).astype(np.float32) * 10
 
@@ -120,7 +124,7 @@ def register(settings: Settings, ranker: Ranker, sources: Sources = SOURCES, **c
     """Make ``ranker`` the champion of /recommend. ``contract``: another one than that of the code."""
     store = ModelStore(settings, settings.recommend_name)
     run = store.client.create_run(store.experiment_id()).info.run_id
-    rows = sample(ranker, matrix_of(100)) if isinstance(ranker, LightGbmRanker) else None
+    rows = sample(ranker, matrix_of(100)) if ranker.feature_names == FEATURES else None
     with listed_kinds():
         of_code = recommend_contract("complete_journey", world.DECLARATION, sources)
     with tempfile.TemporaryDirectory() as folder, listed_kinds():
