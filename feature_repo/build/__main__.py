@@ -69,7 +69,7 @@ def _build(settings: Settings, until: datetime | None) -> None:
         with step("user_windows"):
             write_view(connection, USER_WINDOWS, [user_windows.query(last)], folder)
         with step("user_history"):
-            write_view(connection, USER_HISTORY, user_history.queries(last), folder)
+            write_view(connection, USER_HISTORY, user_history.queries(connection, last), folder)
         connection.close()
         with step("session_state"):
             session_state.write(settings, live, folder)
