@@ -7,10 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from infra.clock import FixedClock
 from infra.settings import Settings
-from serving.api.app import create_app
-from tests.serving import world
 from tests.serving.recommend import shelf
 
 
@@ -22,5 +19,5 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings, FixedClock(world.NOW))) as made:
+    with shelf.served(settings) as made:
         yield made

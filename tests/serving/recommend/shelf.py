@@ -19,19 +19,22 @@ import lightgbm
 import numpy as np
 import pytest
 import yaml
-from feature_repo.candidates.own_history import OwnHistory
+from fastapi.testclient import TestClient
 
 from feature_repo.candidates import stage_two_features, union
 from feature_repo.candidates.item_codes import Codes, ItemCodes
 from feature_repo.candidates.queries import Queries
 from feature_repo.candidates.source import Candidates, SourceKind
+from feature_repo.candidates.sources.own_history import OwnHistory
 from feature_repo.candidates.stage_two_features import recommend_contract, recommend_features
 from feature_repo.candidates.union import Sources
+from infra.clock import Clock, FixedClock
 from infra.models.model_store import ModelStore
-from infra.models.ranker import LightGbmRanker, Ranker
+from infra.models.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.models.trees.score_parity import sample
 from infra.redis_server.server import EVENTS, start, stop
 from infra.settings import Settings
+from serving.api.app import create_app
 from tests.serving import world
 
 OLD, NEW = world.ago(days=100), world.ago(days=2)
@@ -83,7 +86,7 @@ FEATURES = tuple(feature.name for feature in recommend_features(world.DECLARATIO
 
 @contextmanager
 def listed_kinds() -> Iterator[None]:
-    """Models with these sources can be loaded."""
+    """Models with these sources can be registered and loaded; only then, because all tests share the kinds."""
     kinds = {name: SourceKind(name, 1, Listed.load, similar=True) for name in ("trending", "others")}
     with pytest.MonkeyPatch.context() as patch:
         for module in (union, stage_two_features):
@@ -109,6 +112,10 @@ def small_model() -> LightGbmRanker:
     return LightGbmRanker(lightgbm.train({**parameters, "seed": 1}, data, 40), FEATURES)
 
 
+def ranker_of(names: tuple[str, ...]) -> BaselineRanker:
+    return BaselineRanker("popularity", (("orders_28d", 1),), names)
+
+
 def matrix_of(rows: int) -> np.ndarray:
     return np.random.default_rng(6).normal(size=(rows, len(FEATURES))).astype(np.float32) * 10
 
@@ -117,15 +124,28 @@ def register(settings: Settings, ranker: Ranker, sources: Sources = SOURCES, **c
     """Make ``ranker`` the champion of /recommend. ``contract``: another one than that of the code."""
     store = ModelStore(settings, settings.recommend_name)
     run = store.client.create_run(store.experiment_id()).info.run_id
-    rows = sample(ranker, matrix_of(100)) if isinstance(ranker, LightGbmRanker) else None
-    of_code = recommend_contract("complete_journey", world.DECLARATION, sources)
-    with tempfile.TemporaryDirectory() as folder:
+    rows = sample(ranker, matrix_of(100)) if ranker.feature_names == FEATURES else None
+    with listed_kinds():
+        of_code = recommend_contract("complete_journey", world.DECLARATION, sources)
+    with tempfile.TemporaryDirectory() as folder, listed_kinds():
         sources.save(Path(folder))
         version = store.register(
             run, ranker, contract.get("contract", of_code), {"recall": "0.2"}, rows, {"sources": Path(folder)}
         )
     store.promote(version)
     return version
+
+
+@contextmanager
+def served(settings: Settings, clock: Clock | None = None) -> Iterator[TestClient]:
+    """The app with its models loaded; ``clock``: else world.NOW for ever."""
+    client = TestClient(create_app(settings, clock or FixedClock(world.NOW)))
+    with listed_kinds():
+        client.__enter__()
+    try:
+        yield client
+    finally:
+        client.__exit__(None, None, None)
 
 
 def with_params(settings: Settings, folder: Path, **section: Any) -> Settings:
@@ -145,9 +165,8 @@ def shop(folder: Path, **changes: Any) -> Iterator[Settings]:
         world.fill_store(made)
         write_shelf(made)
         world.register(made, world.constant_baseline())
-        with listed_kinds():
-            register(made, small_model())
-            yield made
+        register(made, small_model())
+        yield made
     finally:
         stop(made)
         stop(made, EVENTS)

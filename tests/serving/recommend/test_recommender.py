@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 from feature_repo.candidates.queries import queries_of_rows
+from feature_repo.candidates.sources.own_history import OwnHistory
+from feature_repo.candidates.stage_two_features import recommend_contract
+from feature_repo.candidates.union import Sources
 from feature_repo.model_features import model_features
 from feature_repo.slate import Row
-from infra.clock import FixedClock
+from infra.clock import ReplayClock
 from infra.models.model_store import ModelStore
-from infra.redis_server.server import stop
-from serving.api.app import create_app
+from infra.redis_server.server import start, stop
 from serving.score_log.score_log import ScoreLog
 from tests.serving import world
 from tests.serving.recommend import shelf
 
+OLD = Sources(shelf.CODES, (OwnHistory(60),), {"own_history": 5}, limit=5, known_at_us=0)
 ACTIONS = ["add_to_cart", "order"]
 
 
@@ -31,8 +36,9 @@ def ids(answer):
 
 
 def app(settings, folder, **section):
-    """Of the same shop under another policy."""
-    return TestClient(create_app(shelf.with_params(settings, folder, **section), FixedClock(world.NOW)))
+    """Of the same shop under another policy, with a clock that runs."""
+    clock = ReplayClock(world.NOW, time.time())
+    return shelf.served(shelf.with_params(settings, folder, **section), clock)
 
 
 @pytest.fixture
@@ -167,19 +173,43 @@ def test_new_items_are_drawn_flagged_and_logged_with_their_propensity(settings, 
 # --------------------------------------------------------------------------- the store and the model
 
 
-def test_without_the_store_the_answer_comes_from_memory_and_says_so(tmp_path, logged):
-    with shelf.shop(tmp_path) as settings, TestClient(create_app(settings, FixedClock(world.NOW))) as client:
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    """A shop that the tests may change."""
+    with shelf.shop(tmp_path_factory.mktemp("mine")) as settings:
+        yield settings
+
+
+def test_an_item_that_comes_live_can_be_explored_before_any_source_knows_it(mine, tmp_path):
+    start(mine)
+    with app(mine, tmp_path, explore={"share": 0.5, "days": 1}) as client:
+        assert not any(each["explored"] for each in recommend(client, user_id="u", k=4)["items"])
+        world.write_row(mine, "item_attributes", world.ROW_AT, item_id="brand new", category_id="nuts", price=3.0)
+        until = time.monotonic() + 30
+        while not (found := [each for each in recommend(client, user_id="u", k=4)["items"] if each["explored"]]):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    assert [each["item_id"] for each in found] == ["brand new"]
+
+
+def test_without_the_store_the_answer_comes_from_memory_and_says_so(mine, logged):
+    start(mine)
+    with shelf.served(mine) as client:
         assert not recommend(client, user_id="u", k=4)["degraded"]
-        stop(settings)
+        stop(mine)
         answer = recommend(client, user_id="u", session_id="s", k=4)
         assert answer["degraded"]
         assert sorted(ids(answer)) == ["a", "c", "d", "e"]
         assert answer["missing"] == {"items": 4, "user": True, "session": True}
-        record, matrix = logged[-1]
-        assert record.degraded
-        own = len(model_features(world.DECLARATION))
-        assert np.isnan(matrix[:, :20]).all()  # the columns of the items' views
-        assert not np.isnan(matrix[:, own:]).all()
+        until = time.monotonic() + 10  # cached rows serve until the connection is known to be lost
+        while not (found := client.get("/similar/a").json())["degraded"]:
+            assert time.monotonic() < until
+        assert [each["item_id"] for each in found["items"]] == ["b", "d"]
+    record, matrix = logged[-1]
+    assert record.degraded
+    own = len(model_features(world.DECLARATION))
+    assert np.isnan(matrix[:, :20]).all()  # the columns of the items' views
+    assert not np.isnan(matrix[:, own:]).all()
 
 
 def test_the_model_and_its_sources_are_shown(client, settings):
@@ -193,6 +223,27 @@ def test_the_model_and_its_sources_are_shown(client, settings):
     text = client.get("/metrics").text
     assert 'rerank_model{kind="lightgbm",name="recommend-complete_journey",version="1"} 1.0' in text
     assert 'rerank_model{kind="baseline",name="ranker-complete_journey",version="1"} 1.0' in text
+
+
+def test_both_models_read_by_the_same_readers(client, settings):
+    readers = client.app.state.champion.readers
+    assert readers.of(settings.recommend_name) is readers.of(settings.model_name) is not None
+
+
+def test_a_model_whose_sources_are_of_another_version_is_refused_and_lists_are_scored(settings):
+    contract = recommend_contract("complete_journey", world.DECLARATION, OLD)
+    trained = replace(contract, versions={**contract.versions, "source_own_history": 0})
+    store = ModelStore(settings, settings.recommend_name)
+    version = shelf.register(settings, shelf.ranker_of(contract.feature_names), OLD, contract=trained)
+    try:
+        with shelf.served(settings) as client:
+            answer = client.get("/recommend/u")
+            assert answer.status_code == 503
+            assert "source_own_history" in answer.text
+            assert client.post("/score", json={"items": [{"item_id": "a"}]}).status_code == 200
+    finally:
+        store.promote("1")
+    assert version != "1"
 
 
 # ------------------------------------------------------------------------------------ bad requests

@@ -4,11 +4,7 @@ like d, and none what is like f."""
 from __future__ import annotations
 
 import pytest
-from fastapi.testclient import TestClient
 
-from infra.clock import FixedClock
-from serving.api.app import create_app
-from tests.serving import world
 from tests.serving.recommend import shelf
 
 
@@ -58,7 +54,7 @@ def test_rules_on_items_apply_and_those_on_users_do_not(settings, tmp_path):
         {"rule": "blocked_categories", "categories": ["bread"]},
         {"rule": "already_bought", "days": 3},
     ]
-    with TestClient(create_app(shelf.with_params(settings, tmp_path, rules=rules), FixedClock(world.NOW))) as client:
+    with shelf.served(shelf.with_params(settings, tmp_path, rules=rules)) as client:
         answer = similar(client, "d")
         assert [each["item_id"] for each in answer["items"]] == ["a", "q"]
         assert answer["removed"] == {"out_of_stock": 1, "blocked_categories": 0}
