@@ -16,12 +16,18 @@ import pyarrow as pa
 
 from feature_repo.candidates.item_codes import UNKNOWN, Codes, ItemCodes
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.schema import ACTIONS, SESSION_STATE, USER_HISTORY, DType, View
+from feature_repo.schema import ACTIONS, HALF_LIVES_DAYS, SESSION_STATE, USER_HISTORY, DType, View
 from feature_repo.slate import Row
 from infra.models.arrays import Doubles, Integers
 
 ACTION_CODES = {action: code for code, action in enumerate(ACTIONS)}
-HISTORY = tuple(c.name for c in USER_HISTORY.columns if c.name.startswith("history_"))
+HISTORY = (  # what sources read of a history
+    "history_items",
+    "history_counts",
+    "history_first_us",
+    "history_last_us",
+    *(f"history_decayed_{days}d" for days in HALF_LIVES_DAYS),
+)
 RECENT = ("recent_items", "recent_actions", "recent_us")
 CART = ("cart_items",)
 
