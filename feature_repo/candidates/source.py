@@ -45,10 +45,12 @@ class Candidates:
         order = np.lexsort((items, -rounded, rows))
         rows, items, rounded = rows[order], items[order], rounded[order]
         lists = Ragged.of_lengths(np.bincount(rows, minlength=queries))
-        kept = lists.positions < k
-        return Candidates(
-            Ragged.of_lengths(np.minimum(lists.lengths, k)), items[kept].astype(np.int32, copy=False), rounded[kept]
-        )
+        return Candidates(lists, items.astype(np.int32, copy=False), rounded).first(k)
+
+    def first(self, k: int) -> Candidates:
+        """The ``k`` best of these: what the source answers if it is asked for ``k``."""
+        kept = self.lists.positions < k
+        return Candidates(Ragged.of_lengths(np.minimum(self.lists.lengths, k)), self.items[kept], self.scores[kept])
 
     @staticmethod
     def concatenated(parts: Sequence[Candidates]) -> Candidates:
@@ -67,9 +69,11 @@ class Candidates:
 
 
 def _may_be_best(rows: Integers, scores: Floats, queries: int, k: int) -> npt.NDArray[np.bool_]:
-    """(m,) False for scores below the k-th highest of their row: these need no exact sorting."""
+    """(m,) False for scores below the k-th highest of their row: these need no exact sorting. m is at least k."""
     bits = scores.view(np.uint32)
     descending = np.where(bits >> 31, bits, ~(bits | np.uint32(1 << 31)))  # the highest score is the smallest number
+    if queries == 1:  # a request
+        return np.asarray(descending <= np.partition(descending, k - 1)[k - 1])
     keys = np.sort((rows.astype(np.uint64) << np.uint64(32)) | descending)
     last = np.searchsorted(keys, np.arange(1, queries + 1, dtype=np.uint64) << np.uint64(32))
     first = np.concatenate([[0], last[:-1]])

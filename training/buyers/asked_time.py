@@ -11,17 +11,11 @@ from training.buyers.orders import log_reaches
 
 
 class BadTime(ValueError):
-    """The features or the log do not reach the timestamp, or it has no zone."""
-
-
-def parse_at(text: str) -> datetime:
-    """``2017-12-28T00:00:00Z``; without a zone it is UTC. Raises ValueError."""
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    """The features or the log do not reach the timestamp."""
 
 
 def asked_time(settings: Settings, at: datetime | None) -> datetime:
-    """``at``, by default the newest midnight of the features. Raises BadTime or DatasetError.
+    """``at`` in UTC, by default the newest midnight of the features. Raises BadTime or DatasetError.
 
     What is later than both the features and the log is refused: the day before it would be missing from both.
     """
@@ -35,4 +29,4 @@ def asked_time(settings: Settings, at: datetime | None) -> datetime:
     known = max(newest, log_reaches(settings))
     if at > known:
         raise BadTime(f"{at.isoformat()} is after what is known, the log and the features: {known.isoformat()}")
-    return at
+    return at.astimezone(UTC)

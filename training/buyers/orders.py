@@ -25,9 +25,11 @@ class NotKnownYet(ValueError):
 
 @dataclass(frozen=True)
 class Orders:
-    """``connection`` has the table known, without a row of ``known_at`` or later.
+    """``connection`` has these, without a row of ``known_at`` or later:
 
-    known: user_id, session_id, received_ts, is_order, item_id (null where the event has none)
+    ordered:    user_id, received_ts, item_id (null where the order has none); a row per order
+    first_seen: user_id, first_ts of any event
+    known:      user_id, session_id, received_ts, … of all events, a view of the log's files
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -48,8 +50,7 @@ class Orders:
         """(b,) ids of the users with an order in [start, end), in sorted order. Raises NotKnownYet."""
         self._check(end)
         return self._column(
-            "SELECT DISTINCT user_id FROM known "
-            "WHERE is_order AND received_ts >= $start AND received_ts < $end ORDER BY user_id",
+            "SELECT DISTINCT user_id FROM ordered WHERE received_ts >= $start AND received_ts < $end ORDER BY user_id",
             {"start": start, "end": end},
         )
 
@@ -57,7 +58,7 @@ class Orders:
         """(user_id, item_id) of all that was ordered in [start, end), each once, sorted. Raises NotKnownYet."""
         self._check(end)
         return self.connection.sql(
-            "SELECT DISTINCT user_id, item_id FROM known WHERE is_order AND item_id IS NOT NULL "
+            "SELECT DISTINCT user_id, item_id FROM ordered WHERE item_id IS NOT NULL "
             "AND received_ts >= $start AND received_ts < $end ORDER BY user_id, item_id",
             params={"start": start, "end": end},
         ).to_arrow_table()
@@ -77,7 +78,7 @@ class Orders:
         self._check(at)
         recent = f"count(DISTINCT user_id) FILTER (received_ts >= $at - INTERVAL {days} DAY)"
         found = self._column(
-            f"SELECT item_id FROM known WHERE is_order AND item_id IS NOT NULL AND received_ts < $at GROUP BY item_id "
+            f"SELECT item_id FROM ordered WHERE item_id IS NOT NULL AND received_ts < $at GROUP BY item_id "
             f"ORDER BY {recent} DESC, count(DISTINCT user_id) DESC, item_id LIMIT {limit}",
             {"at": at},
         )
@@ -98,16 +99,16 @@ def open_orders(settings: Settings, known_at: datetime) -> Iterator[Orders]:
     """Raises DatasetError for an unusable log."""
     with reading(settings.live_dir), connect(settings) as connection:
         open_log(connection, settings, live_events(settings))
+        until = known_at.astimezone(UTC).isoformat()  # a view takes no parameters
         connection.execute(
-            """
-            CREATE TEMP TABLE known AS
-            SELECT user_id, session_id, received_ts, action = 'order' AS is_order, item_id
-            FROM events WHERE received_ts < $known_at
-            """,
-            {"known_at": known_at},
+            f"CREATE VIEW known AS SELECT user_id, session_id, received_ts, action, item_id FROM events "
+            f"WHERE received_ts < TIMESTAMPTZ '{until}'"
         )
         connection.execute(
-            "CREATE TEMP TABLE first_seen AS SELECT user_id, min(received_ts) AS first_ts FROM known GROUP BY 1"
+            "CREATE TEMP TABLE ordered AS SELECT user_id, received_ts, item_id FROM known WHERE action = 'order'"
+        )
+        connection.execute(
+            "CREATE TEMP TABLE first_seen AS SELECT user_id, min(received_ts) AS first_ts FROM known GROUP BY user_id"
         )
         yield Orders(connection, known_at)
 

@@ -22,13 +22,14 @@ from feature_repo.store import open_store
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.buyers.asked_time import BadTime, asked_time, parse_at
+from training.buyers.asked_time import BadTime, asked_time
 from training.buyers.buyer_model import BuyerModel, fit_buyers
 from training.buyers.evaluation import BuyerEvaluation, evaluate_buyers
 from training.buyers.orders import Orders, open_orders
 from training.buyers.registration import register_buyers
 from training.buyers.windows import LabelledWindows, TooFewWindows, UserSet, users_at
 from training.evaluation.run_files import write_json
+from training.training_set.recipe import parse_timestamp
 
 EVALUATION_FILE = "buyers.json"
 
@@ -70,7 +71,7 @@ def fit_and_judge(settings: Settings, params: Mapping[str, Any], orders: Orders,
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.buyers", description=__doc__.split("\n")[0])
-    parser.add_argument("--at", type=parse_at, metavar="TIMESTAMP", help="as of then; default: the features' end")
+    parser.add_argument("--at", type=parse_timestamp, metavar="TIMESTAMP", help="default: the features' end")
     parser.add_argument("--days", type=int, default=3, help="days in which an order counts")
     arguments = parser.parse_args(argv)
     settings = Settings()

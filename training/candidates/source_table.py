@@ -17,7 +17,7 @@ from feature_repo.candidates.ragged import Ragged
 from feature_repo.candidates.union import Sources, union_of
 from infra.models.arrays import Doubles
 
-CUTS = (20, 50, 100, 200)
+CUTS = (20, 50, 100, 200, 300)
 UNION = "union"
 
 
@@ -52,10 +52,11 @@ class SourceRecall:
 
 
 def source_recalls(sources: Sources, queries: Queries, ordered: Ordered) -> list[SourceRecall]:
-    """Of each source alone, then of the union. A source alone is asked for more than its size in the union."""
-    longest = max(CUTS)
-    alone = [source.candidates(queries, longest) for source in sources.sources]
-    sized = [source.candidates(queries, sources.sizes[source.name]) for source in sources.sources]
+    """Of each source alone, then of the union, in which each source has its size."""
+    longest = max([*CUTS, *sources.sizes.values()])
+    answers = [source.candidates(queries, longest) for source in sources.sources]
+    alone = [answer.first(max(CUTS)) for answer in answers]
+    sized = [answer.first(sources.sizes[name]) for name, answer in zip(sources.names, answers, strict=True)]
     union = union_of(sized, queries, sources.limit)
     found = []
     for i, (source, answer) in enumerate(zip(sources.sources, alone, strict=True)):

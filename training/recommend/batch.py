@@ -1,7 +1,7 @@
 """``python -m training.recommend``: the items for the users who are most worth a message in the next days.
 
-Chosen are the users with the highest expected recall: the probability that they order, times the recall that is expected
-of their list if they do. Everything is fitted on what was known at ``--at``, by default the newest midnight of the
+Chosen are the users with the highest expected recall: the probability that they order, times the recall expected of
+their list if they do. Everything is fitted on what was known at ``--at``, by default the newest midnight of the
 features. Where the window has happened, the submission is judged by the task's metric.
 
 ``--out`` is a parquet or CSV file (:mod:`training.recommend.files`), or the URL of a SQL database
@@ -20,25 +20,20 @@ import numpy.typing as npt
 import yaml
 
 from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.datasets.errors import DatasetError
-from feature_repo.offline.errors import OfflineError
 from infra.models.arrays import Doubles
-from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.buyers.asked_time import BadTime, asked_time, parse_at
+from training.buyers.asked_time import asked_time
 from training.buyers.orders import has_happened, open_orders
 from training.buyers.registration import register_buyers
-from training.buyers.windows import TooFewWindows
-from training.candidates.fit import BadSources, recommend_params
+from training.candidates.fit import recommend_params
 from training.recommend.database import Run, is_database, without_password, write_recommendations
-from training.recommend.errors import BatchError, NotEnough
+from training.recommend.errors import NotEnough
 from training.recommend.files import FORMATS, format_of, write_submission
 from training.recommend.metric import bought_items, mean_recall
-from training.recommend.prospects import find_prospects
+from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.run_log import log_batch
 from training.recommend.submission import Submission, picked
-from training.stage_two.windows import BadWindows
-from training.training_set.ranking_data import BadTrainingSet
+from training.training_set.recipe import parse_timestamp
 
 FOLDER = "batch"
 
@@ -111,16 +106,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--days", type=_positive, default=3, help="days in which an order counts")
     parser.add_argument("--out", required=True, help="a file, or a database URL like postgresql://user@host/db")
     parser.add_argument("--format", choices=FORMATS, help="of the file; default: by its ending")
-    parser.add_argument("--at", type=parse_at, metavar="TIMESTAMP", help="as of then; default: the features' end")
+    parser.add_argument("--at", type=parse_timestamp, metavar="TIMESTAMP", help="default: the features' end")
     parser.add_argument("--run-id", help="of the rows in a database; default: made of what is asked for")
     parser.add_argument("--allow-fewer", action="store_true", help="where fewer users are known, take them all")
     arguments = parser.parse_args(argv)
     try:
         recommend(Settings(), arguments)
-    except (
-        DatasetError, OfflineError, RedisServerError, BatchError, BadTime, TooFewWindows, BadTrainingSet, BadSources,
-        BadWindows,
-    ) as error:  # fmt: skip
+    except REFUSALS as error:
         print(f"training.recommend: {error}", file=sys.stderr)
         return 2
     return 0

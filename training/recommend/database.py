@@ -15,6 +15,7 @@ from sqlalchemy import Column, DateTime, Engine, Float, Integer, MetaData, Strin
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from infra.limits import MAX_TEXT_LENGTH
 from training.recommend.errors import BadTarget
 from training.recommend.submission import Submission
 
@@ -23,10 +24,10 @@ METADATA = MetaData()
 RECOMMENDATIONS = Table(
     "recommendations",
     METADATA,
-    Column("run_id", String(200), primary_key=True),
-    Column("user_id", String(200), primary_key=True),
+    Column("run_id", String(MAX_TEXT_LENGTH), primary_key=True),
+    Column("user_id", String(MAX_TEXT_LENGTH), primary_key=True),
     Column("rank", Integer, primary_key=True, comment="from 1"),
-    Column("item_id", String(200), nullable=False),
+    Column("item_id", String(MAX_TEXT_LENGTH), nullable=False),
     Column("score", Float(53), comment="of the ranker; null for an item that fills up the list"),
     Column("window_start", DateTime(timezone=True), nullable=False),
     Column("window_end", DateTime(timezone=True), nullable=False, comment="exclusive"),

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infra.models.arrays import Doubles
 from training.recommend.errors import NotEnough
+from training.recommend.judged_lists import ListMass
 from training.recommend.submission import Submission
 from training.stage_two.predict import Ranked
 
 
 @dataclass(frozen=True)
 class ItemLists:
-    """``submission``: q users with k items each. ``mass``: (q,) sum of the probabilities of the k best candidates: the
-    number of items of the list that a user who orders is expected to order.
-    """
+    """``submission``: q users with k items each, some perhaps trending; ``mass``: of their candidates."""
 
     submission: Submission
-    mass: Doubles
+    mass: ListMass
 
 
 def item_lists(ranked: Ranked, k: int, trending: Sequence[str]) -> ItemLists:
@@ -34,9 +32,9 @@ def item_lists(ranked: Ranked, k: int, trending: Sequence[str]) -> ItemLists:
         listed = ranked.item_id[best].tolist()
         scores[row, : len(listed)] = ranked.score[best]
         items.append(_filled(listed, k, trending))
-    first = ranked.lists.positions < k
-    mass = np.bincount(ranked.lists.rows[first], ranked.probability[first], minlength=len(ranked.lists))
-    return ItemLists(Submission(ranked.user_id.tolist(), items, scores), mass.astype(np.float64))
+    lists = ranked.lists
+    mass = ListMass.of(ranked.probability, lists.rows, lists.positions, len(lists), k)
+    return ItemLists(Submission(ranked.user_id.tolist(), items, scores), mass)
 
 
 def _end(ranked: Ranked, row: int) -> int:

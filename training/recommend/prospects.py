@@ -14,21 +14,36 @@ import pyarrow as pa
 from feast import FeatureStore
 
 from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.offline.errors import OfflineError
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import TIMESTAMP
 from feature_repo.store import open_store
 from infra.models.arrays import Doubles, Floats
 from infra.progress import step
+from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
+from training.buyers.asked_time import BadTime
 from training.buyers.orders import Orders
 from training.buyers.training_run import BuyerRun, fit_and_judge
 from training.buyers.user_rows import NO_SESSION
-from training.buyers.windows import user_set
-from training.recommend.expected_recall import JudgedLists, RecallCurve, judged_lists, strength, usual_basket
+from training.buyers.windows import TooFewWindows, user_set
+from training.candidates.fit import BadSources
+from training.recommend.errors import BatchError
+from training.recommend.expected_recall import RecallModel, recall_matrix, usual_basket
 from training.recommend.item_lists import item_lists
+from training.recommend.judged_lists import JudgedLists, judged_lists
 from training.recommend.submission import Submission
 from training.stage_two.predict import ranked
 from training.stage_two.recommender import FittedRecommender, fit_recommender
+from training.stage_two.windows import BadWindows
+from training.training_set.ranking_data import BadTrainingSet
+
+REFUSALS = (
+    DatasetError, OfflineError, RedisServerError, BadTime, TooFewWindows, BadSources, BadWindows,
+    BadTrainingSet, BatchError,
+)  # fmt: skip
+"""What the batch refuses: errors that a command reports in one line."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class Prospects:
     recall: Doubles
     buyers: BuyerRun
     recommender: FittedRecommender
-    curve: RecallCurve | None
+    recall_model: RecallModel | None
 
     @property
     def expected(self) -> Doubles:
@@ -62,8 +77,7 @@ def find_prospects(
 
     ``params``: of :func:`training.candidates.fit.recommend_params`. ``folder``: for the ranker's training set.
 
-    Raises as :func:`training.buyers.training_run.fit_and_judge` and :func:`training.stage_two.recommender.
-    fit_recommender`, and NotEnough.
+    Raises REFUSALS.
     """
     buyers = fit_and_judge(settings, params["buyers"], orders, at, days)
     recommender = fit_recommender(settings, _for_windows_of(params, days), at, folder)
@@ -80,11 +94,12 @@ def find_prospects(
         trending = orders.trending(at, int(params["batch"]["trending_days"]), 2 * k)
         lists = item_lists(found, k, trending)
     earlier = judged_lists(recommender, k, settings.threads)
-    recall, curve = np.ones(len(users)), None
-    if len(earlier.recall):
+    recall, model = np.ones(len(users)), None
+    if len(earlier):
         usual = usual_basket(users.matrix)
-        curve = RecallCurve.fit(strength(earlier.mass, _matrix_of(earlier, store, days), usual), earlier.recall)
-        recall = curve(strength(lists.mass, users.matrix, usual))
+        of_earlier = recall_matrix(earlier.mass, _users_of(earlier, store, days), usual)
+        model = RecallModel.fit(of_earlier, earlier.recall, params["batch"]["recall"], settings.threads)
+        recall = model(recall_matrix(lists.mass, users.matrix, usual), settings.threads)
     else:
         print("  no earlier list to learn from: users are chosen by their probability alone", file=sys.stderr)
     return Prospects(
@@ -94,11 +109,11 @@ def find_prospects(
         recall,
         buyers,
         recommender,
-        curve,
+        model,
     )
 
 
-def _matrix_of(earlier: JudgedLists, store: FeatureStore, days: int) -> Floats:
+def _users_of(earlier: JudgedLists, store: FeatureStore, days: int) -> Floats:
     asked = {
         "user_id": earlier.users,
         "session_id": pa.array([NO_SESSION] * len(earlier.users)),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from infra.models.model_store import ModelStore
 from infra.settings import Settings
-from training.evaluation.run_files import write_csv, write_json
+from training.evaluation.run_files import write_csv
 from training.recommend.database import Run
 from training.recommend.files import write_submission
 from training.recommend.prospects import Prospects
@@ -58,9 +58,8 @@ def log_batch(
         (folder / "sources").mkdir()
         found.recommender.recommender.sources.save(folder / "sources")
         write_csv(folder / "users.csv", _users(submission, found, chosen))
-        if found.curve is not None:
-            points = {"strength": found.curve.strength.tolist(), "recall": found.curve.recall.tolist()}
-            write_json(folder / "expected_recall.json", points)
+        if found.recall_model is not None:
+            found.recall_model.save(folder)
         client.log_artifacts(logged, str(folder), RUN_NAME)
     client.set_terminated(logged)
     return str(logged)

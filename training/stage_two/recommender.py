@@ -17,11 +17,9 @@ from infra.models.ranker import LightGbmRanker, score_groups
 from infra.progress import step
 from infra.settings import Settings
 from training.evaluation.platt_scaling import PlattScaling
-from training.ranker.lambdamart import Fitted, fit
+from training.ranker.lambdamart import Fitted, fit, recall_at_25
 from training.stage_two.training_set import Written, write_training_set
 from training.training_set.ranking_data import RankingData, load_splits
-
-DEPTH = 25  # the number of rounds is chosen by NDCG of so many, because so many are shown
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def fit_recommender(settings: Settings, params: Mapping[str, Any], until: dateti
     with step("reading the training set"):
         data = load_splits(written.path, names)
     print("  fitting LambdaMART ...", file=sys.stderr)
-    fitted = fit(data["train"], data["validation"], params["train"], settings.threads, depth=DEPTH)
+    fitted = fit(data["train"], data["validation"], params["train"], settings.threads, measured=recall_at_25)
     ranker = LightGbmRanker(fitted.booster, names)
     validation = data["validation"]
     scores = score_groups(ranker, validation.matrix, validation.sizes, settings.threads)

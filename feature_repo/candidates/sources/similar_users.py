@@ -31,7 +31,7 @@ class SimilarUsers:
     Users are compared by the cosine of their decayed order counts times ``idf``. They are fitted users, a sample.
 
     by_item: row = item: the users who ordered it, with their unit vector's value
-    of_user: row = user: the items, with their share of the user's decayed orders
+    of_user: row = user: the items ordered most, with their share of the user's decayed orders
     idf:     (n,) float32, how much an item tells: less if many users order it
     """
 

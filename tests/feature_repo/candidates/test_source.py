@@ -19,16 +19,24 @@ def naive(triples, queries, k):
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.dictionaries(st.tuples(st.integers(0, 2), st.integers(0, 40)), SCORES), st.integers(1, 4))
-def test_the_best_are_those_of_sorting_everything(scored, k):
+@given(
+    st.integers(1, 3).flatmap(
+        lambda q: st.tuples(
+            st.just(q), st.dictionaries(st.tuples(st.integers(0, q - 1), st.integers(0, 40)), SCORES, max_size=60)
+        )
+    ),
+    st.integers(1, 4),
+)
+def test_the_best_are_those_of_sorting_everything(asked, k):
+    queries, scored = asked
     triples = [(row, item, score) for (row, item), score in scored.items()]
     rows, items, scores = (np.array([each[i] for each in triples]) for i in range(3))
-    found = Candidates.best(rows.astype(np.int64), items.astype(np.int32), scores.astype(np.float64), 3, k)
+    found = Candidates.best(rows.astype(np.int64), items.astype(np.int32), scores.astype(np.float64), queries, k)
     listed = [
         list(zip(found.items[part].tolist(), found.scores[part].tolist(), strict=True))
-        for part in (found.lists.slice(row) for row in range(3))
+        for part in (found.lists.slice(row) for row in range(queries))
     ]
-    assert listed == naive(triples, 3, k)
+    assert listed == naive(triples, queries, k)
 
 
 def test_parts_are_put_in_a_row():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 
 DAYS = 75
-REGULARS, RARE = 12, 12  # users who order every third day, and every twentieth
+REGULARS, RARE = 12, 8  # users who order every third day, and every twentieth
 PARAMS: dict[str, Any] = {
     "seed": 7,
     "windows": {"train": 8, "stopping": 2, "calibration": 2},
@@ -47,7 +47,10 @@ def events() -> list[dict[str, Any]]:
 
 
 def small_shop(folder: Path, more: list[dict[str, Any]] | None = None, until: datetime | None = None) -> Settings:
-    """``more``: events beside :func:`events`. ``until``: leave out what happened then or later."""
+    """``more``: events beside :func:`events`. ``until``: leave out what happened then or later.
+
+    An item is in the catalog from the day of its first event.
+    """
     settings = Settings(
         data_dir=folder / "data",
         state_dir=folder / "var",
@@ -56,17 +59,16 @@ def small_shop(folder: Path, more: list[dict[str, Any]] | None = None, until: da
         redis_url="redis://127.0.0.1:1/0",
     )
     kept = [e for e in [*events(), *(more or [])] if until is None or e["event_ts"] < until]
-    ids = sorted({e["item_id"] for e in kept})
+    first: dict[str, datetime] = {}
+    for each in kept:
+        first[each["item_id"]] = min(each["event_ts"], first.get(each["item_id"], each["event_ts"]))
+    ids = sorted(first)
     write_log(
         settings.log_dir,
-        items=[item(each) for each in ids],
+        items=[item(each, valid_from_ts=first[each].replace(hour=0, minute=0, second=0)) for each in ids],
         events=kept,
         impressions=[impression("s", 0, at(1), ids[0])],
     )
     build(settings, until or at(DAYS))
     apply(settings)
     return settings
-
-
-def later(start: datetime, days: int) -> datetime:
-    return start + timedelta(days=days)

@@ -1,9 +1,9 @@
 """Fits :mod:`feature_repo.candidates.sources.covisitation`: which items are ordered in the same sessions as an item.
 
 A session is cut where nothing happens for ``gap_hours``. Of the last ``days`` its newest ``session_items`` items are
-read. X_a[s, i] = 1 where the session s has the action a (view, like, add_to_cart, order) on the item i. Y[s, j] is the
-weight of the order (or cart, or view) of j, halved every ``half_life_days``, over the square root of the session's
-number of such items. w halves alike:
+read; items with fewer than ``min_events`` events in these days are not. X_a[s, i] = 1 where the session s has the
+action a (view, like, add_to_cart, order) on the item i. Y[s, j] is the weight of the order (or cart, or view) of j,
+halved every ``half_life_days``, over the square root of the session's number of such items. w halves alike:
 
     pairs_a[i, j] = (X_a' Y)[i, j] / (sum_s X_a[s, i] w[s, i] + shrinkage) / (sum_s Y[s, j] + shrinkage)^popularity
 
@@ -77,6 +77,7 @@ def _session_items(log: KnownLog, params: Mapping[str, Any]) -> tuple[npt.NDArra
             SELECT session_id, code, list_position($kinds, action) - 1 AS kind, at_us,
                 at_us - lag(at_us) OVER (PARTITION BY session_id ORDER BY at_us) > $gap_us AS cuts
             FROM known_events WHERE list_contains($kinds, action) AND at_us >= $known_at_us - $days * 86400000000
+            QUALIFY count(*) OVER (PARTITION BY code) >= $min_events
         ), cut AS (  -- by RANGE: events of one timestamp are in the same part
             SELECT session_id, code, kind, at_us,
                 coalesce(sum(cuts::INTEGER) OVER
@@ -95,6 +96,7 @@ def _session_items(log: KnownLog, params: Mapping[str, Any]) -> tuple[npt.NDArra
             "kinds": list(KINDS),
             "gap_us": round(params["gap_hours"] * 3_600e6),
             "days": int(params["days"]),
+            "min_events": int(params["min_events"]),
             "known_at_us": log.known_at_us,
             "session_items": params["session_items"],
         },

@@ -20,7 +20,7 @@ from feature_repo.candidates.seeds import SeedWeights
 from feature_repo.candidates.sources.nearest_titles import NearestTitles
 from feature_repo.candidates.sparse_table import SparseTable
 from feature_repo.datasets.errors import DatasetError
-from infra.models.arrays import Floats
+from infra.models.arrays import Floats, Integers
 from training.candidates.known_log import KnownLog
 
 VECTORS_FILE = "item_vectors.parquet"
@@ -34,12 +34,22 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> NearestTitles | None:
     items, vectors = unit_vectors(path, log.codes)
     if not len(items):
         return None
-    found = InnerProducts(vectors).best(vectors.astype(np.float64), int(params["neighbours"]) + 1)
-    rows, near = items[found.lists.rows], items[found.items]
+    asked = _most_used(log, items, int(params["seed_items"]))
+    found = InnerProducts(vectors).best(vectors[asked].astype(np.float64), int(params["neighbours"]) + 1)
+    rows, near = items[asked][found.lists.rows], items[found.items]
     used = np.flatnonzero((rows != near) & (found.scores > 0))
     lists = Ragged.of_lengths(np.bincount(rows[used], minlength=len(log.codes)))
     table = SparseTable(lists, near[used], found.scores[used], len(log.codes))
     return NearestTitles(table, SeedWeights(**params["seeds"]))
+
+
+def _most_used(log: KnownLog, items: Codes, limit: int) -> Integers:
+    """Positions in ``items``, ascending, of the ``limit`` with the most events: the exact neighbours of an item among
+    100,000 take 2 ms, and items without events are seldom seeds."""
+    counted = log.connection.execute("SELECT code, count(*) AS events FROM known_events GROUP BY code").fetchnumpy()
+    events = np.zeros(len(log.codes), np.int64)
+    events[np.asarray(counted["code"], np.int64)] = counted["events"]
+    return np.sort(np.argsort(-events[items], kind="stable")[:limit])
 
 
 def unit_vectors(path: Path, codes: ItemCodes) -> tuple[Codes, Floats]:

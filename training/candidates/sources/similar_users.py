@@ -1,4 +1,7 @@
-"""Fits :mod:`feature_repo.candidates.sources.similar_users`: the decayed order counts of a sample of users."""
+"""Fits :mod:`feature_repo.candidates.sources.similar_users`: the decayed order counts of a sample of users.
+
+Of each user the ``user_items`` items with the largest share are kept for those whom the user is like.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from feature_repo.candidates.ragged import Ragged
+from feature_repo.candidates.source import Candidates
 from feature_repo.candidates.sources.similar_users import SimilarUsers
 from feature_repo.candidates.sparse_table import SparseTable
 from training.candidates.decayed_orders import DecayedOrders, decayed_orders
@@ -26,14 +30,11 @@ def fit(log: KnownLog, params: Mapping[str, Any]) -> SimilarUsers | None:
     vectors = orders.weights * idf[orders.items]
     unit = vectors / np.sqrt(np.bincount(orders.users, vectors**2))[orders.users]
     shares = orders.weights / np.bincount(orders.users, orders.weights)[orders.users]
+    # What a neighbour seldom ordered moves no list, and takes a request much of its time.
+    often = Candidates.best(orders.users, orders.items, shares, users, int(params["user_items"]))
     return SimilarUsers(
         by_item=_by_item(orders, unit, n, users),
-        of_user=SparseTable(
-            Ragged.of_lengths(np.bincount(orders.users, minlength=users)),
-            orders.items.astype(np.int32),
-            shares.astype(np.float32),
-            n,
-        ),
+        of_user=SparseTable(often.lists, often.items, often.scores, n),
         idf=idf,
         half_life_days=half_life,
         neighbours=int(params["neighbours"]),
