@@ -19,6 +19,7 @@ USER = {
     "history_decayed_60d": [2.5, 1.0],
     "history_decayed_180d": [2.75, 1.0],
 }
+USER |= {column.name: [1, 1] for column in USER_HISTORY.columns if column.name not in USER}
 SESSION = {
     "cart_items": ["b"],
     "recent_items": ["b", "new", "newer"],
