@@ -57,6 +57,7 @@ def ranked(
             "user_id": user_ids,
             "session_id": "",
             "shown_ts": pd.to_datetime([at] * len(user_ids), utc=True),
+            **{column.name: None for column in reader.declaration.context},
         }
     )
     lengths, items, scores = [], [], []

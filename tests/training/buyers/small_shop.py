@@ -8,9 +8,15 @@ from typing import Any
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
+from feature_repo.schema import Column, Declaration, DType
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 
+DECLARATION = Declaration(
+    name="tiny",
+    title="A shop in which who orders next can be predicted",
+    context=(Column("store_id", DType.STRING, "store of the slate", nullable=True),),
+)
 DAYS = 75
 REGULARS, RARE = 12, 8  # users who order every third day, and every twentieth
 PARAMS: dict[str, Any] = {
@@ -67,7 +73,8 @@ def small_shop(folder: Path, more: list[dict[str, Any]] | None = None, until: da
         settings.log_dir,
         items=[item(each, valid_from_ts=first[each].replace(hour=0, minute=0, second=0)) for each in ids],
         events=kept,
-        impressions=[impression("s", 0, at(1), ids[0])],
+        impressions=[impression("s", 0, at(1), ids[0], store_id="main")],
+        declaration=DECLARATION,
     )
     build(settings, until or at(DAYS))
     apply(settings)

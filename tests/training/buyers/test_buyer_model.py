@@ -10,8 +10,8 @@ import pytest
 from feature_repo.store import open_store
 from infra.models.ranker import MODEL_CARD, BadModel
 from infra.settings import Settings
-from tests.small_log import DECLARATION, at
-from tests.training.buyers.small_shop import PARAMS, order_days, small_shop
+from tests.small_log import at
+from tests.training.buyers.small_shop import DECLARATION, PARAMS, order_days, small_shop
 from training.buyers.buyer_features import FEATURE_NAMES
 from training.buyers.buyer_model import CARD, BuyerModel
 from training.buyers.evaluation import BASELINES, MODEL
