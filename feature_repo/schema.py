@@ -223,7 +223,8 @@ def item_values(declaration: Declaration) -> tuple[Column, ...]:
 def item_changes_table(declaration: Declaration) -> Table:
     """The accepted changes of ``POST /items``: one row per change, with all attributes of the item after it.
 
-    ``changed`` names the columns that the change set. The others are as they were served (:mod:`feature_repo.live.items`).
+    ``changed`` names the columns that the change set. The others are as they were served
+    (:mod:`feature_repo.live.items`).
     """
     return Table(
         "item_changes",
@@ -313,9 +314,12 @@ def _windowed(stem: str, what: str) -> tuple[Column, ...]:
     return tuple(_f(f"{stem}_{days}d", f"{what} in the last {days} days", "count") for days in WINDOWS_DAYS)
 
 
+ITEM_ATTRIBUTES = "item_attributes"
+
+
 def item_attributes_view(declaration: Declaration) -> View:
     return View(
-        "item_attributes",
+        ITEM_ATTRIBUTES,
         "item",
         "What an item is: category, price, brand, stock, and the data set's own attributes.",
         ttl=400 * DAY,

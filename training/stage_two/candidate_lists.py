@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from feature_repo.candidates.stage_two_features import recommend_matrix
 
 from feature_repo.candidates.ragged import Ragged
+from feature_repo.candidates.stage_two_features import recommend_matrix
 from feature_repo.candidates.union import Sources
 from feature_repo.offline.slates import PointInTimeReader
 from infra.models.arrays import Floats

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from feature_repo.candidates.stage_two_features import recommend_contract
 
+from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError

@@ -2,8 +2,8 @@
 
     <live_dir>/items/day=2026-11-21/<first>_<last>.parquet
 
-columns, texts: names and values of all attributes after the change. What type they have, the declaration says to whoever
-reads them (:mod:`feature_repo.live.items.versions`).
+columns, texts: names and values of all attributes after the change. Their types are those of the data set's declaration
+when they are read (:mod:`feature_repo.live.items.versions`).
 """
 
 from __future__ import annotations

@@ -15,22 +15,12 @@ from pathlib import Path
 import duckdb
 
 from feature_repo.datasets.log_writer import duckdb_type
+from feature_repo.live.checked_events import Checked
 from feature_repo.live.items.files import ITEM_CHANGES
 from feature_repo.schema import Column, Declaration, DType, item_changes_table, item_values
-from infra.settings import Settings
 
-CHECKED_FILE = "item_changes.parquet"
-
-
-def checked_changes(settings: Settings) -> Path:
-    """The changes that passed the live gate."""
-    return settings.live_checked_dir / CHECKED_FILE
-
-
-def live_changes(settings: Settings) -> list[Path]:
-    """The files to build from: the sound changes, or all files of the consumer if the live gate never ran."""
-    checked = checked_changes(settings)
-    return [checked] if checked.exists() else ITEM_CHANGES.files(settings.live_dir)
+CHECKED_CHANGES = Checked(ITEM_CHANGES, "item_changes.parquet", "item_quarantine.parquet")
+live_changes = CHECKED_CHANGES.files
 
 
 def changes_sql(files: Sequence[Path], declaration: Declaration) -> str:
@@ -41,7 +31,7 @@ def changes_sql(files: Sequence[Path], declaration: Declaration) -> str:
         return f"SELECT {nothing} WHERE false"
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
     source = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-    if files[0].name == CHECKED_FILE:
+    if files[0].name == CHECKED_CHANGES.sound_name:
         return "SELECT " + ", ".join(f'"{column.name}"' for column in columns) + f" FROM {source}"
     return typed_sql(source, declaration)
 
@@ -49,18 +39,22 @@ def changes_sql(files: Sequence[Path], declaration: Declaration) -> str:
 def typed_sql(source: str, declaration: Declaration, *more: str) -> str:
     """``source``: SQL of rows as the consumer writes them. ``more``: further columns of it to select."""
     table = item_changes_table(declaration)
-    values = [f'{typed_value(column)} AS "{column.name}"' for column in item_values(declaration)]
+    values = [f'{_typed(column)} AS "{column.name}"' for column in item_values(declaration)]
     keys = [f'"{column.name}"' for column in table.columns[: len(table.columns) - len(values)]]
     return f"SELECT {', '.join([*keys, *values, *more])} FROM {source}"
 
 
-def text_value(column: Column) -> str:
-    """SQL of the column's text in a row of the consumer's files."""
+def is_untyped(declaration: Declaration) -> str:
+    """SQL that is true for a row of the consumer's files with a value that is not of its column's type."""
+    return " OR ".join(f"({_text(c)} IS NOT NULL AND {_typed(c)} IS NULL)" for c in item_values(declaration))
+
+
+def _text(column: Column) -> str:
     return f"texts[list_position(columns, '{column.name}')]"
 
 
-def typed_value(column: Column) -> str:
-    return f"TRY_CAST({text_value(column)} AS {duckdb_type(column.dtype)})"
+def _typed(column: Column) -> str:
+    return f"TRY_CAST({_text(column)} AS {duckdb_type(column.dtype)})"
 
 
 def open_items(

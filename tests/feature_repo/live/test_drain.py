@@ -15,7 +15,7 @@ import redis
 from feature_repo.live import __main__ as live_main
 from feature_repo.live import drain as drain_module
 from feature_repo.live import stream_drain
-from feature_repo.live.__main__ import main, warn_of_loss
+from feature_repo.live.__main__ import Drained, main, warn_of_loss
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
 from feature_repo.live.accepted_files import AcceptedFiles
 from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
@@ -207,7 +207,7 @@ def test_no_error_ends_the_consumer(
     accept(events, NOON, event(1))
     stopping, rounds = threading.Event(), []
 
-    def fail_first(found: Settings) -> int:
+    def fail_first(found: Settings) -> Drained:
         rounds.append(1)
         if len(rounds) < 3:
             raise (TypeError("a fault of the code"), OSError("no space left"))[len(rounds) - 1]
