@@ -110,6 +110,8 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         with sole_consumer(settings.live_dir):
+            for kind in KINDS:  # the pipeline depends on the folders
+                kind.folder(settings.live_dir).mkdir(parents=True, exist_ok=True)
             if arguments.once:
                 print(f"drained {drain_once(settings)} into {settings.live_dir}")
                 put_together(settings)

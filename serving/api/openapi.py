@@ -14,6 +14,7 @@ from infra.limits import MAX_DEADLINE_MS
 from serving.api.endpoint import Endpoint
 from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
+from serving.events.item_schema import items_schemas
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
 _REF = "#/components/schemas/{model}"
@@ -24,6 +25,7 @@ def _body(model: str) -> dict[str, Any]:
 
 
 SCORE_BODY, EXPLAIN_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("ExplainRequest"), _body("EventsBody")
+ITEMS_BODY = _body("ItemsBody")
 DEADLINE_HEADER = {
     "name": DEADLINE,
     "in": "header",
@@ -48,7 +50,8 @@ def document(app: FastAPI, endpoints: Sequence[Endpoint], declaration: Declarati
             _name_features(parts["Candidate"]["properties"]["features"], declaration)
             _name_context(body["properties"]["context"], declaration)
         found["components"]["schemas"] |= {**parts, schema.__name__: body}
-    found["components"]["schemas"] |= events_schemas(_REF.replace("{model}", "{name}"))
+    ref = _REF.replace("{model}", "{name}")
+    found["components"]["schemas"] |= {**events_schemas(ref), **items_schemas(ref, declaration or Declaration("", ""))}
     return found
 
 

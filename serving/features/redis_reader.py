@@ -70,6 +70,11 @@ class RedisReader:
         block = await self._read_items(keys.item_ids, connection)
         replies = await entities
         scored_us = keys.service_us(time_us(replies.pop())) if times and keys.service_us else keys.scored_us
+        if (
+            keys.service_us is not None and block.newest_us > scored_us
+        ):  # a row was written after the time was asked for
+            (reply,) = await connection.call(TIME, 1)
+            scored_us = max(scored_us, keys.service_us(time_us(reply)))
         event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
         session = self._session.row(sessions[0], replies[-1], scored_us, event_us) if sessions else Row()
         cart = self._call_companions(session.get("cart_items", ()), connection)

@@ -9,18 +9,26 @@ import re
 import subprocess
 import sys
 import tomllib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 import yaml
 
+from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from infra.settings import PROJECT_ROOT, Settings
 from serving.events.event_schema import parse_events
+from serving.events.item_schema import parse_items
 from serving.score.score_parser import parse, parse_explain
 from tests.docs.pages import commands, pages
 
-BODIES = {"/score": parse, "/explain": parse_explain, "/events": parse_events, "/invocations": json.loads}
+BODIES = {
+    "/score": parse,
+    "/explain": parse_explain,
+    "/events": parse_events,
+    "/items": partial(parse_items, declaration=COMPLETE_JOURNEY),
+    "/invocations": json.loads,
+}
 SETTINGS = {f"RERANK_{name.upper()}" for name in Settings.model_fields}
 EXTRAS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 _HELP = """

@@ -53,7 +53,8 @@ def text_of(value: Any, dtype: DType) -> str | None:
     if value is None:
         return None
     if dtype is DType.MONEY:
-        return f"{Decimal(repr(value)) if isinstance(value, float) else Decimal(value):.2f}"
+        exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        return f"{exact + 0:.2f}"  # without the sign of zero, which a decimal of the log has not
     if dtype is DType.FLOAT32:
         return repr(float(np.float32(value)))
     return str(int(value)) if dtype is DType.INT64 else str(value)
