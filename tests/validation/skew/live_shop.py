@@ -96,6 +96,15 @@ class LiveShop:
         assert answer.status_code == 202, answer.text
         assert answer.json()["accepted"] == count, answer.text
 
+    def change_items(self, count: int) -> None:
+        """Some attributes of random items, one of them new in a tenth of all changes."""
+        changes = [{"item_id": str(self.rng.choice(ITEMS[:12])), **self._change()} for _ in range(count)]
+        if self.rng.random() < 0.1:
+            changes[0]["item_id"] = "unknown"
+        answer = self.client.post("/items", json={"items": changes})
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["accepted"] == count, answer.text
+
     def score(self, **changes: Any) -> dict[str, Any]:
         candidates = [*self.rng.permutation([*ITEMS, "unknown"])[: self.rng.integers(2, 25)]]
         body = {
@@ -145,6 +154,16 @@ class LiveShop:
             return {"action": str(self.rng.choice(("search", "visit", "clear_cart", "order")))}
         item_id, quantity = str(self.rng.choice(ITEMS[:12])), int(self.rng.integers(1, 4))
         return {"action": str(self.rng.choice(ACTIONS)), "item_id": item_id, "quantity": quantity}
+
+    def _change(self) -> dict[str, Any]:
+        price = round(float(self.rng.uniform(1, 9)), 2)
+        some: list[dict[str, Any]] = [
+            {"price": price},
+            {"price": price, "old_price": price + 1},
+            {"price": None, "in_stock": 0},
+            {"in_stock": True, "category_id": f"c{self.rng.integers(9)}"},
+        ]
+        return some[self.rng.integers(len(some))]
 
     def _candidate(self, item_id: str) -> dict[str, Any]:
         sent: dict[str, float | None] = {}
