@@ -80,10 +80,12 @@ class LiveShop:
     requests: list[str] = field(default_factory=list)
     events: int = 0
 
-    def serve(self, requests: int, seconds: float = 300) -> None:
-        """Events and requests in random order, ``seconds`` apart on average."""
+    def serve(self, requests: int, seconds: float = 300, changes: float = 0.0) -> None:
+        """Events and requests in random order, ``seconds`` apart on average. ``changes``: how often items change."""
         for _ in range(requests):
             self.clock.move_on(float(self.rng.exponential(seconds)))
+            if self.rng.random() < changes:
+                self.change_items(int(self.rng.integers(1, 4)))
             if self.rng.random() < 0.5:
                 self.send_events(int(self.rng.integers(1, 5)))
             self.score()
