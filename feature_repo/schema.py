@@ -289,7 +289,20 @@ def impressions_table(declaration: Declaration) -> Table:
     )
 
 
+# Optional: what a source brings for similarity, e.g. embeddings of titles. One row per item that has a vector, at most
+# one per item of the items table; all vectors of a log have one length.
+ITEM_VECTORS = Table(
+    "item_vectors",
+    ("item_id",),
+    (
+        Column("item_id", DType.STRING, "item"),
+        Column("vector", DType.FLOAT32_LIST, "the item's vector; the same length for all items"),
+    ),
+)
+
+
 def log_tables(declaration: Declaration) -> tuple[Table, Table, Table]:
+    """The tables that every log has: items, events, impressions."""
     return items_table(declaration), events_table(declaration), impressions_table(declaration)
 
 
@@ -302,6 +315,7 @@ HISTORY_LIMIT = 500
 RECENT_LIMIT = 50
 COMPANION_LIMIT = 30
 HALF_LIVES_DAYS = (14, 60, 180)  # of an order's weight in history_decayed_*
+BASKET_DECAY = 0.97  # of an order's weight per later basket, in history_basket_decayed
 
 _TIME_UNIT = "us since epoch"
 
@@ -424,6 +438,29 @@ USER_HISTORY = View(
                 True,
             )
             for days in HALF_LIVES_DAYS
+        ),
+        Column(
+            "history_weighted_60d",
+            DType.FLOAT32_LIST,
+            "as history_decayed_60d, each order weighted by 1 / the fourth root of its basket's size",
+            "count",
+            True,
+        ),
+        Column(
+            "history_basket_decayed",
+            DType.FLOAT32_LIST,
+            f"orders of each, weighted at the latest one with {BASKET_DECAY} for each later basket of the user",
+            "count",
+            True,
+        ),
+        Column("history_first_basket", DType.INT64_LIST, "number of the user's basket that first held it", "", True),
+        Column("history_last_basket", DType.INT64_LIST, "number of the latest basket that held it", "", True),
+        Column(
+            "history_gap_sd_s",
+            DType.FLOAT32_LIST,
+            "standard deviation of the time between the orders of each, 0 where there are fewer than three",
+            "s",
+            True,
         ),
     ),
 )

@@ -54,8 +54,9 @@ class Settings(BaseSettings):
     events_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may send events from a browser, separated by commas; * is any."
     )
-    ready_needs: Annotated[tuple[Literal["store", "events"], ...], NoDecode] = Field(
-        ("store",), description="Further checks without which /readyz is 503, separated by commas: store, events."
+    ready_needs: Annotated[tuple[Literal["store", "events", "recommend"], ...], NoDecode] = Field(
+        ("store",),
+        description="Further checks without which /readyz is 503, separated by commas: store, events, recommend.",
     )
     item_cache_mb: int = Field(256, ge=0, description="Item cache of each scorer process, megabytes; 0: no cache.")
     self_check_share: float = Field(

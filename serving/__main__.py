@@ -21,6 +21,7 @@ from infra.clock import Clock, ClockNotAnchored, held_clock
 from infra.settings import Settings
 from serving.api.app import REPLACEMENT_TIMEOUT_S
 from serving.api.connection_timeout import ReadTimeoutProtocol
+from serving.recommend.policy import BadPolicy, read_policy
 from serving.worker import ScorerApp, Worker, clock_line
 
 LAST_REQUESTS_S = 10
@@ -34,9 +35,10 @@ def main() -> int:
     settings = Settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        read_policy(settings)  # each worker reads it again
         with held_clock(settings) as clock:
             return serve(settings, clock)
-    except ClockNotAnchored as error:
+    except (BadPolicy, ClockNotAnchored) as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
 

@@ -2,6 +2,7 @@
 
 ServingError
 ├── InvalidRequest    422  the body is not JSON, not of the documented form, or has unknown names
+├── UnknownItem       404  the item is known to neither the sources nor the feature store
 ├── BodyTooLarge      413
 ├── WrongContentType  415
 ├── WrongEncoding     415  the body is compressed in a way that is not understood
@@ -48,6 +49,10 @@ class InvalidRequest(ServingError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         more = f", the first {MAX_DETAILS} follow" if len(problems) > MAX_DETAILS else ""
         super().__init__(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the request{more}", problems)
+
+
+class UnknownItem(ServingError):
+    """Neither the sources nor the feature store know the item."""
 
 
 class BodyTooLarge(ServingError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,6 +18,7 @@ from infra.models.trees.compiled_trees import EngineName
 from serving.score_log.files import RecordOutcome
 
 Stage = Literal["parse", "read", "derive", "score", "write"]
+RecommendStage = Literal["read", "candidates", "derive", "score", "rules", "write"]
 Refusal = Literal["full", "late", "expired"]
 
 _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.0)
@@ -60,6 +62,20 @@ class Metrics:
             registry=self._registry,
         )
         self._stage = {name: self._stages.labels(name) for name in get_args(Stage)}
+        self._recommend_stages = Histogram(
+            "rerank_recommend_stage_seconds",
+            "Time per stage of /recommend; read: twice, user and session, then the candidates",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._recommend_stage = {name: self._recommend_stages.labels(name) for name in get_args(RecommendStage)}
+        self._recommended = Counter(
+            "rerank_recommended", "Recommended items: ranked, explored or filled up", ["why"], registry=self._registry
+        )
+        self._removed = Counter(
+            "rerank_rules", "Candidates that a rule removed or moved down", ["rule"], registry=self._registry
+        )
         self._candidates = Histogram(
             "rerank_candidates", "Candidates per slate", buckets=_CANDIDATES, registry=self._registry
         )
@@ -118,11 +134,14 @@ class Metrics:
         for outcome in get_args(RecordOutcome):
             self._score_records.labels(outcome)
         self._model = self._gauge("rerank_model", "Workers that serve this model", "name", "version", "kind")
-        self._served: tuple[str, str, str] | None = None
+        self._served: dict[str, tuple[str, str, str]] = {}  # by name
         self._engine = self._gauge(
             "rerank_engine", "Workers by what computes their scores: llvm, lightgbm or baseline", "name"
         )
         self._refused = self._gauge("rerank_successor_refused", "Workers that refused the present champion")
+        self._recommend_refused = self._gauge(
+            "rerank_recommend_successor_refused", "Workers that refused the present champion of /recommend"
+        )
         self._compared = Counter(
             "rerank_self_check", "Readings compared with Feast's SDK", ["outcome"], registry=self._registry
         )
@@ -139,6 +158,17 @@ class Metrics:
     def stage(self, name: Stage) -> _Timed:
         """Times one stage, also when it fails."""
         return _Timed(self._stage[name])
+
+    def recommend_stage(self, name: RecommendStage) -> _Timed:
+        """The same for /recommend."""
+        return _Timed(self._recommend_stage[name])
+
+    def recommended(self, counts: Mapping[str, int], removed: Mapping[str, int]) -> None:
+        """``counts``: of the items of one answer, by why they are in it. ``removed``: by rule."""
+        for counter, found in ((self._recommended, counts), (self._removed, removed)):
+            for name, count in found.items():
+                if count:
+                    counter.labels(name).inc(count)
 
     def future_rows(self, view: str, count: int) -> None:
         if count:
@@ -191,13 +221,16 @@ class Metrics:
         self._requests_refused.labels(path, reason).inc()
 
     def model(self, name: str, version: str, kind: str) -> None:
-        if self._served is not None:
-            self._model.labels(*self._served).set(0)
-        self._served = (name, version, kind)
-        self._model.labels(*self._served).set(1)
+        if name in self._served:
+            self._model.labels(*self._served[name]).set(0)
+        self._served[name] = (name, version, kind)
+        self._model.labels(*self._served[name]).set(1)
 
     def successor(self, *, is_refused: bool) -> None:
         self._refused.set(is_refused)
+
+    def recommend_successor(self, *, is_refused: bool) -> None:
+        self._recommend_refused.set(is_refused)
 
     def engine(self, name: EngineName) -> None:
         for each in get_args(EngineName):

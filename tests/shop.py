@@ -36,6 +36,7 @@ STAGES = (
     "validation training_set",
     "training.train",
     "training.evaluation.report",
+    "training.stage_two",
     "feature_repo.materialize",
 )
 
@@ -103,6 +104,8 @@ class Shop:
         params["dataset"] = self.dataset
         params["train"] |= {"rounds": 60, "early_stopping_rounds": 20, "bootstrap_resamples": 300}
         params["train"]["lightgbm"] |= {"min_data_in_leaf": 100, "learning_rate": 0.06}
+        params["recommend"]["train"] |= {"rounds": 60, "early_stopping_rounds": 20, "bootstrap_resamples": 300}
+        params["recommend"]["train"]["lightgbm"] |= {"min_data_in_leaf": 100, "learning_rate": 0.06}
         params |= changes
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings.params_file.write_text(yaml.safe_dump(params))

@@ -25,7 +25,7 @@ PACKAGES_MAY_IMPORT = {
 # Of serving, what every folder may import: these import none but each other.
 GROUND = ("serving.errors", "serving.metrics", "serving.ttl", "serving.score_log")
 # The rest of serving in order: each may import the ones after it.
-SERVING = ("__main__", "worker", "api", "events", "score", "features", "item_cache", "redis_client")
+SERVING = ("__main__", "worker", "api", "events", "recommend", "score", "features", "item_cache", "redis_client")
 # The rooms of training.gru4rec in order: each may import the ones before it, and the modules at the package's top.
 GRU4REC = ("sessions", "network", "baselines", "evaluation", "fitting", "export")
 
@@ -55,15 +55,17 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training.training_set": (),
     "training.evaluation": ("training.training_set",),
     "training.ranker": ("training.training_set", "training.evaluation"),
-    "training.candidates": (),
+    "training.candidates": ("training.candidates.sources",),
+    "training.candidates.sources": ("training.candidates", "training.gru4rec", "training.gru4rec.sessions"),
     "training.stage_two": ("training.candidates", "training.training_set", "training.evaluation", "training.ranker"),
-    "training.buyers": ("training.evaluation",),
+    "training.buyers": ("training.evaluation", "training.training_set"),
     "training.recommend": (
         "training.buyers",
         "training.candidates",
         "training.evaluation",
         "training.ranker",
         "training.stage_two",
+        "training.training_set",
     ),
     "training.gru4rec": (),
     "serving": (),
@@ -101,6 +103,8 @@ CLOCK_READERS = {
     "serving/events/event_intake.py",
     "serving/score/scorer.py",
     "serving/score/champion.py",
+    "serving/recommend/recommender.py",
+    "serving/recommend/similar.py",
     "benchmarks/events/servers.py",
     "benchmarks/online/servers.py",
 }

@@ -30,7 +30,7 @@ from infra.models.trees.compiled_trees import CompiledRanker, compiled
 from infra.settings import Settings
 from serving.features.feast_reader import FeastReader
 from serving.features.reading import Keys
-from serving.score.champion import declaration_in
+from serving.score.registered_model import declaration_in
 from serving.score.score_parser import ScoreRequest, parse
 from serving.score.scorer import with_request
 

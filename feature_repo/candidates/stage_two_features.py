@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from feature_repo.candidates.queries import queries_of_rows
 from feature_repo.candidates.union import KINDS, Sources
 from feature_repo.contract import current_contract
 from feature_repo.model_features import feature_matrix, model_features
@@ -38,6 +39,21 @@ def recommend_matrix(slate: Slate, declaration: Declaration, columns: Floats) ->
     by_column[: len(own)] = own
     by_column[len(own) :] = columns.T
     return by_column.T
+
+
+def source_columns(slate: Slate, sources: Sources) -> Floats:
+    """(n, 2 * sources): what the sources say of the candidates, asked with the slate's own user, session and context.
+
+    NaN for candidates that are not in the union of the sources, such as new items that were drawn at random.
+    """
+    queries = queries_of_rows(sources.codes, [slate.scored_us], [slate.user], [slate.session], [slate.context])
+    found = sources.candidates(queries)
+    listed = {item: i for i, item in enumerate(queries.decode(found.items))}
+    columns = np.full((len(slate), len(sources.features)), np.nan, np.float32)
+    for position, item in enumerate(slate.item_ids):
+        if item in listed:
+            columns[position] = found.columns[listed[item]]
+    return columns
 
 
 def recommend_contract(project: str, declaration: Declaration, sources: Sources) -> ModelContract:

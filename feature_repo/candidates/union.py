@@ -11,15 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from feature_repo.candidates import own_history
 from feature_repo.candidates.item_codes import Codes, ItemCodes
 from feature_repo.candidates.queries import Queries
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.candidates.source import Source, SourceKind
+from feature_repo.candidates.source import Candidates, Source, SourceKind
+from feature_repo.candidates.sources import (
+    als,
+    buy_again,
+    covisitation,
+    nearest_titles,
+    next_item,
+    own_history,
+    similar_users,
+    trending,
+)
 from feature_repo.schema import Feature
 from infra.models.arrays import Floats
 
-KINDS: Mapping[str, SourceKind] = {kind.name: kind for kind in (own_history.KIND,)}
+KINDS: Mapping[str, SourceKind] = {
+    module.KIND.name: module.KIND
+    for module in (own_history, buy_again, covisitation, similar_users, als, next_item, nearest_titles, trending)
+}
 CARD = "sources.json"
 SOURCE = "candidates"  # the source of these features in a model's contract
 
@@ -36,6 +48,29 @@ class CandidateSet:
     lists: Ragged
     items: Codes
     columns: Floats
+
+
+def union_of(found: Sequence[Candidates], queries: Queries, limit: int) -> CandidateSet:
+    """``found``: what each source answers to ``queries``. At most ``limit`` candidates per query."""
+    q, width = len(queries), 2 * len(found)
+    known = max(len(queries.codes) + len(queries.unknown), 1)
+    rows = np.concatenate([each.lists.rows for each in found] or [np.empty(0, np.int64)])
+    items = np.concatenate([each.items for each in found] or [np.empty(0, np.int32)])
+    ranks = np.concatenate([each.lists.positions for each in found] or [np.empty(0, np.int64)])
+    source = np.repeat(np.arange(len(found)), [len(each.items) for each in found])
+    scores = np.concatenate([each.scores for each in found] or [np.empty(0, np.float32)])
+    pairs, of_pair = np.unique(rows * known + items, return_inverse=True)
+    columns = np.full((len(pairs), width), np.nan, np.float32)
+    columns[of_pair, 2 * source] = scores
+    columns[of_pair, 2 * source + 1] = ranks
+    best = np.full(len(pairs), np.iinfo(np.int64).max)
+    np.minimum.at(best, of_pair, ranks * len(found) + source)  # by rank, then by source
+    pair_rows = pairs // known
+    order = np.lexsort((best, pair_rows))
+    lists = Ragged.of_lengths(np.bincount(pair_rows, minlength=q))
+    kept = order[lists.positions < limit]
+    pair_items = (pairs - pair_rows * known).astype(np.int32)
+    return CandidateSet(Ragged.of_lengths(np.minimum(lists.lengths, limit)), pair_items[kept], columns[kept])
 
 
 @dataclass(frozen=True)
@@ -60,27 +95,8 @@ class Sources:
         return source_features(self.names)
 
     def candidates(self, queries: Queries) -> CandidateSet:
-        q, width = len(queries), 2 * len(self.sources)
         found = [source.candidates(queries, self.sizes[source.name]) for source in self.sources]
-        rows = np.concatenate([each.lists.rows for each in found] or [np.empty(0, np.int64)])
-        items = np.concatenate([each.items for each in found] or [np.empty(0, np.int32)])
-        ranks = np.concatenate([each.lists.positions for each in found] or [np.empty(0, np.int64)])
-        source = np.repeat(np.arange(len(found)), [len(each.items) for each in found])
-        scores = np.concatenate([each.scores for each in found] or [np.empty(0, np.float32)])
-        pairs, of_pair = np.unique(rows * (len(queries.codes) + len(queries.unknown)) + items, return_inverse=True)
-        columns = np.full((len(pairs), width), np.nan, np.float32)
-        columns[of_pair, 2 * source] = scores
-        columns[of_pair, 2 * source + 1] = ranks
-        best = np.full(len(pairs), np.iinfo(np.int64).max)
-        np.minimum.at(best, of_pair, ranks * len(found) + source)  # by rank, then by source
-        pair_rows = pairs // max(len(queries.codes) + len(queries.unknown), 1)
-        order = np.lexsort((best, pair_rows))
-        lists = Ragged.of_lengths(np.bincount(pair_rows, minlength=q))
-        kept = order[lists.positions < self.limit]
-        pair_items = pairs - pair_rows * (len(queries.codes) + len(queries.unknown))
-        return CandidateSet(
-            Ragged.of_lengths(np.minimum(lists.lengths, self.limit)), pair_items[kept].astype(np.int32), columns[kept]
-        )
+        return union_of(found, queries, self.limit)
 
     def save(self, folder: Path) -> None:
         """Write all sources and their card into the empty ``folder``."""

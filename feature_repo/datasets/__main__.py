@@ -33,6 +33,9 @@ ADAPTERS = {
     "retailrocket": Adapter(
         "feature_repo.datasets.retailrocket", "events.csv and item properties of a shop's visitors", "visitors"
     ),
+    "stokman": Adapter(
+        "feature_repo.datasets.stokman", "catalog, actions and title vectors of a shop's next-purchase task", "people"
+    ),
     "parquet": Adapter("feature_repo.datasets.parquet", "your own canonical log", "slates"),
     "simulated": Adapter("feature_repo.datasets.simulated", "a simulated shop", "slates", seeded=True),
 }

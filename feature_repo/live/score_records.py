@@ -1,4 +1,4 @@
-"""The records of the score log, one per ``/score`` request, and their files.
+"""The records of the score log, one per slate that ``/score`` or ``/recommend`` scored, and their files.
 
     <live_dir>/scores/day=2026-11-21/<worker>-<number>.parquet     the UTC day is that of ``scored_at``
 
@@ -32,6 +32,7 @@ _TEXT, _TIMES, _VALUES = pa.string(), pa.list_(pa.int64()), pa.list_(pa.float32(
 _SENT = pa.struct(
     [pa.field("place", pa.int32(), False), pa.field("feature", _TEXT, False), pa.field("value", pa.float64())]
 )
+_EXPLORED = pa.struct([pa.field("item_id", _TEXT, False), pa.field("propensity", pa.float64(), False)])
 SCHEMA = pa.schema(
     [
         pa.field("request_id", _TEXT, False),
@@ -50,8 +51,14 @@ SCHEMA = pa.schema(
         pa.field("contract_hash", _TEXT, False),
         pa.field("degraded", pa.bool_(), False),
         pa.field("matrix", _VALUES),
+        # Null in the files of releases that had no /recommend.
+        pa.field("kind", _TEXT),
+        pa.field("answered", pa.list_(_TEXT)),
+        pa.field("removed", pa.map_(_TEXT, pa.int32())),
+        pa.field("explored", pa.list_(_EXPLORED)),
     ]
 )
+SCORE, RECOMMEND = "score", "recommend"  # kinds of slates
 _PLAIN = ("request_id", "clock", "user_id", "session_id", "model_name", "model_version", "contract_hash", "degraded")
 
 _LONG = ["scores", "matrix"]
@@ -71,6 +78,10 @@ class ScoreRecord:
                companions
     sent:      (position, {feature: value that the caller sent for the item}); such a value replaces the stored one
     matrix:    (n, f) float32 in the order of the model's features; None if it was not logged
+    kind:      SCORE, or RECOMMEND; the rest is of RECOMMEND only, whose candidates are in the order of the sources
+    answered:  the items of the answer, in its order
+    removed:   rule -> how many candidates it removed or moved down
+    explored:  (item, the probability that it was drawn) of each candidate that was drawn at random
     """
 
     request_id: str
@@ -88,6 +99,10 @@ class ScoreRecord:
     read_us: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     sent: Sequence[tuple[int, Mapping[str, float | None]]] = ()
     matrix: Floats | None = None
+    kind: str = SCORE
+    answered: Sequence[str] = ()
+    removed: Mapping[str, int] = field(default_factory=dict)
+    explored: Sequence[tuple[str, float]] = ()
 
     @property
     def day(self) -> int:
@@ -140,6 +155,11 @@ def batch_of(records: Sequence[ScoreRecord], worker: str) -> pa.RecordBatch:
     columns["scores"] = _lists([record.scores for record in records], np.float64)
     columns["read_us"] = _read_us(records)
     columns["matrix"] = _matrices([record.matrix for record in records])
+    columns["kind"] = pa.array([record.kind for record in records], _TEXT)
+    columns["answered"] = pa.array([list(record.answered) for record in records], SCHEMA.field("answered").type)
+    columns["removed"] = pa.array([list(record.removed.items()) for record in records], SCHEMA.field("removed").type)
+    explored = [[dict(zip(("item_id", "propensity"), each, strict=True)) for each in r.explored] for r in records]
+    columns["explored"] = pa.array(explored, SCHEMA.field("explored").type)
     return pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
@@ -172,6 +192,10 @@ def _record(row: dict[str, Any], long: dict[str, Any]) -> ScoreRecord:
         read_us={view: np.array(times, np.int64) for view, times in row["read_us"]},
         sent=[(entry["place"], {entry["feature"]: entry["value"]}) for entry in row["sent"]],
         matrix=None if matrix is None else matrix.to_numpy().reshape(-1, len(ids)).T,
+        kind=row["kind"] or SCORE,
+        answered=row["answered"] or (),
+        removed=dict(row["removed"] or ()),
+        explored=[(each["item_id"], each["propensity"]) for each in row["explored"] or ()],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,18 +27,19 @@ class PointInTimeReader:
         served = {p.name for p in store.get_feature_service(FEATURE_SERVICE).feature_view_projections}
         self.views = tuple(view for view in views(declaration) if view.name in served)
 
-    def read(self, impressions: pd.DataFrame) -> Iterator[Slate]:
+    def read(self, impressions: pd.DataFrame, known: Mapping[str, pa.Table] | None = None) -> Iterator[Slate]:
         """One Slate per query group of ``impressions``, in the frame's order.
 
         The frame has the columns of the impressions table. The rows of a slate are contiguous and ordered by
-        input_position.
+        input_position. ``known``: entity -> its :meth:`entity_table`, one row per slate, where it was read before.
         """
+        known = known or {}
         starts = np.flatnonzero(~impressions["slate_id"].duplicated().to_numpy())
         ends = np.append(starts[1:], len(impressions))
         heads = impressions.iloc[starts]
         items = self._columns(self._item_views(), impressions[["item_id", "shown_ts"]])
-        users = self._rows("user", heads[["user_id", "shown_ts"]])
-        sessions = self._rows("session", heads[["session_id", "shown_ts"]])
+        users = self._rows("user", heads[["user_id", "shown_ts"]], known.get("user"))
+        sessions = self._rows("session", heads[["session_id", "shown_ts"]], known.get("session"))
         companions = self._companions(sessions, heads["shown_ts"])
         shown_us = heads["shown_ts"].dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]").astype("int64")
         for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -75,15 +76,22 @@ class PointInTimeReader:
         return table
 
     def _columns(self, joined: Sequence[View], entity_rows: pd.DataFrame) -> dict[str, Any]:
-        table = self._join(joined, entity_rows)
-        return {column.name: _array(table[column.name], column.dtype) for view in joined for column in view.columns}
+        """Column -> (n,). Lists of one timestamp share many items, so each (item, timestamp) is joined once."""
+        pair_of_row = entity_rows.groupby(list(entity_rows.columns), sort=False).ngroup().to_numpy()
+        table = self._join(joined, entity_rows.drop_duplicates())
+        return {
+            column.name: _array(table[column.name], column.dtype)[pair_of_row]
+            for view in joined
+            for column in view.columns
+        }
 
-    def _rows(self, entity: str, entity_rows: pd.DataFrame) -> list[Row]:
+    def _rows(self, entity: str, entity_rows: pd.DataFrame, known: pa.Table | None) -> list[Row]:
         """One Row per entity row. If a view has no valid row, its columns are absent."""
         rows = [Row() for _ in range(len(entity_rows))]
+        table = self.entity_table(entity, entity_rows) if known is None else known
         for view in (v for v in self.views if v.entity == entity):
             names = [column.name for column in view.columns]
-            for row, found in zip(rows, self._join([view], entity_rows).select(names).to_pylist(), strict=True):
+            for row, found in zip(rows, table.select(names).to_pylist(), strict=True):
                 row.update(view_row(view, found))
         return rows
 

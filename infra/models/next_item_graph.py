@@ -26,11 +26,13 @@ Longs: TypeAlias = npt.NDArray[np.int64]
 Scores: TypeAlias = npt.NDArray[np.float32]
 
 
-def open_graph(path: Path) -> Graph:
-    """The graph runs on one thread, because a batch of one session is too small for two."""
+def open_graph(model: Path | bytes) -> Graph:
+    """Of a file or its content. The graph runs on one thread, because a batch of one session is too small for two."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def best_of(graph: Graph, sessions: Sequence[Sequence[int]], k: int) -> tuple[Scores, Longs]:

@@ -11,13 +11,15 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
+from starlette.types import Scope
 
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.slate import Floats
 from infra.clock import Clock, open_clock
 from infra.settings import Settings
 from serving.api import error_answers, openapi
-from serving.api.middleware.admission import Admit
+from serving.api.endpoint_paths import EndpointPaths
+from serving.api.middleware.admission import Admission, Admit
 from serving.api.middleware.origins import AllowOrigins
 from serving.api.middleware.request_count import CountRequests
 from serving.api.readiness import events_check
@@ -25,6 +27,8 @@ from serving.api.routes import endpoints
 from serving.events.event_intake import EventIntake
 from serving.events.item_intake import ItemIntake
 from serving.metrics import Metrics
+from serving.recommend.policy import read_policy
+from serving.recommend.service import recommend_model
 from serving.score.champion import ChampionService
 from serving.score_log.replay_checkpoint import ReplayCheckpoint
 from serving.score_log.score_log import ScoreLog
@@ -47,7 +51,7 @@ def create_app(
 
     The model is loaded when the app starts; then ``started`` is called. An app that ``replaces`` another waits longer
     for its model than its supervisor waits for it, so that the other is not stopped without a successor.
-    Raises ClockNotAnchored.
+    The shop's policy is read from Settings.params_file here. Raises ClockNotAnchored or BadPolicy.
     """
     metrics = metrics or Metrics()
     clock = clock or open_clock(settings)
@@ -59,6 +63,8 @@ def create_app(
         score_log.append(record, matrix)
 
     champion = ChampionService(settings, clock, metrics, on_scored)
+    recommend = recommend_model(settings, read_policy(settings), clock, metrics, on_scored, champion.readers)
+    champion.follow(recommend)
     intake = EventIntake(settings, clock, metrics)
     items = ItemIntake(settings, clock, metrics, lambda: champion.declaration)
 
@@ -83,7 +89,13 @@ def create_app(
             await run_sync(score_log.close)
             await champion.close()
 
-    table = endpoints(settings, champion, intake, items, metrics)
+    table = endpoints(settings, champion, recommend, intake, items, metrics)
+    paths = EndpointPaths(table)
+
+    def admission_of(scope: Scope) -> Admission | None:
+        found = paths.find(scope)
+        return None if found is None else found.admission
+
     traced = settings.opentelemetry
     app = FastAPI(
         title="feast-rerank",
@@ -94,8 +106,7 @@ def create_app(
         telemetry={"tracing": traced, "metrics": traced, "logs": traced},
     )
     app.state.champion = champion
-    admissions = {endpoint.path: endpoint.admission for endpoint in table if endpoint.admission is not None}
-    app.add_middleware(Admit, admissions=admissions, default_deadline_ms=settings.deadline_ms)
+    app.add_middleware(Admit, find=admission_of, default_deadline_ms=settings.deadline_ms)
     if settings.events_origins:
         app.add_middleware(AllowOrigins, path="/events", origins=settings.events_origins)
     app.add_middleware(CountRequests, metrics=metrics, endpoints=table)

@@ -35,8 +35,14 @@ class Endpoint:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def parameter(self) -> str | None:
+        """The name of the parameter that ends the path."""
+        return self.path.split("{")[1].removesuffix("}") if "{" in self.path else None
+
+    @property
     def route(self) -> Route:
-        return Route(self.path, self.handler, methods=[self.method])
+        """An id in a path may hold slashes."""
+        return Route(self.path.replace("}", ":path}"), self.handler, methods=[self.method])
 
     @property
     def documentation(self) -> APIRoute:

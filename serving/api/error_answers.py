@@ -28,6 +28,7 @@ from serving.errors import (
     Overloaded,
     Problem,
     ServingError,
+    UnknownItem,
     WrongContentType,
     WrongEncoding,
 )
@@ -36,6 +37,7 @@ MAX_NAME_LENGTH = 100
 RETRY_AFTER_S = "1"
 STATUS: dict[type[ServingError], tuple[int, str]] = {
     InvalidRequest: (422, "invalid_request"),
+    UnknownItem: (404, "unknown_item"),
     BodyTooLarge: (413, "body_too_large"),
     WrongContentType: (415, "wrong_content_type"),
     WrongEncoding: (415, "wrong_content_encoding"),

@@ -9,23 +9,31 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from feature_repo.model_features import model_features
-from feature_repo.schema import Declaration
-from infra.limits import MAX_DEADLINE_MS
+from feature_repo.schema import Column, Declaration
+from infra.limits import MAX_DEADLINE_MS, MAX_TEXT_LENGTH
 from serving.api.endpoint import Endpoint
 from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
 from serving.events.item_schema import items_schemas
+from serving.recommend.recommend_schema import ExplainRecommendRequest
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
+RECOMMEND_TO = "/recommend/{user_id}"
 _REF = "#/components/schemas/{model}"
 
 
-def _body(model: str) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": {"$ref": _REF.format(model=model)}}}}
+def _body(*models: str) -> dict[str, Any]:
+    """Of one of ``models``."""
+    schemas = [{"$ref": _REF.format(model=model)} for model in models]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-SCORE_BODY, EXPLAIN_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("ExplainRequest"), _body("EventsBody")
+SCORE_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("EventsBody")
 ITEMS_BODY = _body("ItemsBody")
+RECOMMEND_BODY = _body("RecommendRequest")
+EXPLAIN_BODY = _body("ExplainRequest", "ExplainRecommendRequest")
+TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH, "pattern": r"^[^\x00]*$"}
 DEADLINE_HEADER = {
     "name": DEADLINE,
     "in": "header",
@@ -50,6 +58,12 @@ def document(app: FastAPI, endpoints: Sequence[Endpoint], declaration: Declarati
             _name_features(parts["Candidate"]["properties"]["features"], declaration)
             _name_context(body["properties"]["context"], declaration)
         found["components"]["schemas"] |= {**parts, schema.__name__: body}
+    body = ExplainRecommendRequest.model_json_schema(ref_template=_REF)
+    parts = body.pop("$defs")
+    if declaration is not None:
+        _name_context(parts["RecommendRequest"]["properties"]["context"], declaration)
+        found["paths"][RECOMMEND_TO]["get"]["parameters"] += [_context_parameter(each) for each in declaration.context]
+    found["components"]["schemas"] |= {**parts, ExplainRecommendRequest.__name__: body}
     ref = _REF.replace("{model}", "{name}")
     found["components"]["schemas"] |= {**events_schemas(ref), **items_schemas(ref, declaration or Declaration("", ""))}
     return found
@@ -68,6 +82,10 @@ def _name_context(schema: dict[str, Any], declaration: Declaration) -> None:
     value = _value_schema(schema)
     schema["properties"] = {c.name: {**value, "description": c.description} for c in declaration.context}
     schema["additionalProperties"] = False
+
+
+def _context_parameter(column: Column) -> dict[str, Any]:
+    return {"name": column.name, "in": "query", "description": column.description, "schema": TEXT}
 
 
 def _value_schema(schema: dict[str, Any]) -> dict[str, Any]:

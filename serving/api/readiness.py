@@ -15,6 +15,7 @@ from serving.api.answers import Check, CheckName, Readiness
 from serving.errors import NotReady
 from serving.features.reading import Keys, StoreAway
 from serving.score.champion import ChampionService
+from serving.score.registered_model import RegisteredModel
 
 TIMEOUT_S = 1.0
 PROBE_EXPIRY_S = 60
@@ -48,9 +49,15 @@ def no_answer(*names: CheckName) -> tuple[Check, ...]:
     return tuple(Check(name, False, f"no answer within {TIMEOUT_S + 1:.0f} s") for name in names)
 
 
-def readiness(service: ChampionService, settings: Settings, store: tuple[Check, ...], events: Check) -> Readiness:
+def readiness(
+    service: ChampionService,
+    recommend: RegisteredModel[Any, Any],
+    settings: Settings,
+    store: tuple[Check, ...],
+    events: Check,
+) -> Readiness:
     """``store``, ``events``: results of the functions above."""
-    checks = (_model(service), _contract(service), *store, events, _parity(service))
+    checks = (_model(service), _contract(service), *store, events, _parity(service), _recommend(recommend))
     required = {"model", "contract", "redis", "features", *settings.ready_needs}
     return Readiness(all(check.ok for check in checks if check.name in required), checks)
 
@@ -66,6 +73,14 @@ def _contract(service: ChampionService) -> Check:
     if service.model_problem:
         return Check("contract", False, "there is no model to compare with")
     return Check("contract", not service.contract_problems, "; ".join(service.contract_problems) or "matches")
+
+
+def _recommend(model: RegisteredModel[Any, Any]) -> Check:
+    """Whether /recommend has a model. Without it the scorer is ready, unless the settings need it."""
+    if not model.is_served:
+        return Check("recommend", False, "; ".join(filter(None, (model.model_problem, *model.contract_problems))))
+    successor = model.successor_problem
+    return Check("recommend", True, f"loaded; the champion cannot replace it: {successor}" if successor else "loaded")
 
 
 def _redis(settings: Settings) -> Check:

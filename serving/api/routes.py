@@ -22,6 +22,7 @@ from serving.api.endpoint import Documented, Endpoint
 from serving.api.http_input import JSON, json_body
 from serving.api.middleware.admission import Admission
 from serving.api.readiness import TIMEOUT_S, events_check, no_answer, readiness, store_checks
+from serving.api.recommend_routes import recommend_endpoints
 from serving.api.response_encoder import encode_score
 from serving.errors import Busy
 from serving.events.event_intake import EventIntake
@@ -29,6 +30,9 @@ from serving.events.event_schema import EventsAnswer, parse_events
 from serving.events.item_intake import ItemIntake
 from serving.events.item_schema import ItemsAnswer
 from serving.metrics import Metrics
+from serving.recommend.explain_recommended import explain_recommended
+from serving.recommend.recommend_parser import parse_explain_recommend
+from serving.recommend.service import RecommendModel
 from serving.score.answers import ExplainAnswer, ScoreAnswer
 from serving.score.champion import ChampionService
 from serving.score.explain import explain
@@ -53,14 +57,21 @@ _BAD_BODY: Documented = {
 
 
 def endpoints(
-    settings: Settings, champion: ChampionService, intake: EventIntake, items: ItemIntake, metrics: Metrics
+    settings: Settings,
+    champion: ChampionService,
+    recommend: RecommendModel,
+    intake: EventIntake,
+    items: ItemIntake,
+    metrics: Metrics,
 ) -> list[Endpoint]:
+    admission = _admission("/recommend", settings.max_in_flight, metrics)
     return [
         score_endpoint(settings, champion, metrics),
-        explain_endpoint(champion, metrics),
+        *recommend_endpoints(settings, recommend, metrics, admission, _BAD_BODY),
+        explain_endpoint(champion, recommend, metrics),
         events_endpoint(settings, intake, metrics),
         items_endpoint(settings, items, metrics),
-        *state_endpoints(settings, champion, metrics),
+        *state_endpoints(settings, champion, recommend, metrics),
     ]
 
 
@@ -96,23 +107,30 @@ def score_endpoint(settings: Settings, champion: ChampionService, metrics: Metri
     )
 
 
-def explain_endpoint(champion: ChampionService, metrics: Metrics) -> Endpoint:
+def explain_endpoint(champion: ChampionService, recommend: RecommendModel, metrics: Metrics) -> Endpoint:
     admission = _admission("/explain", MAX_EXPLANATIONS, metrics)
     one_at_a_time = asyncio.Lock()  # a list of the largest size takes seconds of a core
 
     async def explained(request: Request) -> Response:
-        """What each feature adds to each score, and why one of a pair of items ranks above the other."""
+        """What each feature adds to each score, and why one of a pair of items ranks above the other.
+
+        Of a list that the caller sends, or of a recommendation.
+        """
         deadline = request.state.deadline
         body = await json_body(request)
         async with admission.slot(deadline):
-            parsed, pair = parse_explain(body)
+            recommended = parse_explain_recommend(body)
+            parsed = parse_explain(body) if recommended is None else None
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
                     await one_at_a_time.acquire()
             except TimeoutError:
                 raise Busy("other lists are being explained; send the request again") from None
             try:
-                answer = await explain(champion.scorer(), parsed, pair, deadline)
+                if recommended is not None:
+                    answer = await explain_recommended(recommend.get(), *recommended, deadline)
+                elif parsed is not None:
+                    answer = await explain(champion.scorer(), *parsed, deadline)
             finally:
                 one_at_a_time.release()
         return Response(orjson.dumps(answer), media_type=JSON)
@@ -197,7 +215,9 @@ def items_endpoint(settings: Settings, intake: ItemIntake, metrics: Metrics) -> 
     )
 
 
-def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metrics) -> list[Endpoint]:
+def state_endpoints(
+    settings: Settings, champion: ChampionService, recommend: RecommendModel, metrics: Metrics
+) -> list[Endpoint]:
     probes, event_probes = anyio.CapacityLimiter(PROBES), anyio.CapacityLimiter(PROBES)
 
     async def healthz(_: Request) -> Response:
@@ -220,12 +240,13 @@ def state_endpoints(settings: Settings, champion: ChampionService, metrics: Metr
             async with anyio.create_task_group() as looking:
                 looking.start_soon(look_at_store)
                 looking.start_soon(look_at_events)
-        found = readiness(champion, settings, store, events)
+        found = readiness(champion, recommend, settings, store, events)
         return Response(orjson.dumps(found), 200 if found.ready else 503, media_type=JSON)
 
     async def model(_: Request) -> Response:
-        """The model in service and its inputs."""
-        return Response(orjson.dumps(ModelCard.of(champion.scorer())), media_type=JSON)
+        """The model in service and its inputs, and the model of /recommend if there is one."""
+        card = ModelCard.of(champion.scorer(), recommend.get() if recommend.is_served else None)
+        return Response(orjson.dumps(card), media_type=JSON)
 
     async def prometheus(_: Request) -> Response:
         """Prometheus' text format: latency by stage, candidates, missing and degraded, requests by status."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from infra.redis_server.endpoint import Endpoint
 from serving.features.reading import Keys, Reading, StoreAway
-from serving.features.redis_reader import RedisReader
+from serving.features.redis_reader import Entities, RedisReader
 from serving.item_cache.cache_invalidation import CacheInvalidation
 from serving.item_cache.hash_layout import HashLayout
 from serving.redis_client.connection import (
@@ -23,6 +24,8 @@ from serving.redis_client.connection import (
 WARM_ITEMS = 100  # read in one go, so that no request waits long for them
 WARM_PAUSE_S = 0.002
 REFRESH_PAUSE_S = 0.005
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +64,23 @@ class FeatureClient:
 
     async def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``, and at once while there is no connection."""
+        return await self._within(timeout_s, lambda connection: self._reader.read(keys, connection))
+
+    async def entities(self, keys: Keys, timeout_s: float) -> Entities:
+        """User and session alone, before the candidates are known. Raises StoreAway as :meth:`read`."""
+        return await self._within(timeout_s, lambda connection: self._reader.entities(keys, connection))
+
+    async def items(self, entities: Entities, keys: Keys, timeout_s: float) -> Reading:
+        """The reading with these candidates, at the same timestamp. Raises StoreAway as :meth:`read`."""
+        return await self._within(timeout_s, lambda connection: self._reader.items(entities, keys, connection))
+
+    async def _within(self, timeout_s: float, call: Callable[[RedisConnection], Awaitable[T]]) -> T:
         connection = self._connection.current
         if connection is None:
             raise StoreAway(str(self.problem))
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._reader.read(keys, connection)
+                return await call(connection)
         except TimeoutError:
             raise StoreAway(f"no answer within {max(timeout_s, 0.0) * 1000:.0f} ms") from None
         except Exception as error:  # the slate is scored without the store, whatever its error is
@@ -77,6 +91,10 @@ class FeatureClient:
     @property
     def cached_items(self) -> int:
         return len(self._reader.cache)
+
+    def first_seen_since(self, since_us: int) -> list[str]:
+        """See :meth:`RedisReader.first_seen_since`."""
+        return self._reader.first_seen_since(since_us)
 
     async def some_ids(self, max_ids: int) -> list[str]:
         """Items that the store has rows of. Raises StoreAway."""

@@ -15,7 +15,7 @@ from serving.features.feast_reader import FeastReader
 from serving.features.feature_client import FeatureClient
 from serving.features.parity_check import ParityCheck
 from serving.features.reading import Keys, Reading, StoreAway
-from serving.features.redis_reader import RedisReader
+from serving.features.redis_reader import Entities, RedisReader
 from serving.metrics import Metrics
 
 OPEN_TIMEOUT_S = 5.0
@@ -49,6 +49,16 @@ class FeatureReaders:
     async def read(self, keys: Keys, timeout_s: float) -> Reading:
         """Raises StoreAway after at most ``timeout_s``."""
         reading = await self.client.read(keys, timeout_s)
+        self.parity.sample(keys, reading)
+        return reading
+
+    async def entities(self, keys: Keys, timeout_s: float) -> Entities:
+        """User and session alone, before the candidates are known. Raises StoreAway after at most ``timeout_s``."""
+        return await self.client.entities(keys, timeout_s)
+
+    async def items(self, entities: Entities, keys: Keys, timeout_s: float) -> Reading:
+        """The reading with these candidates. Raises StoreAway after at most ``timeout_s``."""
+        reading = await self.client.items(entities, keys, timeout_s)
         self.parity.sample(keys, reading)
         return reading
 

@@ -1,7 +1,8 @@
 """Reads one slate's stored features straight from the Redis hashes that Feast wrote.
 
-Two round trips at most: one for user, session and candidates, one for the companions of the items in the cart. The
-values are those of ``FeatureStore.get_online_features`` with the ttl applied, which the parity check watches
+Two round trips at most: one for user, session and candidates, one for the companions of the items in the cart. Where
+the candidates depend on user and session, these are read first. The values are those of
+``FeatureStore.get_online_features`` with the ttl applied, which the parity check watches
 (:mod:`serving.features.parity_check`).
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,25 @@ class _Cart:
     ticket: int
 
 
+@dataclass(frozen=True)
+class Entities:
+    """User and session of a request as read at ``scored_us``, with the call for the companions of the cart.
+
+    ``event_us``: see :attr:`serving.features.reading.Reading.event_us`.
+    """
+
+    scored_us: int
+    user: Row
+    session: Row
+    event_us: EventTimes
+    cart: _Cart
+
+    @staticmethod
+    def unknown(scored_us: int) -> Entities:
+        """Of a request without a user and a session."""
+        return Entities(scored_us, Row(), Row(), {}, _Cart({}, [], None, 0))
+
+
 class RedisReader:
     """Not thread-safe: all calls come from the loop of the connection. ``cache_bytes`` = 0 switches the caches off."""
 
@@ -60,28 +80,61 @@ class RedisReader:
 
     async def read(self, keys: Keys, connection: RedisConnection) -> Reading:
         """Raises ConnectionLost."""
-        users = [] if keys.user_id is None else [keys.user_id]
-        sessions = [] if keys.session_id is None else [keys.session_id]
-        # The time is asked for after the rows, so that no row is newer than the request.
-        times = [TIME] if keys.service_us is not None and (users or sessions) else []
-        commands = [self._user.layout.commands(users), self._session.layout.commands(sessions), *times]
-        entities = connection.call(b"".join(commands), len(users) + len(sessions) + len(times))
+        entities = self._call_entities(keys, connection)
         # The items are looked up while Redis answers.
         block = await self._read_items(keys.item_ids, connection)
-        replies = await entities
-        scored_us = keys.service_us(time_us(replies.pop())) if times and keys.service_us else keys.scored_us
-        if (
-            keys.service_us is not None and block.newest_us > scored_us
-        ):  # a row was written after the time was asked for
-            (reply,) = await connection.call(TIME, 1)
-            scored_us = max(scored_us, keys.service_us(time_us(reply)))
-        event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)}
+        return await self._reading(await self._entities(keys, entities, connection, block.newest_us), keys, block)
+
+    async def entities(self, keys: Keys, connection: RedisConnection) -> Entities:
+        """User and session alone; :meth:`items` completes the reading. Raises ConnectionLost."""
+        return await self._entities(keys, self._call_entities(keys, connection), connection)
+
+    async def items(self, entities: Entities, keys: Keys, connection: RedisConnection) -> Reading:
+        """The reading for the items of ``keys``, with the user, the session and the timestamp of ``entities``.
+
+        With ``keys.service_us`` the timestamp is later where an item has changed since. Raises ConnectionLost.
+        """
+        block = await self._read_items(keys.item_ids, connection)
+        scored_us = await self._not_before(block.newest_us, entities.scored_us, keys, connection)
+        return await self._reading(replace(entities, scored_us=scored_us), keys, block)
+
+    def _call_entities(self, keys: Keys, connection: RedisConnection) -> asyncio.Future[list[Any]]:
+        users, sessions = _listed(keys.user_id), _listed(keys.session_id)
+        # The time is asked for after the rows, so that no row is newer than the request.
+        times = [TIME] if _asks_time(keys) else []
+        commands = [self._user.layout.commands(users), self._session.layout.commands(sessions), *times]
+        return connection.call(b"".join(commands), len(users) + len(sessions) + len(times))
+
+    async def _not_before(self, newest_us: int, scored_us: int, keys: Keys, connection: RedisConnection) -> int:
+        """A later timestamp, asked of the store, if an item's row is newer: it was written since, or the scorer's clock
+        is behind. A row that is ahead of the store, too, stays in the future."""
+        if keys.service_us is None or newest_us <= scored_us:
+            return scored_us
+        (reply,) = await connection.call(TIME, 1)
+        return max(scored_us, keys.service_us(time_us(reply)))
+
+    async def _entities(
+        self, keys: Keys, call: asyncio.Future[list[Any]], connection: RedisConnection, newest_us: int = 0
+    ) -> Entities:
+        """``newest_us``: the newest event timestamp of the items that are read with them."""
+        replies = await call
+        users, sessions = _listed(keys.user_id), _listed(keys.session_id)
+        scored_us = keys.scored_us
+        if _asks_time(keys) and keys.service_us is not None:
+            scored_us = keys.service_us(time_us(replies.pop()))
+        scored_us = await self._not_before(newest_us, scored_us, keys, connection)
+        event_us: EventTimes = {}
         session = self._session.row(sessions[0], replies[-1], scored_us, event_us) if sessions else Row()
         cart = self._call_companions(session.get("cart_items", ()), connection)
         # The user's row is decoded while Redis answers.
         user = self._user.row(users[0], replies[0], scored_us, event_us) if users else Row()
+        return Entities(scored_us, user, session, event_us, cart)
+
+    async def _reading(self, entities: Entities, keys: Keys, block: ItemBlock) -> Reading:
+        scored_us, user, session = entities.scored_us, entities.user, entities.session
+        event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)} | entities.event_us
         items, missing = columns_at(block, self.columns, scored_us)
-        companions = await self._read_companions(cart, scored_us, event_us)
+        companions = await self._read_companions(entities.cart, scored_us, event_us)
         slate = Slate(scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions)
         return Reading(
             slate,
@@ -92,6 +145,10 @@ class RedisReader:
             ),
             event_us,
         )
+
+    def first_seen_since(self, since_us: int) -> list[str]:
+        """The cached items that were first seen at or after the timestamp, and those without a row that says when."""
+        return self.cache.ids_from("first_seen_us", since_us)
 
     async def fill(self, ids: Sequence[str], connection: RedisConnection) -> None:
         """Read the items into the cache, as far as there is room. Raises ConnectionLost."""
@@ -133,6 +190,14 @@ class RedisReader:
             for item, (timestamp_us, companions) in known.items()
             if companions is not None and is_valid(ITEM_COMPANIONS, timestamp_us, scored_us)
         }
+
+
+def _listed(key: str | None) -> list[str]:
+    return [] if key is None else [key]
+
+
+def _asks_time(keys: Keys) -> bool:
+    return keys.service_us is not None and (keys.user_id is not None or keys.session_id is not None)
 
 
 def companion_row(reply: Reply) -> CompanionRow:

@@ -122,6 +122,8 @@ class ItemCache:
                 self._used[row] = False
                 self._free.append(row)
                 self._evicted_by_change[item_id] = None
+            elif self.is_coherent and self.capacity and item_id not in self._reading:
+                self._evicted_by_change[item_id] = None  # a new item: nobody asks for it before somebody knows it
             if item_id in self._reading:
                 self._changed[item_id] = self._changes
 
@@ -135,6 +137,18 @@ class ItemCache:
         for item_id in taken:
             del self._evicted_by_change[item_id]
         return taken[excess:]
+
+    def ids_from(self, column: str, since_us: int) -> list[str]:
+        """The stored ids whose timestamp in ``column`` is at or after ``since_us``, or unknown.
+
+        Ids without a row in Redis are left out.
+        """
+        _, position = self._columns.positions[column]
+        rows = self._block.rows[: len(self._ids)]
+        timestamps = rows["timestamps"][:, position]
+        is_wanted = (np.isnan(timestamps) | (timestamps >= since_us)) & (rows["event_us"] > 0).any(axis=1)
+        found = [self._ids[row] for row in np.flatnonzero(is_wanted).tolist()]
+        return [item_id for item_id in found if item_id is not None]
 
     def clear(self) -> None:
         """Any row may have changed, also those that are being read."""

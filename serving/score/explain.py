@@ -6,7 +6,8 @@ The contributions are SHAP values, computed by LightGBM (:meth:`infra.models.ran
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.clock import timestamp_of, timestamp_text
 from infra.models.arrays import Doubles
-from infra.models.ranker import NotAdditive
+from infra.models.ranker import NotAdditive, Ranker
 from serving.errors import NotExplainable
 from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason
 from serving.score.ranking import best_first
@@ -23,6 +24,16 @@ from serving.score.score_parser import ScoreRequest
 from serving.score.scorer import Scorer, new_request_id
 
 REASONS_IN_WORDS = 5  # the others are summed
+
+
+@dataclass(frozen=True)
+class ScoredMatrix:
+    """A slate as it was scored: (n, f) ``matrix``, (n,) ``scores``; ``positions``: id -> its position."""
+
+    item_ids: Sequence[str]
+    positions: Mapping[str, int]
+    matrix: Floats
+    scores: Doubles
 
 
 async def explain(
@@ -34,26 +45,46 @@ async def explain(
     """
     found = await scorer.inputs(request, deadline)
     ranker = scorer.model.ranker
-    try:
-        shares = await asyncio.to_thread(ranker.contributions, found.matrix)  # (n, f + 1)
-    except NotAdditive as error:
-        raise NotExplainable(str(error)) from None
-    scores = ranker.score(found.matrix)
-    features = model_features(scorer.declaration)
-    order = best_first(scores).tolist()
-    ids = request.item_ids
-    items = [_item(ids[i], float(scores[i]), shares[i], found.matrix[i], features) for i in order]
-    positions = None if pair is None else sorted((request.positions[each] for each in pair), key=order.index)
+    slate = ScoredMatrix(request.item_ids, request.positions, found.matrix, ranker.score(found.matrix))
+    order = best_first(slate.scores).tolist()
+    items, of_pair, base = await explained(ranker, model_features(scorer.declaration), slate, order, pair)
     return ExplainAnswer(
         request_id=new_request_id(),
         scored_at=timestamp_text(timestamp_of(found.scored_us)),
         model=scorer.model_name,
-        base_score=float(shares[0, -1]),
+        base_score=base,
         items=items,
-        pair=None if positions is None else _pair(positions, ids, scores, shares, found.matrix, features),
+        pair=of_pair,
         degraded=found.degraded,
         missing=found.missing,
     )
+
+
+async def explained(
+    ranker: Ranker,
+    features: Sequence[Feature],
+    slate: ScoredMatrix,
+    order: Sequence[int],
+    pair: tuple[str, str] | None,
+) -> tuple[list[ExplainedItem], ExplainedPair | None, float]:
+    """The candidates at the positions ``order``, the pair, and the base score, which is 0 without candidates.
+
+    Raises NotExplainable for a baseline.
+    """
+    ids, matrix, scores = slate.item_ids, slate.matrix, slate.scores
+    try:
+        if not len(matrix):
+            return [], None, 0.0
+        shares = await asyncio.to_thread(ranker.contributions, matrix)  # (n, f + 1)
+    except NotAdditive as error:
+        raise NotExplainable(str(error)) from None
+    items = [_item(ids[i], float(scores[i]), shares[i], matrix[i], features) for i in order]
+    base = float(shares[0, -1])
+    if pair is None:
+        return items, None, base
+    # The higher score first; equal scores in the caller's order.
+    above, below = sorted((slate.positions[each] for each in pair), key=lambda i: (-scores[i], i))
+    return items, _pair((above, below), ids, scores, shares, matrix, features), base
 
 
 def _item(item_id: str, score: float, shares: Doubles, values: Floats, features: Sequence[Feature]) -> ExplainedItem:

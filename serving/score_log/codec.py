@@ -56,4 +56,5 @@ def _record(fields: dict[str, Any]) -> ScoreRecord:
     fields["read_us"] = {view: np.frombuffer(times, np.int64) for view, times in fields["read_us"].items()}
     if fields["matrix"] is not None:
         fields["matrix"] = np.frombuffer(fields["matrix"], np.float32).reshape(-1, len(fields["item_ids"])).T
+    fields["explored"] = [(item_id, propensity) for item_id, propensity in fields["explored"]]
     return ScoreRecord(**fields)

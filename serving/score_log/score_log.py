@@ -1,4 +1,4 @@
-"""Logs every ``/score`` without delaying it: a request puts its record into a queue, and another process writes it.
+"""Logs every slate that is scored without delaying the request, which puts its record into a queue.
 
 The queue is bounded; a record that does not fit is dropped and counted. A thread sends the records to
 :mod:`serving.score_log.writer`, a process that belongs to the scorer: making files of them takes long, and would hold

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from functools import cache, partial
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 import yaml
@@ -19,11 +20,13 @@ from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from infra.settings import PROJECT_ROOT, Settings
 from serving.events.event_schema import parse_events
 from serving.events.item_schema import parse_items
+from serving.recommend.recommend_parser import parse_k, parse_query, parse_recommend
 from serving.score.score_parser import parse, parse_explain
 from tests.docs.pages import commands, pages
 
 BODIES = {
     "/score": parse,
+    "/recommend": parse_recommend,
     "/explain": parse_explain,
     "/events": parse_events,
     "/items": partial(parse_items, declaration=COMPLETE_JOURNEY),
@@ -227,10 +230,25 @@ def _pip(arguments: list[str], _: pytest.Config) -> None:
 
 
 def _curl(arguments: list[str], _: pytest.Config) -> None:
+    if "-d" not in arguments:
+        _get(next(each for each in arguments if each.startswith("localhost")))
+        return
     path = re.fullmatch(r"localhost:\d+(/\w+)", next(each for each in arguments if each.startswith("localhost")))
     assert path is not None
     _require(path[1] in BODIES, f"curl: no endpoint {path[1]}")
     BODIES[path[1]](arguments[arguments.index("-d") + 1].encode())
+
+
+def _get(url: str) -> None:
+    """Of an id."""
+    found = re.fullmatch(r"localhost:\d+/(\w+)/(\w+)\?(.*)", url)
+    _require(found and found[1] in ("recommend", "similar"), f"curl: no endpoint of {url}")
+    assert found is not None
+    parameters = parse_qsl(found[3], strict_parsing=True)
+    if found[1] == "similar":
+        parse_k(parameters)
+    else:
+        parse_query(found[2], parameters, {column.name for column in COMPLETE_JOURNEY.context})
 
 
 def _sed(arguments: list[str], _: pytest.Config) -> None:

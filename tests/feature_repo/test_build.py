@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
+from statistics import pstdev
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from feature_repo.build.__main__ import build, main
 from feature_repo.build.item_companions import snapshots
 from feature_repo.build.log_views import last_midnight
-from feature_repo.schema import HALF_LIVES_DAYS, HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
+from feature_repo.schema import BASKET_DECAY, HALF_LIVES_DAYS, HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
 from infra.settings import Settings
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
 
@@ -156,6 +157,13 @@ def test_user_windows_equal_their_definition_at_every_row(log):
             assert row["user_mean_price"] == pytest.approx(sum(e["value"] for e in ever) / len(ever), rel=1e-6)
 
 
+def grouped(events, key):
+    found = {}
+    for each in events:
+        found.setdefault(key(each), []).append(each)
+    return found
+
+
 def test_user_history_holds_each_item_once_latest_first(log):
     settings, events = log
     found = rows(settings, "user_history")
@@ -174,6 +182,30 @@ def test_user_history_holds_each_item_once_latest_first(log):
             )
         assert len(row["history_items"]) <= HISTORY_LIMIT
         assert set(row["history_categories"]) <= {"x", "y"}
+
+
+def test_user_history_counts_baskets_and_gaps_as_loops_do(log):
+    settings, events = log
+    for row in rows(settings, "user_history"):
+        midnight = row["event_timestamp"]
+        ever = sorted(orders_of(events, midnight, 10_000, user_id=row["user_id"]), key=itemgetter("received_ts"))
+        baskets = grouped(ever, lambda e: (e["session_id"], e["received_ts"].date()))
+        first_order = {key: (group[0]["received_ts"], *key) for key, group in baskets.items()}
+        number = {key: n for n, key in enumerate(sorted(baskets, key=first_order.__getitem__), start=1)}
+        of_item = grouped(ever, itemgetter("item_id"))
+        for i, each in enumerate(row["history_items"]):
+            keys = [(e["session_id"], e["received_ts"].date()) for e in of_item[each]]
+            timestamps = [e["received_ts"].timestamp() for e in of_item[each]]
+            numbers = [number[key] for key in keys]
+            assert (row["history_first_basket"][i], row["history_last_basket"][i]) == (min(numbers), max(numbers))
+            expected = sum(BASKET_DECAY ** (max(numbers) - n) for n in numbers)
+            assert row["history_basket_decayed"][i] == pytest.approx(expected, rel=1e-6)
+            ages = [(timestamps[-1] - t) / 86_400 for t in timestamps]
+            expected = sum(len(baskets[key]) ** -0.25 * 2 ** (-age / 60) for key, age in zip(keys, ages, strict=True))
+            assert row["history_weighted_60d"][i] == pytest.approx(expected, rel=1e-6)
+            gaps = [later - earlier for earlier, later in pairwise(timestamps)]
+            expected = pstdev(gaps) if len(gaps) > 1 else 0.0
+            assert row["history_gap_sd_s"][i] == pytest.approx(expected, rel=1e-4, abs=1.0)
 
 
 def test_companions_are_the_items_ordered_in_the_same_sessions(tmp_path):

@@ -1,6 +1,7 @@
 """The online reader on an event loop of its own, so that one suite runs on every reader."""
 
 import asyncio
+from dataclasses import replace
 
 from feature_repo.schema import Declaration
 from infra.redis_server.endpoint import Endpoint
@@ -18,6 +19,15 @@ class BlockingRedisReader:
     def read(self, keys: Keys) -> Reading:
         async def read() -> Reading:
             return await self.reader.read(keys, self.connection)
+
+        return self._runner.run(read())
+
+    def read_in_two_steps(self, keys: Keys) -> Reading:
+        """User and session first, as where the candidates depend on them."""
+
+        async def read() -> Reading:
+            entities = await self.reader.entities(replace(keys, item_ids=()), self.connection)
+            return await self.reader.items(entities, keys, self.connection)
 
         return self._runner.run(read())
 

@@ -68,6 +68,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "history_decayed_14d": [1.25, 1.0],
             "history_decayed_60d": [1.75, 1.0],
             "history_decayed_180d": [1.875, 1.0],
+            "history_weighted_60d": [1.5, 0.75],
+            "history_basket_decayed": [1.75, 1.0],
+            "history_first_basket": [1, 3],
+            "history_last_basket": [4, 3],
+            "history_gap_sd_s": [0.0, 0.0],
         }
     ],
     "session_state": [

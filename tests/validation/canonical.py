@@ -91,6 +91,11 @@ _ARRAYS: dict[str, dict[str, list[Any]]] = {
         "history_decayed_14d": [2.0, 1.0],
         "history_decayed_60d": [2.0, 1.0],
         "history_decayed_180d": [2.0, 1.0],
+        "history_weighted_60d": [1.5, 0.75],
+        "history_basket_decayed": [1.75, 1.0],
+        "history_first_basket": [1, 1],
+        "history_last_basket": [2, 1],
+        "history_gap_sd_s": [0.0, 0.0],
     },
     "session_state": {"recent_items": ["i0"], "recent_actions": ["view"], "recent_us": [1]},
 }

@@ -1,1 +1,1 @@
-"""The buyer model: who will order in the next days."""
+"""The buyer model: which users order within the next days. Of training it imports evaluation and training_set."""

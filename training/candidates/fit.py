@@ -7,19 +7,38 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from feature_repo.candidates.recommend_params import recommend_params as recommend_params
 from feature_repo.candidates.source import Source
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.progress import step
 from infra.settings import Settings
-from training.candidates import own_history
 from training.candidates.known_log import KnownLog, open_known_log
+from training.candidates.sources import (
+    als,
+    buy_again,
+    covisitation,
+    nearest_titles,
+    next_item,
+    own_history,
+    similar_users,
+    trending,
+)
 
 Params = Mapping[str, Any]
 Fit = Callable[[KnownLog, Params], Source | None]
 """Fits one source with its parameters. None: the data set has nothing for it, such as vectors."""
 
-FITS: Mapping[str, Fit] = {"own_history": own_history.fit}
+FITS: Mapping[str, Fit] = {
+    "own_history": own_history.fit,
+    "buy_again": buy_again.fit,
+    "covisitation": covisitation.fit,
+    "similar_users": similar_users.fit,
+    "als": als.fit,
+    "next_item": next_item.fit,
+    "nearest_titles": nearest_titles.fit,
+    "trending": trending.fit,
+}
 
 
 class BadSources(ValueError):
@@ -49,18 +68,3 @@ def fit_sources(settings: Settings, params: Params, known_at: datetime) -> Sourc
             limit=int(params["candidates"]),
             known_at_us=log.known_at_us,
         )
-
-
-def recommend_params(params: Params, dataset: str) -> dict[str, Any]:
-    """The section ``recommend`` of params.yaml with the values of ``recommend.datasets.DATASET`` over it."""
-    section = params["recommend"]
-    own = (section.get("datasets") or {}).get(dataset) or {}
-    return _merged({name: value for name, value in section.items() if name != "datasets"}, own)
-
-
-def _merged(base: Params, over: Params) -> dict[str, Any]:
-    found = dict(base)
-    for name, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(found.get(name), Mapping)
-        found[name] = _merged(found[name], value) if both else value
-    return found

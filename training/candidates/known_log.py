@@ -26,13 +26,15 @@ class KnownLog:
 
     known_items:  code (INTEGER), item_id, category_id, shop_id, brand: the newest attributes of each item of ``codes``
     known_events: user_id, session_id, code, action, at_us (received), price, category_id; only events on an item
-    known_slates: slate_id, user_id, session_id, shown_us, and the declared context columns; one row per slate
+    known_slates: slate_id, user_id, session_id, shown_us, and the columns ``context``; one row per slate
+    context:      names of the declared context columns
     """
 
     connection: duckdb.DuckDBPyConnection
     codes: ItemCodes
     known_at: datetime
     log_dir: Path
+    context: tuple[str, ...] = ()
 
     @property
     def known_at_us(self) -> int:
@@ -45,14 +47,14 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
     with reading(settings.live_dir), connect(settings) as connection:
         open_log(connection, settings, live_events(settings))
         until = {"known_at": known_at}
-        ids = connection.execute(
+        ids = connection.sql(
             """
             SELECT DISTINCT item_id FROM (
                 SELECT item_id FROM items WHERE valid_from_ts < $known_at
                 UNION ALL SELECT item_id FROM events WHERE received_ts < $known_at AND item_id IS NOT NULL
             ) ORDER BY item_id
             """,
-            until,
+            params=until,
         ).to_arrow_table()
         codes = ItemCodes(ids["item_id"].combine_chunks())
         coded = pa.table({"item_id": codes.ids, "code": pa.array(range(len(codes)), pa.int32())})
@@ -86,4 +88,4 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
             """,
             until,
         )
-        yield KnownLog(connection, codes, known_at, settings.log_dir)
+        yield KnownLog(connection, codes, known_at, settings.log_dir, context)

@@ -4,6 +4,7 @@ random              a seeded hash, without information
 input_order         the order of the request
 popularity          most orders in 28 days first; if the log has no orders, the next column that it has
 purchase_frequency  the user's most often ordered items first, ties by popularity
+decayed_frequency   the same, each order counted half as much after 60 days
 recency             the user's last ordered items first, items that the user never ordered last, ties by popularity
 last_touched        what this session touched last first, then the order of the request
 click_through       the item's smoothed share of positives in earlier slates (training/training_set/click_through.py)
@@ -16,7 +17,15 @@ from __future__ import annotations
 from infra.models.ranker import RANDOM_KEY, BaselineRanker, SortKey
 from training.training_set.click_through import NAME as CLICK_THROUGH
 
-BASELINES = ("random", "input_order", "popularity", "purchase_frequency", "recency", "last_touched")
+BASELINES = (
+    "random",
+    "input_order",
+    "popularity",
+    "purchase_frequency",
+    "decayed_frequency",
+    "recency",
+    "last_touched",
+)
 YARDSTICKS = (*BASELINES, CLICK_THROUGH)
 CALLERS_ORDER, NOT_SERVED = "input_order", ("random", CLICK_THROUGH)
 POPULARITY = ("orders_28d", "carts_28d", "views_28d")
@@ -34,6 +43,7 @@ def baselines(feature_names: tuple[str, ...], popularity: tuple[str, ...] = POPU
         "input_order": (("input_position", -1),),
         "popularity": popular,
         "purchase_frequency": (("bought_count", 1), *popular),
+        "decayed_frequency": (("bought_decayed_60d", 1), *popular),
         "recency": (("bought_age_s", -1), *popular),
         "last_touched": (("touched_age_s", -1), ("input_position", -1)),
     }

@@ -156,6 +156,27 @@ class RepeatedNdcg:
         return _dcg(ordered, position, starts, self.depth)
 
 
+@dataclass(frozen=True)
+class RepeatedRecall:
+    """Mean recall@``depth`` of the same slates under many scores.
+
+    labels: (n,) integers; sizes: (g,) rows of each slate; relevant_total: (g,) items that the user wanted.
+    """
+
+    labels: npt.NDArray[Any]
+    sizes: npt.NDArray[Any]
+    relevant_total: npt.NDArray[Any]
+    depth: int = RECALL_DEPTH
+
+    def mean(self, scores: Doubles) -> float:
+        """Of scores (n,) without NaN, over the slates with a wanted item; equal to the metric of slate_metrics."""
+        group = _groups(self.sizes)
+        order = np.lexsort((self.labels, -scores, group))
+        position = np.arange(len(group)) - np.repeat(group_starts(self.sizes, len(group)), self.sizes)
+        hits = np.bincount(group, (self.labels[order] > 0) & (position < self.depth), minlength=len(self.sizes))
+        return float(np.nanmean(hits / _positive(self.relevant_total)))
+
+
 def _groups(sizes: npt.NDArray[Any]) -> Integers:
     return np.repeat(np.arange(len(sizes)), sizes)
 

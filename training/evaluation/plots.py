@@ -34,7 +34,7 @@ def learning_curve(rows: Rows, best_round: int) -> Figure:
     """``rows`` of learning_curve.csv. Shows NDCG@10 by boosting round, and the best round."""
     figure, axes = _figure(3.4)
     for split, colour in (("train", MUTED), ("validation", ACCENT)):
-        axes.plot(_numbers(rows, "iteration"), _numbers(rows, f"{split}_ndcg10"), color=colour, label=split)
+        axes.plot(_numbers(rows, "iteration"), _numbers(rows, f"{split}_metric"), color=colour, label=split)
     axes.axvline(best_round, color=INK, linestyle=":", linewidth=1, label=f"best: {best_round}")
     axes.set_xlabel("boosting round")
     axes.set_ylabel("NDCG@10")

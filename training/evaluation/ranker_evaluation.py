@@ -12,6 +12,7 @@ import numpy.typing as npt
 from infra.models.ranker import Ranker, score_groups
 from training.evaluation.bootstrap import CONFIDENCE, Interval, mean_interval, paired_difference
 from training.evaluation.metrics import ScoredSlates, slate_metrics
+from training.evaluation.platt_scaling import PlattScaling
 from training.training_set.click_through import NAME as CLICK_THROUGH
 from training.training_set.ranking_data import RankingData
 
@@ -26,18 +27,20 @@ CALIBRATION_BINS = 10
 class Evaluation:
     """Metrics of all rankers on the same slates. ``per_slate``: ranker -> metric -> (g,).
 
-    ``clusters``: (g,) of the slates that are not independent of each other; None: all are.
+    ``clusters``: (g,) of the slates that are not independent of each other; None: all are. ``deciding``: the metric
+    that rankers are compared by.
     """
 
     per_slate: dict[str, dict[str, Values]]
     seed: int
     resamples: int
     clusters: npt.NDArray[np.int64] | None = None
+    deciding: str = DECIDING
 
     @property
     def users(self) -> int:
         """Clusters of the slates that the deciding metric judges."""
-        judged = ~np.isnan(next(iter(self.per_slate.values()))[DECIDING])
+        judged = ~np.isnan(next(iter(self.per_slate.values()))[self.deciding])
         return int(judged.sum()) if self.clusters is None else len(np.unique(self.clusters[judged]))
 
     def intervals(self) -> dict[str, dict[str, dict[str, Any]]]:
@@ -48,12 +51,12 @@ class Evaluation:
 
     def mean(self, name: str) -> float:
         """Of the deciding metric; NaN if no slate has a positive."""
-        values = self.per_slate[name][DECIDING]
+        values = self.per_slate[name][self.deciding]
         return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
 
     def difference(self, first: str, second: str, confidence: float = CONFIDENCE) -> Interval:
         """Paired difference first - second of the deciding metric."""
-        ours, theirs = (self.per_slate[name][DECIDING] for name in (first, second))
+        ours, theirs = (self.per_slate[name][self.deciding] for name in (first, second))
         return paired_difference(ours, theirs, self.seed, self.resamples, self.clusters, confidence)
 
     def _interval(self, values: Values) -> Interval:
@@ -61,7 +64,13 @@ class Evaluation:
 
 
 def evaluate(
-    rankers: Mapping[str, Ranker], data: RankingData, *, seed: int, resamples: int, threads: int = 1
+    rankers: Mapping[str, Ranker],
+    data: RankingData,
+    *,
+    seed: int,
+    resamples: int,
+    threads: int = 1,
+    deciding: str = DECIDING,
 ) -> Evaluation:
     """Evaluate rankers that read ``data.feature_names``, and the baseline that reads ``data.click_through``, if known.
 
@@ -73,7 +82,7 @@ def evaluate(
         per_slate[name] = dict(slate_metrics(scored_slates(data, scores)).values)
     if data.click_through is not None:
         per_slate[CLICK_THROUGH] = dict(slate_metrics(scored_slates(data, data.click_through)).values)
-    return Evaluation(per_slate, seed, resamples, data.clusters)
+    return Evaluation(per_slate, seed, resamples, data.clusters, deciding)
 
 
 def scored_slates(data: RankingData, scores: Values) -> ScoredSlates:
@@ -122,10 +131,10 @@ def coldness_slices(scores: Values, data: RankingData, *, seed: int, resamples: 
 
 
 def calibration(fitted_on: tuple[Values, RankingData], tested_on: tuple[Values, RankingData]) -> list[dict[str, float]]:
-    """Platt scaling (1999) of the score, fitted on one split and tested in ten equal bins on another."""
-    slope, offset = _platt(fitted_on[0], (fitted_on[1].labels > 0).astype(np.float64))
+    """Platt scaling of the score, fitted on one split and tested in ten equal bins on another."""
+    scaling = PlattScaling.fit(fitted_on[0], fitted_on[1].labels > 0)
     scores, data = tested_on
-    predicted = 1 / (1 + np.exp(-(slope * scores + offset)))
+    predicted = scaling(scores)
     bins = np.array_split(np.argsort(predicted, kind="stable"), CALIBRATION_BINS)
     return [
         {
@@ -137,18 +146,6 @@ def calibration(fitted_on: tuple[Values, RankingData], tested_on: tuple[Values, 
         for i, rows in enumerate(bins)
         if len(rows)
     ]
-
-
-def _platt(scores: Values, target: Values, steps: int = 25) -> tuple[float, float]:
-    """Slope and offset of the logistic fit, by Newton's method with a small ridge term."""
-    design = np.column_stack([scores, np.ones_like(scores)])
-    weights = np.zeros(2)
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (p - target) + 1e-6 * weights
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
-        weights -= np.linalg.solve(hessian, gradient)
-    return float(weights[0]), float(weights[1])
 
 
 def _label(low: float, high: float) -> str:

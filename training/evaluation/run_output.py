@@ -44,7 +44,7 @@ def write_run(
     points = zip(curve["iteration"], curve["train"], curve["validation"], strict=True)
     write_csv(
         folder / "learning_curve.csv",
-        [{"iteration": i, "train_ndcg10": t, "validation_ndcg10": v} for i, t, v in points],
+        [{"iteration": i, "train_metric": t, "validation_metric": v} for i, t, v in points],
     )
     write_csv(
         folder / "calibration.csv",

@@ -17,7 +17,7 @@ RankerMetrics = Mapping[str, Mapping[str, Interval]]  # ranker or slice -> metri
 Rows = Sequence[Mapping[str, str]]  # the rows of a CSV file
 
 IMPORTANCE = ("feature", "gain", "split")
-LEARNING_CURVE = ("iteration", "train_ndcg10", "validation_ndcg10")
+LEARNING_CURVE = ("iteration", "train_metric", "validation_metric")
 CALIBRATION = ("bin", "predicted", "observed", "rows")
 
 

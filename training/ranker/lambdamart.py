@@ -10,12 +10,15 @@ LambdaMART, Hu et al. 2019). The number of rounds is then chosen by clicks that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm
+import numpy as np
 
-from training.evaluation.metrics import RepeatedNdcg
+from infra.models.arrays import Doubles
+from training.evaluation.metrics import RepeatedNdcg, RepeatedRecall
 from training.ranker.position_bias import WeightedClicks, examination
 from training.ranker.rounds import Measure, RoundChoice
 from training.training_set.ranking_data import RankingData
@@ -25,19 +28,34 @@ MIN_LEAF, LEAVES = 10, 16
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model with the trees up to its best round, and NDCG@10 of both splits by ``iteration``."""
+    """A model with the trees up to its best round, and the metric of both splits by ``iteration``."""
 
     booster: lightgbm.Booster
     best_round: int
     curve: dict[str, list[float]]
 
 
+def ndcg_at_10(data: RankingData) -> Measure:
+    return RepeatedNdcg(data.labels, data.sizes).mean
+
+
+def recall_at_25(data: RankingData) -> Measure:
+    return RepeatedRecall(data.labels, data.sizes, data.relevant_total).mean
+
+
 def fit(
-    train: RankingData, validation: RankingData, params: dict[str, Any], threads: int, *, rounds: int | None = None
+    train: RankingData,
+    validation: RankingData,
+    params: Mapping[str, Any],
+    threads: int,
+    *,
+    rounds: int | None = None,
+    measured: Callable[[RankingData], Measure] = ndcg_at_10,
 ) -> Fitted:
     """Fit a model; equal input gives an equal model. ``params``: the section ``train`` of params.yaml.
 
-    ``rounds``: the exact number of rounds; by default the best number on ``validation``.
+    ``rounds``: the exact number of rounds; by default the best number on ``validation`` by the metric ``measured``.
+    ``params["weights"]``: "per_list" makes the rows of a list count by 1 / the number of wanted items, as recall does.
     """
     seed = int(params["seed"])
     settings = {
@@ -52,14 +70,14 @@ def fit(
     }
     settings["min_data_in_leaf"] = leaf_size(int(settings.get("min_data_in_leaf", 20)), len(train.labels))
     train, validation = train.shuffled(seed), validation.judged().shuffled(seed)
-    train_set = _dataset(train)
+    train_set = _dataset(train, weights=_weights(train, params.get("weights", "equal")))
     validation_set = _dataset(validation, reference=train_set)
-    judged = RepeatedNdcg(validation.labels, validation.sizes).mean
+    judged = measured(validation)
     deciding: Measure = judged
     if train.shown_at is not None:
         deciding = WeightedClicks.of(validation, examination(train, seed, threads)).discounted
     choice = RoundChoice(
-        {"train": (train_set, _latest(train, len(validation.sizes))), "validation": (validation_set, judged)},
+        {"train": (train_set, _latest(train, len(validation.sizes), measured)), "validation": (validation_set, judged)},
         deciding,
         int(params.get("min_rounds", 1)),
         rounds or int(params["rounds"]),
@@ -88,18 +106,41 @@ def leaf_size(configured: int, rows: int) -> int:
     return min(configured, max(MIN_LEAF, rows // LEAVES))
 
 
-def _latest(train: RankingData, slates: int) -> Measure:
-    """NDCG@10 of at most the ``slates`` latest slates, because all of them would take as long as the fit."""
+def _latest(train: RankingData, slates: int, measured: Callable[[RankingData], Measure]) -> Measure:
+    """The metric of at most the ``slates`` latest slates, because all of them would take as long as the fit."""
     sizes = train.sizes[-slates:]
     rows = int(sizes.sum())
-    judged = RepeatedNdcg(train.labels[-rows:], sizes)
-    return lambda scores: judged.mean(scores[-rows:])
+    latest = replace(
+        train,
+        matrix=train.matrix[-rows:],
+        labels=train.labels[-rows:],
+        sizes=sizes,
+        relevant_total=train.relevant_total[-slates:],
+        shown_at=None,
+        clusters=None,
+        click_through=None,
+    )
+    measure = measured(latest)
+    return lambda scores: measure(scores[-rows:])
 
 
-def _dataset(data: RankingData, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+def _weights(train: RankingData, kind: str) -> Doubles | None:
+    """(n,) weights of the rows, with a mean of 1, so that leaves and regularization mean what they say."""
+    if kind == "equal":
+        return None
+    if kind != "per_list":
+        raise ValueError(f"params.yaml, train.weights: {kind!r} is neither 'equal' nor 'per_list'")
+    weights = np.repeat(1.0 / np.maximum(train.relevant_total, 1), train.sizes)
+    return np.asarray(weights / weights.mean(), np.float64)
+
+
+def _dataset(
+    data: RankingData, reference: lightgbm.Dataset | None = None, weights: Doubles | None = None
+) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         data.matrix,
         data.labels,
+        weight=weights,
         group=data.sizes,
         position=data.shown_at,
         feature_name=list(data.feature_names),

@@ -37,14 +37,15 @@ def decide(
     *,
     users: int,
     leak: str = "",
+    metric: str = "NDCG@10",
 ) -> Decision:
     """Promote a model that is significantly better than the best baseline and not significantly worse than the
     champion: the lower 95 % bound of the paired difference is above 0, and the upper bound not below 0.
 
-    ``users``: the clusters of the intervals. ``leak``: how the slates' outcomes leak into the features, as a sentence;
-    a gain on such a log is held back.
+    ``users``: the clusters of the intervals. ``metric``: its name. ``leak``: how the slates' outcomes leak
+    into the features, as a sentence; a gain on such a log is held back.
     """
-    gain = f"NDCG@10 minus that of {baseline} is {_text(against_baseline)}"
+    gain = f"{metric} minus that of {baseline} is {_text(against_baseline)}"
     if leak:
         return Decision(
             False,
@@ -66,7 +67,7 @@ def decide(
     if against_champion is not None and against_champion.high < 0:
         return Decision(
             False,
-            f"not promoted: NDCG@10 minus that of the champion is {_text(against_champion)}. Look at what changed "
+            f"not promoted: {metric} minus that of the champion is {_text(against_champion)}. Look at what changed "
             f"in the log since the champion was trained, and at {reports.training}",
         )
     reason = f"promoted: {gain}"

@@ -14,7 +14,6 @@ from infra.models.model_store import BrokenModel, LoadedModel, ModelStore
 from infra.models.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.models.trees.score_parity import sample
 from training.evaluation import plots
-from training.evaluation.ranker_evaluation import DECIDING
 from training.evaluation.run_files import read_csv, write_json
 from training.training_set.build import RECIPE_FILE
 from training.training_set.recipe import Recipe
@@ -56,8 +55,12 @@ def register_model(
     params: Mapping[str, Any],
     recipe: Recipe,
     test_matrix: Floats,
+    folders: Mapping[str, Path] | None = None,
 ) -> str:
-    """Log the run with its files in ``folder``, and register its model. Returns the version."""
+    """Log the run with its files in ``folder``, and register its model. Returns the version.
+
+    ``folders``: see :meth:`infra.models.model_store.ModelStore.register`.
+    """
     client = store.client
     run_id = client.create_run(store.experiment_id(), run_name=name).info.run_id
     for key, value in {**{k: v for k, v in params.items() if k != "lightgbm"}, **params["lightgbm"]}.items():
@@ -77,18 +80,32 @@ def register_model(
         "learning_curve": plots.learning_curve(curve, metrics["best_round"]),
     }.items():
         client.log_figure(run_id, figure, f"plots/{plot}.png")
-    tags = {"ndcg_at_10": f"{metrics['rankers'][name][DECIDING]['mean']:.4f}", "decision": metrics["decision"]}
-    version = store.register(run_id, ranker, contract, tags, sample(ranker, test_matrix))
+    tags = {**_deciding_tag(metrics, name), "decision": metrics["decision"]}
+    version = store.register(run_id, ranker, contract, tags, sample(ranker, test_matrix), folders)
     client.set_terminated(run_id)
     return version
 
 
 def promote_baseline(
-    store: ModelStore, name: str, ranker: Ranker, contract: ModelContract, metrics: Mapping[str, Any]
+    store: ModelStore,
+    name: str,
+    ranker: Ranker,
+    contract: ModelContract,
+    metrics: Mapping[str, Any],
+    folders: Mapping[str, Path] | None = None,
 ) -> None:
     run_id = store.client.create_run(store.experiment_id(), run_name=name).info.run_id
-    tags = {"ndcg_at_10": f"{metrics['rankers'][name][DECIDING]['mean']:.4f}", "baseline": name}
-    store.promote(store.register(run_id, ranker, contract, tags))
+    tags = {**_deciding_tag(metrics, name), "baseline": name}
+    store.promote(store.register(run_id, ranker, contract, tags, folders=folders))
+    store.client.set_terminated(run_id)
+
+
+def promote_untested(
+    store: ModelStore, ranker: Ranker, contract: ModelContract, reason: str, folders: Mapping[str, Path]
+) -> None:
+    """Register and promote a baseline where there is nothing to judge it by; ``reason`` says why."""
+    run_id = store.client.create_run(store.experiment_id(), run_name="untested").info.run_id
+    store.promote(store.register(run_id, ranker, contract, {"decision": reason}, folders=folders))
     store.client.set_terminated(run_id)
 
 
@@ -96,3 +113,9 @@ def note_champion(folder: Path, metrics: dict[str, Any], champion: str) -> None:
     """Write who serves after the run into its metrics.json."""
     metrics["champion"] = champion
     write_json(folder / "metrics.json", metrics)
+
+
+def _deciding_tag(metrics: Mapping[str, Any], name: str) -> dict[str, str]:
+    """The mean of the deciding metric, as ``ndcg_at_10``."""
+    deciding: str = metrics["paired"]["metric"]
+    return {deciding.replace("@", "_at_"): f"{metrics['rankers'][name][deciding]['mean']:.4f}"}

@@ -65,7 +65,7 @@ class RoundChoice:
         done = environment.iteration + 1
         if done % PRINTED == 0:
             listed = ", ".join(f"{name} {self.curve[name][-1]:.4f}" for name in self._sets)
-            print(f"  round {done}: NDCG@10 {listed}", file=sys.stderr)
+            print(f"  round {done}: {listed}", file=sys.stderr)
         if self._patience is not None and done % EVERY == 0 and done - max(self.best, self._floor) >= self._patience:
             raise lightgbm.EarlyStopException(self.best - 1, [])
 

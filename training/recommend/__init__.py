@@ -1,1 +1,1 @@
-"""The batch: who gets a list, what is on it, and where it is written."""
+"""The batch: which users to recommend to, what to each, as a file or in a database, and how good it was."""

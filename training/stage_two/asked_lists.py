@@ -65,7 +65,7 @@ def asked_lists(
             WHERE o.at_us >= a.at_us
         )
     """
-    wanted = log.connection.execute(f"{tables} SELECT * FROM wanted ORDER BY ALL", bounds).to_arrow_table()
+    wanted = log.connection.sql(f"{tables} SELECT * FROM wanted ORDER BY ALL", params=bounds).to_arrow_table()
     rows = log.connection.execute(
         f"{tables} SELECT * FROM asked SEMI JOIN wanted USING (slate_id) ORDER BY at_us, slate_id", bounds
     ).df()

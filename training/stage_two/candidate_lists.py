@@ -13,9 +13,9 @@ from feature_repo.candidates.stage_two_features import recommend_matrix
 from feature_repo.candidates.union import Sources
 from feature_repo.offline.slates import PointInTimeReader
 from infra.models.arrays import Floats
-from training.stage_two.user_states import asked_queries
+from training.candidates.user_states import asked_queries, entity_tables
 
-LISTS_AT_ONCE = 500
+LISTS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,25 @@ class CandidateLists:
 
 
 def candidate_lists(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> Iterator[CandidateLists]:
-    """In parts of LISTS_AT_ONCE lists. ``asked``: as :func:`asked_queries` takes it, with a slate_id."""
+    """In parts of LISTS_AT_ONCE lists. ``asked``: as :func:`asked_queries` takes it, with ids."""
     for start in range(0, len(asked), LISTS_AT_ONCE):
         yield _part(reader, sources, asked.iloc[start : start + LISTS_AT_ONCE].reset_index(drop=True))
 
 
 def _part(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> CandidateLists:
-    queries = asked_queries(reader, sources.codes, asked)
+    known = entity_tables(reader, asked)
+    queries = asked_queries(reader, sources.codes, asked, known)
     found = sources.candidates(queries)
     rows = found.lists.rows
     impressions = asked.iloc[rows].reset_index(drop=True)
     impressions["item_id"] = queries.decode(found.items)
     unknown = {fact.name: np.float32(np.nan) for fact in reader.declaration.facts}
-    slates = reader.read(impressions.assign(**unknown)) if len(impressions) else iter(())
-    filled = [found.lists.slice(int(row)) for row in np.flatnonzero(found.lists.lengths)]
+    filled = np.flatnonzero(found.lists.lengths)
+    known = {entity: table.take(filled) for entity, table in known.items()}
+    slates = reader.read(impressions.assign(**unknown), known) if len(filled) else iter(())
     parts = [
-        recommend_matrix(slate, reader.declaration, found.columns[rows_of])
-        for slate, rows_of in zip(slates, filled, strict=True)
+        recommend_matrix(slate, reader.declaration, found.columns[found.lists.slice(row)])
+        for slate, row in zip(slates, filled.tolist(), strict=True)
     ]
     matrix = np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
     return CandidateLists(asked, found.lists, impressions["item_id"].tolist(), matrix)

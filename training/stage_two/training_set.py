@@ -34,7 +34,7 @@ from training.candidates.known_log import KnownLog, open_known_log
 from training.stage_two.asked_lists import AskedLists, asked_lists
 from training.stage_two.candidate_lists import CandidateLists, candidate_lists
 from training.stage_two.windows import Window, rolling_windows
-from training.training_set.build import training_schema
+from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, training_schema
 from training.training_set.content_hash import ContentHash
 from training.training_set.recipe import Recipe, feature_service_hash
 
@@ -61,7 +61,7 @@ def write_training_set(settings: Settings, params: Mapping[str, Any], until: dat
     sources = fit_sources(settings, params, until)
     schema = stage_two_schema(declaration, sources.features)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "training_set.parquet"
+    path = folder / TRAINING_SET_FILE
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     content, entity_rows = ContentHash(schema), ContentHash(pa.schema(list(schema)[:KEYS]))
     lists = 0
@@ -103,7 +103,7 @@ def write_training_set(settings: Settings, params: Mapping[str, Any], until: dat
         rows=content.rows,
         content_hash=content.hexdigest(),
     )
-    recipe.write(folder / "recipe.json")
+    recipe.write(folder / RECIPE_FILE)
     return Written(path, recipe, sources)
 
 

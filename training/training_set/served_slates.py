@@ -1,6 +1,7 @@
 """The slates that were served and shown, labelled by the feedback on them, as impressions of the canonical log.
 
-A slate is an answer of ``POST /score`` (:mod:`feature_repo.live.score_records`), or an imported slate whose positions
+A slate is an answer of ``POST /score`` (:mod:`feature_repo.live.score_records`; the slates of ``/recommend`` have other
+features and no order of a caller, so they are left out), or an imported slate whose positions
 on the screen are known. Feedback is joined only by ``request_id``, and only where its user or its session is that of
 the slate: who learns or guesses the id of other people's slate cannot label it. A slate that was scored without user
 and session has nothing to compare; there the id, which cannot be guessed, is enough.
@@ -24,7 +25,7 @@ from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.duckdb_connection import connect
 from feature_repo.live.event_files import event_files, reading
-from feature_repo.live.score_records import score_files
+from feature_repo.live.score_records import SCORE, score_files
 from feature_repo.schema import Declaration, impressions_table
 from infra.settings import Settings
 
@@ -106,7 +107,10 @@ def _open_requests(connection: duckdb.DuckDBPyConnection, settings: Settings, de
                 SELECT request_id AS slate_id, coalesce(user_id, '') AS user_id,
                     coalesce(session_id, '') AS session_id, unnest(item_ids) AS item_id, scored_at AS shown_ts,
                     generate_subscripts(item_ids, 1) - 1 AS input_position, sent, context
-                FROM read_parquet([{paths}], hive_partitioning = false)
+                FROM (
+                    FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)
+                    UNION ALL BY NAME SELECT NULL::VARCHAR AS kind WHERE false  -- files of old releases lack it
+                ) WHERE coalesce(kind, '{SCORE}') = '{SCORE}'
             )
             """
         )

@@ -7,10 +7,9 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.live.score_records import ScoreRecord, score_folder
-from feature_repo.model_features import feature_matrix, model_features
+from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
 from infra.settings import Settings
 from validation.skew.causes.case import Case
@@ -20,14 +19,18 @@ from validation.skew.comparison import Comparison, compare, differs, equal
 from validation.skew.errors import NoRecords
 from validation.skew.findings import Findings
 from validation.skew.offline import OfflineSlates, offline_settings
+from validation.skew.recomputed import Recomputation, Recomputed
 from validation.skew.records import ServedSlates
 
 
 class Auditor:
-    """``settings``: see :func:`validation.skew.offline.offline_settings`."""
+    """``settings``: see :func:`validation.skew.offline.offline_settings`. ``recomputation`` knows all records."""
 
-    def __init__(self, settings: Settings, declaration: Declaration, known: Knowledge) -> None:
+    def __init__(
+        self, settings: Settings, declaration: Declaration, known: Knowledge, recomputation: Recomputation
+    ) -> None:
         self._declaration = declaration
+        self._recomputation = recomputation
         self._known = known
         self._offline = OfflineSlates(settings, declaration)
         self._history = RowHistory(settings, declaration)
@@ -35,12 +38,21 @@ class Auditor:
     def compare(self, records: list[ScoreRecord]) -> list[Comparison]:
         """One comparison per record. Raises OfflineError, duckdb.Error."""
         slates = self._offline.read(records)
-        matrices = [feature_matrix(slate, self._declaration) for slate in slates]
+        how = [self._how(record) for record in records]
+        matrices = [each.matrix(slate) for each, slate in zip(how, slates, strict=True)]
         different = [i for i, record in enumerate(records) if differs(matrices[i], _matrix(record)).any()]
-        found = [equal(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
+        found = [
+            equal(each.features, record, matrix) for each, record, matrix in zip(how, records, matrices, strict=True)
+        ]
         evidence = self._history.of([records[i] for i in different], [slates[i] for i in different])
         for i, rows in zip(different, evidence, strict=True):
-            found[i] = compare(Case(records[i], slates[i], matrices[i], self._declaration, rows, self._known))
+            of_slate = (records[i], slates[i], matrices[i], self._declaration, rows, self._known)
+            found[i] = compare(Case(*of_slate, how[i].features, how[i].matrix))
+        return found
+
+    def _how(self, record: ScoreRecord) -> Recomputed:
+        found = self._recomputation.of(record)
+        assert found is not None  # only such records are read
         return found
 
 
@@ -51,15 +63,20 @@ def audit(settings: Settings, since_us: int | None = None) -> Findings:
     """
     declaration = declaration_of(settings)
     features = model_features(declaration)
-    contract_hash = current_contract(settings.dataset, declaration).contract_hash
-    served = ServedSlates(settings.live_dir, since_us, contract_hash, len(features))
+    recomputation = Recomputation(settings, declaration)
+
+    def width_of(record: ScoreRecord) -> int | None:
+        found = recomputation.of(record)
+        return None if found is None else len(found.features)
+
+    served = ServedSlates(settings.live_dir, since_us, width_of)
     if not served.files:
         folder = score_folder(settings.live_dir)
         raise NoRecords(f"{folder} has no scores: serve requests with RERANK_SCORE_LOG_MB > 0")
     findings = Findings.of(settings.dataset, features)
     known = read_knowledge(settings)
     with offline_settings(settings) as private, tqdm(desc="skew audit", unit=" requests", file=sys.stderr) as progress:
-        auditor = Auditor(private, declaration, known)
+        auditor = Auditor(private, declaration, known, recomputation)
         for records in served.batches():
             for comparison in auditor.compare(records):
                 findings.add(comparison)

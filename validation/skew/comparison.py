@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from feature_repo.live.score_records import ScoreRecord
+from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from validation.skew.causes.case import Case
 from validation.skew.causes.value_causes import CAUSES, UNKNOWN
@@ -20,8 +22,9 @@ UNEXPLAINED = frozenset({UNKNOWN, *(cause.name for cause in CAUSES if cause.is_s
 
 @dataclass(frozen=True)
 class Comparison:
-    """``causes``: (n, f), EQUAL or the index of the cause in NAMES. ``offline``: (n, f)."""
+    """``causes``: (n, f), EQUAL or the index of the cause in NAMES. ``offline``: (n, f). ``features``: the f."""
 
+    features: Sequence[Feature]
     record: ScoreRecord
     offline: Floats
     causes: npt.NDArray[np.int8]
@@ -33,9 +36,9 @@ def differs(one: Floats, other: Floats) -> npt.NDArray[np.bool_]:
     return found
 
 
-def equal(record: ScoreRecord, offline: Floats) -> Comparison:
+def equal(features: Sequence[Feature], record: ScoreRecord, offline: Floats) -> Comparison:
     """The comparison of a slate without a difference."""
-    return Comparison(record, offline, np.full(offline.shape, EQUAL, np.int8))
+    return Comparison(features, record, offline, np.full(offline.shape, EQUAL, np.int8))
 
 
 def compare(case: Case) -> Comparison:
@@ -50,7 +53,7 @@ def compare(case: Case) -> Comparison:
             causes[explained] = number
             open_cells &= ~explained
     causes[open_cells] = NAMES.index(UNKNOWN)
-    return Comparison(case.record, case.offline, causes)
+    return Comparison(case.features, case.record, case.offline, causes)
 
 
 def _bits(matrix: Floats) -> npt.NDArray[np.uint32]:

@@ -46,10 +46,13 @@ class FeatureFindings:
 
 @dataclass
 class Findings:
-    """The findings of one audit. ``skipped``: number of sampled requests with another contract."""
+    """The findings of one audit. ``skipped``: number of sampled requests with another contract.
+
+    ``of_feature``: name -> its findings. The sources of ``/recommend`` add features of their own.
+    """
 
     dataset: str
-    features: tuple[FeatureFindings, ...]
+    of_feature: dict[str, FeatureFindings]
     requests: int = 0
     skipped: int = 0
     first_us: int | None = None
@@ -57,17 +60,22 @@ class Findings:
 
     @staticmethod
     def of(dataset: str, features: Sequence[Feature]) -> Findings:
-        return Findings(dataset, tuple(FeatureFindings(feature) for feature in features))
+        return Findings(dataset, {feature.name: FeatureFindings(feature) for feature in features})
 
     def add(self, comparison: Comparison) -> None:
         record, causes = comparison.record, comparison.causes
         self.requests += 1
         self.first_us = min(self.first_us or record.scored_us, record.scored_us)
         self.last_us = max(self.last_us or record.scored_us, record.scored_us)
-        for feature in self.features:
+        found = [self.of_feature.setdefault(each.name, FeatureFindings(each)) for each in comparison.features]
+        for feature in found:
             feature.compared += len(record.item_ids)
         for j in np.flatnonzero((causes != EQUAL).any(axis=0)).tolist():
-            self._add_column(self.features[j], comparison, j)
+            self._add_column(found[j], comparison, j)
+
+    @property
+    def features(self) -> tuple[FeatureFindings, ...]:
+        return tuple(self.of_feature.values())
 
     @property
     def compared(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +21,13 @@ ROWS_PER_BATCH = 40_000
 class ServedSlates:
     """The sampled records of the score log below ``live_dir`` that were scored at or after ``since_us``.
 
-    Only records with the contract ``contract_hash`` can be compared. ``width``: its number of features. ``skipped``:
-    number of the other records read so far.
+    ``width_of``: the number of features of a record that can be compared, None for another. ``skipped``: number of
+    those others read so far.
     """
 
     live_dir: Path
     since_us: int | None
-    contract_hash: str
-    width: int
+    width_of: Callable[[ScoreRecord], int | None]
     skipped: int = 0
 
     @property
@@ -52,10 +51,11 @@ class ServedSlates:
     def _records(self, path: Path) -> Iterator[ScoreRecord]:
         try:
             for record in read_records(path, self.since_us, only_matrices=True):
-                if record.contract_hash != self.contract_hash:
+                width = self.width_of(record)
+                if width is None:
                     self.skipped += 1
                     continue
-                if record.matrix is None or record.matrix.shape[1] != self.width:
+                if record.matrix is None or record.matrix.shape[1] != width:
                     raise BrokenRecords(f"{path}: request {record.request_id} has a matrix of another width")
                 yield record
         except FileNotFoundError:  # the scorer has removed it to make space for newer files

@@ -1,4 +1,4 @@
-"""``python -m validation.skew.replay REQUEST_ID``: show one logged ``/score``, online and offline side by side.
+"""``python -m validation.skew.replay REQUEST_ID``: show one logged slate, online and offline side by side.
 
 For each item it prints the score, and for each feature the source, the age of the row that was read online, the online
 value, the offline value and the contribution to the score. If the matrix was not logged, it is rebuilt from the rows
@@ -19,11 +19,9 @@ import pyarrow.parquet as pq
 import redis
 from mlflow.exceptions import MlflowException
 
-from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.live.score_records import ScoreRecord, read_records, score_files, score_folder
-from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.offline.errors import OfflineError
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
@@ -39,6 +37,7 @@ from validation.skew.causes.value_causes import Overridden
 from validation.skew.comparison import EQUAL, NAMES, Comparison, compare
 from validation.skew.errors import BrokenRecords, NoRecords, UnusableInput
 from validation.skew.offline import OfflineSlates, offline_settings
+from validation.skew.recomputed import Recomputation
 
 UNUSABLE = (UnusableInput, DatasetError, OfflineError, RedisServerError, ModelStoreError, MlflowException,
             redis.RedisError, duckdb.Error, OSError)  # fmt: skip
@@ -65,20 +64,21 @@ def replay(settings: Settings, request_id: str) -> Replayed:
     """Raises the errors in ``UNUSABLE``."""
     record = find_record(settings, request_id)
     declaration = declaration_of(settings)
-    if record.contract_hash != current_contract(settings.dataset, declaration).contract_hash:
+    how = Recomputation(settings, declaration).of(record)
+    if how is None:
         raise BrokenRecords(f"request {request_id} was scored with another contract than this code has")
     model = _model(settings, record)
     with offline_settings(settings) as private:
         (slate,) = OfflineSlates(private, declaration).read([record])
         (evidence,) = RowHistory(private, declaration).of([record], [slate])
-    matrix = feature_matrix(slate, declaration)
-    case = Case(record, slate, matrix, declaration, evidence, read_knowledge(settings))
+    matrix = how.matrix(slate)
+    case = Case(record, slate, matrix, declaration, evidence, read_knowledge(settings), how.features, how.matrix)
     if record.matrix is None:
         as_read = replace(case, offline=case.matrix(case.as_read))
         case = replace(case, record=replace(record, matrix=next(Overridden().matrices(as_read))))
     return Replayed(
         compare(case),
-        model_features(declaration),
+        how.features,
         _contributions(model, case.online),
         record.matrix is None,
         np.array_equal(model.ranker.score(case.online), record.scores),
@@ -152,7 +152,7 @@ def _contributions(model: LoadedModel, matrix: Floats) -> Doubles | None:
 
 def _model(settings: Settings, record: ScoreRecord) -> LoadedModel:
     """The model version that scored the request. Raises ModelStoreError, MlflowException."""
-    store = ModelStore(settings)
+    store = ModelStore(settings, record.model_name)
     return store.load_version(store.client.get_model_version(record.model_name, record.model_version))
 
 

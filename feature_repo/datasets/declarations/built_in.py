@@ -58,7 +58,9 @@ RETAILROCKET = Declaration(
     ),
 )
 
-BUILT_IN = {d.name: d for d in (COMPLETE_JOURNEY, SESSIONS_VENUES, SIMULATED, RETAILROCKET)}
+STOKMAN = Declaration(name="stokman", title="Stokman: ten kinds of actions of a shop's visitors")
+
+BUILT_IN = {d.name: d for d in (COMPLETE_JOURNEY, SESSIONS_VENUES, SIMULATED, RETAILROCKET, STOKMAN)}
 
 
 def declaration_of(settings: Settings) -> Declaration:

@@ -16,7 +16,7 @@ back.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -87,16 +87,19 @@ class Admission:
 
 
 class Admit:
-    """ASGI middleware: sets ``request.state.deadline``, counted from here, and refuses before the body is read."""
+    """ASGI middleware: sets ``request.state.deadline``, counted from here, and refuses before the body is read.
 
-    def __init__(self, app: ASGIApp, admissions: Mapping[str, Admission], default_deadline_ms: int) -> None:
+    ``find``: the admission of the endpoint that a request is for.
+    """
+
+    def __init__(self, app: ASGIApp, find: Callable[[Scope], Admission | None], default_deadline_ms: int) -> None:
         self._app = app
-        self._admissions = admissions
+        self._find = find
         self._default_ms = default_deadline_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        admission = self._admissions.get(scope["path"]) if scope["type"] == "http" else None
-        if admission is not None and scope["method"] == "POST":
+        admission = self._find(scope) if scope["type"] == "http" else None
+        if admission is not None:
             arrived = time.monotonic()
             try:
                 deadline = arrived + deadline_ms(scope, self._default_ms) / 1000

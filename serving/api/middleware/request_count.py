@@ -8,6 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.endpoint import Endpoint
+from serving.api.endpoint_paths import EndpointPaths
 from serving.metrics import Metrics
 
 
@@ -18,7 +19,7 @@ class CountRequests:
         self._app = app
         self._metrics = metrics
         self._path_of: dict[Any, str] = {endpoint.handler: endpoint.path for endpoint in endpoints}
-        self._admitting = {endpoint.path for endpoint in endpoints if endpoint.admission is not None}
+        self._paths = EndpointPaths([endpoint for endpoint in endpoints if endpoint.admission is not None])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,4 +41,5 @@ class CountRequests:
     def _path(self, scope: Scope) -> str:
         if "endpoint" in scope:
             return self._path_of.get(scope["endpoint"], "other")
-        return scope["path"] if scope["path"] in self._admitting else "other"  # refused before it was routed
+        refused = self._paths.find(scope)  # before it was routed
+        return "other" if refused is None else refused.path

@@ -5,8 +5,8 @@ import pytest
 
 from feature_repo.candidates import union
 from feature_repo.candidates.item_codes import ItemCodes
-from feature_repo.candidates.own_history import OwnHistory
 from feature_repo.candidates.source import SourceKind
+from feature_repo.candidates.sources.own_history import OwnHistory
 from feature_repo.candidates.stage_two_features import recommend_contract, recommend_features, recommend_matrix
 from feature_repo.candidates.union import Sources
 from feature_repo.contract import current_contract

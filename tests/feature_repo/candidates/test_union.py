@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from feature_repo.candidates.item_codes import ItemCodes
-from feature_repo.candidates.own_history import OwnHistory
 from feature_repo.candidates.queries import queries_of_rows
 from feature_repo.candidates.source import Candidates
+from feature_repo.candidates.sources.own_history import OwnHistory
 from feature_repo.candidates.union import Sources
 from feature_repo.slate import Row
 

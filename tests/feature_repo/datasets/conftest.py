@@ -1,10 +1,13 @@
 """Settings that write below a test's own folder."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.settings import Settings
+from tests.feature_repo.datasets.stokman_source import Query, Source, adapt
 
 
 @pytest.fixture
@@ -22,3 +25,13 @@ def settings(tmp_path: Path) -> Settings:
 def out(tmp_path: Path) -> Path:
     """The folder for the log. It does not exist yet."""
     return tmp_path / "logs" / "log"
+
+
+@pytest.fixture
+def log_of(tmp_path: Path, out: Path, settings: Settings) -> Callable[..., Query]:
+    """Makes the log of a :class:`Source` of stokman, given as its fields, and returns a query function on it."""
+
+    def make(size: int | None = None, **fields: Any) -> Query:
+        return adapt(Source(**fields).write(tmp_path / "source"), out, settings, size)
+
+    return make

@@ -30,10 +30,11 @@ def test_out_and_seed_take_effect(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["netflix"], "unknown data set 'netflix'; known are complete_journey, sessions_venues, retailrocket, parquet"),
+        (["netflix"], "unknown data set 'netflix'; known are complete_journey, sessions_venues, retailrocket, stokman"),
         (["retailrocket"], "retailrocket needs --input"),
         (["parquet"], "parquet needs --input"),
         (["sessions_venues"], "sessions_venues needs --input"),
+        (["stokman"], "stokman needs --input"),
         (["simulated", "--input", "."], "simulated reads no input"),
         (["simulated", "--size", "0"], "--size must be at least 1, not 0"),
         (["parquet", "--seed", "1"], "parquet takes no --seed"),

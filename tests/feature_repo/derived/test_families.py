@@ -25,6 +25,11 @@ USER = {
     "history_decayed_14d": [2.0, 1.0],
     "history_decayed_60d": [2.5, 1.0],
     "history_decayed_180d": [2.75, 1.0],
+    "history_weighted_60d": [1.5, 0.75],
+    "history_basket_decayed": [2.5, 1.0],
+    "history_first_basket": [1, 3],
+    "history_last_basket": [4, 3],
+    "history_gap_sd_s": [3600.0, 0.0],
     "user_first_seen_us": NOW - 100 * HOUR,
     "user_last_order_us": NOW - 5 * HOUR,
 }
@@ -75,6 +80,31 @@ def test_decayed_orders_are_halved_after_each_half_life():
     assert found["bought_decayed_14d"].tolist() == [1.0, np.float32(2 ** (-180 / 14)), 0]
     assert found["bought_decayed_60d"].tolist() == [np.float32(2.5 * 2 ** (-14 / 60)), 0.125, 0]
     assert found["bought_decayed_180d"].tolist() == [np.float32(2.75 * 2 ** (-14 / 180)), 0.5, 0]
+
+
+def test_orders_by_baskets_by_hand():
+    found = derive(slate(user=USER), DECLARATION)  # 4 baskets so far; a was in 1 to 4, b in 3
+    assert found["bought_baskets_ago"].tolist()[:2] == [0, 1]
+    assert np.isnan(found["bought_baskets_ago"][2])
+    assert found["bought_basket_decayed"].tolist() == [2.5, np.float32(0.97), 0]
+    assert found["bought_basket_share"].tolist() == [0.75, 0.5, 0]
+    assert found["bought_due_z"][0] == 0  # as long ago as its interval
+    assert np.isnan(found["bought_due_z"][1])
+    sixty = [2.5 * 2 ** (-10 / 24 / 60), 1.0 * 2 ** (-5 / 24 / 60)]
+    assert found["bought_rate"].tolist() == [np.float32(each / sum(sixty)) for each in sixty] + [0]
+    weighted = [1.5 * 2 ** (-10 / 24 / 60), 0.75 * 2 ** (-5 / 24 / 60), 0.0]
+    assert found["bought_weighted_60d"].tolist() == np.float32(weighted).tolist()
+
+
+def test_the_decayed_orders_of_a_category_are_those_of_its_items():
+    one_category = {"history_categories": ["x", "x"]}
+    found = derive(slate(user={**USER, **one_category}), DECLARATION)
+    of_items = derive(slate(user=USER), DECLARATION)
+    for days in (14, 60, 180):
+        total = of_items[f"bought_decayed_{days}d"][:2].astype(np.float64).sum()
+        assert found[f"category_decayed_{days}d"][0] == pytest.approx(total, rel=1e-6)
+        assert found[f"category_decayed_{days}d"][1] == 0  # the user ordered nothing of y
+        assert np.isnan(found[f"category_decayed_{days}d"][2])  # the item has no category
 
 
 def test_an_item_ordered_twice_at_one_timestamp_has_no_interval():

@@ -27,6 +27,10 @@ FULL = ScoreRecord(
     read_us={"item_windows": np.array([5, 0, 7]), "session_state": np.array([2**53 + 1])},
     sent=[(2, {"price": 0.1, "views_1d": None})],
     matrix=BITS.view(np.float32).reshape(3, 2),
+    kind="recommend",
+    answered=["c", "a"],
+    removed={"excluded": 0, "already_bought": 1},
+    explored=[("c", 0.25)],
 )
 BARE = ScoreRecord("r2", 1, "wall", ["z"], np.zeros(1), "ranker-x", "7", "h", True)
 
@@ -47,8 +51,10 @@ def test_all_other_fields_are_read_equal(tmp_path):
     found = written_and_read(tmp_path, FULL, BARE)
     for written, read in zip((FULL, BARE), found, strict=True):
         for name in ("request_id", "scored_us", "clock", "user_id", "session_id", "degraded", "item_ids", "context",
-                     "model_name", "model_version", "contract_hash"):  # fmt: skip
+                     "model_name", "model_version", "contract_hash", "kind", "removed"):  # fmt: skip
             assert getattr(written, name) == getattr(read, name)
+        assert [*written.answered] == [*read.answered]
+        assert [*written.explored] == [*read.explored]
         np.testing.assert_array_equal(written.scores, read.scores)
         assert {view: times.tolist() for view, times in written.read_us.items()} == {
             view: times.tolist() for view, times in read.read_us.items()
@@ -56,6 +62,13 @@ def test_all_other_fields_are_read_equal(tmp_path):
     assert found[0].sent == [(2, {"price": 0.1}), (2, {"views_1d": None})]  # one entry per value
     assert found[1].matrix is None
     assert found[1].sent == []
+
+
+def test_a_file_of_a_release_without_recommendations_is_read(tmp_path):
+    table = pa.Table.from_batches([batch_of([replace(BARE, request_id="old")], "w")], SCHEMA)
+    pq.write_table(table.drop_columns(["kind", "answered", "removed", "explored"]), tmp_path / "x.parquet")
+    (found,) = read_records(tmp_path / "x.parquet")
+    assert (found.request_id, found.kind, found.explored, found.removed) == ("old", "score", [], {})
 
 
 def test_records_are_read_from_a_given_time_on(tmp_path):

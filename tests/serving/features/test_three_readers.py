@@ -109,6 +109,7 @@ def test_every_reader_gives_the_same_features_and_scores_bit_for_bit(settings, r
             context = {"store_id": str(rng.integers(300))}
             hits += sum(each in cached.reader.cache for each in keys.item_ids)
             readings = [reader.read(keys) for reader in (feast, uncached, cached)]
+            readings += [reader.read_in_two_steps(keys) for reader in (uncached, cached)]
             matrices = [feature_matrix(replace(r.slate, context=context), DECLARATION) for r in readings]
             for reading, matrix in zip(readings[1:], matrices[1:], strict=True):
                 np.testing.assert_array_equal(bits(matrix), bits(matrices[0]))

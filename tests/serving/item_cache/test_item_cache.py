@@ -94,13 +94,30 @@ def test_an_item_that_was_evicted_by_a_change_is_returned_once_unless_it_was_sto
     for item in ("b", "a", "b", "z"):
         store.write(item, 7)
     assert store.cache.take_forgotten(1) == ["b"]
-    assert store.cache.take_forgotten(9) == ["a"]
+    assert store.cache.take_forgotten(9) == ["a", "z"]  # z is new in Redis
     store.write("c", 8)
     store.read("c")
     assert store.cache.take_forgotten(9) == []
     store.write("c", 9)
     store.cache.clear()
     assert store.cache.take_forgotten(9) == []
+
+
+def test_new_items_are_remembered_only_where_they_can_be_stored():
+    without_room, away = Store(capacity=0), Store()
+    away.cache.is_coherent = False
+    for store in (without_room, away):
+        store.write("z", 1)
+        assert store.cache.take_forgotten(9) == []
+
+
+def test_stored_items_are_found_by_a_timestamp_and_those_without_one_too():
+    store = Store(a=1, b=2, c=3)
+    store.rows["d"] = [store.rows["a"][0], None, None, None]
+    store.read("a", "b", "c", "d", "nothing is stored of it")
+    assert sorted(store.cache.ids_from("seen_us", 2)) == ["b", "c", "d"]
+    store.write("c", 9)
+    assert sorted(store.cache.ids_from("seen_us", 2)) == ["b", "d"]
 
 
 def test_a_changed_item_whose_room_was_taken_is_not_returned():

@@ -14,7 +14,7 @@ from infra.models.trees.forest import DamagedTrees
 from serving.api import app as app_module
 from serving.api.app import create_app
 from serving.errors import NotReady
-from serving.score import champion
+from serving.score import champion, registered_model
 from tests.serving import world
 from tests.serving.api.test_api import score, scores
 
@@ -37,7 +37,7 @@ def test_the_compiled_trees_score_from_the_first_answer_on(settings):
 
 
 def test_without_accepted_trees_lightgbm_scores_and_the_reason_is_shown(settings, monkeypatch):
-    monkeypatch.setattr(champion, "compiled", lambda ranker, _: (ranker, LIGHTGBM))
+    monkeypatch.setattr(registered_model, "compiled", lambda ranker, _: (ranker, LIGHTGBM))
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         assert client.get("/model").json()["engine"] == {"name": "lightgbm", "reason": "they differ"}
         assert 'rerank_engine{name="lightgbm"} 1.0' in client.get("/metrics").text
@@ -46,8 +46,8 @@ def test_without_accepted_trees_lightgbm_scores_and_the_reason_is_shown(settings
 
 def test_both_engines_give_the_same_answer(settings, monkeypatch):
     answers = []
-    for replacement in (champion.compiled, lambda ranker, _: (ranker, LIGHTGBM)):
-        monkeypatch.setattr(champion, "compiled", replacement)
+    for replacement in (registered_model.compiled, lambda ranker, _: (ranker, LIGHTGBM)):
+        monkeypatch.setattr(registered_model, "compiled", replacement)
         with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
             answers.append((client.get("/model").json()["engine"]["name"], scores(score(client))))
     (first, compiled), (second, plain) = answers
@@ -62,7 +62,7 @@ def test_the_trees_are_compiled_off_the_event_loop(settings, monkeypatch):
         threads.append(threading.current_thread().name)
         return ranker, LIGHTGBM
 
-    monkeypatch.setattr(champion, "compiled", noted)
+    monkeypatch.setattr(registered_model, "compiled", noted)
     with TestClient(create_app(settings, FixedClock(world.NOW))):
         assert threads == ["champion-follower"]
 
@@ -75,7 +75,7 @@ def test_a_service_that_is_closed_while_it_compiles_puts_no_model_in_service(set
         held.wait(60)
         return ranker, LIGHTGBM
 
-    monkeypatch.setattr(champion, "compiled", waiting)
+    monkeypatch.setattr(registered_model, "compiled", waiting)
     monkeypatch.setattr(champion, "CLOSE_TIMEOUT_S", 0.1)
     monkeypatch.setattr(app_module, "START_TIMEOUT_S", 0.1)
     app, others = create_app(settings, FixedClock(world.NOW)), set(threading.enumerate())

@@ -141,13 +141,13 @@ def damage(settings, version: str) -> None:
 
 def test_a_champion_on_which_lightgbm_aborts_is_refused_once_and_the_old_one_stays(settings, monkeypatch):
     downloads = []
-    load_version = ModelStore.load_version
+    load_version = ModelStore.load_version_with
 
-    def counted(self, found):
+    def counted(self, found, read):
         downloads.append(found.version)
-        return load_version(self, found)
+        return load_version(self, found, read)
 
-    monkeypatch.setattr(ModelStore, "load_version", counted)
+    monkeypatch.setattr(ModelStore, "load_version_with", counted)
     with TestClient(create_app(settings, FixedClock(world.NOW))) as client:
         second = world.register(settings, other_model(), promoted=False)
         damage(settings, second)

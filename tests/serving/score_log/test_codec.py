@@ -38,6 +38,10 @@ def records(draw):
             f"view{j}": read.reshape(-1, 2)[:, j] for j in range(2)
         },  # not contiguous, like the columns of a reading
         sent=draw(st.lists(st.tuples(st.integers(0, 4), st.dictionaries(texts, numbers, max_size=2)), max_size=2)),
+        kind=draw(st.sampled_from(["score", "recommend"])),
+        answered=draw(st.lists(texts, max_size=2)),
+        removed=draw(st.dictionaries(texts, st.integers(0, 9), max_size=2)),
+        explored=draw(st.lists(st.tuples(texts, st.floats(0, 1)), max_size=2)),
         matrix=draw(st.none() | st.just(np.arange(len(ids) * features, dtype=np.float32).reshape(len(ids), -1))),
     )
 

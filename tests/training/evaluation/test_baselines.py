@@ -8,16 +8,17 @@ import pytest
 from infra.models.ranker import BadModel
 from training.evaluation.baselines import BASELINES, baselines
 
-NAMES = ("input_position", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "touched_age_s")
+NAMES = ("input_position", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "touched_age_s",
+         "bought_decayed_60d")  # fmt: skip
 NAN = float("nan")
 SLATE = np.array(
     [
-        # position, orders, carts, views, bought, age, touched
-        [0, 5, 0, 0, 0, NAN, NAN],
-        [1, 9, 0, 0, 2, 50, 40],
-        [2, NAN, 0, 0, 3, 900, NAN],
-        [3, 7, 0, 0, 2, 50, 7],
-        [4, 1, 0, 0, 0, NAN, NAN],
+        # position, orders, carts, views, bought, age, touched, decayed
+        [0, 5, 0, 0, 0, NAN, NAN, 0],
+        [1, 9, 0, 0, 2, 50, 40, 1.5],
+        [2, NAN, 0, 0, 3, 900, NAN, 0.5],
+        [3, 7, 0, 0, 2, 50, 7, 1.75],
+        [4, 1, 0, 0, 0, NAN, NAN, 0],
     ],
     dtype=np.float32,
 )
@@ -39,6 +40,10 @@ def test_input_order_is_the_order_of_the_request_even_for_shuffled_rows() -> Non
 
 def test_popularity_puts_the_most_ordered_first_and_the_unknown_last() -> None:
     assert order("popularity") == [1, 3, 0, 4, 2]
+
+
+def test_decayed_frequency_puts_the_most_recently_frequent_first_then_the_popular() -> None:
+    assert order("decayed_frequency") == [3, 1, 2, 0, 4]
 
 
 def test_popularity_uses_the_next_column_if_the_log_has_no_orders() -> None:

@@ -17,7 +17,7 @@ from training.ranker.lambdamart import fit
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 
 NAMES = ("signal", "orders_28d", "carts_28d", "views_28d", "bought_count", "bought_age_s", "input_position",
-         "user_orders_all", "touched_age_s")  # fmt: skip
+         "user_orders_all", "touched_age_s", "bought_decayed_60d")  # fmt: skip
 PARAMS = {
     "seed": 3,
     "rounds": 30,

@@ -60,7 +60,7 @@ def run_dir(tmp_path: Path) -> Path:
     }
     (folder / "slices.json").write_text(json.dumps(slices))
     (folder / "importance.csv").write_text("feature,gain,split\nprice,1.5,4\nbought_count,9.5,2\n")
-    (folder / "learning_curve.csv").write_text("iteration,train_ndcg10,validation_ndcg10\n1,0.2,0.1\n2,0.4,0.3\n")
+    (folder / "learning_curve.csv").write_text("iteration,train_metric,validation_metric\n1,0.2,0.1\n2,0.4,0.3\n")
     (folder / "calibration.csv").write_text("bin,predicted,observed,rows\n0,-1.5,0.01,100\n1,2.0,0.4,10\n")
     return folder
 
@@ -134,8 +134,8 @@ def test_the_command_writes_to_the_folder_of_the_settings(
         ("importance.csv", "feature,gain\nprice,1\n", "importance.csv lacks the columns split"),
         (
             "learning_curve.csv",
-            "iteration,train_ndcg10,validation_ndcg10\n1,x,1\n",
-            "learning_curve.csv, line 2, column train_ndcg10: 'x' is not a number",
+            "iteration,train_metric,validation_metric\n1,x,1\n",
+            "learning_curve.csv, line 2, column train_metric: 'x' is not a number",
         ),
         ("calibration.csv", "", "calibration.csv has no rows"),
         ("calibration.csv", "bin,predicted,observed,rows\n1,2\n", "line 2, column observed: None is not a number"),
@@ -168,7 +168,7 @@ def test_the_importance_plot_shows_shares_of_the_total_gain_with_the_highest_on_
 
 
 def test_the_learning_curve_shows_both_splits_and_the_best_round() -> None:
-    rows = [{"iteration": str(i), "train_ndcg10": f"0.{i}", "validation_ndcg10": "0.1"} for i in (1, 2, 3)]
+    rows = [{"iteration": str(i), "train_metric": f"0.{i}", "validation_metric": "0.1"} for i in (1, 2, 3)]
     axes = plots.learning_curve(rows, best_round=2).axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train", "validation", "best: 2"]
     assert list(axes.lines[0].get_ydata()) == [0.1, 0.2, 0.3]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.training.evaluation.test_ranker_evaluation import PARAMS, data
 from training.evaluation.metrics import ScoredSlates, slate_metrics
-from training.ranker.lambdamart import MIN_LEAF, fit, leaf_size
+from training.ranker.lambdamart import MIN_LEAF, fit, leaf_size, recall_at_25
 from training.ranker.rounds import EVERY, RoundChoice, smoothed
 
 
@@ -58,6 +58,25 @@ def test_the_curve_of_a_fit_is_the_metric_that_judges_the_model():
     scores = np.asarray(fitted.booster.predict(validation.matrix))
     slates = ScoredSlates(scores, validation.labels, validation.sizes, validation.relevant_total)
     assert fitted.curve["validation"][-1] == pytest.approx(np.nanmean(slate_metrics(slates).values["ndcg@10"]))
+
+
+def test_the_curve_may_be_of_recall():
+    validation = data(50, 2)
+    fitted = fit(data(150, 1), validation, {**PARAMS, "rounds": 12}, 1, rounds=12, measured=recall_at_25)
+    scores = np.asarray(fitted.booster.predict(validation.matrix))
+    slates = ScoredSlates(scores, validation.labels, validation.sizes, validation.relevant_total)
+    assert fitted.curve["validation"][-1] == pytest.approx(np.nanmean(slate_metrics(slates).values["recall@25"]))
+
+
+def test_lists_may_weigh_the_same_whatever_was_wanted():
+    train, validation = data(150, 1), data(50, 2)
+    booster = {
+        weights: fit(train, validation, {**PARAMS, "weights": weights}, 1, rounds=5).booster.model_to_string()
+        for weights in ("equal", "per_list")
+    }
+    assert booster["equal"] != booster["per_list"]
+    with pytest.raises(ValueError, match="neither 'equal' nor 'per_list'"):
+        fit(train, validation, {**PARAMS, "weights": "other"}, 1, rounds=5)
 
 
 def test_leaves_are_as_configured_on_much_data_and_smaller_on_little():

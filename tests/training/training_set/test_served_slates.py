@@ -14,7 +14,7 @@ import pytest
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.live.event import LiveEvent
 from feature_repo.live.event_files import write_batch
-from feature_repo.live.score_records import ScoreRecord, batch_of, score_folder
+from feature_repo.live.score_records import RECOMMEND, ScoreRecord, batch_of, score_folder
 from feature_repo.schema import Column, Declaration, DType, arrow_schema, log_tables
 from infra.settings import Settings
 from training.training_set.served_slates import write_served_slates
@@ -68,8 +68,8 @@ def accept(settings: Settings, *events: tuple[str, str | None, float, dict[str, 
     write_batch(settings.live_dir, "1-0", "2-0", found)
 
 
-def shown(item: str, at: int) -> tuple[str, str, float, dict[str, Any]]:
-    return ("impression", item, 0.1, {"shown_position": at})
+def shown(item: str, at: int, **more: Any) -> tuple[str, str, float, dict[str, Any]]:
+    return ("impression", item, 0.1, {"shown_position": at, **more})
 
 
 def rows(settings: Settings, window: timedelta = DAY) -> list[dict[str, Any]]:
@@ -135,6 +135,15 @@ def test_a_slate_of_which_no_item_was_shown_is_left_out(settings: Settings) -> N
     serve(settings, served(), served("unseen"))
     accept(settings, shown("a", 0), ("view", "a", 1, {"request_id": "unseen"}))
     assert {row["slate_id"] for row in rows(settings)} == {"r"}
+
+
+def test_recommended_slates_train_no_ranker_of_lists_and_files_of_old_releases_have_none(settings: Settings) -> None:
+    old = pa.Table.from_batches([batch_of([served("old", "xy")], "w")])
+    serve(settings, served(), served("recommended", "efg", kind=RECOMMEND))
+    path = score_folder(settings.live_dir) / "day=2024-03-01" / "w-0.parquet"
+    pq.write_table(old.drop_columns(["kind", "answered", "removed", "explored"]), path)
+    accept(settings, shown("a", 0), shown("e", 0, request_id="recommended"), shown("x", 0, request_id="old"))
+    assert {row["slate_id"] for row in rows(settings)} == {"r", "old"}
 
 
 def test_imported_slates_count_if_their_positions_are_known(settings: Settings) -> None:

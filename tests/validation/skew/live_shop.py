@@ -10,15 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightgbm
 import numpy as np
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
+from feature_repo.candidates.recommend_params import recommend_params
+from feature_repo.candidates.stage_two_features import recommend_contract, recommend_features
 from feature_repo.contract import current_contract
 from feature_repo.live.__main__ import drain_once
 from feature_repo.materialize import materialize
@@ -30,6 +35,7 @@ from infra.redis_server.server import EVENTS, FEATURES, start, stop
 from infra.settings import Settings
 from serving.api.app import create_app
 from tests.small_log import at, event, impression, item, write_log
+from training.candidates.fit import fit_sources
 
 FLAG = Column("is_recommended", DType.FLOAT32, "1 if recommended", "flag", True, 0, 1)
 DECLARATION = Declaration(
@@ -43,6 +49,7 @@ ITEMS = [f"i{number:02d}" for number in range(40)]
 USERS = [f"u{number}" for number in range(8)]
 LOG_DAYS = 20
 OPENING = at(LOG_DAYS, 12 * 3600)  # the end of the imported log
+SOURCES = ("own_history", "covisitation", "trending")
 ACTIONS = ("view", "add_to_cart", "add_to_cart", "remove_from_cart", "like", "order")
 
 
@@ -78,6 +85,7 @@ class LiveShop:
     rng: np.random.Generator
     client: TestClient = field(init=False)
     requests: list[str] = field(default_factory=list)
+    recommended: list[str] = field(default_factory=list)  # those of them that were to /recommend
     events: int = 0
 
     def serve(self, requests: int, seconds: float = 300, changes: float = 0.0) -> None:
@@ -88,7 +96,21 @@ class LiveShop:
                 self.change_items(int(self.rng.integers(1, 4)))
             if self.rng.random() < 0.5:
                 self.send_events(int(self.rng.integers(1, 5)))
-            self.score()
+            self.score() if self.rng.random() < 0.7 else self.recommend()
+
+    def recommend(self, **changes: Any) -> dict[str, Any]:
+        body = {
+            **self._visit(),
+            "context": {"store_id": str(self.rng.integers(3))},
+            "k": int(self.rng.integers(1, 45)),
+            **changes,
+        }
+        answer = self.client.post("/recommend", json=body)
+        assert answer.status_code == 200, answer.text
+        self.requests.append(answer.json()["request_id"])
+        self.recommended.append(answer.json()["request_id"])
+        found: dict[str, Any] = answer.json()
+        return found
 
     def send_events(self, count: int) -> None:
         visit = self._visit()
@@ -200,7 +222,8 @@ def live_shop(folder: Any, seed: int = 1, **changes: Any) -> Iterator[LiveShop]:
         build(settings)
         apply(settings)
         materialize(settings, clock)
-        _promote(settings)
+        with TemporaryDirectory() as sources:
+            _promote(settings, Path(sources))
         clock.move_on(1)
         yield LiveShop(settings, clock, rng)
     finally:
@@ -231,16 +254,27 @@ def _visit(number: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _promote(settings: Settings) -> None:
-    matrix = np.random.default_rng(5).normal(size=(300, len(FEATURES_OF_MODEL))).astype(np.float32) * 10
-    parameters = {"objective": "lambdarank", "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": 1}
-    gains = np.clip(np.round(matrix.sum(axis=1) / 60), 0, 4)
-    ranker = LightGbmRanker(
-        lightgbm.train(parameters, lightgbm.Dataset(matrix, gains, group=[60] * 5), 20), FEATURES_OF_MODEL
-    )
+def _promote(settings: Settings, folder: Path) -> None:
+    """The ranker, and a recommender whose sources know the imported log."""
     store = ModelStore(settings)
     run = store.client.create_run(store.experiment_id()).info.run_id
-    store.promote(store.register(run, ranker, current_contract("tiny", DECLARATION), {}))
+    store.promote(store.register(run, _ranker(FEATURES_OF_MODEL), current_contract("tiny", DECLARATION), {}))
+    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), "tiny")["sources"]
+    few = {name: {**params[name], "candidates": 12} for name in SOURCES}
+    sources = fit_sources(settings, {"candidates": 25, "sources": few}, OPENING)
+    sources.save(folder)
+    names = tuple(feature.name for feature in recommend_features(DECLARATION, sources))
+    store = ModelStore(settings, settings.recommend_name)
+    contract = recommend_contract("tiny", DECLARATION, sources)
+    run = store.client.create_run(store.experiment_id()).info.run_id
+    store.promote(store.register(run, _ranker(names), contract, {}, folders={"sources": folder}))
+
+
+def _ranker(names: tuple[str, ...]) -> LightGbmRanker:
+    matrix = np.random.default_rng(5).normal(size=(300, len(names))).astype(np.float32) * 10
+    parameters = {"objective": "lambdarank", "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": 1}
+    gains = np.clip(np.round(matrix.sum(axis=1) / 60), 0, 4)
+    return LightGbmRanker(lightgbm.train(parameters, lightgbm.Dataset(matrix, gains, group=[60] * 5), 20), names)
 
 
 def days(number: float) -> datetime:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.live.score_records import batch_of, read_records, score_files
-from tests.validation.skew.live_shop import FEATURES_OF_MODEL, days, live_shop
+from tests.validation.skew.live_shop import FEATURES_OF_MODEL, SOURCES, days, live_shop
 from validation.skew import replay
 from validation.skew.__main__ import main
 from validation.skew.audit import audit
@@ -63,7 +63,11 @@ def test_a_run_without_faults_has_no_unexplained_difference(shop, clean):
     assert clean.skipped == 0
     assert clean.unexplained == 0
     assert {"overridden", "not yet materialized", "materialization under way", "late data"} <= set(clean.causes)
-    assert clean.compared == len(FEATURES_OF_MODEL) * clean.features[0].compared
+    price, of_source = clean.of_feature["price"], clean.of_feature["own_history_score"]
+    of_candidates = [each for each in clean.features if each.feature.source == "candidates"]
+    assert len(of_candidates) == 2 * len(SOURCES)
+    assert 0 < of_source.compared < price.compared  # only /recommend has sources
+    assert clean.compared == len(FEATURES_OF_MODEL) * price.compared + len(of_candidates) * of_source.compared
     assert clean.different < clean.compared
 
 
@@ -72,7 +76,7 @@ def test_every_feature_has_known_values_to_compare(shop, clean):
     seen = np.zeros(len(FEATURES_OF_MODEL), bool)
     for path in score_files(shop.settings.live_dir):
         for record in read_records(path):
-            matrix = record.matrix.copy()
+            matrix = record.matrix[:, : len(FEATURES_OF_MODEL)].copy()
             for position, sent in record.sent:
                 matrix[position, [FEATURES_OF_MODEL.index(name) for name in sent if name != "is_recommended"]] = np.nan
             seen |= ~np.isnan(matrix).all(axis=0)
@@ -114,7 +118,7 @@ def test_a_replayed_request_is_shown_with_all_items_and_features(shop, clean, en
 def test_a_matrix_that_was_not_logged_is_rebuilt_and_the_scores_prove_it(shop, clean, monkeypatch):
     logged = replay.find_record
     monkeypatch.setattr(replay, "find_record", lambda *arguments: replace(logged(*arguments), matrix=None))
-    for request_id in (shop.requests[0], shop.requests[-1]):
+    for request_id in (shop.requests[0], shop.recommended[-1]):
         found = replay.replay(shop.settings, request_id)
         assert found.rebuilt
         assert found.same_scores

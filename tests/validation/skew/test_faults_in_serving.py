@@ -9,20 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_repo.candidates.queries import queries_of_rows
+from feature_repo.candidates.stage_two_features import recommend_matrix
 from feature_repo.derived import families
 from feature_repo.derived.family import or_nan
 from feature_repo.live.score_records import read_records, score_files
 from feature_repo.model_features import feature_matrix
 from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE
+from feature_repo.slate import Row
 from feature_repo.store import open_store
 from infra.redis_server.server import endpoint
 from serving.features import entity_rows, redis_reader
+from serving.recommend import candidate_slates
 from serving.score import scorer
-from tests.validation.skew.live_shop import DECLARATION, FEATURES_OF_MODEL, live_shop
+from tests.validation.skew.live_shop import DECLARATION, SOURCES, live_shop
 from validation.skew.audit import Auditor
 from validation.skew.causes.knowledge import read_knowledge
 from validation.skew.comparison import EQUAL, NAMES, UNEXPLAINED
 from validation.skew.offline import offline_settings
+from validation.skew.recomputed import Recomputation
 
 
 def causes_since(shop, timestamp):
@@ -34,12 +39,12 @@ def causes_since(shop, timestamp):
     ]
     known = read_knowledge(shop.settings)
     with offline_settings(shop.settings) as private:
-        comparisons = Auditor(private, DECLARATION, known).compare(records)
-    codes = np.concatenate([comparison.causes for comparison in comparisons])
-    found = {
-        name: {NAMES[code] for code in np.unique(codes[:, j]) if code != EQUAL}
-        for j, name in enumerate(FEATURES_OF_MODEL)
-    }
+        comparisons = Auditor(private, DECLARATION, known, Recomputation(shop.settings, DECLARATION)).compare(records)
+    found: dict[str, set[str]] = {}
+    for comparison in comparisons:
+        for j, feature in enumerate(comparison.features):
+            codes = np.unique(comparison.causes[:, j])
+            found.setdefault(feature.name, set()).update(NAMES[code] for code in codes if code != EQUAL)
     return {name: causes & UNEXPLAINED for name, causes in found.items() if causes & UNEXPLAINED}
 
 
@@ -88,6 +93,37 @@ def test_an_ignored_ttl_is_found_and_named(faulty, monkeypatch):
     found = causes_since(faulty, started)
     assert set().union(*found.values()) == {"ttl"}
     assert {"session_views", "session_idle_s", "touched_count", "in_cart", "together_sum"} <= set(found)
+
+
+def with_ranks_from_one(slate, declaration, columns):
+    columns = columns.copy()
+    columns[:, 1::2] += 1
+    return recommend_matrix(slate, declaration, columns)
+
+
+def without_the_session(codes, at_us, users, sessions, contexts):
+    return queries_of_rows(codes, at_us, users, [Row() for _ in sessions], contexts)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "found_in"),
+    [
+        ("recommend_matrix", with_ranks_from_one, {f"{source}_rank" for source in SOURCES}),
+        ("queries_of_rows", without_the_session, {"covisitation_score", "covisitation_rank"}),
+    ],
+)
+def test_a_fault_in_what_the_sources_say_is_found_where_it_is(faulty, monkeypatch, name, fault, found_in):
+    session = f"recommended by {name}"
+    visit(faulty, session, ("view", "i05"), ("add_to_cart", "i06"))
+    faulty.clock.move_on(5)
+    started = faulty.clock.now()
+    monkeypatch.setattr(candidate_slates, name, fault)
+    faulty.recommend(user_id="u1", session_id=session)
+    faulty.close()
+    found = causes_since(faulty, started)
+    assert found_in <= set(found)
+    assert {feature.rsplit("_", 1)[0] for feature in found} <= set(SOURCES)
+    assert set().union(*found.values()) == {"unknown"}
 
 
 def test_a_wrong_default_is_found_and_named(faulty, monkeypatch):

@@ -31,7 +31,7 @@ def served(tmp_path, *logged, since_us=None, width=4):
     folder = tmp_path / "scores" / "day=2023-11-14"
     folder.mkdir(parents=True)
     pq.write_table(pa.Table.from_batches([batch_of(logged, "w")], SCHEMA), folder / "w-000000.parquet")
-    return ServedSlates(tmp_path, since_us, "mine", width)
+    return ServedSlates(tmp_path, since_us, lambda record: width if record.contract_hash == "mine" else None)
 
 
 def ids(found):

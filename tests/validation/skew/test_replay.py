@@ -25,7 +25,7 @@ def replayed(contributions=True, **changes):
     causes = np.array([[LATE, EQUAL, EQUAL], [EQUAL] * 3], np.int8)
     adds = np.array([[0.1, 0.2, -0.3, 0.25], [0.0, 0.0, 0.25, 0.25]]) if contributions else None
     return Replayed(
-        **{"comparison": Comparison(record, offline, causes), "features": FEATURES, "contributions": adds,
+        **{"comparison": Comparison(FEATURES, record, offline, causes), "features": FEATURES, "contributions": adds,
            "rebuilt": False, "same_scores": True, **changes}
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ LATE, UNKNOWN, TTL = (NAMES.index(name) for name in ("late data", "unknown", "tt
 def comparison(request_id, causes):
     online = np.array([[1.5, np.nan], [2.5, 7.0]], np.float32)
     record = ScoreRecord(request_id, 10**15, "fixed", ["i1", "i2"], np.zeros(2), "m", "1", "h", False, matrix=online)
-    return Comparison(record, np.zeros((2, 2), np.float32), np.array(causes, np.int8))
+    return Comparison(FEATURES, record, np.zeros((2, 2), np.float32), np.array(causes, np.int8))
 
 
 @pytest.fixture

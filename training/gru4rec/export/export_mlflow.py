@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from training.gru4rec.export.onnx_graph import export_graph, overlap, quantized
 from training.gru4rec.folders import Folders
 from training.gru4rec.network.checkpoint import BEST, load_network
 from training.gru4rec.network.gru4rec import Gru4Rec
-from training.gru4rec.sessions.processed import Vocabulary, load_split
+from training.gru4rec.sessions.processed import SPLIT_FILE, VOCABULARY_FILE, Vocabulary, load_split
 from training.gru4rec.tracking import Run
 
 GRAPH_FILE, INT8_FILE, EXPORT_FILE = "gru4rec.onnx", "gru4rec.int8.onnx", "export.json"
@@ -44,6 +45,8 @@ def run(config: Gru4RecConfig, settings: Settings) -> None:
             "preprocess ran after train; run train again"
         )
     graph, report = _graphs(network, config, folders)
+    for name in (VOCABULARY_FILE, SPLIT_FILE):  # what the graph was trained on, for who reads it without MLflow
+        shutil.copyfile(folders.processed / name, folders.onnx / name)
     with step("saving the MLflow model"):
         save_model(
             folders.mlflow_model,

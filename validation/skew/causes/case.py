@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.model_features import feature_matrix
-from feature_repo.schema import Declaration
+from feature_repo.schema import Declaration, Feature
 from feature_repo.slate import Floats, Slate
 from validation.skew.causes.evidence import Evidence, ReadRow, Values
 from validation.skew.causes.knowledge import Knowledge
 from validation.skew.causes.row_causes import ROW_CAUSES, RowCause
 from validation.skew.causes.slate_edits import Changes, with_rows, without_store
 
+MatrixOf = Callable[[Slate], Floats]
+"""(n, f) of a slate, as the model that scored it reads it."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """``slate``: the offline slate. ``offline``: (n, f) its matrix."""
+    """``slate``: the offline slate. ``offline``: (n, f) its matrix, by ``matrix_of``, whose columns are ``features``.
+
+    The features of the ranker come first; ``declaration``: theirs.
+    """
 
     record: ScoreRecord
     slate: Slate
@@ -25,6 +31,8 @@ class Case:
     declaration: Declaration
     evidence: Evidence
     known: Knowledge
+    features: Sequence[Feature]
+    matrix_of: MatrixOf
 
     @property
     def online(self) -> Floats:
@@ -32,7 +40,7 @@ class Case:
         return self.record.matrix
 
     def matrix(self, slate: Slate) -> Floats:
-        return feature_matrix(slate, self.declaration)
+        return self.matrix_of(slate)
 
     def with_rows(self, slate: Slate, changes: Changes) -> Slate:
         return with_rows(slate, changes, self.evidence)

@@ -42,7 +42,9 @@ def record(online, **changes):
 
 def case(online=None, offline=OFFLINE, evidence=Evidence(), known=Knowledge(), **changes):  # noqa: B008 - frozen
     matrix = feature_matrix(offline, DECLARATION)
-    return Case(record(matrix if online is None else online, **changes), offline, matrix, DECLARATION, evidence, known)
+    of_slate = (record(matrix if online is None else online, **changes), offline, matrix, DECLARATION)
+    how = (model_features(DECLARATION), lambda slate: feature_matrix(slate, DECLARATION))
+    return Case(*of_slate, evidence, known, *how)
 
 
 def named(one):

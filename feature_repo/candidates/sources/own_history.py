@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import numpy as np
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import Queries
-from feature_repo.candidates.source import Candidates, SourceKind
-
-CARD = "own_history.json"
+from feature_repo.candidates.source import Candidates, SourceKind, load_settings, save_settings
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,11 @@ class OwnHistory:
         return Candidates.best(history.lists.rows, history.items, score, len(queries), k)
 
     def save(self, folder: Path) -> None:
-        (folder / CARD).write_text(json.dumps(asdict(self)))
+        save_settings(folder, asdict(self))
 
     @staticmethod
     def load(folder: Path, _: ItemCodes) -> OwnHistory:
-        return OwnHistory(**json.loads((folder / CARD).read_text()))
+        return OwnHistory(**load_settings(folder))
 
 
 KIND = SourceKind("own_history", version=1, load=OwnHistory.load)

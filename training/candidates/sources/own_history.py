@@ -1,11 +1,11 @@
-"""See :mod:`feature_repo.candidates.own_history`. There is nothing to learn but which half-life to read."""
+"""See :mod:`feature_repo.candidates.sources.own_history`. There is nothing to learn but which half-life to read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from feature_repo.candidates.own_history import OwnHistory
+from feature_repo.candidates.sources.own_history import OwnHistory
 from feature_repo.schema import HALF_LIVES_DAYS
 from training.candidates.known_log import KnownLog
 

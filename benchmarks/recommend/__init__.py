@@ -1,0 +1,1 @@
+"""``GET /recommend`` beside the straightforward stack: ``python -m benchmarks.recommend``."""

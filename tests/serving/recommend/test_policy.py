@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from infra.settings import Settings
+from serving.recommend.policy import BadPolicy, Explore, policy_of, read_policy
+from tests.serving.recommend.shelf import with_params
+
+WRONG = {
+    "an unknown rule": ({"rules": [{"rule": "no_such"}]}, "unknown rule 'no_such'; there are already_bought"),
+    "a name alone": ({"rules": ["already_bought"]}, "unknown rule 'already_bought'"),
+    "no list": ({"rules": {"rule": "already_bought"}}, "must be a list"),
+    "a value left out": ({"rules": [{"rule": "already_bought"}]}, "already_bought: days is None"),
+    "an unknown value": ({"rules": [{"rule": "out_of_stock", "columns": "x"}]}, "unknown ['columns']; it takes column"),
+    "an unknown action": ({"rules": [{"rule": "seen_in_session", "actions": ["buy"]}]}, "unknown actions ['buy']"),
+    "a text for a list": ({"rules": [{"rule": "blocked_categories", "categories": "fuel"}]}, "must be a list of names"),
+    "a flag for a number": ({"rules": [{"rule": "max_per_category", "items": True}]}, "items is True"),
+    "a share above 1": ({"explore": {"share": 1.5}}, "share is 1.5; it must be a number from 0 to 1"),
+    "an unknown word": ({"explore": {"shares": 0.5}}, "shares"),
+}
+
+
+@pytest.mark.parametrize(("section", "named"), WRONG.values(), ids=WRONG)
+def test_a_policy_with_a_fault_is_refused_and_the_fault_named(section, named):
+    with pytest.raises(BadPolicy) as found:
+        policy_of(section)
+    assert named in str(found.value)
+
+
+def test_rules_keep_their_order_and_a_data_set_has_its_own(tmp_path):
+    listed = [{"rule": "blocked_categories", "categories": ["x"]}, {"rule": "already_bought", "days": 7}]
+    own = {"complete_journey": {"rules": [{"rule": "out_of_stock"}], "explore": {"share": 0.1}}}
+    settings = with_params(Settings(_env_file=None, dataset="shop"), tmp_path, rules=listed, datasets=own)
+    assert [rule.name for rule in read_policy(settings).rules] == ["blocked_categories", "already_bought"]
+    other = read_policy(settings.model_copy(update={"dataset": "complete_journey"}))
+    assert [rule.name for rule in other.rules] == ["out_of_stock"]
+    assert other.explore == Explore(share=0.1, days=14.0)
+
+
+def test_without_a_section_there_are_no_rules(tmp_path):
+    (tmp_path / "params.yaml").write_text("train: {seed: 7}\n")
+    found = read_policy(Settings(_env_file=None, params_file=tmp_path / "params.yaml"))
+    assert (found.rules, found.explore.share) == ((), 0.0)
+
+
+def test_the_policy_of_the_project_can_be_read():
+    assert read_policy(Settings(_env_file=None)).explore.share <= 0.1

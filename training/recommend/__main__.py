@@ -1,0 +1,5 @@
+import sys
+
+from training.recommend.batch import main
+
+sys.exit(main())

@@ -1,0 +1,139 @@
+"""``python -m training.recommend.compare``: who is chosen. The same lists for N users, chosen in several ways.
+
+For each ``--at`` the models are fitted as of then, and the window after it must have happened. The rows: the mean
+recall per buyer in each window and pooled, and how much better expected recall is, with its interval over
+resampled users.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from infra.models.arrays import Doubles, Floats
+from infra.settings import Settings
+from training.buyers.asked_time import BadTime, asked_time
+from training.buyers.evaluation import BASELINES
+from training.buyers.orders import has_happened, open_orders
+from training.candidates.fit import recommend_params
+from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
+from training.recommend.batch import best_users
+from training.recommend.metric import bought_items, recalls
+from training.recommend.prospects import REFUSALS, find_prospects
+from training.recommend.submission import Submission, picked
+from training.training_set.recipe import parse_timestamp
+
+EXPECTED, PROBABILITY, EVERYBODY = "expected recall", "probability", "everybody"
+FOLDER = "batch_compare"
+
+
+def ways_to_choose(expected: Doubles, probability: Doubles, users: Floats) -> dict[str, Doubles]:
+    """Way -> (q,) the highest are chosen. ``users``: (q, f) features of the buyer model."""
+    return {
+        EXPECTED: expected,
+        PROBABILITY: probability,
+        **{name: np.nan_to_num(score(users), nan=-np.inf) for name, score in BASELINES.items()},
+    }
+
+
+def recall_of_ways(
+    lists: Submission, ways: Mapping[str, Doubles], bought: Mapping[str, set[str]], users: int, k: int
+) -> dict[str, Doubles]:
+    """Way -> (b,) recall of each buyer; EVERYBODY is what the lists would reach without a limit of users."""
+    found = {name: recalls(picked(lists, best_users(score, users)), bought, users, k) for name, score in ways.items()}
+    return {**found, EVERYBODY: recalls(lists, bought, len(lists), k)}
+
+
+def compare(
+    settings: Settings, params: Mapping[str, Any], ats: Sequence[datetime], days: int, users: int, k: int
+) -> dict[str, Any]:
+    """The body of the JSON file. Raises BadTime for a window that has not happened, and as :func:`find_prospects`."""
+    params = {**params, "buyers": {**params["buyers"], "judged_windows": 0}}  # the choice is judged, not the model
+    per_way: dict[str, list[Doubles]] = {}
+    buyers: list[str] = []
+    for at in (asked_time(settings, each) for each in ats):
+        if not has_happened(settings, at, days):
+            raise BadTime(
+                f"the window of {days} days from {at.isoformat()} has not happened: there is nothing to compare"
+            )
+        with open_orders(settings, at) as orders:
+            found = find_prospects(settings, params, orders, at, days, k, settings.training_dir / FOLDER)
+        end = at + timedelta(days=days)
+        with open_orders(settings, end) as orders:
+            bought = bought_items(orders.bought(at, end))
+        buyers += bought
+        ways = ways_to_choose(found.expected, found.probability, found.matrix)
+        found_recalls = recall_of_ways(found.lists, ways, bought, users, k)
+        for name, values in found_recalls.items():
+            per_way.setdefault(name, []).append(values)
+        listed = ", ".join(f"{name} {values.mean():.4f}" for name, values in found_recalls.items())
+        print(f"  {at:%Y-%m-%d}: {listed}", file=sys.stderr)
+    _, clusters = np.unique(np.array(buyers), return_inverse=True)
+    seed, resamples = int(params["train"]["seed"]), int(params["train"]["bootstrap_resamples"])
+    pooled = {name: np.concatenate(values) for name, values in per_way.items()}
+    return {
+        "at": [at.isoformat() for at in ats],
+        "days": days,
+        "users": users,
+        "k": k,
+        "buyers": [len(values) for values in per_way[EXPECTED]],
+        "ways": {
+            name: {
+                "windows": [float(values.mean()) for values in per_way[name]],
+                "pooled": asdict(mean_interval(values, seed, resamples, clusters)),
+                "expected_minus_it": asdict(paired_difference(pooled[EXPECTED], values, seed, resamples, clusters)),
+            }
+            for name, values in pooled.items()
+        },
+    }
+
+
+def table(body: Mapping[str, Any]) -> str:
+    """Markdown."""
+    windows = [at[:10] for at in body["at"]]
+    lines = [
+        f"| {body['users']} users by | {' | '.join(windows)} | pooled | {EXPECTED} minus it |",
+        f"|---|{'---|' * len(windows)}---|---|",
+    ]
+    for name, row in body["ways"].items():
+        difference = Interval(**row["expected_minus_it"])
+        values = " | ".join(f"{value:.4f}" for value in row["windows"])
+        interval = f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+        lines.append(f"| {name} | {values} | {row['pooled']['mean']:.4f} | {interval if name != EXPECTED else ''} |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.recommend.compare", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--at", type=parse_timestamp, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts"
+    )
+    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--users", type=int, default=600)
+    parser.add_argument("--k", type=int, default=25)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args(argv)
+    settings = Settings()
+    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    try:
+        body = compare(settings, params, arguments.at, arguments.days, arguments.users, arguments.k)
+    except REFUSALS as error:
+        print(f"training.recommend.compare: {error}", file=sys.stderr)
+        return 2
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(body, indent=2) + "\n")
+    print(table(body))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

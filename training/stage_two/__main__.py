@@ -1,0 +1,5 @@
+import sys
+
+from training.stage_two.training_run import main
+
+sys.exit(main())

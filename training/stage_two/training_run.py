@@ -1,0 +1,196 @@
+"""``python -m training.stage_two``: fit the recommender, evaluate it, register it, and promote it if it is good enough.
+
+The model ``recommend-NAME`` ranks what the candidate sources list. Its training set are rolling windows
+(:mod:`training.stage_two.training_set`); the newest ones test it. It must beat the baselines, which rank the same
+candidates, and the champion by recall@25. Where the log is too short for windows, the sources' order is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from feature_repo.candidates.stage_two_features import recommend_contract
+from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.offline.errors import OfflineError
+from feature_repo.replay_start import NoLog, log_end
+from infra.models.model_store import ModelStore
+from infra.models.ranker import BaselineRanker, Ranker
+from infra.progress import step
+from infra.redis_server.server import RedisServerError
+from infra.settings import Settings
+from training.candidates.fit import BadSources, fit_sources, recommend_params
+from training.evaluation.baselines import BASELINES, CALLERS_ORDER, baselines
+from training.evaluation.metrics_table import metrics_table
+from training.evaluation.ranker_evaluation import coverage, evaluate, without_positive
+from training.evaluation.run_files import write_json
+from training.evaluation.run_output import write_run
+from training.ranker.promotion import Reports, best_baseline, decide, fallback
+from training.ranker.registration import (
+    UNCHANGED,
+    current_champion,
+    note_champion,
+    promote_baseline,
+    promote_untested,
+    register_model,
+    serves_already,
+)
+from training.stage_two.recommender import FittedRecommender, fit_recommender
+from training.stage_two.windows import BadWindows, midnight_before
+from training.training_set.ranking_data import BadTrainingSet
+from training.training_set.recipe import parse_timestamp
+
+FOLDER, RUN_FOLDER = "recommend", "run"
+MODEL, CHAMPION = "recommender", "champion"
+DECIDING = "recall@25"
+
+
+def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dict[str, Any]:
+    """The whole run. Returns the body of metrics.json. ``params``: of :func:`recommend_params`.
+
+    Raises as :func:`training.stage_two.recommender.fit_recommender`.
+    """
+    folder = settings.training_dir / FOLDER
+    try:
+        found = fit_recommender(settings, params, until, folder)
+    except (BadTrainingSet, BadWindows) as error:
+        return serve_sources_order(settings, params, until, str(error))
+    data, ranker, contract = found.data, found.recommender.ranker, found.contract
+    store = ModelStore(settings, settings.recommend_name)
+    rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
+    champion = current_champion(store, contract)
+    if champion is not None and champion.kind == "lightgbm":
+        rankers[CHAMPION] = champion.ranker
+    with step("evaluating on the test windows"):
+        evaluation = evaluate(
+            rankers,
+            data["test"],
+            seed=int(params["train"]["seed"]),
+            resamples=int(params["train"]["bootstrap_resamples"]),
+            threads=settings.threads,
+            deciding=DECIDING,
+        )
+    best = best_baseline({name: evaluation.mean(name) for name in BASELINES})
+    decision = decide(
+        evaluation.difference(MODEL, best),
+        best,
+        evaluation.difference(MODEL, CHAMPION) if CHAMPION in rankers else None,
+        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "summary.md"),
+        users=evaluation.users,
+        metric=DECIDING,
+    )
+    metrics = {
+        "dataset": settings.dataset,
+        "model_name": settings.recommend_name,
+        "promoted": decision.promoted,
+        "decision": decision.reason,
+        "best_round": found.fitted.best_round,
+        "known_at": until.isoformat(),
+        "sources": dict(found.recommender.sources.sizes),
+        **_counts(found),
+        "rankers": evaluation.intervals(),
+        "paired": {"baseline": best, "metric": DECIDING, **asdict(evaluation.difference(MODEL, best))},
+    }
+    run = write_run(folder / RUN_FOLDER, metrics, found.fitted.curve, ranker, data, evaluation, settings.threads)
+    with step("registering"), tempfile.TemporaryDirectory() as temporary:
+        sources = Path(temporary)
+        found.recommender.sources.save(sources)
+        folders = {"sources": sources}
+        (run / "parameters.json").write_text(json.dumps(params, indent=2))
+        version = register_model(
+            store,
+            MODEL,
+            ranker,
+            contract,
+            metrics,
+            run,
+            params["train"],
+            found.written.recipe,
+            data["test"].matrix,
+            folders,
+        )
+        serving = fallback(evaluation)
+        if decision.promoted:
+            store.promote(version)
+            note_champion(run, metrics, MODEL)
+        elif serves_already(champion, serving):
+            note_champion(run, metrics, UNCHANGED)
+        else:
+            promote_baseline(store, serving, rankers[serving], contract, metrics, folders)
+            note_champion(run, metrics, serving)
+    return metrics
+
+
+def serve_sources_order(settings: Settings, params: Mapping[str, Any], until: datetime, reason: str) -> dict[str, Any]:
+    """Register the sources' order, and promote it unless a trained model serves. Returns the body of metrics.json."""
+    declaration = declaration_of(settings)
+    sources = fit_sources(settings, params, until)
+    contract = recommend_contract(settings.dataset, declaration, sources)
+    store = ModelStore(settings, settings.recommend_name)
+    order = baselines(contract.feature_names)[CALLERS_ORDER]
+    metrics = {
+        "dataset": settings.dataset,
+        "model_name": settings.recommend_name,
+        "promoted": False,
+        "decision": f"no model is trained: {reason}",
+        "known_at": until.isoformat(),
+        "sources": dict(sources.sizes),
+        "champion": UNCHANGED,
+    }
+    champion = current_champion(store, contract)
+    if champion is None or isinstance(champion.ranker, BaselineRanker):
+        with tempfile.TemporaryDirectory() as temporary:
+            sources.save(Path(temporary))
+            promote_untested(store, order, contract, reason, {"sources": Path(temporary)})
+        metrics["champion"] = order.name
+    run = settings.training_dir / FOLDER / RUN_FOLDER
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    write_json(run / "metrics.json", metrics)
+    return metrics
+
+
+def _counts(found: FittedRecommender) -> dict[str, Any]:
+    test = found.data["test"]
+    return {
+        "slates": {
+            **{name: len(split.sizes) for name, split in found.data.items()},
+            "test_without_positive": without_positive(test),
+        },
+        "rows": {name: len(split.labels) for name, split in found.data.items()},
+        "coverage": coverage(test),
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.stage_two", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--at", type=parse_timestamp, metavar="TIMESTAMP", help="use only what was known then; default: the log's end"
+    )
+    arguments = parser.parse_args(argv)
+    settings = Settings()
+    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    try:
+        until = midnight_before(arguments.at or log_end(settings.log_dir))
+        metrics = train(settings, params, until)
+    except (
+        DatasetError, OfflineError, RedisServerError, BadSources, NoLog,
+    ) as error:  # fmt: skip
+        print(f"training.stage_two: {error}", file=sys.stderr)
+        return 2
+    if "rankers" in metrics:
+        print(metrics_table(metrics["rankers"]))
+        print(f"\ncoverage {metrics['coverage']:.3f}; lists {metrics['slates']}")
+    print(f"{metrics['decision']}\nserved as champion: {metrics['champion']}")
+    return 0
