@@ -1,10 +1,10 @@
 """``python -m feature_repo.replay_start [--not-before TIMESTAMP]``: set the start time (anchor) of the replay clock.
 
-The anchor is the newest of three times: the end of the log, the newest accepted event, the newest score. The two
-Redis servers store the last two (:mod:`infra.redis_server.keys`), and the files of the newest day below the live folder
-have them too, so that a restarted service does not go back in time, even with an emptied Redis. While a service runs,
-its clock stays as it is. ``--not-before`` lets time pass, for this and all later starts, so that the next day can be
-tried today. With ``RERANK_CLOCK=wall`` there is no anchor.
+The anchor is the newest of three times: the end of the log, the newest accepted event or change of an item, the newest
+score. The two Redis servers store the last two (:mod:`infra.redis_server.keys`), and the files of the newest day below
+the live folder have them too, so that a restarted service does not go back in time, even with an emptied Redis. While a
+service runs, its clock stays as it is. ``--not-before`` lets time pass, for this and all later starts, so that the next
+day can be tried today. With ``RERANK_CLOCK=wall`` there is no anchor.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import duckdb
 import redis
 
 from feature_repo.live.event_files import event_files, reading
+from feature_repo.live.items.files import ITEM_CHANGES
 from feature_repo.live.score_records import score_files
 from infra.clock import ClockHeld, not_before, open_clock, set_anchor, settable, timestamp_of, timestamp_text
 from infra.redis_server import keys as redis_keys
@@ -74,9 +75,13 @@ def anchor(settings: Settings, later: datetime | None = None) -> datetime:
 
 
 def _live_ends(live_dir: Path) -> Iterator[datetime]:
-    """The newest accepted event and the newest score in files."""
+    """The newest accepted event, the newest change of an item, and the newest score in files."""
     with reading(live_dir):
-        for files, column in ((event_files(live_dir), "received_ts"), (score_files(live_dir), "scored_at")):
+        for files, column in (
+            (event_files(live_dir), "received_ts"),
+            (ITEM_CHANGES.files(live_dir), "received_ts"),
+            (score_files(live_dir), "scored_at"),
+        ):
             of_newest_day = [path for path in files if path.parent == files[-1].parent]
             try:
                 newest = _newest_us(of_newest_day, column) if files else None

@@ -208,6 +208,41 @@ def items_table(declaration: Declaration) -> Table:
     )
 
 
+IN_STOCK = Column("in_stock", DType.INT64, "1 if it can be sold, 0 if not, null where unknown", "flag", True, 0, 1)
+
+
+def item_values(declaration: Declaration) -> tuple[Column, ...]:
+    """What ``POST /items`` may set: all columns of the items table but its key, and ``in_stock``.
+
+    A log has stock only where its data set declares the extra ``in_stock``.
+    """
+    columns = items_table(declaration).columns[2:]
+    return (*columns, *_stock_unless_declared(declaration))
+
+
+def item_changes_table(declaration: Declaration) -> Table:
+    """The accepted changes of ``POST /items``: one row per change, with all attributes of the item after it.
+
+    ``changed`` names the columns that the change set. The others are as they were served
+    (:mod:`feature_repo.live.items`).
+    """
+    return Table(
+        "item_changes",
+        ("change_id",),
+        (
+            Column("change_id", DType.STRING, "change"),
+            Column("item_id", DType.STRING, "item"),
+            Column("received_ts", DType.TIMESTAMP, "time when it was accepted"),
+            Column("changed", DType.STRING_LIST, "names of the attributes that it set"),
+            *item_values(declaration),
+        ),
+    )
+
+
+def _stock_unless_declared(declaration: Declaration) -> tuple[Column, ...]:
+    return () if any(column.name == IN_STOCK.name for column in declaration.item_extras) else (IN_STOCK,)
+
+
 def events_table(declaration: Declaration) -> Table:
     """What users did: one row per action."""
     return Table(
@@ -293,13 +328,16 @@ def _windowed(stem: str, what: str) -> tuple[Column, ...]:
     return tuple(_f(f"{stem}_{days}d", f"{what} in the last {days} days", "count") for days in WINDOWS_DAYS)
 
 
+ITEM_ATTRIBUTES = "item_attributes"
+
+
 def item_attributes_view(declaration: Declaration) -> View:
     return View(
-        "item_attributes",
+        ITEM_ATTRIBUTES,
         "item",
-        "What an item is: category, price, brand, and the data set's own attributes.",
+        "What an item is: category, price, brand, stock, and the data set's own attributes.",
         ttl=400 * DAY,
-        granularity="UTC midnight after a change, and every 200 days",
+        granularity="UTC midnight after a change, every 200 days, and 1 µs after each accepted live change",
         publish_delay=timedelta(minutes=30),
         columns=(
             Column("category_id", DType.STRING, "category", nullable=True),
@@ -308,6 +346,7 @@ def item_attributes_view(declaration: Declaration) -> View:
             _f("price", "price of one unit", "money", 0, MAX_PRICE),
             _f("old_price", "price before a reduction", "money", 0, MAX_PRICE),
             *declaration.item_extras,
+            *_stock_unless_declared(declaration),
         ),
     )
 

@@ -26,6 +26,7 @@ MAX_FLOAT32 = 3.4028234663852886e38
 MAX_SLATE_ITEMS = 10_000  # candidates of one slate of a log: LightGBM takes no longer query group
 MAX_ITEMS = 2_000  # candidates of one request
 MAX_EVENTS = 1_000  # events of one request
+MAX_ITEM_CHANGES = 1_000  # changes of items of one request
 MAX_K = 200  # items that one request may ask for, of those that a recommender finds itself
 MAX_FILTER_VALUES = 100  # categories, shops or brands of one filter
 

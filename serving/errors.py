@@ -10,7 +10,9 @@ ServingError
 ├── NotExplainable    409  the model in service is a baseline
 ├── Busy              503  other lists are being explained
 ├── Overloaded        503  the request could not be answered within its deadline
-├── EventsNotStored   503  the events' Redis is away or too slow
+├── NotStored         503  a Redis that what is sent goes to is away or too slow
+│   ├── EventsNotStored
+│   └── ItemsNotStored
 └── NotReady          503  no model, or a model that this scorer must refuse
 """
 
@@ -81,8 +83,22 @@ class Overloaded(ServingError):
     """Too many requests are ahead of this one. Nothing was done for it; it may be sent again."""
 
 
-class EventsNotStored(ServingError):
-    """The events' Redis is away or too slow. The events may be sent again: each counts once."""
+class NotStored(ServingError):
+    """What is sent cannot be stored now. It may be sent again: each entry counts once. ``what``: its name."""
+
+    what = "the entries"
+
+
+class EventsNotStored(NotStored):
+    """The events' Redis is away or too slow."""
+
+    what = "the events"
+
+
+class ItemsNotStored(NotStored):
+    """The events' Redis or the feature store is away or too slow."""
+
+    what = "the changes"
 
 
 class NotReady(ServingError):

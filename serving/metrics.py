@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from feature_repo.live.acceptance import Backlog
+from feature_repo.live.items.acceptance import Backlog as ItemBacklog
 from infra.models.trees.compiled_trees import EngineName
 from serving.score_log.files import RecordOutcome
 
@@ -112,6 +113,17 @@ class Metrics:
         )
         self._waiting = self._latest("rerank_events_waiting", "Accepted events that were not yet in the log")
         self._dead = self._latest("rerank_events_dead", "Entries of the stream that the consumer set aside")
+        self._item_changes = Counter(
+            "rerank_item_changes", "Changes of items sent, by outcome", ["outcome"], registry=self._registry
+        )
+        for outcome in ("accepted", "duplicate", "rejected"):
+            self._item_changes.labels(outcome)
+        self._changes_waiting = self._latest(
+            "rerank_item_changes_waiting", "Accepted changes of items that were not yet in the log"
+        )
+        self._changes_dead = self._latest(
+            "rerank_item_changes_dead", "Entries of the stream of changes that the consumer set aside"
+        )
         self._score_records = Counter(
             "rerank_score_log",
             "Score records by outcome: written, dropped (queue full), failed (disk), removed (size limit); and files: "
@@ -140,7 +152,7 @@ class Metrics:
 
     def _latest(self, name: str, what: str) -> Gauge:
         """The same for all workers: the value of the one that set it last."""
-        what += ", as of the latest accepted event"
+        what += ", as of the latest accepted request"
         return Gauge(name, what, registry=self._registry, multiprocess_mode="livemostrecent")
 
     def stage(self, name: Stage) -> _Timed:
@@ -180,6 +192,15 @@ class Metrics:
         self._forgotten.inc(found.forgotten)
         self._waiting.set(found.waiting)
         self._dead.set(found.dead)
+
+    def item_changes(self, accepted: int, duplicates: int, rejected: int) -> None:
+        for outcome, count in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
+            if count:
+                self._item_changes.labels(outcome).inc(count)
+
+    def item_backlog(self, found: ItemBacklog) -> None:
+        self._changes_waiting.set(found.waiting)
+        self._changes_dead.set(found.dead)
 
     def score_records(self, outcome: RecordOutcome, count: int) -> None:
         self._score_records.labels(outcome).inc(count)

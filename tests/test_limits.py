@@ -25,6 +25,7 @@ from infra.limits import (
     MAX_BODY_BYTES,
     MAX_DEADLINE_MS,
     MAX_EVENTS,
+    MAX_ITEM_CHANGES,
     MAX_ITEMS,
     MAX_LABEL,
     MAX_POSITION,
@@ -110,8 +111,21 @@ def test_what_a_request_and_an_event_may_hold_at_most_is_scored_accepted_built_a
         ]  # fmt: skip
         accepted = client.post("/events", json={"events": sent}).raise_for_status().json()
         assert (accepted["accepted"], accepted["rejected"]) == (MAX_EVENTS, [])
+        full = {"price": MAX_PRICE, "old_price": 0, "category_id": BRAND, "brand": BRAND, "shop_id": BRAND}
+        changes = [
+            {"item_id": long_id(f"new{i}"), "change_id": long_id(f"c{i}"), "in_stock": i % 2, **full}
+            for i in range(MAX_ITEM_CHANGES)
+        ]
+        changed = client.post("/items", json={"items": changes}).raise_for_status().json()
+        assert (changed["accepted"], changed["rejected"]) == (MAX_ITEM_CHANGES, [])
     shop.main("feature_repo.live --once")
-    for stage in ("feature_repo.build", "validation features", "training.training_set", "validation training_set"):
+    for stage in (
+        "validation live",
+        "feature_repo.build",
+        "validation features",
+        "training.training_set",
+        "validation training_set",
+    ):
         shop.main(stage)
 
 

@@ -27,6 +27,7 @@ import pytest
 import yaml
 
 from feature_repo.live.event_files import event_files
+from feature_repo.store import open_store
 from infra.models.model_store import ModelStore
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import PROJECT_ROOT, Settings
@@ -176,6 +177,18 @@ class Customers:
         self.accepted += [each["event_id"] for each in events]
 
 
+def change_an_item(client: httpx.Client, item: str, **values: Any) -> None:
+    answer = client.post("/items", json={"items": [{"item_id": item, **values}]})
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "rejected": []}, answer.text
+
+
+def check_the_item(project: Project, item: str, **values: Any) -> None:
+    """Its row in the feature store, as Feast's own client reads it."""
+    names = [f"item_attributes:{name}" for name in values]
+    found = open_store(project.settings).get_online_features(names, [{"item_id": item}]).to_dict()
+    assert {name: found[name][0] for name in values} == values
+
+
 def customers_of(project: Project) -> Customers:
     """The users and items of the log."""
     events = pq.read_table(project.settings.log_dir / "events.parquet").to_pydict()
@@ -249,6 +262,8 @@ def test_a_shop_lives_three_days(project: Project, tmp_path: Path) -> None:
     with project.script("run.sh") as (client, script):
         customers = customers_of(project)
         customers.visit(client, 1, SLATES_OF_A_DAY // 2)
+        change_an_item(client, customers.items[0], price=0.5, in_stock=False)
+        change_an_item(client, "brought live", price=2.5, category_id="brought live")
         kill_the_scorer(project, script)
     with project.script("serve.sh") as (client, _):
         customers.visit(client, 1, SLATES_OF_A_DAY // 2)
@@ -259,7 +274,9 @@ def test_a_shop_lives_three_days(project: Project, tmp_path: Path) -> None:
     project.move_to(tmp_path / "moved checkout")
     begin = let_a_day_pass(project, customers.newest)
     with project.script("run.sh") as (client, _):
+        check_the_item(project, customers.items[0], price=0.5, in_stock=0)
         customers.visit(client, 2, SLATES_OF_A_DAY)
+        change_an_item(client, customers.items[0], in_stock=True)
     assert customers.newest >= begin
     check_the_day(project, customers, begin)
     version = learn_from_what_was_served(project)
@@ -269,6 +286,8 @@ def test_a_shop_lives_three_days(project: Project, tmp_path: Path) -> None:
     begin = let_a_day_pass(project, customers.newest)
     with project.script("run.sh") as (client, _):
         assert client.get("/model").json()["version"] >= version
+        check_the_item(project, customers.items[0], price=0.5, in_stock=1)
+        check_the_item(project, "brought live", price=2.5, category_id="brought live")
         customers.visit(client, 3, SLATES_OF_A_DAY)
     assert customers.newest >= begin
     check_the_day(project, customers, begin)

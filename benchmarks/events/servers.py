@@ -27,7 +27,7 @@ from pydantic import BaseModel
 
 from benchmarks.online.servers import with_health
 from feature_repo.live.acceptance import redis_command
-from feature_repo.live.session_rows import MICROSECONDS
+from feature_repo.live.view_rows import MICROSECONDS
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
 from feature_repo.store import open_store

@@ -32,12 +32,13 @@ def prepare(connection: duckdb.DuckDBPyConnection, until: datetime) -> None:
         GROUP BY item_id, day
         """
     )
-    # Each version of an item, with the mean of its prices so far.
+    # Each version of an item, with the mean of its prices so far. A live change of stock alone is no price.
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE item_versions AS
         SELECT item_id, valid_from_ts, category_id, price,
-            avg(price) OVER so_far AS mean_price, min(valid_from_ts) OVER so_far AS first_version
+            avg(price) FILTER (changed IS NULL OR list_has_any(changed, ['price', 'category_id'])) OVER so_far
+                AS mean_price, min(valid_from_ts) OVER so_far AS first_version
         FROM items WINDOW so_far AS (PARTITION BY item_id ORDER BY valid_from_ts)
         """
     )

@@ -8,17 +8,29 @@ from pathlib import Path
 
 import duckdb
 
+from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.live.items.versions import live_changes, open_items
 from infra.settings import Settings
 
 
-def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings, live: Sequence[Path]) -> None:
-    """Create the views items, events (with ``day`` = UTC day of receipt) and impressions.
+def open_log(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    live: Sequence[Path],
+    changes: Sequence[Path] | None = None,
+) -> None:
+    """Create the views items, item_changes, events (with ``day`` = UTC day of receipt) and impressions.
 
-    ``live``: files of accepted events, which are read beside the imported ones
-    (:func:`feature_repo.live.checked_events.live_events`).
+    live:    files of accepted events, which are read beside the imported ones
+             (:func:`feature_repo.live.checked_events.live_events`)
+    changes: files of accepted changes of items (:mod:`feature_repo.live.items.versions`), by default all sound ones
+
     Raises DatasetError if a table is missing or unreadable.
     """
+    declaration = declaration_of(settings)
+    if changes is None:
+        changes = live_changes(settings)
     for name in ("items", "events", "impressions"):
         paths = [settings.log_dir / f"{name}.parquet"]
         extra = ""
@@ -26,11 +38,12 @@ def open_log(connection: duckdb.DuckDBPyConnection, settings: Settings, live: Se
             paths += live
             extra = ", date_trunc('day', received_ts) AS day"
         listed = ", ".join(f"'{path}'" for path in paths)
+        query = f"SELECT *{extra} FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
         try:
-            connection.execute(
-                f"CREATE OR REPLACE VIEW {name} AS SELECT *{extra} "
-                f"FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-            )
+            if name == "items":
+                open_items(connection, query, changes, declaration)
+            else:
+                connection.execute(f"CREATE OR REPLACE VIEW {name} AS {query}")
         except duckdb.Error as error:
             raise DatasetError(f"{name} of {settings.log_dir}: {str(error).splitlines()[0]}") from error
 

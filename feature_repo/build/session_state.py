@@ -36,7 +36,7 @@ def write(settings: Settings, live: Sequence[Path], folder: Path) -> None:
     parts.mkdir(parents=True)
     try:
         connection = connect(settings)
-        open_log(connection, settings, live)
+        open_log(connection, settings, live, changes=())
         events = connection.execute("SELECT count(*) FROM events").fetchall()[0][0]
         shares = 1 if events < SMALL_LOG else settings.threads
         job = partial(_write_share, settings, live, parts, shares)
@@ -73,7 +73,7 @@ def _replay(settings: Settings, live: Sequence[Path], shares: int, share: int) -
     """(session_id, state) after each folded event of this share of the sessions."""
     connection = connect(settings)
     connection.execute("SET threads = 1")
-    open_log(connection, settings, live)
+    open_log(connection, settings, live, changes=())
     batches = connection.sql(
         f"""
         SELECT session_id, epoch_us(event_ts), event_id, epoch_us(received_ts), action, item_id, category_id,

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
-import pyarrow as pa
 
-from feature_repo.feast_objects import value_types
 from feature_repo.live.event import parse_entry, session_event
+from feature_repo.live.view_rows import delay_us, view_rows
 from feature_repo.online.row_encoder import RowEncoder
-from feature_repo.online.rows import Layout, Rows, rows_of_batch
+from feature_repo.online.rows import Rows
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
 
-MICROSECONDS = 1_000_000
 log = logging.getLogger(__name__)
 
-_DELAY_US = round(SESSION_STATE.publish_delay.total_seconds() * MICROSECONDS)
+_DELAY_US = delay_us(SESSION_STATE)
 
 
 def replayed(entries: Sequence[bytes]) -> Replay:
@@ -42,30 +39,10 @@ def fold_entries(state: Replay, entries: Iterable[bytes]) -> None:
 
 def session_rows(states: Mapping[str, Replay], project: str) -> Rows:
     """One row per session id. Each state must have at least one event."""
-    columns: dict[str, list[Any]] = {name: [] for name in SESSION_STATE.arrow.names}
-    for session_id, state in states.items():
-        columns["session_id"].append(session_id)
-        columns["event_timestamp"].append(state.row_us)
-        columns["created_timestamp"].append(state.row_us + _DELAY_US)
-        for name, value in state.features().items():
-            columns[name].append(value)
-    schema = SESSION_STATE.arrow
-    arrays = [pa.array(columns[field.name], field.type) for field in schema]
-    return rows_of_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), _layout(project))
+    found = ((name, state.row_us, state.features()) for name, state in states.items())
+    return view_rows(SESSION_STATE, project, found)
 
 
 def session_command(rows: RowEncoder, session_id: str, state: Replay) -> bytes:
     """The Redis command that writes one session's row: the bytes of :func:`session_rows`, made without Arrow."""
     return rows.command(session_id, state.row_us, state.row_us + _DELAY_US, state.features())
-
-
-def _layout(project: str) -> Layout:
-    types = value_types(SESSION_STATE)
-    return Layout(
-        view=SESSION_STATE.name,
-        project=project,
-        join_keys={SESSION_STATE.join_key: types.pop(SESSION_STATE.join_key)},
-        features=types,
-        event_column="event_timestamp",
-        created_column="created_timestamp",
-    )

@@ -25,6 +25,7 @@ from serving.api.middleware.request_count import CountRequests
 from serving.api.readiness import events_check
 from serving.api.routes import endpoints
 from serving.events.event_intake import EventIntake
+from serving.events.item_intake import ItemIntake
 from serving.metrics import Metrics
 from serving.recommend.policy import read_policy
 from serving.recommend.service import recommend_model
@@ -65,11 +66,16 @@ def create_app(
     recommend = recommend_model(settings, read_policy(settings), clock, metrics, on_scored, champion.readers)
     champion.follow(recommend)
     intake = EventIntake(settings, clock, metrics)
+    items = ItemIntake(settings, clock, metrics, lambda: champion.declaration)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         timeout_s = REPLACEMENT_TIMEOUT_S if replaces else START_TIMEOUT_S
-        await asyncio.gather(champion.start(timeout_s, until_served=replaces), intake.start(EVENTS_TIMEOUT_S))
+        await asyncio.gather(
+            champion.start(timeout_s, until_served=replaces),
+            intake.start(EVENTS_TIMEOUT_S),
+            items.start(EVENTS_TIMEOUT_S),
+        )
         await warn_of_events(settings)
         checkpoint.start()
         score_log.start()
@@ -78,11 +84,12 @@ def create_app(
             yield
         finally:
             await intake.close()
+            await items.close()
             await run_sync(checkpoint.close)
             await run_sync(score_log.close)
             await champion.close()
 
-    table = endpoints(settings, champion, recommend, intake, metrics)
+    table = endpoints(settings, champion, recommend, intake, items, metrics)
     paths = EndpointPaths(table)
 
     def admission_of(scope: Scope) -> Admission | None:

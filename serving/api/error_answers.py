@@ -21,6 +21,7 @@ from serving.errors import (
     Busy,
     EventsNotStored,
     InvalidRequest,
+    ItemsNotStored,
     Location,
     NotExplainable,
     NotReady,
@@ -45,6 +46,7 @@ STATUS: dict[type[ServingError], tuple[int, str]] = {
     Busy: (503, "busy"),
     Overloaded: (503, "overloaded"),
     EventsNotStored: (503, "events_not_kept"),
+    ItemsNotStored: (503, "items_not_kept"),
     NotReady: (503, "not_ready"),
 }
 

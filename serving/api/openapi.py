@@ -14,6 +14,7 @@ from infra.limits import MAX_DEADLINE_MS, MAX_TEXT_LENGTH
 from serving.api.endpoint import Endpoint
 from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
+from serving.events.item_schema import items_schemas
 from serving.recommend.recommend_schema import ExplainRecommendRequest
 from serving.score.score_schema import ExplainRequest, ScoreRequest
 
@@ -29,6 +30,7 @@ def _body(*models: str) -> dict[str, Any]:
 
 
 SCORE_BODY, EVENTS_BODY = _body("ScoreRequest"), _body("EventsBody")
+ITEMS_BODY = _body("ItemsBody")
 RECOMMEND_BODY = _body("RecommendRequest")
 EXPLAIN_BODY = _body("ExplainRequest", "ExplainRecommendRequest")
 TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH, "pattern": r"^[^\x00]*$"}
@@ -62,7 +64,8 @@ def document(app: FastAPI, endpoints: Sequence[Endpoint], declaration: Declarati
         _name_context(parts["RecommendRequest"]["properties"]["context"], declaration)
         found["paths"][RECOMMEND_TO]["get"]["parameters"] += [_context_parameter(each) for each in declaration.context]
     found["components"]["schemas"] |= {**parts, ExplainRecommendRequest.__name__: body}
-    found["components"]["schemas"] |= events_schemas(_REF.replace("{model}", "{name}"))
+    ref = _REF.replace("{model}", "{name}")
+    found["components"]["schemas"] |= {**events_schemas(ref), **items_schemas(ref, declaration or Declaration("", ""))}
     return found
 
 

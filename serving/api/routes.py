@@ -14,7 +14,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 
-from infra.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEMS
+from infra.limits import MAX_BODY_BYTES, MAX_EVENTS, MAX_ITEM_CHANGES, MAX_ITEMS
 from infra.settings import Settings
 from serving.api import openapi
 from serving.api.answers import ErrorAnswer, Health, ModelCard, Readiness
@@ -27,6 +27,8 @@ from serving.api.response_encoder import encode_score
 from serving.errors import Busy
 from serving.events.event_intake import EventIntake
 from serving.events.event_schema import EventsAnswer, parse_events
+from serving.events.item_intake import ItemIntake
+from serving.events.item_schema import ItemsAnswer
 from serving.metrics import Metrics
 from serving.recommend.explain_recommended import explain_recommended
 from serving.recommend.recommend_parser import parse_explain_recommend
@@ -55,7 +57,12 @@ _BAD_BODY: Documented = {
 
 
 def endpoints(
-    settings: Settings, champion: ChampionService, recommend: RecommendModel, intake: EventIntake, metrics: Metrics
+    settings: Settings,
+    champion: ChampionService,
+    recommend: RecommendModel,
+    intake: EventIntake,
+    items: ItemIntake,
+    metrics: Metrics,
 ) -> list[Endpoint]:
     admission = _admission("/recommend", settings.max_in_flight, metrics)
     return [
@@ -63,6 +70,7 @@ def endpoints(
         *recommend_endpoints(settings, recommend, metrics, admission, _BAD_BODY),
         explain_endpoint(champion, recommend, metrics),
         events_endpoint(settings, intake, metrics),
+        items_endpoint(settings, items, metrics),
         *state_endpoints(settings, champion, recommend, metrics),
     ]
 
@@ -173,6 +181,37 @@ def events_endpoint(settings: Settings, intake: EventIntake, metrics: Metrics) -
             503: {"model": ErrorAnswer, "description": "The events cannot be stored now: send them again"},
         },
         extra={"requestBody": openapi.EVENTS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
+    )
+
+
+def items_endpoint(settings: Settings, intake: ItemIntake, metrics: Metrics) -> Endpoint:
+    admission = _admission("/items", settings.max_in_flight, metrics)
+
+    async def items(request: Request) -> Response:
+        body = await json_body(request)  # from no page of another origin: see docs/live-events.md
+        async with admission.slot(request.state.deadline):
+            answer = await intake.take(body, request.state.deadline - time.monotonic())
+        status = 202 if answer.accepted or answer.duplicates else 422
+        return Response(orjson.dumps(answer), status, media_type=JSON)
+
+    items.__doc__ = f"""Change price, stock and attributes of items, and bring new ones: {MAX_ITEM_CHANGES:,} at most.
+
+    A change that is sent again with its ``change_id`` counts once. An accepted change is on disk, and the next answer
+    shows it. When every change is rejected, the status is 422 and the body the same.
+    """
+    return Endpoint(
+        "POST",
+        "/items",
+        items,
+        admission,
+        status=202,
+        answers={
+            202: {"model": ItemsAnswer},
+            **_BAD_BODY,
+            422: {"model": ItemsAnswer | ErrorAnswer, "description": "All changes are rejected, or none is sent"},
+            503: {"model": ErrorAnswer, "description": "The changes cannot be stored now: send them again"},
+        },
+        extra={"requestBody": openapi.ITEMS_BODY, "parameters": [openapi.DEADLINE_HEADER]},
     )
 
 

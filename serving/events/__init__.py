@@ -1,4 +1,5 @@
-"""``POST /events``: from a body to events on disk, and to the features of their sessions.
+"""``POST /events`` and ``POST /items``: from a body to events and changes on disk, and to the features of sessions and
+items.
 
 It may import features and the rooms below it.
 """

@@ -8,7 +8,6 @@ the third step fails, the stream's consumer writes the sessions later.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -25,24 +24,21 @@ from feature_repo.live.acceptance import (
 )
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
-from feature_repo.online.newest_wins import script
 from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, is_folded
 from infra.clock import Clock, epoch_us
-from infra.redis_server.server import EVENTS, FEATURES, endpoint
 from infra.settings import Settings
 from serving.errors import EventsNotStored
 from serving.events.event_enrichment import ItemFacts, ItemFactsReader
 from serving.events.event_schema import EventsAnswer, RejectedEvent, SentEvent
 from serving.events.event_times import EventTimes, event_us
+from serving.events.live_store import LiveStore
 from serving.events.session_cache import SessionCache
 from serving.metrics import Metrics
-from serving.redis_client.connection import TIME, ConnectionLost, ReconnectingConnection, pack, time_us
+from serving.redis_client.connection import TIME, ConnectionLost, time_us
 
 CONFLICT = "event_id is known with another body"
-MICROSECONDS = 1_000_000
-MAX_WAIT_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -58,26 +54,18 @@ class EventIntake:
         self._items = ItemFactsReader(settings.dataset)
         self._rows = RowEncoder(SESSION_STATE, settings.dataset, RETENTION_S)
         self._states = SessionCache(self._keys)
-        self._events = ReconnectingConnection(
-            "the events' Redis", lambda: endpoint(settings, EVENTS), self._states.forget
-        )
-        self._features = ReconnectingConnection("the feature store", lambda: endpoint(settings, FEATURES))
+        self._store = LiveStore(settings, self._states.forget)
 
     async def start(self, timeout_s: float) -> None:
-        await asyncio.gather(self._events.start(timeout_s), self._features.start(timeout_s))
+        await self._store.start(timeout_s)
 
     async def close(self) -> None:
-        await asyncio.gather(self._events.close(), self._features.close())
+        await self._store.close()
 
     async def take(self, sent: Sequence[SentEvent | str], timeout_s: float) -> EventsAnswer:
         """Accept what can be accepted. Raises EventsNotStored; then some may be accepted, and all can be sent again."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._take(sent)
-        except ConnectionLost as error:
-            raise EventsNotStored(f"the events cannot be stored now ({error}); send them again") from error
-        except TimeoutError:
-            raise EventsNotStored(f"no answer within {timeout_s * 1000:.0f} ms; send the events again") from None
+        async with self._store.accepting(timeout_s, EventsNotStored):
+            return await self._take(sent)
 
     async def _take(self, sent: Sequence[SentEvent | str]) -> EventsAnswer:
         rejected = {i: each for i, each in enumerate(sent) if isinstance(each, str)}
@@ -108,7 +96,7 @@ class EventIntake:
         """While the feature store is away, the time is this machine's, and events have no price and category."""
         names = sorted(items)
         try:
-            replies = await self._features.call(self._items.commands(names) + TIME, len(names) + 1)
+            replies = await self._store.features.call(self._items.commands(names) + TIME, len(names) + 1)
         except ConnectionLost as error:
             log.warning("events are accepted without price and category, by this machine's clock: %s", error)
             return self._clock.now(), {}
@@ -122,40 +110,26 @@ class EventIntake:
         accepting = accept_commands(self._keys, offered, now_us)
         query = self._states.query(each.event.session_id for each in offered if is_folded(each.event.action))
         commands = [*accepting, *query.commands]
-        replies = await self._events.call(b"".join(commands), len(commands))
+        replies = await self._store.events.call(b"".join(commands), len(commands))
         found = outcomes(replies[: len(accepting)])
         self._metrics.backlog(backlog(replies[: len(accepting)]))
         states, again = self._states.read(query, replies[len(accepting) :])
         if again:
             query = self._states.query(again)
-            replies = await self._events.call(b"".join(query.commands), len(query.commands))
+            replies = await self._store.events.call(b"".join(query.commands), len(query.commands))
             states |= self._states.read(query, replies)[0]
         return found, states
 
     async def _write_sessions(self, states: Mapping[str, Replay], now_us: int, read_at: float) -> None:
-        """Write the rows, once none is in the future: whoever reads one of them may use it.
-
-        ``read_at``: when the time ``now_us`` was known here, by ``time.monotonic()``.
-        """
+        """``read_at``: when the time ``now_us`` was known here, by ``time.monotonic()``."""
         if not states:
             return
-        ahead_us = max(state.row_us for state in states.values()) - now_us - (time.monotonic() - read_at) * MICROSECONDS
-        if ahead_us > 0:  # after a thousand events of one session, or when the clock was set back
-            await asyncio.sleep(min(ahead_us / MICROSECONDS, MAX_WAIT_S))
         commands = [session_command(self._rows, name, state) for name, state in states.items()]
+        newest_us = max(state.row_us for state in states.values())
         try:
-            await self._write(b"".join(commands), len(commands))
+            await self._store.write_rows(commands, len(SESSION_STATE.columns), newest_us, now_us, read_at)
         except ConnectionLost as error:
             log.warning("%d sessions are not written; the stream's consumer will write them: %s", len(states), error)
-
-    async def _write(self, packed: bytes, replies: int) -> None:
-        try:
-            await self._features.call(packed, replies)
-        except ConnectionLost as error:
-            if "NOSCRIPT" not in str(error):
-                raise
-            await self._features.call(pack(b"SCRIPT", b"LOAD", script(len(SESSION_STATE.columns)).encode()), 1)
-            await self._features.call(packed, replies)
 
 
 def _live(sent: SentEvent, facts: Mapping[str, ItemFacts], now_us: int, timestamp_us: int) -> LiveEvent:

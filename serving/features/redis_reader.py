@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -83,7 +83,7 @@ class RedisReader:
         entities = self._call_entities(keys, connection)
         # The items are looked up while Redis answers.
         block = await self._read_items(keys.item_ids, connection)
-        return await self._reading(await self._entities(keys, entities, connection), keys, block)
+        return await self._reading(await self._entities(keys, entities, connection, block.newest_us), keys, block)
 
     async def entities(self, keys: Keys, connection: RedisConnection) -> Entities:
         """User and session alone; :meth:`items` completes the reading. Raises ConnectionLost."""
@@ -92,9 +92,11 @@ class RedisReader:
     async def items(self, entities: Entities, keys: Keys, connection: RedisConnection) -> Reading:
         """The reading for the items of ``keys``, with the user, the session and the timestamp of ``entities``.
 
-        Raises ConnectionLost.
+        With ``keys.service_us`` the timestamp is later where an item has changed since. Raises ConnectionLost.
         """
-        return await self._reading(entities, keys, await self._read_items(keys.item_ids, connection))
+        block = await self._read_items(keys.item_ids, connection)
+        scored_us = await self._not_before(block.newest_us, entities.scored_us, keys, connection)
+        return await self._reading(replace(entities, scored_us=scored_us), keys, block)
 
     def _call_entities(self, keys: Keys, connection: RedisConnection) -> asyncio.Future[list[Any]]:
         users, sessions = _listed(keys.user_id), _listed(keys.session_id)
@@ -103,12 +105,24 @@ class RedisReader:
         commands = [self._user.layout.commands(users), self._session.layout.commands(sessions), *times]
         return connection.call(b"".join(commands), len(users) + len(sessions) + len(times))
 
-    async def _entities(self, keys: Keys, call: asyncio.Future[list[Any]], connection: RedisConnection) -> Entities:
+    async def _not_before(self, newest_us: int, scored_us: int, keys: Keys, connection: RedisConnection) -> int:
+        """A later timestamp, asked of the store, if an item's row is newer: it was written since, or the scorer's clock
+        is behind. A row that is ahead of the store, too, stays in the future."""
+        if keys.service_us is None or newest_us <= scored_us:
+            return scored_us
+        (reply,) = await connection.call(TIME, 1)
+        return max(scored_us, keys.service_us(time_us(reply)))
+
+    async def _entities(
+        self, keys: Keys, call: asyncio.Future[list[Any]], connection: RedisConnection, newest_us: int = 0
+    ) -> Entities:
+        """``newest_us``: the newest event timestamp of the items that are read with them."""
         replies = await call
         users, sessions = _listed(keys.user_id), _listed(keys.session_id)
         scored_us = keys.scored_us
         if _asks_time(keys) and keys.service_us is not None:
             scored_us = keys.service_us(time_us(replies.pop()))
+        scored_us = await self._not_before(newest_us, scored_us, keys, connection)
         event_us: EventTimes = {}
         session = self._session.row(sessions[0], replies[-1], scored_us, event_us) if sessions else Row()
         cart = self._call_companions(session.get("cart_items", ()), connection)

@@ -88,6 +88,11 @@ class ItemBlock:
         """(n, views)"""
         return self.rows["event_us"]
 
+    @property
+    def newest_us(self) -> int:
+        """The newest event timestamp of all rows, 0 without a row."""
+        return int(self.rows["valid_us"][:, 0].max(initial=0))
+
     def take(self, positions: NDArray[np.int64]) -> ItemBlock:
         """A copy of some rows, in the order of ``positions``."""
         return ItemBlock(self.rows.take(positions), self.texts)

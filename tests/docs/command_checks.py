@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,7 @@ import yaml
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from infra.settings import PROJECT_ROOT, Settings
 from serving.events.event_schema import parse_events
+from serving.events.item_schema import parse_items
 from serving.recommend.recommend_parser import parse_k, parse_query, parse_recommend
 from serving.score.score_parser import parse, parse_explain
 from tests.docs.pages import commands, pages
@@ -28,6 +29,7 @@ BODIES = {
     "/recommend": parse_recommend,
     "/explain": parse_explain,
     "/events": parse_events,
+    "/items": partial(parse_items, declaration=COMPLETE_JOURNEY),
     "/invocations": json.loads,
 }
 SETTINGS = {f"RERANK_{name.upper()}" for name in Settings.model_fields}

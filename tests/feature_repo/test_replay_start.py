@@ -85,8 +85,10 @@ def test_a_newer_event_or_score_is_the_anchor(
     assert anchor(settings) == newer
 
 
-@pytest.mark.parametrize(("kind", "column"), [("events", "received_ts"), ("scores", "scored_at")])
-def test_an_emptied_redis_does_not_turn_the_clock_back_behind_the_events_and_scores_in_files(
+@pytest.mark.parametrize(
+    ("kind", "column"), [("events", "received_ts"), ("items", "received_ts"), ("scores", "scored_at")]
+)
+def test_an_emptied_redis_does_not_turn_the_clock_back_behind_what_is_in_files(
     settings: Settings, clients: dict[Role, redis.Redis], kind: str, column: str
 ) -> None:
     newest = END + timedelta(days=1, hours=2)

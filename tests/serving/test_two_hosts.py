@@ -59,6 +59,25 @@ def test_the_newest_row_of_a_session_is_read_by_a_scorer_whose_clock_is_behind(
             assert answer["items"][0]["values"]["session_views"] == (number if item else 0)
 
 
+@pytest.mark.parametrize("user", [{}, {"user_id": "u"}])
+@pytest.mark.parametrize(("acceptor", "scorer"), [(EXACT, BEHIND), (AHEAD, BEHIND), (BEHIND, AHEAD)])
+def test_a_changed_item_is_read_by_a_scorer_whose_clock_is_behind(
+    settings: Settings, acceptor: float, scorer: float, user: dict[str, str]
+) -> None:
+    """Also for a request without a user, whose time is that of the scorer's machine unless a row is newer."""
+    item = f"item-{uuid4().hex}"
+    with ExitStack() as stack:
+        one, other = (
+            stack.enter_context(TestClient(create_app(settings, clock(error)))) for error in (acceptor, scorer)
+        )
+        for price in range(1, 6):
+            sent = one.post("/items", json={"items": [{"item_id": item, "price": price}] * price})
+            assert sent.json()["accepted"] == price
+            answer = other.post("/explain", json={**user, "items": [{"item_id": item}]}).json()
+            assert answer["missing"]["items"] == 0
+            assert answer["items"][0]["values"]["price"] == price
+
+
 def test_both_machines_give_a_request_the_stores_time(settings: Settings) -> None:
     body = {"user_id": "u", "items": [{"item_id": "a"}]}
     with ExitStack() as stack:

@@ -116,6 +116,20 @@ def test_workers_share_the_port_count_together_and_are_replaced_when_they_die(se
     assert process.returncode in (0, -signal.SIGTERM)
 
 
+def test_whichever_worker_takes_a_change_every_next_answer_of_any_worker_shows_it(settings):
+    """Each request has a connection of its own. Both workers have the items in their caches."""
+    asked = {"items": [{"item_id": "of-two-workers"}, {"item_id": "a"}]}
+    with scorer(settings, RERANK_WORKERS="2") as (_, url, _):
+        until(lambda: serving_workers(url) == 2)
+        for number in range(60):
+            change = {"item_id": "of-two-workers", "price": number}
+            assert httpx.post(f"{url}/items", json={"items": [change]}, timeout=30).status_code == 202
+            for _ in range(3):
+                items = httpx.post(f"{url}/explain", json=asked, timeout=30).json()["items"]
+                (found,) = [each["values"]["price"] for each in items if each["item_id"] == "of-two-workers"]
+                assert found == number
+
+
 def test_sighup_replaces_every_worker_and_no_request_fails(settings):
     with scorer(settings, RERANK_WORKERS="2") as (process, url, _):
         before, statuses, enough = children(process), [], threading.Event()

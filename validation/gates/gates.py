@@ -1,8 +1,9 @@
 """The gates: the tables that each checks, its rules, and the other tables that the rules read.
 
     log            the imported log
-    live           the accepted events; :mod:`validation.gates.quarantine` sets aside those that break a rule
-    features       the feature tables, compared with what build read: the imported log and the live events
+    live           the accepted events and changes of items; :mod:`validation.gates.quarantine` sets aside those that
+                   break a rule
+    features       the feature tables, compared with what build read: the imported log and what was accepted live
     training_set   the training set, compared with the imported impressions
 
 If the file or the columns of a table are wrong, the rules that read the table are not checked.
@@ -21,6 +22,7 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
+from feature_repo.live.items.versions import changes_sql, live_changes
 from feature_repo.schema import Declaration
 from infra.settings import Settings
 from validation.gates.docs import SuiteRunner
@@ -65,7 +67,9 @@ def features_gate(settings: Settings, declaration: Declaration) -> Gate:
     rules = tuple(feature_rules(settings, declaration))
     items, events, impressions = log_files(settings, declaration)
     built_from = replace(events, more=tuple(live_events(settings)))
-    return Gate("features", files, (items, built_from, impressions), rules)
+    changes = changes_sql(live_changes(settings), declaration)
+    versions = replace(items, also=f"SELECT item_id, category_id, received_ts AS valid_from_ts FROM ({changes})")
+    return Gate("features", files, (versions, built_from, impressions), rules)
 
 
 def training_set_gate(settings: Settings, declaration: Declaration) -> Gate:

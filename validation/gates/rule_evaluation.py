@@ -31,9 +31,10 @@ class Finding:
 def open_files(connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]) -> None:
     """Create one view per file, with its columns and ``file_row_number``."""
     for file in files:
+        also = f" UNION ALL BY NAME {file.also}" if file.also else ""
         connection.execute(
             f'CREATE VIEW "{file.name}" AS SELECT * FROM read_parquet([{listed((file.path, *file.more))}], '
-            "union_by_name = true, hive_partitioning = false, file_row_number = true)"
+            f"union_by_name = true, hive_partitioning = false, file_row_number = true){also}"
         )
 
 

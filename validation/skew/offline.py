@@ -1,9 +1,10 @@
 """The offline slates: Feast's point-in-time join over features of the whole log.
 
 The audit has its own registry and folders, so that it changes nothing that serving and training use. It reads the
-feature tables of the last build. If the log or the accepted events have changed since, it builds the tables again.
+feature tables of the last build. If the log or what was accepted live has changed since, it builds the tables again.
 
-Online folds an event before the live gate may set it aside. So the audit then builds again, too, with that event.
+Online folds an event, and shows a change of an item, before the live gate may set it aside. So the audit then builds
+again, too, with that event or change.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pyarrow.parquet as pq
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import BUILD_FILE, build
-from feature_repo.live.checked_events import checked_events, is_checked, live_events, quarantined_events
+from feature_repo.live.checked_events import CHECKED_EVENTS, Checked
+from feature_repo.live.items.versions import CHECKED_CHANGES
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import Declaration
@@ -30,6 +32,8 @@ from infra.settings import Settings
 from validation.gates.quarantine import set_aside
 from validation.gates.rules.live_rules import COPIES
 from validation.skew.records import entity_rows
+
+KINDS = (CHECKED_EVENTS, CHECKED_CHANGES)
 
 
 @contextmanager
@@ -56,21 +60,22 @@ def offline_settings(settings: Settings) -> Iterator[Settings]:
 
 
 def is_fresh(settings: Settings) -> bool:
-    """Whether the feature tables were built from all accepted events, after the last change of the log."""
+    """Whether the feature tables were built from all that was accepted, after the last change of the log."""
     built = settings.features_dir / BUILD_FILE
-    sources = [*settings.log_dir.glob("*"), *live_events(settings)]
+    sources = [*settings.log_dir.glob("*"), *(path for kind in KINDS for path in kind.files(settings))]
     return (
         built.exists()
         and all(path.stat().st_mtime <= built.stat().st_mtime for path in sources)
-        and _lacks_no_event(settings)
+        and all(_lacks_nothing(settings, kind) for kind in KINDS)
     )
 
 
-def _lacks_no_event(settings: Settings) -> bool:
-    if not checked_events(settings).exists():  # then the features are made from all event files
+def _lacks_nothing(settings: Settings, kind: Checked) -> bool:
+    """Whether the features are made from all accepted entries of this kind, copies aside."""
+    if not kind.sound(settings).exists():  # then they are made from all files of the consumer
         return True
-    reasons = pq.read_table(quarantined_events(settings))["reasons"].to_pylist()
-    return is_checked(settings) and all(set(titles) <= COPIES for titles in reasons)
+    reasons = pq.read_table(kind.aside(settings))["reasons"].to_pylist()
+    return kind.is_up_to_date(settings) and all(set(titles) <= COPIES for titles in reasons)
 
 
 class OfflineSlates:

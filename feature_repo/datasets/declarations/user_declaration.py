@@ -14,7 +14,7 @@ from feature_repo.datasets.declarations.built_in import BUILT_IN
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_from_json
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.model_features import model_features
-from feature_repo.schema import Column, Declaration, DType, log_tables, views
+from feature_repo.schema import IN_STOCK, Column, Declaration, DType, item_changes_table, log_tables, views
 from infra.settings import Settings
 
 GROUPS = {
@@ -76,6 +76,8 @@ def _check(declaration: Declaration, path: Path) -> None:
             if column.dtype not in allowed:
                 names = " or ".join(dtype.value for dtype in allowed)
                 raise BadSource(path, f"{group}: the dtype must be {names}, not {column.dtype.value}", column.name)
+            if column.name == IN_STOCK.name and column.dtype is DType.STRING:
+                raise BadSource(path, f"{group}: the dtype must be float32: 1 can be sold, 0 cannot", column.name)
             _check_values(column, group, path)
     _refuse_taken_names(declaration, path)
 
@@ -92,7 +94,8 @@ def _check_values(column: Column, group: str, path: Path) -> None:
 
 def _refuse_taken_names(declaration: Declaration, path: Path) -> None:
     """A name may occur only once among the columns of a table or view, and among the model's features."""
-    tables: list[tuple[Column, ...]] = [table.columns for table in log_tables(declaration)]
+    known = (*log_tables(declaration), item_changes_table(declaration))
+    tables: list[tuple[Column, ...]] = [table.columns for table in known]
     named = [[column.name for column in columns] for columns in (*tables, *(v.columns for v in views(declaration)))]
     for names in (*named, [feature.name for feature in model_features(declaration)]):
         repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)

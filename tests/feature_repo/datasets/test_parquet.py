@@ -247,6 +247,14 @@ def test_ids_that_are_floats_or_lists_are_refused(write):
             {"facts": [{"name": "x", "dtype": "string", "description": ""}]},
             "column 'x': facts: the dtype must be float32",
         ),
+        (
+            {"item_extras": [{"name": "in_stock", "dtype": "string", "description": ""}]},
+            "column 'in_stock': item_extras: the dtype must be float32",
+        ),
+        (
+            {"item_extras": [{"name": "changed", "dtype": "string", "description": ""}]},
+            "column 'changed': the name is already in use",
+        ),
         ({"facts": [{"name": "X y", "dtype": "float32", "description": ""}]}, "'X y' must be lower-case"),
         (
             {"facts": [{"name": "label", "dtype": "float32", "description": ""}]},

@@ -14,11 +14,14 @@ import redis
 
 from feature_repo.live import __main__ as live_main
 from feature_repo.live import drain as drain_module
-from feature_repo.live.__main__ import main, warn_of_loss
+from feature_repo.live import stream_drain
+from feature_repo.live.__main__ import Drained, main, warn_of_loss
 from feature_repo.live.acceptance import EventKeys, Offered, accept_commands, outcomes
-from feature_repo.live.drain import GROUP, AlreadyDraining, Drain, sole_consumer
+from feature_repo.live.accepted_files import AcceptedFiles
+from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
 from feature_repo.live.event import LiveEvent, fingerprint, packed
 from feature_repo.live.event_files import event_files
+from feature_repo.live.stream_drain import GROUP
 from feature_repo.schema import Declaration, events_table
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import Settings
@@ -114,7 +117,8 @@ def test_the_next_consumer_drains_the_batch_of_a_consumer_that_died_at_any_step(
 
     accept(events, NOON, *(event(i) for i in range(5)))
     with monkeypatch.context() as patch:
-        patch.setattr(redis.client.Pipeline if dies_in == "xack" else drain_module, dies_in, die)
+        where = {"write_batch": AcceptedFiles, "session_rows": drain_module, "xack": redis.client.Pipeline}
+        patch.setattr(where[dies_in], dies_in, die)
         with pytest.raises(KeyboardInterrupt):
             Drain("shop", tmp_path, events, features).drain()
     accept(events, NOON, *(event(i) for i in range(5, 8)))
@@ -125,7 +129,7 @@ def test_the_next_consumer_drains_the_batch_of_a_consumer_that_died_at_any_step(
 def test_many_events_are_drained_in_batches(
     tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain_module, "BATCH", 40)
+    monkeypatch.setattr(stream_drain, "BATCH", 40)
     accept(events, NOON, *(event(i) for i in range(100)))
     assert Drain("shop", tmp_path, events, features).drain() == 100
     assert len(event_files(tmp_path)) == 3
@@ -168,14 +172,14 @@ def test_an_entry_that_is_no_event_is_set_aside_and_the_others_are_drained(
     ((_, found),) = events.xrange(keys.dead)
     assert found.pop(b"reason")
     assert found == {**fields, b"entry": dead}
-    assert f"entry {dead.decode()} is no event and is set aside in rerank:shop:dead_events" in caplog.text
+    assert f"entry {dead.decode()} cannot be logged and is set aside in rerank:shop:dead_events" in caplog.text
 
 
 def test_entries_that_are_set_aside_are_bounded(
     tmp_path: Path, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain_module, "DEAD_ENTRIES", 3)
-    monkeypatch.setattr(drain_module, "BATCH", 2)
+    monkeypatch.setattr(stream_drain, "DEAD_ENTRIES", 3)
+    monkeypatch.setattr(stream_drain, "BATCH", 2)
     for number in range(5):
         events.xadd(EventKeys("shop").stream, {b"number": b"%d" % number})
     accept(events, NOON, event(1))
@@ -203,7 +207,7 @@ def test_no_error_ends_the_consumer(
     accept(events, NOON, event(1))
     stopping, rounds = threading.Event(), []
 
-    def fail_first(found: Settings) -> int:
+    def fail_first(found: Settings) -> Drained:
         rounds.append(1)
         if len(rounds) < 3:
             raise (TypeError("a fault of the code"), OSError("no space left"))[len(rounds) - 1]

@@ -270,6 +270,11 @@ def test_the_openapi_document_names_the_models_features_and_the_context(client):
     assert list(features["properties"]) == list(FEATURES)
     assert features["additionalProperties"] is False
     assert list(schemas["ScoreRequest"]["properties"]["context"]["properties"]) == ["store_id"]
+    sent = schemas["SentItem"]["properties"]
+    assert list(sent) == [
+        "item_id", "change_id", "category_id", "price", "old_price", "brand", "shop_id", "is_private_brand", "in_stock"
+    ]  # fmt: skip
+    assert "at least 0, at most 100000" in sent["price"]["description"]
 
 
 def test_the_newest_score_reaches_redis_and_never_goes_back(settings):

@@ -23,6 +23,9 @@ from feature_repo.live.checked_events import checked_events, quarantined_events
 from feature_repo.live.drain import Drain
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.event_files import write_batch
+from feature_repo.live.items.change import AcceptedChange, ItemChange, Texts
+from feature_repo.live.items.files import ITEM_CHANGES
+from feature_repo.live.items.versions import CHECKED_CHANGES
 from feature_repo.replay_start import log_end
 from infra.clock import epoch_us
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
@@ -173,6 +176,77 @@ def test_events_that_arrive_after_the_live_gate_wait_for_the_next_build(shop: Sh
         assert main(["features"]) == 0
         sessions = pq.read_table(shop.settings.features_dir / "session_state.parquet")["session_id"].to_pylist()
         assert "late" not in sessions
+
+
+@pytest.mark.usefixtures("environment", "without_docs")
+def test_changes_of_items_and_new_items_pass_every_gate_and_an_offending_one_is_set_aside(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = shop.settings
+    received = log_end(settings.log_dir) + timedelta(minutes=5)
+    known = {"category_id": "c", "price": "2.00"}
+    with changed(
+        settings,
+        [
+            (received, change("cheaper", "i00001", {"price": "0.50"}, known)),
+            (received, change("sold-out", "i00002", {"in_stock": "0"}, known)),
+            (received + DAY, change("new", "new-item", {"category_id": "new-category", "price": "1.00"})),
+            (received, change("dear", "i00003", {"price": "100000.01"}, known)),
+            (received, change("untyped", "i00003", {"in_stock": "maybe"}, known)),
+            (received, change("again", "i00004", {"price": "3.00"}, known)),
+            (received + DAY, change("again", "i00004", {"price": "4.00"}, known)),
+        ],
+    ):
+        run_all(settings)
+        assert "warning: item_quarantine: price: at most 100000: 1 violation" in capsys.readouterr().err
+        assert [row[:3] for row in failed_rows(report(settings, "features"))] == []
+        aside = pq.read_table(CHECKED_CHANGES.aside(settings)).to_pylist()
+        assert [(row["change_id"], row["reasons"]) for row in aside] == [
+            ("dear", ["price: at most 100000"]),
+            ("untyped", ["changed: values are of their columns' types"]),
+            ("again", ["change_id: accepted once"]),
+        ]
+        rows = pq.read_table(settings.features_dir / "item_attributes.parquet").to_pylist()
+        found = {(row["item_id"], row["event_timestamp"]): row for row in rows}
+        at = received + timedelta(microseconds=1)
+        assert (found["i00001", at]["price"], found["i00002", at]["in_stock"]) == (0.5, 0)
+        assert found["new-item", at + DAY]["category_id"] == "new-category"
+        assert ("i00003", at) not in found
+        midnight = (received + DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+        assert (found["i00001", midnight]["price"], found["i00002", midnight]["in_stock"]) == (0.5, 0)
+        assert found["i00001", midnight]["category_id"] is not None
+
+
+@pytest.mark.usefixtures("environment", "without_docs")
+def test_a_row_that_is_neither_of_a_midnight_nor_of_a_change_blocks_the_features(shop: Shop) -> None:
+    settings = shop.settings
+    received = log_end(settings.log_dir) + timedelta(minutes=5)
+    with changed(settings, [(received, change("cheaper", "i00001", {"price": "0.50"}))]):
+        assert main(["live"]) == 0
+        build(settings)
+        assert main(["features"]) == 0
+    assert main(["live"]) == 0  # the change is gone, its row is not
+    assert main(["features"]) == 1
+    assert ["item_attributes", "event_timestamp", "a UTC midnight, or 1 µs after a change of the item"] in [
+        row[:3] for row in failed_rows(report(settings, "features"))
+    ]
+
+
+def change(change_id: str, item_id: str, values: Texts, row: Texts | None = None) -> AcceptedChange:
+    return AcceptedChange(ItemChange(change_id=change_id, item_id=item_id, values=values), {**(row or {}), **values})
+
+
+@contextmanager
+def changed(settings: Settings, changes: list[tuple[datetime, AcceptedChange]]) -> Iterator[None]:
+    """Files that the consumer wrote."""
+    paths = ITEM_CHANGES.write_batch(
+        settings.live_dir, "9-1", "9-9", [(epoch_us(received), each) for received, each in changes]
+    )
+    try:
+        yield
+    finally:
+        for path in paths:
+            path.unlink()
 
 
 @contextmanager

@@ -88,10 +88,12 @@ class LiveShop:
     recommended: list[str] = field(default_factory=list)  # those of them that were to /recommend
     events: int = 0
 
-    def serve(self, requests: int, seconds: float = 300) -> None:
-        """Events and requests in random order, ``seconds`` apart on average."""
+    def serve(self, requests: int, seconds: float = 300, changes: float = 0.0) -> None:
+        """Events and requests in random order, ``seconds`` apart on average. ``changes``: how often items change."""
         for _ in range(requests):
             self.clock.move_on(float(self.rng.exponential(seconds)))
+            if self.rng.random() < changes:
+                self.change_items(int(self.rng.integers(1, 4)))
             if self.rng.random() < 0.5:
                 self.send_events(int(self.rng.integers(1, 5)))
             self.score() if self.rng.random() < 0.7 else self.recommend()
@@ -115,6 +117,15 @@ class LiveShop:
         sent = [{**visit, "event_id": f"live{self.events + i}", **self._action()} for i in range(count)]
         self.events += count
         answer = self.client.post("/events", json={"events": sent})
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["accepted"] == count, answer.text
+
+    def change_items(self, count: int) -> None:
+        """Some attributes of random items, one of them new in a tenth of all changes."""
+        changes = [{"item_id": str(self.rng.choice(ITEMS[:12])), **self._change()} for _ in range(count)]
+        if self.rng.random() < 0.1:
+            changes[0]["item_id"] = "unknown"
+        answer = self.client.post("/items", json={"items": changes})
         assert answer.status_code == 202, answer.text
         assert answer.json()["accepted"] == count, answer.text
 
@@ -167,6 +178,16 @@ class LiveShop:
             return {"action": str(self.rng.choice(("search", "visit", "clear_cart", "order")))}
         item_id, quantity = str(self.rng.choice(ITEMS[:12])), int(self.rng.integers(1, 4))
         return {"action": str(self.rng.choice(ACTIONS)), "item_id": item_id, "quantity": quantity}
+
+    def _change(self) -> dict[str, Any]:
+        price = round(float(self.rng.uniform(1, 9)), 2)
+        some: list[dict[str, Any]] = [
+            {"price": price},
+            {"price": price, "old_price": price + 1},
+            {"price": None, "in_stock": 0},
+            {"in_stock": True, "category_id": f"c{self.rng.integers(9)}"},
+        ]
+        return some[self.rng.integers(len(some))]
 
     def _candidate(self, item_id: str) -> dict[str, Any]:
         sent: dict[str, float | None] = {}

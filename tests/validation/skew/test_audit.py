@@ -21,6 +21,7 @@ from validation.skew.audit import audit
 from validation.skew.report import MARKDOWN, PAGE
 
 PHASES = 5
+CHANGES = 0.3  # share of the requests before which items change
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +32,22 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clean(shop, request):
-    """The findings of some days without a fault. The app is closed afterwards."""
+    """The findings of some days without a fault, on which items change. The app is closed afterwards."""
     requests = request.config.getoption("--requests") // PHASES
     seconds = 86_400 / 3 / max(requests, 1)  # so that a phase takes about eight hours
     shop.open()
-    shop.serve(requests, seconds)
+    shop.serve(requests, seconds, CHANGES)
     shop.clock.move_to(days(1))
-    shop.serve(requests, seconds)  # the rows of the new midnight are not yet in the store
+    shop.serve(requests, seconds, CHANGES)  # the rows of the new midnight are not yet in the store
     shop.build()
     shop.materialize(requests=25)
-    shop.serve(requests, seconds)
+    shop.serve(requests, seconds, CHANGES)
     shop.clock.move_to(days(4))
     shop.materialize()  # the files are of an earlier build
-    shop.serve(requests, seconds)
+    shop.serve(requests, seconds, CHANGES)
     shop.build()
     shop.materialize()
-    shop.serve(requests, seconds)
+    shop.serve(requests, seconds, CHANGES)
     shop.close()
     return audit(shop.settings)
 
@@ -79,7 +80,15 @@ def test_every_feature_has_known_values_to_compare(shop, clean):
             for position, sent in record.sent:
                 matrix[position, [FEATURES_OF_MODEL.index(name) for name in sent if name != "is_recommended"]] = np.nan
             seen |= ~np.isnan(matrix).all(axis=0)
-    assert [name for name, known in zip(FEATURES_OF_MODEL, seen, strict=True) if not known] == ["old_price"]
+    assert [name for name, known in zip(FEATURES_OF_MODEL, seen, strict=True) if not known] == []
+
+
+def test_live_rows_of_changed_items_were_read(shop, clean):
+    """They are the ones that do not begin at a midnight."""
+    day_us = 86_400_000_000
+    records = [record for path in score_files(shop.settings.live_dir) for record in read_records(path)]
+    live = sum(int(np.count_nonzero(record.read_us["item_attributes"] % day_us)) for record in records)
+    assert live > 100
 
 
 def test_the_command_writes_its_report_and_returns_status_0(shop, clean, environment, tmp_path, capsys):

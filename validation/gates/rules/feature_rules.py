@@ -1,6 +1,6 @@
 """Rules of the feature tables beyond their schema: timestamps, arrays, and ids that must be in the log.
 
-The log is what build read: the imported log and the live events.
+The log is what build read: the imported log, the live events and the live changes of items.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from datetime import timedelta
 from feature_repo.schema import (
     COMPANION_LIMIT,
     HISTORY_LIMIT,
+    ITEM_ATTRIBUTES,
     RECENT_LIMIT,
     SESSION_STATE,
     USER_HISTORY,
@@ -60,11 +61,11 @@ def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
         rules += [*schema_rules(file), *_timestamps(file, view), _known_entity(file, view)]
     for name, columns, limit in _ALIGNED:
         rules += _arrays(files[name], columns, limit)
-    return [*rules, not_empty(files["item_attributes"]), _known_category(files["item_attributes"])]
+    return [*rules, not_empty(files[ITEM_ATTRIBUTES]), _known_category(files[ITEM_ATTRIBUTES])]
 
 
-def _timestamps(file: TableFile, view: View) -> list[RowRule]:
-    """Batch rows are at UTC midnights up to the last one in the log, session rows just after their event."""
+def _timestamps(file: TableFile, view: View) -> list[Rule]:
+    """Batch rows are at UTC midnights up to the last one in the log, live rows just after what made them."""
     published = row_rule(
         file,
         "created_timestamp",
@@ -78,16 +79,34 @@ def _timestamps(file: TableFile, view: View) -> list[RowRule]:
         return [published, row_rule(file, "event_timestamp", text, late, needs=_LOG)]
     late = f"event_timestamp > date_trunc('day', {LOG_END})"
     off = "event_timestamp <> date_trunc('day', event_timestamp)"
+    if view.name == ITEM_ATTRIBUTES:  # live rows have their own rule
+        late = f"({late}) AND NOT ({off})"
+    midnight = _midnight_or_live(file, off) if view.name == ITEM_ATTRIBUTES else None
     return [
         published,
-        row_rule(file, "event_timestamp", "a UTC midnight", off),
+        midnight or row_rule(file, "event_timestamp", "a UTC midnight", off),
         row_rule(file, "event_timestamp", "not after the last midnight of the log", late, needs=_LOG),
     ]
 
 
+def _midnight_or_live(file: TableFile, off: str) -> QueryRule:
+    return QueryRule(
+        table=file.name,
+        column="event_timestamp",
+        text="a UTC midnight, or 1 µs after a change of the item",
+        needs=("items",),
+        query=f"""
+            SELECT {shown("event_timestamp", *file.key)} AS example FROM {file.name}
+            ANTI JOIN (SELECT item_id, valid_from_ts + INTERVAL 1 MICROSECOND AS event_timestamp FROM items)
+                USING (item_id, event_timestamp)
+            WHERE {off}
+        """,
+    )
+
+
 def _known_entity(file: TableFile, view: View) -> QueryRule:
     if view.entity == "item":
-        return known_item(file) if view.name == "item_attributes" else _item_of_log(file)
+        return known_item(file) if view.name == ITEM_ATTRIBUTES else _item_of_log(file)
     key = view.join_key
     return QueryRule(
         table=file.name,

@@ -18,7 +18,8 @@ READABLE, AS_DECLARED, ABSENT, NONE = "readable", "as declared", "missing", "non
 class TableFile:
     """One parquet file with the columns it must have. ``key`` identifies a row.
 
-    ``more``: files of the same form whose rows belong to the table, too.
+    ``more``: files of the same form whose rows belong to the table, too. ``also``: SQL of further rows of it, which may
+    lack columns.
     """
 
     name: str
@@ -26,6 +27,7 @@ class TableFile:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     more: tuple[Path, ...] = ()
+    also: str = ""
 
 
 @dataclass(frozen=True)

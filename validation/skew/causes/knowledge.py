@@ -1,4 +1,4 @@
-"""The data that online could know at a time: the materialization runs and the accepted live events."""
+"""The data that online could know at a time: the materialization runs, and what was accepted live."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from feature_repo.duckdb_connection import connect
 from feature_repo.live.event_files import event_files
+from feature_repo.live.items.files import ITEM_CHANGES
 from feature_repo.online.materialization_log import MaterializationLog, Run
-from feature_repo.schema import SESSION_STATE
+from feature_repo.schema import ITEM_ATTRIBUTES, SESSION_STATE
 from infra.clock import WallClock
 from infra.redis_server.server import endpoint
 from infra.settings import Settings
@@ -45,21 +46,21 @@ class KnownRun:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """``runs``: by view. ``pushed``: (session, event timestamp) of the rows that live events write.
+    """``runs``: by view. ``pushed``: (view, key, event timestamp) of the rows that live events and changes write.
 
     max_delay_us: the max time from a request's timestamp to its last read, from the acceptance of an event to its row
     in the store, and from the end of a run to the eviction of old rows from the scorers' caches
     """
 
     runs: Mapping[str, Sequence[KnownRun]] = field(default_factory=dict)
-    pushed: frozenset[tuple[str, int]] = frozenset()
+    pushed: frozenset[tuple[str, str, int]] = frozenset()
     max_delay_us: int = 0
 
     def covering(self, view: str, event_us: int) -> list[KnownRun]:
         return [run for run in self.runs.get(view, ()) if run.covers(event_us)]
 
     def is_pushed(self, view: str, key: str, event_us: int) -> bool:
-        return view == SESSION_STATE.name and (key, event_us) in self.pushed
+        return (view, key, event_us) in self.pushed
 
 
 def read_knowledge(settings: Settings) -> Knowledge:
@@ -79,16 +80,22 @@ def _by_view(runs: Iterable[Run]) -> dict[str, list[KnownRun]]:
     return found
 
 
-def _pushed(settings: Settings) -> frozenset[tuple[str, int]]:
-    """The timestamp of a session's row is the acceptance of the event plus one microsecond."""
-    files = [str(path) for path in event_files(settings.live_dir)]
-    if not files:
-        return frozenset()
+def _pushed(settings: Settings) -> frozenset[tuple[str, str, int]]:
+    """The timestamp of a live row is the acceptance of what made it plus one microsecond."""
+    pushed = (
+        (SESSION_STATE.name, "session_id", event_files(settings.live_dir)),
+        (ITEM_ATTRIBUTES, "item_id", ITEM_CHANGES.files(settings.live_dir)),
+    )
+    found: set[tuple[str, str, int]] = set()
     with connect(settings) as connection:
-        rows: list[tuple[str, int]] = connection.execute(
-            "SELECT session_id, epoch_us(received_ts) + 1 FROM read_parquet(?, hive_partitioning = false)", [files]
-        ).fetchall()
-    return frozenset(rows)
+        for view, key, files in pushed:
+            if files:
+                rows = connection.execute(
+                    f"SELECT {key}, epoch_us(received_ts) + 1 FROM read_parquet(?, hive_partitioning = false)",
+                    [[str(path) for path in files]],
+                ).fetchall()
+                found |= {(view, name, timestamp_us) for name, timestamp_us in rows}
+    return frozenset(found)
 
 
 def _us(timestamp: str) -> int:

@@ -96,7 +96,7 @@ def test_an_older_row_that_the_log_does_not_have_explains_nothing():
 
 
 def test_a_live_event_may_be_missed_until_the_max_delay():
-    pushed = [("k", AT - MAX_DELAY)]
+    pushed = [(SESSION_STATE.name, "k", AT - MAX_DELAY)]
     waiting = row(
         read_us=AT - HOUR, missed=((AT - MAX_DELAY, 0),), versions=(version(AT - HOUR, value=1.0),), view=SESSION_STATE
     )
@@ -107,7 +107,7 @@ def test_no_cause_holds_for_a_live_event_that_is_missed_after_the_max_delay():
     lost_us = AT - MAX_DELAY - 1
     lost = row(read_us=AT - HOUR, missed=((lost_us, 0),), versions=(version(AT - HOUR, value=1.0),), view=SESSION_STATE)
     for runs in ((), (run(AT - 1),), (run(DONE - 2, DONE - 1, newest_us=OLD),)):
-        assert holding(lost, knowing(*runs, pushed=[("k", lost_us)], view=SESSION_STATE)) == {}
+        assert holding(lost, knowing(*runs, pushed=[(SESSION_STATE.name, "k", lost_us)], view=SESSION_STATE)) == {}
 
 
 def test_a_session_row_of_an_imported_log_is_not_yet_materialized_before_its_run():
