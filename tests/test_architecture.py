@@ -58,7 +58,7 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training.candidates": ("training.candidates.sources",),
     "training.candidates.sources": ("training.candidates", "training.gru4rec", "training.gru4rec.sessions"),
     "training.stage_two": ("training.candidates", "training.training_set", "training.evaluation", "training.ranker"),
-    "training.buyers": ("training.evaluation", "training.training_set"),
+    "training.buyers": ("training.candidates", "training.evaluation", "training.training_set"),
     "training.recommend": (
         "training.buyers",
         "training.candidates",

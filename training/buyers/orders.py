@@ -11,12 +11,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from feature_repo.build.log_views import end_of_log, open_log
+from feature_repo.build.log_views import open_log
 from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.schema import SESSION_EXPIRY
 from infra.settings import Settings
+from training.candidates.known_log import log_reaches
 
 
 class NotKnownYet(ValueError):
@@ -111,13 +112,6 @@ def open_orders(settings: Settings, known_at: datetime) -> Iterator[Orders]:
             "CREATE TEMP TABLE first_seen AS SELECT user_id, min(received_ts) AS first_ts FROM known GROUP BY user_id"
         )
         yield Orders(connection, known_at)
-
-
-def log_reaches(settings: Settings) -> datetime:
-    """The end of the log, the accepted events included. Raises DatasetError."""
-    with reading(settings.live_dir), connect(settings) as connection:
-        open_log(connection, settings, live_events(settings))
-        return end_of_log(connection)
 
 
 def has_happened(settings: Settings, start: datetime, days: int) -> bool:

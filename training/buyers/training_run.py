@@ -22,12 +22,12 @@ from feature_repo.store import open_store
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.buyers.asked_time import BadTime, asked_time
 from training.buyers.buyer_model import BuyerModel, fit_buyers
 from training.buyers.evaluation import BuyerEvaluation, evaluate_buyers
 from training.buyers.orders import Orders, open_orders
 from training.buyers.registration import register_buyers
 from training.buyers.windows import LabelledWindows, TooFewWindows, UserSet, users_at
+from training.candidates.asked_time import BadTime, asked_time
 from training.evaluation.run_files import write_json
 from training.training_set.recipe import parse_timestamp
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from feature_repo.build.log_views import open_log
+from feature_repo.build.log_views import end_of_log, open_log
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
@@ -89,3 +89,10 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
             until,
         )
         yield KnownLog(connection, codes, known_at, settings.log_dir, context)
+
+
+def log_reaches(settings: Settings) -> datetime:
+    """The end of the log, the accepted events included. Raises DatasetError."""
+    with reading(settings.live_dir), connect(settings) as connection:
+        open_log(connection, settings, live_events(settings))
+        return end_of_log(connection)

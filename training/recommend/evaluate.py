@@ -9,7 +9,8 @@ from pathlib import Path
 
 from feature_repo.datasets.errors import DatasetError
 from infra.settings import Settings
-from training.buyers.orders import log_reaches, open_orders
+from training.buyers.orders import open_orders
+from training.candidates.known_log import log_reaches
 from training.recommend.errors import BatchError
 from training.recommend.files import FORMATS, read_submission
 from training.recommend.metric import bought_items, recalls

@@ -23,11 +23,11 @@ from infra.models.arrays import Doubles, Floats
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.buyers.asked_time import BadTime
 from training.buyers.orders import Orders
 from training.buyers.training_run import BuyerRun, fit_and_judge
 from training.buyers.user_rows import NO_SESSION
 from training.buyers.windows import TooFewWindows, user_set
+from training.candidates.asked_time import BadTime
 from training.candidates.fit import BadSources
 from training.recommend.errors import BatchError
 from training.recommend.expected_recall import RecallModel, recall_matrix, usual_basket

@@ -24,12 +24,12 @@ from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
-from feature_repo.replay_start import NoLog, log_end
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker, Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
+from training.candidates.asked_time import BadTime, asked_time
 from training.candidates.fit import BadSources, fit_sources, recommend_params
 from training.evaluation.baselines import BASELINES, CALLERS_ORDER, baselines
 from training.evaluation.metrics_table import metrics_table
@@ -176,16 +176,19 @@ def _counts(found: FittedRecommender) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.stage_two", description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--at", type=parse_timestamp, metavar="TIMESTAMP", help="use only what was known then; default: the log's end"
+        "--at",
+        type=parse_timestamp,
+        metavar="TIMESTAMP",
+        help="as of then; default: the features' end",
     )
     arguments = parser.parse_args(argv)
     settings = Settings()
     params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
     try:
-        until = midnight_before(arguments.at or log_end(settings.log_dir))
+        until = midnight_before(asked_time(settings, arguments.at))
         metrics = train(settings, params, until)
     except (
-        DatasetError, OfflineError, RedisServerError, BadSources, NoLog,
+        DatasetError, OfflineError, RedisServerError, BadSources, BadTime,
     ) as error:  # fmt: skip
         print(f"training.stage_two: {error}", file=sys.stderr)
         return 2

@@ -4,7 +4,7 @@ import pytest
 
 from tests.small_log import at
 from tests.training.buyers.small_shop import DAYS
-from training.buyers.asked_time import BadTime, asked_time
+from training.candidates.asked_time import BadTime, asked_time
 
 
 def test_without_a_timestamp_it_is_the_newest_midnight_of_the_features(shop):

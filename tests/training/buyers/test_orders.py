@@ -5,7 +5,8 @@ import pytest
 from infra.clock import epoch_us
 from tests.small_log import at
 from tests.training.buyers.small_shop import RARE, REGULARS, basket, order_days
-from training.buyers.orders import NotKnownYet, has_happened, log_reaches, open_orders
+from training.buyers.orders import NotKnownYet, has_happened, open_orders
+from training.candidates.known_log import log_reaches
 
 USERS = range(REGULARS + RARE)
 

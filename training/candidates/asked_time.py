@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from feature_repo.build.__main__ import BUILD_FILE
 from infra.settings import Settings
-from training.buyers.orders import log_reaches
+from training.candidates.known_log import log_reaches
 
 
 class BadTime(ValueError):
