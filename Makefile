@@ -11,7 +11,7 @@ TEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --
 MORE := --examples 200 --fuzz-examples 1000 --requests 1500 --kills 12 \
 	--live-events 10000 --writer-events 1000 --log-slates 10000
 
-.PHONY: FORCE run pipeline serve test test-all check lint types clean
+.PHONY: FORCE run pipeline serve recommend test test-all check lint types clean
 
 # An environment names its folder, in its commands and in the editable install: one that was moved or copied is made anew.
 MADE_FOR := $(shell cat .venv/installed 2>/dev/null)
@@ -48,6 +48,11 @@ pipeline: .venv/installed
 serve: .venv/installed
 	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/serve.sh
 
+# The pipeline, then the batch: who is worth a message in the next days, and 25 items for each.
+recommend: .venv/installed
+	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh --stay
+	@RERANK_CLOCK=replay $(BIN)/dvc repro training/recommend/dvc.yaml
+
 # What is quick; the goal is ten minutes on two cores. No network.
 test: .venv/installed-test
 	$(TEST) -m "not slow" --cov-fail-under=85
@@ -71,4 +76,4 @@ docs: .venv/installed-docs
 
 clean:
 	-$(BIN)/python -m infra.redis_server stop
-	rm -rf .venv data var dvc.lock training/gru4rec/dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv data var dvc.lock training/gru4rec/dvc.lock training/recommend/dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -449,7 +449,7 @@ USER_HISTORY = View(
         Column(
             "history_basket_decayed",
             DType.FLOAT32_LIST,
-            f"orders of each, weighted at the latest one with {BASKET_DECAY} for each later basket of the user",
+            f"as history_weighted_60d, but {BASKET_DECAY} for each later basket of the user in place of the half-life",
             "count",
             True,
         ),

@@ -40,7 +40,7 @@ def order_sums(
     sums = {
         **{f"decayed_{days}d": (np.ones(len(first)), 2.0 ** (-gap_us / (days * DAY_US))) for days in HALF_LIVES_DAYS},
         f"weighted_{WEIGHTED_DAYS}d": (weight, 2.0 ** (-gap_us / (WEIGHTED_DAYS * DAY_US))),
-        "basket_decayed": (_basket_decay(last_basket - basket), _basket_decay(later_baskets)),
+        "basket_decayed": (weight * _basket_decay(last_basket - basket), _basket_decay(later_baskets)),
     }
     found: dict[str, npt.NDArray[np.generic]] = {
         name: _recursive_sum(number, added, kept).astype(np.float32) for name, (added, kept) in sums.items()

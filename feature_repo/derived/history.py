@@ -37,7 +37,7 @@ FEATURES = (
         for days in HALF_LIVES_DAYS
     ),
     ("bought_weighted_60d", "as bought_decayed_60d, an order in a small basket counting more", "count"),
-    ("bought_basket_decayed", f"orders of the item, weighted with {BASKET_DECAY} for each later basket", "count"),
+    ("bought_basket_decayed", f"the same with {BASKET_DECAY} for each later basket in place of the half-life", "count"),
     ("bought_baskets_ago", "baskets of the user after the latest one with the item", "count"),
     ("bought_basket_share", "orders of the item over the user's baskets since the first with it", "ratio"),
     ("bought_due_z", "bought_age_s less bought_interval_s, over the deviation of the intervals and 3 days", "ratio"),

@@ -198,7 +198,10 @@ def test_user_history_counts_baskets_and_gaps_as_loops_do(log):
             timestamps = [e["received_ts"].timestamp() for e in of_item[each]]
             numbers = [number[key] for key in keys]
             assert (row["history_first_basket"][i], row["history_last_basket"][i]) == (min(numbers), max(numbers))
-            expected = sum(BASKET_DECAY ** (max(numbers) - n) for n in numbers)
+            sizes = [len(baskets[key]) for key in keys]
+            expected = sum(
+                size**-0.25 * BASKET_DECAY ** (max(numbers) - n) for size, n in zip(sizes, numbers, strict=True)
+            )
             assert row["history_basket_decayed"][i] == pytest.approx(expected, rel=1e-6)
             ages = [(timestamps[-1] - t) / 86_400 for t in timestamps]
             expected = sum(len(baskets[key]) ** -0.25 * 2 ** (-age / 60) for key, age in zip(keys, ages, strict=True))

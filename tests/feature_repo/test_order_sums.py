@@ -36,7 +36,7 @@ def test_the_sums_are_those_of_a_loop():
             assert found[f"decayed_{days}d"][row] == pytest.approx(sum(2 ** (-age / days) for age in ages), rel=1e-6)
         weighted = sum(size[i] ** -0.25 * 2 ** (-age / 60) for i, age in zip(so_far, ages, strict=True))
         assert found["weighted_60d"][row] == pytest.approx(weighted, rel=1e-6)
-        by_baskets = sum(BASKET_DECAY ** (last - basket[i]) for i in so_far)
+        by_baskets = sum(size[i] ** -0.25 * BASKET_DECAY ** (last - basket[i]) for i in so_far)
         assert found["basket_decayed"][row] == pytest.approx(by_baskets, rel=1e-6)
         assert (found["first_basket"][row], found["last_basket"][row]) == (min(basket[i] for i in so_far), last)
         gaps = np.diff(ordered[start : row + 1]) / 1e6

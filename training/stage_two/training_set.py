@@ -3,7 +3,8 @@
 The file has the form of the ranker's training set (:mod:`training.training_set.build`) with the sources' columns behind
 the ranker's. The sources of a window are fitted on what was received before it, the features are those of the list's
 timestamp, and the label is 1 for an item that the user ordered in the rest of the window. A wanted item that no source
-lists is not added: it counts in ``relevant_total``, so that recall is that of the whole catalog.
+lists is not added: it counts in ``relevant_total``, so that recall is that of the whole catalog. In the split train a
+seeded share of the negatives is kept (``lists.negatives``), because most of them teach the same.
 """
 
 from __future__ import annotations
@@ -72,13 +73,16 @@ def write_training_set(settings: Settings, params: Mapping[str, Any], until: dat
         ):
             windows = rolling_windows(until, params["windows"], _log_start(log))
             fitted: tuple[datetime, Sources] | None = None
+            random = np.random.default_rng(int(params["train"]["seed"]))
             for window in windows:
                 if fitted is None or fitted[0] != window.fitted_at:
                     fitted = (window.fitted_at, fit_sources(settings, params, window.fitted_at))
                 asked = _asked(log, window, params, context)
                 positives = 0
                 for part in candidate_lists(reader, fitted[1], asked.asked):
-                    table = _table(part, asked.wanted, window.split, schema)
+                    table = _table(
+                        part, asked.wanted, window.split, schema, random, float(params["lists"]["negatives"])
+                    )
                     content.update(table)
                     entity_rows.update(table.select(range(KEYS)))
                     out.write_table(table)
@@ -124,7 +128,14 @@ def _asked(log: KnownLog, window: Window, params: Mapping[str, Any], context: tu
     )
 
 
-def _table(part: CandidateLists, wanted: pa.Table, split: str, schema: pa.Schema) -> pa.Table:
+def _table(
+    part: CandidateLists,
+    wanted: pa.Table,
+    split: str,
+    schema: pa.Schema,
+    random: np.random.Generator,
+    negatives: float,
+) -> pa.Table:
     """The rows of a part; in train only of lists that hold a wanted item, because others teach a ranker nothing."""
     rows = part.lists.rows
     slate_id = part.asked["slate_id"].to_numpy(object)
@@ -143,7 +154,7 @@ def _table(part: CandidateLists, wanted: pa.Table, split: str, schema: pa.Schema
     )
     kept = np.ones(len(rows), bool)
     if split == "train":
-        kept = np.isin(rows, np.unique(rows[label > 0]))
+        kept = np.isin(rows, np.unique(rows[label > 0])) & ((label > 0) | (random.random(len(rows)) < negatives))
     keys: dict[str, npt.NDArray[Any]] = {
         **{name: part.asked[name].to_numpy(object)[rows] for name in ("slate_id", "user_id", "session_id")},
         "item_id": np.array(part.item_id, object),
