@@ -1,10 +1,11 @@
-"""A ``curl`` command to try, with ids of the log where there is one."""
+"""``curl`` commands to try, with ids of the log where there is one."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,11 +19,18 @@ UNKNOWN = {"user_id": "u1", "session_id": "s1", "items": [{"item_id": "i1"}, {"i
 
 
 def curl_example(settings: Settings, declaration: Declaration, url: str) -> str:
-    """A request for the log's last slate. Without a log the ids are made up, which is scored too."""
+    """A request for the log's last slate, and one for its user's recommendations, a line each.
+
+    Without a log the ids are made up, which is answered too.
+    """
     path = settings.log_dir / "impressions.parquet"
     body = _last_slate(str(path), declaration) if path.is_file() else UNKNOWN
     ScoreRequest.model_validate_json(json.dumps(body))
-    return f"curl -s {url}/score -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}"
+    recommend = shlex.quote(f"{url}/recommend/{quote(str(body['user_id']), safe='')}?k=10")
+    return (
+        f"curl -s {url}/score -H 'content-type: application/json' -d {shlex.quote(json.dumps(body))}\n"
+        f"curl -s {recommend}"
+    )
 
 
 def _last_slate(path: str, declaration: Declaration) -> dict[str, Any]:
