@@ -74,6 +74,11 @@ class CandidateSlate:
     matrix: Floats
     degraded: bool
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a row that was read is newer than the slate's timestamp, so that it counts as missing."""
+        return any(bool((times > self.slate.scored_us).any()) for times in self.reading.event_us.values())
+
 
 @dataclass(frozen=True)
 class CandidateSlates:

@@ -64,12 +64,9 @@ class Recommender:
         refuse_unknown_context(request, self.context_names)
         request_id = new_request_id()
         rng = np.random.default_rng(int(request_id, 16))
-        asker = await self.slates.asker(request, self._keys(request), deadline)
-        listed = self.slates.candidates(asker)
-        draw = Draw()
-        if explore and asker.entities is not None:  # nothing is known of new items without the store
-            draw = self.new_items.draw(asker.scored_us, request.k, set(listed.item_ids), rng)
-        made = await self.slates.slate(asker, listed.extended(draw.item_ids), deadline)
+        made, draw = await self._made(request, deadline, rng, explore=explore)
+        if made.is_behind:  # an item changed after the user was read: ask again, once, for a later timestamp
+            made, draw = await self._made(request, deadline, rng, explore=explore)
         ranked, drawn, scores, removed = self._ranked(made, draw, len(made.slate))
         filled = len(made.slate)
         more = self._fill(made, request.k) if len(ranked) < request.k else []
@@ -90,6 +87,16 @@ class Recommender:
             missing=made.reading.missing,
         )
         return Recommended(made, scores, chosen, draw, filled, answer)
+
+    async def _made(
+        self, request: RecommendRequest, deadline: float, rng: np.random.Generator, *, explore: bool
+    ) -> tuple[CandidateSlate, Draw]:
+        asker = await self.slates.asker(request, self._keys(request), deadline)
+        listed = self.slates.candidates(asker)
+        draw = Draw()
+        if explore and asker.entities is not None:  # nothing is known of new items without the store
+            draw = self.new_items.draw(asker.scored_us, request.k, set(listed.item_ids), rng)
+        return await self.slates.slate(asker, listed.extended(draw.item_ids), deadline), draw
 
     def record(self, done: Recommended) -> None:
         """Count the slate, and pass it on to the score log. A slate without candidates is only counted."""

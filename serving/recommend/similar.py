@@ -92,7 +92,9 @@ class Similar:
     async def _read(self, item_ids: Sequence[str], deadline: float) -> tuple[Reading, bool]:
         """The items' rows, and whether they were read."""
         slates = self.recommender.slates
-        keys = Keys(None, None, item_ids, epoch_us(self.recommender.clock.now()))
+        clock = self.recommender.clock
+        # With service_us the timestamp is the store's where an item has just changed.
+        keys = Keys(None, None, item_ids, epoch_us(clock.now()), service_us=lambda us: epoch_us(clock.at(us)))
         try:
             with self.recommender.metrics.recommend_stage("read"):
                 left_s = READ_SHARE * (deadline - time.monotonic())

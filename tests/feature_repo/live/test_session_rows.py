@@ -16,7 +16,7 @@ from feature_repo.live.session_rows import replayed, session_command, session_ro
 from feature_repo.online.newest_wins import script
 from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.writer import NewestWinsWriter
-from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, USER_HISTORY, Column, DType
+from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, Column, DType
 from infra.redis_server.server import start, stop
 from infra.settings import Settings
 
@@ -90,7 +90,7 @@ def test_a_row_can_expire_with_either_writer(client: redis.Redis) -> None:
 
 def test_a_view_with_columns_of_other_types_is_refused() -> None:
     RowEncoder(ITEM_WINDOWS, "shop")
-    RowEncoder(USER_HISTORY, "shop")
+    RowEncoder(SESSION_STATE, "shop")
     view = replace(SESSION_STATE, columns=(Column("name", DType.STRING, "text"),))
     with pytest.raises(KeyError):
         RowEncoder(view, "shop")

@@ -17,6 +17,7 @@ from feature_repo.slate import Row
 from infra.clock import ReplayClock
 from infra.models.model_store import ModelStore
 from infra.redis_server.server import start, stop
+from serving.recommend.candidate_slates import CandidateSlates
 from serving.score_log.score_log import ScoreLog
 from tests.serving import world
 from tests.serving.recommend import shelf
@@ -151,6 +152,22 @@ def test_the_answer_reflects_what_the_session_just_did(settings, tmp_path):
         answer = recommend(client, **asked)
         assert "d" not in ids(answer)
         assert answer["removed"]["seen_in_session"] == 1
+
+
+def test_where_an_item_changed_after_the_user_was_read_it_is_asked_once_again(client, logged, monkeypatch):
+    slate, made = CandidateSlates.slate, []
+
+    async def changed_meanwhile(self, asker, candidates, deadline):
+        found = await slate(self, asker, candidates, deadline)
+        newer = {"item_attributes": np.full(len(found.slate), asker.scored_us + (1 if len(made) < 1 else 0))}
+        made.append(replace(found, reading=replace(found.reading, event_us={**found.reading.event_us, **newer})))
+        return made[-1]
+
+    monkeypatch.setattr(CandidateSlates, "slate", changed_meanwhile)
+    recommend(client, user_id="u", k=3)
+    assert [each.is_behind for each in made] == [True, False]
+    ((record, _),) = logged
+    assert record.scored_us == made[-1].slate.scored_us
 
 
 def test_new_items_are_drawn_flagged_and_logged_with_their_propensity(settings, tmp_path, logged):
