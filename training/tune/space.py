@@ -100,7 +100,7 @@ def lightgbm_dimensions(
     """``prefix``: of the names, ending with a dot. ``lightgbm``: present values. ``objectives``: to choose between."""
     objective = f"{prefix}objective"
     ranking = (
-        Dimension(objective, choices=objectives, present=lightgbm.get("objective", objectives[0])),
+        Dimension(objective, choices=objectives, present=lightgbm.get("objective", OBJECTIVES[0])),
         Dimension(
             f"{prefix}lambdarank_truncation_level",
             10,

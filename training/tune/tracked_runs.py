@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import optuna
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from optuna.trial import FrozenTrial, TrialState
@@ -34,25 +35,27 @@ class TrackedRuns:
                     raise
         run = self._client.create_run(self._store.experiment_id(), run_name=self._task.study_name)
         run_id: str = run.info.run_id
-        for name, value in {"model": self._task.model, "metric": self._task.metric, "data": self._task.data}.items():
-            self._client.log_param(run_id, name, value)
+        params = {"model": self._task.model, "metric": self._task.metric, "data": self._task.data}
+        self._client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
         return run_id
 
     def begin(self, parent: str, number: int, values: Mapping[str, Value]) -> str:
         tags = {MLFLOW_PARENT_RUN_ID: parent}
         run = self._client.create_run(self._store.experiment_id(), run_name=f"trial {number}", tags=tags)
         run_id: str = run.info.run_id
-        for name, value in values.items():
-            self._client.log_param(run_id, name, value)
+        self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in values.items()])
         return run_id
 
     def end(self, run_id: str, trial: FrozenTrial) -> None:
         """With the metric after the rounds that were reported; the tag ``state`` says whether it was pruned."""
-        for rounds, value in trial.intermediate_values.items():
-            self._client.log_metric(run_id, f"{self._metric}_by_round", value, step=rounds)
+        ended_ms = 0 if trial.datetime_complete is None else int(1000 * trial.datetime_complete.timestamp())
+        metrics = [
+            Metric(f"{self._metric}_by_round", value, ended_ms, rounds)
+            for rounds, value in trial.intermediate_values.items()
+        ]
         if trial.value is not None:
-            self._client.log_metric(run_id, self._metric, trial.value)
-        self._client.set_tag(run_id, "state", trial.state.name.lower())
+            metrics.append(Metric(self._metric, trial.value, ended_ms, 0))
+        self._client.log_batch(run_id, metrics=metrics, tags=[RunTag("state", trial.state.name.lower())])
         self._client.set_terminated(run_id, "FAILED" if trial.state is TrialState.FAIL else "FINISHED")
 
     def interrupt(self, run_id: str) -> None:
