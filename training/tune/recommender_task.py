@@ -77,6 +77,8 @@ class _Measure:
         limit = int(params["candidates"])
         train = narrowed(data["train"], sources, sizes, limit, positive_only=True).data
         validation = narrowed(data["validation"], sources, sizes, limit)
+        if not len(train.labels) or not (validation.data.sizes > 1).any():
+            return 0.0  # with these sizes there is nothing to put in order
         fitted = fit(
             train,
             validation.data,

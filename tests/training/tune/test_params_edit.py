@@ -56,7 +56,7 @@ def test_missing_parents_are_made():
         "+       train:",
         "+         lightgbm:",
         "+           x: 1.0e-05",
-        "+       on: false",
+        "+       fast: false",
     ]
     assert yaml.safe_load(after)["last"] == {
         "deep": {"x": 1},

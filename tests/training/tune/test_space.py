@@ -8,9 +8,7 @@ from training.tune.space import Dimension, Space, lightgbm_dimensions, with_valu
 SOURCE = Space(
     (
         Dimension("sources.als.candidates?", choices=(True, False), present=True),
-        Dimension(
-            "sources.als.candidates", 10, 75, present=50, only_if=("sources.als.candidates?", True), otherwise=0
-        ),
+        Dimension("sources.als.candidates", 10, 75, present=50, only_if=("sources.als.candidates?", True), otherwise=0),
     )
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 import lightgbm
 import pytest
@@ -45,12 +44,6 @@ def task(measure=formula, data: str = "d" * 64) -> Task:
 
 def params_of(study) -> list[tuple[TrialState, dict]]:
     return [(trial.state, trial.params) for trial in study.get_trials()]
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory) -> Path:
-    """One MLflow database for all tests, because to make it takes seconds; each test has a data set of its own."""
-    return tmp_path_factory.mktemp("state")
 
 
 @pytest.fixture
