@@ -109,5 +109,5 @@ def test_a_study_is_of_the_content_and_of_what_is_not_tuned(settings):
 
 def test_a_missing_recipe_is_an_error(settings):
     (settings.training_dir / "recipe.json").unlink()
-    with pytest.raises(BadTrainingSet, match="recipe.json is missing"):
+    with pytest.raises(BadTrainingSet, match=r"recipe\.json is missing"):
         ranker_task(settings, {"train": PARAMS})
