@@ -21,6 +21,7 @@ NOT_RUN = {
     ("docs/training-and-promotion.md", "needs days of served slates with feedback"),
     ("docs/sequences.md", "downloads packages"),
     ("docs/performance.md", "downloads packages"),
+    ("docs/tuning.md", "takes minutes to hours"),
 }
 MAX_README_LINES = 150
 EACH_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -95,11 +95,10 @@ def fit_buyers(
         raise TooFewWindows(
             f"of {len(train)} users in {len(plan.train)} windows all ordered, or none: nothing to learn"
         )
-    settings_of = _lightgbm(settings, params, len(train))
-    rounds = _rounds(settings_of, train, stopping, params)
+    rounds = max(1, int(stopped_trees(settings, params, train, stopping).best_iteration))
     whole = joined([train, stopping])
     booster = lightgbm.train(
-        settings_of,
+        _lightgbm(settings, params, len(train)),
         lightgbm.Dataset(whole.matrix, whole.labels, feature_name=list(FEATURE_NAMES)),
         num_boost_round=rounds,
     )
@@ -109,6 +108,24 @@ def fit_buyers(
     counts = {"train": len(train), "stopping": len(stopping), "calibration": len(calibration)}
     print(f"  buyers: {rounds} rounds, {counts} rows, {len(plan.train)} windows to train on", file=sys.stderr)
     return BuyerModel(trees, scaling, windows.days, at, rounds, counts)
+
+
+def stopped_trees(
+    settings: Settings,
+    params: Mapping[str, Any],
+    train: UserSet,
+    stopping: UserSet,
+    callbacks: Sequence[Callable[[Any], None]] = (),
+) -> lightgbm.Booster:
+    """Trees fitted on ``train``; ``best_iteration`` is their best number on ``stopping``. ``callbacks``: LightGBM's."""
+    train_set = lightgbm.Dataset(train.matrix, train.labels, feature_name=list(FEATURE_NAMES))
+    return lightgbm.train(
+        _lightgbm(settings, params, len(train)),
+        train_set,
+        num_boost_round=int(params["rounds"]),
+        valid_sets=[lightgbm.Dataset(stopping.matrix, stopping.labels, reference=train_set)],
+        callbacks=[lightgbm.early_stopping(int(params["early_stopping_rounds"]), verbose=False), *callbacks],
+    )
 
 
 def log_odds(trees: LightGbmRanker, matrix: Floats) -> Doubles:
@@ -129,15 +146,3 @@ def _lightgbm(settings: Settings, params: Mapping[str, Any], rows: int) -> dict[
     }
     found["min_data_in_leaf"] = min(int(found.get("min_data_in_leaf", 20)), max(MIN_LEAF, rows // LEAVES))
     return found
-
-
-def _rounds(settings_of: dict[str, Any], train: UserSet, stopping: UserSet, params: Mapping[str, Any]) -> int:
-    train_set = lightgbm.Dataset(train.matrix, train.labels, feature_name=list(FEATURE_NAMES))
-    booster = lightgbm.train(
-        settings_of,
-        train_set,
-        num_boost_round=int(params["rounds"]),
-        valid_sets=[lightgbm.Dataset(stopping.matrix, stopping.labels, reference=train_set)],
-        callbacks=[lightgbm.early_stopping(int(params["early_stopping_rounds"]), verbose=False)],
-    )
-    return max(1, int(booster.best_iteration))

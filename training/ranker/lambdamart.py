@@ -34,6 +34,11 @@ class Fitted:
     best_round: int
     curve: dict[str, list[float]]
 
+    @property
+    def validation(self) -> float:
+        """The metric of the validation split after the best round."""
+        return self.curve["validation"][self.curve["iteration"].index(self.best_round)]
+
 
 def ndcg_at_10(data: RankingData) -> Measure:
     return RepeatedNdcg(data.labels, data.sizes).mean
@@ -51,10 +56,12 @@ def fit(
     *,
     rounds: int | None = None,
     measured: Callable[[RankingData], Measure] = ndcg_at_10,
+    watch: Callable[[int, float], None] | None = None,
 ) -> Fitted:
     """Fit a model; equal input gives an equal model. ``params``: the section ``train`` of params.yaml.
 
     ``rounds``: the exact number of rounds; by default the best number on ``validation`` by the metric ``measured``.
+    ``watch``: see :class:`RoundChoice`.
     ``params["weights"]``: "per_list" makes the rows of a list count by 1 / the number of wanted items, as recall does.
     """
     seed = int(params["seed"])
@@ -82,6 +89,7 @@ def fit(
         int(params.get("min_rounds", 1)),
         rounds or int(params["rounds"]),
         None if rounds else int(params["early_stopping_rounds"]),
+        watch,
     )
     booster = lightgbm.train(
         settings,

@@ -31,6 +31,7 @@ class RoundChoice:
     floor:    no round before it is chosen, unless there are not as many
     rounds:   the most that are fitted; the last one is judged, too
     patience: stop after so many rounds without a better one; None: never
+    watch:    is told each judged round and its deciding value, instead of the terminal; what it raises ends the fit
     """
 
     order = 30
@@ -43,9 +44,10 @@ class RoundChoice:
         floor: int,
         rounds: int,
         patience: int | None,
+        watch: Callable[[int, float], None] | None = None,
     ) -> None:
         self._sets, self._deciding = sets, deciding
-        self._floor, self._rounds, self._patience = floor, rounds, patience
+        self._floor, self._rounds, self._patience, self._watch = floor, rounds, patience, watch
         self._seen = dict.fromkeys(sets, 0)
         self._values: list[float] = []
         self.curve: dict[str, list[float]] = {"iteration": [], **{name: [] for name in sets}}
@@ -63,7 +65,10 @@ class RoundChoice:
 
     def __call__(self, environment: Any) -> None:
         done = environment.iteration + 1
-        if done % PRINTED == 0:
+        if self._watch is not None:
+            if done % EVERY == 0 or done == self._rounds:
+                self._watch(done, self._values[-1])
+        elif done % PRINTED == 0:
             listed = ", ".join(f"{name} {self.curve[name][-1]:.4f}" for name in self._sets)
             print(f"  round {done}: {listed}", file=sys.stderr)
         if self._patience is not None and done % EVERY == 0 and done - max(self.best, self._floor) >= self._patience:

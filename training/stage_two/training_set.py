@@ -34,7 +34,7 @@ from training.candidates.fit import fit_sources
 from training.candidates.known_log import KnownLog, open_known_log
 from training.stage_two.asked_lists import AskedLists, asked_lists
 from training.stage_two.candidate_lists import CandidateLists, candidate_lists
-from training.stage_two.windows import Window, rolling_windows
+from training.stage_two.windows import Window, rolling_windows, test_start
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, training_schema
 from training.training_set.content_hash import ContentHash
 from training.training_set.recipe import Recipe, feature_service_hash
@@ -52,10 +52,15 @@ class Written:
     sources: Sources
 
 
-def write_training_set(settings: Settings, params: Mapping[str, Any], until: datetime, folder: Path) -> Written:
+def write_training_set(
+    settings: Settings, params: Mapping[str, Any], until: datetime, folder: Path, *, test: bool = True
+) -> Written:
     """``params``: of :func:`training.candidates.fit.recommend_params`. ``until``: nothing received at or after it is
     used. Raises DatasetError, OfflineError, RedisServerError, BadSources or BadWindows.
+
+    ``test``: False leaves out the test windows. Then nothing received at or after the first of them is used.
     """
+    end, until = until, until if test else test_start(until, params["windows"])
     declaration = declaration_of(settings)
     context = tuple(column.name for column in declaration.context)
     reader = PointInTimeReader(open_store(settings, known_at=until), declaration)
@@ -71,7 +76,8 @@ def write_training_set(settings: Settings, params: Mapping[str, Any], until: dat
             open_known_log(settings, until, context) as log,
             pq.ParquetWriter(partial, schema, compression="zstd") as out,
         ):
-            windows = rolling_windows(until, params["windows"], _log_start(log))
+            windows = rolling_windows(end, params["windows"], _log_start(log))
+            windows = [window for window in windows if test or window.split != "test"]
             fitted: tuple[datetime, Sources] | None = None
             random = np.random.default_rng(int(params["train"]["seed"]))
             for window in windows:
@@ -95,7 +101,7 @@ def write_training_set(settings: Settings, params: Mapping[str, Any], until: dat
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    first = {split: next(w.start for w in windows if w.split == split) for split in SPLITS[1:]}
+    first = {split: next(w.start for w in windows if w.split == split) for split in SPLITS[1 : 3 if test else 2]}
     recipe = Recipe(
         dataset=settings.dataset,
         feature_service=FEATURE_SERVICE,

@@ -53,6 +53,12 @@ def rolling_windows(until: datetime, params: Mapping[str, Any], log_start: datet
     return found[::-1]
 
 
+def test_start(until: datetime, params: Mapping[str, Any]) -> datetime:
+    """The start of the oldest test window; no later than the end of every other window."""
+    days, every, test = (int(params[name]) for name in ("days", "every_days", "test"))
+    return until - timedelta(days=days + every * (test - 1))
+
+
 def midnight_before(timestamp: datetime) -> datetime:
     """The latest UTC midnight that is not after ``timestamp``."""
     return timestamp.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from infra.models.arrays import Doubles, Floats
 from training.training_set.click_through import click_through
 
+SPLITS = ("train", "validation", "test")
+
 
 class BadTrainingSet(ValueError):
     """The training set lacks a column, a split, or a positive label."""
@@ -78,10 +80,10 @@ class RankingData:
         return np.lexsort((np.random.default_rng(seed).random(len(group)), group))
 
 
-def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, RankingData]:
-    """Read the splits train, validation and test. Raises BadTrainingSet."""
+def load_splits(path: Path, feature_names: tuple[str, ...], splits: tuple[str, ...] = SPLITS) -> dict[str, RankingData]:
+    """Read these splits, and no row of another. Raises BadTrainingSet."""
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, filters=None if splits == SPLITS else [("split", "in", splits)])
     except FileNotFoundError as error:
         raise BadTrainingSet(f"{path} is missing: run `python -m training.training_set`") from error
     missing = [name for name in feature_names if name not in table.column_names]
@@ -104,7 +106,7 @@ def load_splits(path: Path, feature_names: tuple[str, ...]) -> dict[str, Ranking
     )
     shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
-    for name in ("train", "validation", "test"):
+    for name in splits:
         rows, groups = split == name, split[starts] == name
         if not (columns["label"][rows & np.repeat(sizes > 1, sizes)] > 0).any():
             raise BadTrainingSet(

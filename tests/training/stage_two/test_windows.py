@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from training.stage_two.windows import BadWindows, midnight_before, rolling_windows
+from training.stage_two.windows import test_start as windows_test_start
 
 UNTIL = datetime(2024, 3, 31, tzinfo=UTC)
 PARAMS = {"days": 3, "every_days": 3, "train": 3, "validation": 1, "test": 1, "fit_every": 2}
@@ -62,3 +63,12 @@ def test_a_log_that_is_too_short_is_refused_with_its_days():
 def test_midnight_before_is_in_utc_and_not_after():
     assert midnight_before(datetime.fromisoformat("2024-03-02T01:00:00+02:00")) == day(1)
     assert midnight_before(day(2)) == day(2)
+
+
+def test_the_test_windows_start_where_the_other_ones_have_ended():
+    for changed in ({"test": 1}, {"test": 2}, {"test": 2, "every_days": 7}):
+        params = {**PARAMS, **changed}
+        found = rolling_windows(UNTIL, params, datetime(2024, 1, 1, tzinfo=UTC))
+        start = windows_test_start(UNTIL, params)
+        assert start == min(window.start for window in found if window.split == "test")
+        assert all(window.end <= start for window in found if window.split != "test")

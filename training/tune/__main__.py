@@ -1,0 +1,5 @@
+import sys
+
+from training.tune.command import main
+
+sys.exit(main())
