@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.candidates.stage_two_features import recommend_matrix
+from feature_repo.candidates.stage_two_features import recommend_features, recommend_matrix
 from feature_repo.candidates.union import Sources
 from feature_repo.offline.slates import PointInTimeReader
 from infra.models.arrays import Floats
@@ -25,13 +25,15 @@ class CandidateLists:
     asked:   the lists: slate_id, user_id, session_id, shown_ts, …
     lists:   where the candidates of each lie
     item_id: (m,) str
-    matrix:  (m, f) float32, the columns of :func:`feature_repo.candidates.stage_two_features.recommend_features`
+    matrix:  (m, f) float32
+    names:   (f,) of its columns (:func:`feature_repo.candidates.stage_two_features.recommend_features`)
     """
 
     asked: pd.DataFrame
     lists: Ragged
     item_id: list[str]
     matrix: Floats
+    names: tuple[str, ...]
 
 
 def candidate_lists(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> Iterator[CandidateLists]:
@@ -55,5 +57,6 @@ def _part(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> C
         recommend_matrix(slate, reader.declaration, found.columns[found.lists.slice(row)])
         for slate, row in zip(slates, filled.tolist(), strict=True)
     ]
-    matrix = np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
-    return CandidateLists(asked, found.lists, impressions["item_id"].tolist(), matrix)
+    names = tuple(feature.name for feature in recommend_features(reader.declaration, sources))
+    matrix = np.concatenate(parts) if parts else np.empty((0, len(names)), np.float32)
+    return CandidateLists(asked, found.lists, impressions["item_id"].tolist(), matrix, names)

@@ -170,8 +170,9 @@ def _table(
         "relevant_total": total[rows],
         "split": np.full(len(rows), split, object),
     }
-    names = schema.names[len(keys) :]
-    columns = {**keys, **{name: part.matrix[:, j] for j, name in enumerate(names)}}
+    # A source that had nothing to be fitted on yet has no columns in the part.
+    columns = {**keys, **dict.fromkeys(schema.names[KEYS:], np.full(len(rows), np.nan, np.float32))}
+    columns |= {name: part.matrix[:, j] for j, name in enumerate(part.names)}
     arrays = {field.name: pa.array(columns[field.name][kept], field.type) for field in schema}
     return pa.table(arrays, schema=schema)
 

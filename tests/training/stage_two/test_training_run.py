@@ -16,10 +16,12 @@ from infra.models.model_store import ModelStore
 from infra.settings import PROJECT_ROOT
 from tests.small_log import at
 from tests.training.buyers.small_shop import DAYS, small_shop
+from training.candidates import fit
 from training.evaluation.platt_scaling import PlattScaling
 from training.stage_two.predict import ranked
 from training.stage_two.recommender import Recommender
 from training.stage_two.training_run import FOLDER, train
+from training.stage_two.training_set import write_training_set
 
 SOURCES = yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text())["recommend"]["sources"]
 PARAMS = {
@@ -103,6 +105,21 @@ def test_the_lists_of_many_users_are_the_models_order(shop, metrics):
     assert {"i00", "j00"} <= set(found.item_id[found.lists.slice(0)][:4])  # what u00 orders every third day
     with pytest.raises(ValueError, match="the sources know what was received after"):
         ranked(reader, recommender, at(DAYS - 1), ["u00"])
+
+
+def test_a_source_that_could_not_be_fitted_yet_is_unknown_in_the_early_windows(shop, rows, tmp_path, monkeypatch):
+    begins = at(DAYS - 15)
+    trending = fit.FITS["trending"]
+    late = {**fit.FITS, "trending": lambda log, params: trending(log, params) if log.known_at >= begins else None}
+    monkeypatch.setattr(fit, "FITS", late)
+    written = write_training_set(shop, PARAMS, at(DAYS), tmp_path)
+    found = pq.read_table(written.path)
+    early = found["event_timestamp"].to_numpy() < np.datetime64(begins.replace(tzinfo=None))
+    known = ~np.isnan(found["trending_rank"].to_numpy())
+    assert early.any()
+    assert not known[early].any()
+    assert known[~early].any()
+    assert found.schema == rows.schema
 
 
 def test_a_log_that_is_too_short_serves_the_sources_order(tmp_path):
