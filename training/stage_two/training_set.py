@@ -25,7 +25,6 @@ import pyarrow.parquet as pq
 from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import FEATURE_SERVICE, Declaration, Feature
 from feature_repo.store import open_store
@@ -34,7 +33,7 @@ from training.candidates.fit import fit_sources
 from training.candidates.known_log import KnownLog, open_known_log
 from training.stage_two.asked_lists import AskedLists, asked_lists
 from training.stage_two.candidate_lists import CandidateLists, candidate_lists
-from training.stage_two.windows import Window, rolling_windows, test_start
+from training.stage_two.windows import BadWindows, Window, rolling_windows, test_start
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, training_schema
 from training.training_set.content_hash import ContentHash
 from training.training_set.recipe import Recipe, feature_service_hash
@@ -183,9 +182,9 @@ def _epoch_us(part: CandidateLists) -> npt.NDArray[np.int64]:
 
 
 def _log_start(log: KnownLog) -> datetime:
-    """The first event. Raises DatasetError where there is none."""
+    """The first event. Raises BadWindows where there is none."""
     first = log.connection.execute("SELECT make_timestamptz(min(at_us)) FROM known_events").fetchall()[0][0]
     if first is None:
-        raise DatasetError("the log holds no event on an item: there is nothing to recommend from")
+        raise BadWindows("the log holds no event on an item")
     start: datetime = first
     return start
