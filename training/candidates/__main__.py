@@ -21,6 +21,7 @@ import yaml
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.ragged import Ragged
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
@@ -30,7 +31,7 @@ from feature_repo.store import open_store
 from infra.clock import timestamp_text
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
-from training.candidates.fit import BadSources, fit_sources, recommend_params
+from training.candidates.fit import BadSources, fit_sources
 from training.candidates.known_log import open_known_log
 from training.candidates.source_table import Ordered, SourceRecall, markdown, pooled, source_recalls
 from training.candidates.user_states import user_queries

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from feature_repo.candidates.recommend_params import recommend_params as recommend_params
 from feature_repo.candidates.source import Source
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of

@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.models.arrays import Doubles
 from infra.settings import Settings
 from training.buyers.orders import has_happened, open_orders
 from training.buyers.registration import register_buyers
 from training.candidates.asked_time import asked_time
-from training.candidates.fit import recommend_params
 from training.recommend.database import Run, is_database, without_password, write_recommendations
 from training.recommend.errors import NotEnough
 from training.recommend.files import FORMATS, format_of, write_submission

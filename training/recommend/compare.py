@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from infra.models.arrays import Doubles, Floats
 from infra.settings import Settings
 from training.buyers.evaluation import BASELINES
 from training.buyers.orders import has_happened, open_orders
 from training.candidates.asked_time import BadTime, asked_time
-from training.candidates.fit import recommend_params
 from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
 from training.recommend.batch import best_users
 from training.recommend.metric import bought_items, recalls

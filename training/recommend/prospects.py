@@ -75,7 +75,7 @@ def find_prospects(
 ) -> Prospects:
     """Fit the buyer model, the sources and the ranker on what was known at ``at``, and ask them about every user.
 
-    ``params``: of :func:`training.candidates.fit.recommend_params`. ``folder``: for the ranker's training set.
+    ``params``: of :mod:`feature_repo.candidates.recommend_params`. ``folder``: for the ranker's training set.
 
     Raises REFUSALS.
     """

@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
@@ -30,7 +31,7 @@ from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.candidates.asked_time import BadTime, asked_time
-from training.candidates.fit import BadSources, fit_sources, recommend_params
+from training.candidates.fit import BadSources, fit_sources
 from training.evaluation.baselines import BASELINES, CALLERS_ORDER, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import coverage, evaluate, without_positive

@@ -15,6 +15,7 @@ from typing import Any
 import optuna
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from infra.durable_file import write_durably
@@ -22,7 +23,7 @@ from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.buyers.windows import TooFewWindows
 from training.candidates.asked_time import BadTime, asked_time
-from training.candidates.fit import BadSources, recommend_params
+from training.candidates.fit import BadSources
 from training.stage_two.windows import BadWindows, midnight_before
 from training.training_set.ranking_data import BadTrainingSet
 from training.training_set.recipe import parse_timestamp

@@ -16,12 +16,12 @@ import yaml
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import Queries, queries_of_rows
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.schema import HALF_LIVES_DAYS, Column, Declaration, DType
 from feature_repo.slate import Row
 from infra.clock import epoch_us
 from infra.settings import PROJECT_ROOT, Settings
 from tests.small_log import at, event, impression, item, write_log
-from training.candidates.fit import recommend_params
 
 KNOWN_AT = at(days=40)
 DECLARATION = Declaration(

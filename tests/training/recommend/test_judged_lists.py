@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from infra.clock import epoch_us, timestamp_of
 from tests.small_log import at
 from tests.training.buyers.small_shop import basket, order_days, small_shop
 from tests.training.recommend.batch_shop import DAY, K, write_params
-from training.candidates.fit import recommend_params
 from training.recommend.judged_lists import ListMass, judged_lists
 from training.stage_two.recommender import fit_recommender
 
