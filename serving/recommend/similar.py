@@ -42,14 +42,15 @@ class Similar:
 
     async def similar(self, item_id: str, k: int, deadline: float) -> SimilarAnswer:
         """``deadline``: by ``time.monotonic()``. Raises UnknownItem."""
+        now_us = epoch_us(self.recommender.clock.now())
         found = self._neighbours(item_id, LISTED * k)
-        reading, is_read = await self._read([item_id, *found], deadline)
+        reading, is_read = await self._read([item_id, *found], now_us, deadline)
         is_fallback = not found
         if is_fallback:
             if self._is_unknown(item_id, reading, is_read):
                 raise UnknownItem("neither the sources nor the feature store know this item")
-            trending = [each for each in self._trending() if each != item_id]
-            reading, is_read = await self._read([item_id, *trending], deadline)
+            trending = [each for each in self._trending(now_us) if each != item_id]
+            reading, is_read = await self._read([item_id, *trending], now_us, deadline)
         slate = reading.slate
         order = np.arange(1, len(slate))  # the item itself is at 0
         if is_fallback:
@@ -85,16 +86,16 @@ class Similar:
                 listed.setdefault(item, []).append({"name": name, "score": score, "rank": rank})
         return dict(sorted(listed.items(), key=lambda each: (-fused(each[1]), each[0])))
 
-    def _trending(self) -> list[str]:
-        slates, clock = self.recommender.slates, self.recommender.clock
-        return slates.trending(slates.known_asker(RecommendRequest(), epoch_us(clock.now()), None), FALLBACK_ITEMS)
+    def _trending(self, now_us: int) -> list[str]:
+        slates = self.recommender.slates
+        return slates.trending(slates.known_asker(RecommendRequest(), now_us, None), FALLBACK_ITEMS)
 
-    async def _read(self, item_ids: Sequence[str], deadline: float) -> tuple[Reading, bool]:
+    async def _read(self, item_ids: Sequence[str], now_us: int, deadline: float) -> tuple[Reading, bool]:
         """The items' rows, and whether they were read."""
         slates = self.recommender.slates
         clock = self.recommender.clock
         # With service_us the timestamp is the store's where an item has just changed.
-        keys = Keys(None, None, item_ids, epoch_us(clock.now()), service_us=lambda us: epoch_us(clock.at(us)))
+        keys = Keys(None, None, item_ids, now_us, service_us=lambda us: epoch_us(clock.at(us)))
         try:
             with self.recommender.metrics.recommend_stage("read"):
                 left_s = READ_SHARE * (deadline - time.monotonic())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ def fit_recommender(settings: Settings, params: Mapping[str, Any], until: dateti
     written = write_training_set(settings, params, until, folder)
     names = tuple(feature.name for feature in recommend_features(declaration, written.sources))
     with step("reading the training set"):
-        data = load_splits(written.path, names)
+        # click_through takes a label for known after a day; here it is known at the window's end.
+        data = {name: replace(split, click_through=None) for name, split in load_splits(written.path, names).items()}
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params["train"], settings.threads, measured=recall_at_25)
     ranker = LightGbmRanker(fitted.booster, names)
