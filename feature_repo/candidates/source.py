@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,7 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class SimilarItems(Protocol):
     """A source that also knows which items are like one item."""
 
@@ -117,7 +118,6 @@ class SourceKind:
     name: str
     version: int
     load: Callable[[Path, ItemCodes], Source]
-    similar: bool = False
 
 
 SETTINGS_FILE = "settings.json"

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Similar:
     @cached_property
     def _sources(self) -> list[tuple[str, SimilarItems]]:
         sources = self.recommender.slates.sources.sources
-        return [(each.name, cast(SimilarItems, each)) for each in sources if hasattr(each, "similar")]
+        return [(each.name, each) for each in sources if isinstance(each, SimilarItems)]
 
     @cached_property
     def _rules(self) -> Sequence[Rule]:

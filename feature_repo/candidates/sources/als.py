@@ -117,4 +117,4 @@ class Als:
         return Als(load_array(folder, "items"), load_array(folder, "factors"), **load_settings(folder))
 
 
-KIND = SourceKind("als", version=1, load=Als.load, similar=True)
+KIND = SourceKind("als", version=1, load=Als.load)

@@ -45,4 +45,4 @@ class Covisitation:
         return Covisitation(SparseTable.load(folder, "pairs", len(codes)), SeedWeights(**load_settings(folder)))
 
 
-KIND = SourceKind("covisitation", version=1, load=Covisitation.load, similar=True)
+KIND = SourceKind("covisitation", version=1, load=Covisitation.load)

@@ -44,4 +44,4 @@ class NearestTitles:
         return NearestTitles(SparseTable.load(folder, "nearest", len(codes)), SeedWeights(**load_settings(folder)))
 
 
-KIND = SourceKind("nearest_titles", version=1, load=NearestTitles.load, similar=True)
+KIND = SourceKind("nearest_titles", version=1, load=NearestTitles.load)

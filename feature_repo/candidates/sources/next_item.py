@@ -122,4 +122,4 @@ class NextItem:
         return found
 
 
-KIND = SourceKind("next_item", version=1, load=NextItem.load, similar=True)
+KIND = SourceKind("next_item", version=1, load=NextItem.load)

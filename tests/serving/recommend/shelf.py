@@ -87,7 +87,7 @@ FEATURES = tuple(feature.name for feature in recommend_features(world.DECLARATIO
 @contextmanager
 def listed_kinds() -> Iterator[None]:
     """Models with these sources can be registered and loaded; only then, because all tests share the kinds."""
-    kinds = {name: SourceKind(name, 1, Listed.load, similar=True) for name in ("trending", "others")}
+    kinds = {name: SourceKind(name, 1, Listed.load) for name in ("trending", "others")}
     with pytest.MonkeyPatch.context() as patch:
         for module in (union, stage_two_features):
             patch.setattr(module, "KINDS", {**module.KINDS, **kinds})

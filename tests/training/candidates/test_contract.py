@@ -30,7 +30,7 @@ from tests.training.candidates.small_shop import (
 from training.candidates.fit import FITS, fit_sources
 
 NAMES = tuple(FITS)
-SIMILAR = tuple(name for name, kind in KINDS.items() if kind.similar)
+SIMILAR = ("covisitation", "als", "next_item", "nearest_titles")
 K = 15
 
 
