@@ -395,6 +395,23 @@ ITEM_COMPANIONS = View(
     ),
 )
 
+ITEM_REPEATS_EVERY = 7 * DAY
+ITEM_REPEATS = View(
+    "item_repeats",
+    "item",
+    "How an item is ordered again by the users who ordered it.",
+    ttl=4 * ITEM_REPEATS_EVERY,
+    granularity="every 7th UTC midnight since 1970-01-01, from the item's first order on",
+    publish_delay=timedelta(minutes=30),
+    columns=(
+        _f("repeats_per_user", "smoothed repeats (orders by a user who ordered it before) per user so far", "ratio"),
+        _f("repeat_lift_28d", "smoothed repeats of 28 days over the earlier orders, weighted by age", "ratio"),
+        _f("category_repeat_lift_28d", "the same of all items of the item's category", "ratio"),
+        _f("repeat_interval_s", "typical time until a user orders it again: geometric mean, smoothed", "s"),
+        _f("order_basket_share_28d", "mean share of the item in the baskets of 28 days: 1 / items ordered", "ratio"),
+    ),
+)
+
 USER_WINDOWS = View(
     "user_windows",
     "user",
@@ -502,6 +519,7 @@ def views(declaration: Declaration) -> tuple[View, ...]:
         item_attributes_view(declaration),
         ITEM_WINDOWS,
         ITEM_COMPANIONS,
+        ITEM_REPEATS,
         USER_WINDOWS,
         USER_HISTORY,
         SESSION_STATE,

@@ -158,6 +158,7 @@ def test_every_accepted_event_is_logged_once_whatever_is_killed(
 ) -> None:
     draw = random.Random(7)
     shop = Shop(settings.data_dir.parent, settings.dataset)
+    shop.write_params()
     victims = Counter[str]()
     with shop.scorer(RERANK_WORKERS="2") as client:
         writer = Writer(str(client.base_url))

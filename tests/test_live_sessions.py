@@ -64,6 +64,7 @@ def priced(settings: Settings) -> tuple[datetime, datetime]:
 def address(settings: Settings) -> Iterator[str]:
     """Two workers that have no model: events need none."""
     shop = Shop(settings.data_dir.parent, "simulated")
+    shop.write_params()
     with shop.scorer(ready="/healthz", RERANK_WORKERS="2") as client:
         yield str(client.base_url)
 

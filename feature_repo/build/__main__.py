@@ -15,6 +15,7 @@ import duckdb
 from feature_repo.build import (
     item_attributes,
     item_companions,
+    item_repeats,
     item_windows,
     session_state,
     user_history,
@@ -52,6 +53,7 @@ def _build(settings: Settings, until: datetime | None) -> None:
     open_log(connection, settings, live)
     end = end_of_log(connection)
     last = last_midnight(until or end)
+    first = _first_event(connection) or last
     final = settings.features_dir
     folder = final.with_name(f".{final.name}.{os.getpid()}.part")
     shutil.rmtree(folder, ignore_errors=True)
@@ -65,7 +67,9 @@ def _build(settings: Settings, until: datetime | None) -> None:
             item_windows.prepare(connection, last)
             write_view(connection, ITEM_WINDOWS, [item_windows.query()], folder)
         with step("item_companions"):
-            item_companions.write(connection, _first_event(connection) or last, last, folder)
+            item_companions.write(connection, first, last, folder)
+        with step("item_repeats"):
+            item_repeats.write(connection, first, last, folder)
         with step("user_windows"):
             write_view(connection, USER_WINDOWS, [user_windows.query(last)], folder)
         with step("user_history"):

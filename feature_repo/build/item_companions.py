@@ -5,29 +5,19 @@ An item that has no companions any more gets one row with empty lists, so that i
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
 from feature_repo.build.feature_writer import write_view
+from feature_repo.build.log_views import snapshots
 from feature_repo.schema import COMPANION_LIMIT, ITEM_COMPANIONS
 
 EVERY = timedelta(days=14)
 WINDOW = timedelta(days=56)
 MIN_SESSIONS = 5
 MIN_PAIRS = 2
-
-
-def snapshots(first: datetime, until: datetime) -> list[datetime]:
-    """The snapshot midnights after ``first`` and not after ``until``."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    number = (first - epoch) // EVERY + 1
-    found = []
-    while (midnight := epoch + number * EVERY) <= until:
-        found.append(midnight)
-        number += 1
-    return found
 
 
 def write(connection: duckdb.DuckDBPyConnection, first: datetime, until: datetime, folder: Path) -> None:
@@ -46,7 +36,7 @@ def write(connection: duckdb.DuckDBPyConnection, first: datetime, until: datetim
         GROUP BY session_id, item;
         """
     )
-    for midnight in snapshots(first, until):
+    for midnight in snapshots(EVERY, first, until):
         connection.execute(_snapshot(midnight))
     write_view(
         connection,

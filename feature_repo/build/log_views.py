@@ -80,3 +80,14 @@ def midnights(changes: str, key: str, until: datetime, refresh: timedelta) -> st
             FROM (SELECT DISTINCT {key}, midnight FROM ({changes}) WHERE midnight <= {end})
         )
     """
+
+
+def snapshots(every: timedelta, first: datetime, until: datetime) -> list[datetime]:
+    """The midnights at whole multiples of ``every`` since 1970-01-01, after ``first`` and not after ``until``."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    number = (first - epoch) // every + 1
+    found = []
+    while (midnight := epoch + number * every) <= until:
+        found.append(midnight)
+        number += 1
+    return found

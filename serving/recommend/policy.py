@@ -41,9 +41,14 @@ class Policy:
 
 
 def read_policy(settings: Settings) -> Policy:
-    """Of ``recommend.rules`` and ``recommend.explore``; without them there are none. Raises BadPolicy, OSError."""
+    """Of ``recommend.rules`` and ``recommend.explore``; without them there are none. Raises BadPolicy."""
     try:
         params = yaml.safe_load(settings.params_file.read_text()) or {}
+    except OSError as error:
+        raise BadPolicy(
+            f"{settings.params_file}: {error.strerror or error}: the scorer reads the rules of /recommend from it; "
+            "name the file by RERANK_PARAMS_FILE"
+        ) from error
     except yaml.YAMLError as error:
         raise BadPolicy(f"{settings.params_file} is not YAML: {error}") from error
     return policy_of(recommend_params(params, settings.dataset) if params.get("recommend") else {})

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.build.__main__ import build, main
-from feature_repo.build.item_companions import snapshots
-from feature_repo.build.log_views import last_midnight
+from feature_repo.build.item_companions import EVERY
+from feature_repo.build.log_views import last_midnight, snapshots
 from feature_repo.schema import BASKET_DECAY, HALF_LIVES_DAYS, HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
 from infra.settings import Settings
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
@@ -217,7 +217,7 @@ def test_companions_are_the_items_ordered_in_the_same_sessions(tmp_path):
         for i, name in enumerate("ab" if day % 2 else "abc"):
             events.append(event(day * 10 + i, at(day, i), "order", name, session_id=f"s{day}", value=1.0))
     settings = built(tmp_path, "c", events)
-    midnight = snapshots(at(), at(DAYS))[-1]
+    midnight = snapshots(EVERY, at(), at(DAYS))[-1]
     row = next(r for r in rows(settings, "item_companions") if r["item_id"] == "a" and r["event_timestamp"] == midnight)
     assert row["companion_items"] == ["b", "c"]
     assert row["companion_shares"] == [1.0, 0.5]

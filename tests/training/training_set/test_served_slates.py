@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_to_json
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.live.event import LiveEvent
 from feature_repo.live.event_files import write_batch
@@ -33,6 +34,7 @@ DAY = timedelta(hours=24)
 def settings(tmp_path: Path) -> Settings:
     made = Settings(_env_file=None, state_dir=tmp_path / "var", data_dir=tmp_path / "data", dataset="shop")
     made.log_dir.mkdir(parents=True)
+    (made.log_dir / DECLARATION_FILE).write_text(declaration_to_json(DECLARATION))
     for table in log_tables(DECLARATION):
         pq.write_table(arrow_schema(table.columns).empty_table(), made.log_dir / f"{table.name}.parquet")
     return made
