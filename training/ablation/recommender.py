@@ -82,9 +82,14 @@ def recommender_experiment(
             for name in on
         ]
     if NEXT_ITEM in wide.sources and not sizes[NEXT_ITEM]:
-        arms.append(
-            Arm(SEQUENCE, NEXT_ITEM, partial(found.splits, {**sizes, NEXT_ITEM: next_item_size}), added=True)
-        )
+        arms.append(Arm(SEQUENCE, NEXT_ITEM, partial(found.splits, {**sizes, NEXT_ITEM: next_item_size}), added=True))
     return Experiment(
-        MODEL, METRIC, recall_at_25, params["train"], partial(found.splits, sizes), arms, data["validation"].clusters, 0.0
+        MODEL,
+        METRIC,
+        recall_at_25,
+        params["train"],
+        partial(found.splits, sizes),
+        arms,
+        data["validation"].clusters,
+        0.0,
     )
