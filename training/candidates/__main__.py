@@ -28,6 +28,7 @@ from feature_repo.offline.errors import OfflineError
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
 from feature_repo.store import open_store
+from infra.arguments import positive, timestamps
 from infra.clock import timestamp_text
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
@@ -88,8 +89,8 @@ def report(settings: Settings, params: Mapping[str, Any], starts: Sequence[datet
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.candidates", description=__doc__)
-    parser.add_argument("--at", type=_timestamps, help="starts of the windows, separated by commas")
-    parser.add_argument("--days", type=int, help="of a window; default: recommend.windows.days")
+    parser.add_argument("--at", type=timestamps, help="starts of the windows, separated by commas")
+    parser.add_argument("--days", type=positive, help="of a window; default: recommend.windows.days")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args(argv)
     settings = Settings()
@@ -108,11 +109,6 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
     return 0
-
-
-def _timestamps(text: str) -> list[datetime]:
-    found = [datetime.fromisoformat(each.strip()) for each in text.split(",")]
-    return [each if each.tzinfo else each.replace(tzinfo=UTC) for each in found]
 
 
 if __name__ == "__main__":

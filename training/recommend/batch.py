@@ -21,6 +21,7 @@ import yaml
 
 from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
+from infra.arguments import positive, timestamp
 from infra.models.arrays import Doubles
 from infra.settings import Settings
 from training.buyers.orders import has_happened, open_orders
@@ -33,7 +34,6 @@ from training.recommend.metric import bought_items, mean_recall
 from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.run_log import log_batch
 from training.recommend.submission import Submission, picked
-from training.training_set.recipe import parse_timestamp
 
 FOLDER = "batch"
 
@@ -101,12 +101,12 @@ def recommend(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend", description=__doc__.split("\n")[0])
-    parser.add_argument("--users", type=_positive, default=3000, help="users to choose")
-    parser.add_argument("--k", type=_positive, default=25, help="items for each")
-    parser.add_argument("--days", type=_positive, default=3, help="days in which an order counts")
+    parser.add_argument("--users", type=positive, default=3000, help="users to choose")
+    parser.add_argument("--k", type=positive, default=25, help="items for each")
+    parser.add_argument("--days", type=positive, default=3, help="days in which an order counts")
     parser.add_argument("--out", required=True, help="a file, or a database URL like postgresql://user@host/db")
     parser.add_argument("--format", choices=FORMATS, help="of the file; default: by its ending")
-    parser.add_argument("--at", type=parse_timestamp, metavar="TIMESTAMP", help="default: the features' end")
+    parser.add_argument("--at", type=timestamp, metavar="TIMESTAMP", help="default: the features' end")
     parser.add_argument("--run-id", help="of the rows in a database; default: made of what is asked for")
     parser.add_argument("--allow-fewer", action="store_true", help="where fewer users are known, take them all")
     arguments = parser.parse_args(argv)
@@ -116,10 +116,3 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.recommend: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _positive(text: str) -> int:
-    found = int(text)
-    if found < 1:
-        raise ValueError(text)
-    return found

@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 
 from feature_repo.candidates.recommend_params import recommend_params
+from infra.arguments import positive, timestamp
 from infra.models.arrays import Doubles, Floats
 from infra.settings import Settings
 from training.buyers.evaluation import BASELINES
@@ -30,7 +31,6 @@ from training.recommend.batch import best_users
 from training.recommend.metric import bought_items, recalls
 from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.submission import Submission, picked
-from training.training_set.recipe import parse_timestamp
 
 EXPECTED, PROBABILITY, EVERYBODY = "expected recall", "probability", "everybody"
 FOLDER = "batch_compare"
@@ -114,12 +114,10 @@ def table(body: Mapping[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend.compare", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--at", type=parse_timestamp, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts"
-    )
-    parser.add_argument("--days", type=int, default=3)
-    parser.add_argument("--users", type=int, default=600)
-    parser.add_argument("--k", type=int, default=25)
+    parser.add_argument("--at", type=timestamp, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts")
+    parser.add_argument("--days", type=positive, default=3)
+    parser.add_argument("--users", type=positive, default=600)
+    parser.add_argument("--k", type=positive, default=25)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args(argv)
     settings = Settings()
