@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from feature_repo.candidates.item_codes import ItemCodes
@@ -76,14 +75,15 @@ def validation_starts(until: datetime, windows: Mapping[str, int]) -> list[datet
 
 
 def report(settings: Settings, params: Mapping[str, Any], starts: Sequence[datetime], days: int) -> dict[str, Any]:
-    windows = [found for start in starts if (found := window_recalls(settings, params, start, days))]
+    """The figures of the windows in which somebody ordered."""
+    windows = {start: found for start in starts if (found := window_recalls(settings, params, start, days))}
     return {
-        "windows": [timestamp_text(start) for start in starts],
+        "windows": [timestamp_text(start) for start in windows],
         "days": days,
-        "users": [len(np.atleast_1d(found[-1].first)) for found in windows],
+        "users": [len(found[-1].first) for found in windows.values()],
         "sizes": {name: each["candidates"] for name, each in params["sources"].items()},
         "limit": params["candidates"],
-        "sources": pooled(windows),
+        "sources": pooled(list(windows.values())),
     }
 
 
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.candidates: {error}", file=sys.stderr)
         return 2
     users = ", ".join(
-        f"{start}: {users:,} users" for start, users in zip(found["windows"], found["users"], strict=False)
+        f"{start}: {users:,} users" for start, users in zip(found["windows"], found["users"], strict=True)
     )
     print(f"{markdown(found['sources'])}\n\n{users}; {found['days']} days each, union cut at {found['limit']}")
     if arguments.json:

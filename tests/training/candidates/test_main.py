@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import numpy as np
+
 from feature_repo.candidates.item_codes import ItemCodes
 from infra.settings import Settings
 from tests.small_log import at, event, item, write_log
@@ -37,8 +39,6 @@ def test_orders_of_a_window_are_each_users_distinct_items(tmp_path):
 
 
 def test_the_command_prints_the_table_and_writes_the_figures(tmp_path, monkeypatch, capsys):
-    import numpy as np
-
     asked = []
 
     def recalls(settings, params, start, days):
@@ -60,3 +60,15 @@ def test_without_a_log_the_command_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RERANK_DATA_DIR", str(tmp_path))
     assert command.main([]) == 2
     assert "training.candidates:" in capsys.readouterr().err
+
+
+def test_a_window_without_an_order_is_left_out_and_moves_no_other(tmp_path, monkeypatch, capsys):
+    def recalls(settings, params, start, days):
+        return [SourceRecall("union", np.full((3, 5), 0.5), None, 9.0)] if start.day == 8 else []
+
+    monkeypatch.setattr(command, "window_recalls", recalls)
+    monkeypatch.setattr(command, "log_end", lambda _: at(days=30))
+    assert command.main(["--at", "2024-03-05T00:00:00Z,2024-03-08T00:00:00Z"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("2024-03-08T00:00:00.000000Z: 3 users")
+    assert "2024-03-05" not in last
