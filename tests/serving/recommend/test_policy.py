@@ -45,3 +45,8 @@ def test_without_a_section_there_are_no_rules(tmp_path):
 
 def test_the_policy_of_the_project_can_be_read():
     assert read_policy(Settings(_env_file=None)).explore.share <= 0.1
+
+
+def test_a_missing_file_is_refused_by_its_name_and_the_setting(tmp_path):
+    with pytest.raises(BadPolicy, match=r"nowhere\.yaml: No such file.*RERANK_PARAMS_FILE"):
+        read_policy(Settings(_env_file=None, params_file=tmp_path / "nowhere.yaml"))
