@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
@@ -75,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--days", type=positive, default=3, help="days in which an order counts")
     arguments = parser.parse_args(argv)
     settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())["recommend"]["buyers"]
+    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)["buyers"]
     try:
         at = asked_time(settings, arguments.at)
         with open_orders(settings, at) as orders:

@@ -53,9 +53,9 @@ def task_of(settings: Settings, arguments: argparse.Namespace, params: dict[str,
     if arguments.model == "ranker":
         return ranker_task(settings, params)
     at: datetime = asked_time(settings, arguments.at)
-    if arguments.model == "buyers":
-        return buyers_task(settings, params["recommend"], at)
     own = recommend_params(params, settings.dataset)
+    if arguments.model == "buyers":
+        return buyers_task(settings, own, at)
     until = midnight_before(at)
     return recommender_task(settings, own, until, wider=arguments.wider, half_lives=arguments.half_lives)
 
