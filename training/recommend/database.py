@@ -20,6 +20,7 @@ from training.recommend.errors import BadTarget
 from training.recommend.submission import Submission
 
 ROWS_AT_ONCE = 10_000
+SECRETS = ("pass", "pwd", "secret", "token")
 METADATA = MetaData()
 RECOMMENDATIONS = Table(
     "recommendations",
@@ -48,8 +49,10 @@ def is_database(target: str) -> bool:
 
 
 def without_password(target: str) -> str:
-    """The URL for people to read. Raises BadTarget for what is none."""
-    return _url(target).render_as_string(hide_password=True)
+    """The URL for people to read, without secrets in its query either. Raises BadTarget for what is none."""
+    url = _url(target)
+    hidden = {name: "hidden" for name in url.query if _is_secret(name)}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def write_recommendations(submission: Submission, target: str, run: Run) -> None:
@@ -86,4 +89,13 @@ def _url(target: str) -> URL:
 
 def _message(error: SQLAlchemyError, url: URL) -> str:
     text = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return text.replace(url.password, "***") if isinstance(url.password, str) and url.password else text
+    secrets = [url.password, *(value for name, value in url.query.items() if _is_secret(name))]
+    for secret in secrets:
+        if isinstance(secret, str) and secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a parameter of the query is one, say libpq's ``password`` or PyMySQL's ``passwd``."""
+    return any(word in name.lower() for word in SECRETS)
