@@ -7,6 +7,8 @@ stand in the URL, or where the driver looks for them (PGPASSWORD, ~/.pgpass).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -55,13 +57,28 @@ def without_password(target: str) -> str:
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
+def ready_database(target: str, run: Run) -> None:
+    """Make the table. Raises BadTarget if the run cannot be written there."""
+    if len(run.run_id) > MAX_TEXT_LENGTH:
+        raise BadTarget(f"--run-id has {len(run.run_id)} characters: at most {MAX_TEXT_LENGTH} fit into the table")
+    with _opened(target) as engine:
+        METADATA.create_all(engine)
+
+
 def write_recommendations(submission: Submission, target: str, run: Run) -> None:
     """Replace the rows of the run. Raises BadTarget."""
+    with _opened(target) as engine:
+        _replace(engine, submission, run)
+
+
+@contextmanager
+def _opened(target: str) -> Iterator[Engine]:
+    """Raises BadTarget, also for what fails inside."""
     url = _url(target)
     try:
         engine = create_engine(url, hide_parameters=True)
         try:
-            _replace(engine, submission, run)
+            yield engine
         finally:
             engine.dispose()
     except ImportError as error:  # the driver
