@@ -94,8 +94,6 @@ def test_a_vectors_type_is_a_list_of_float32():
 
 HUGE = b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4), }"
 HUGE = HUGE.ljust(127) + b"\n"
-    b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4), }".ljust(127) + b"\n"
-)
 
 
 @pytest.mark.parametrize("content", [HUGE, HUGE[:40], b"no array"], ids=["a huge shape", "half a header", "junk"])
