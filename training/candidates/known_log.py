@@ -63,8 +63,8 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
             """
             CREATE TEMP TABLE known_items AS
             SELECT code, item_id, category_id, shop_id, brand FROM coded LEFT JOIN (
-                SELECT item_id, arg_max(category_id, valid_from_ts) AS category_id,
-                    arg_max(shop_id, valid_from_ts) AS shop_id, arg_max(brand, valid_from_ts) AS brand
+                SELECT item_id, arg_max_null(category_id, valid_from_ts) AS category_id,
+                    arg_max_null(shop_id, valid_from_ts) AS shop_id, arg_max_null(brand, valid_from_ts) AS brand
                 FROM items WHERE valid_from_ts < $known_at GROUP BY item_id
             ) USING (item_id)
             """,

@@ -25,6 +25,7 @@ from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
+from infra.arguments import timestamp
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker, Ranker
 from infra.progress import step
@@ -50,7 +51,6 @@ from training.ranker.registration import (
 from training.stage_two.recommender import FittedRecommender, fit_recommender
 from training.stage_two.windows import BadWindows, midnight_before
 from training.training_set.ranking_data import BadTrainingSet
-from training.training_set.recipe import parse_timestamp
 
 FOLDER, RUN_FOLDER = "recommend", "run"
 MODEL, CHAMPION = "recommender", "champion"
@@ -178,7 +178,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.stage_two", description=__doc__.split("\n")[0])
     parser.add_argument(
         "--at",
-        type=parse_timestamp,
+        type=timestamp,
         metavar="TIMESTAMP",
         help="as of then; default: the features' end",
     )

@@ -15,6 +15,10 @@ WRONG = {
     "an unknown action": ({"rules": [{"rule": "seen_in_session", "actions": ["buy"]}]}, "unknown actions ['buy']"),
     "a text for a list": ({"rules": [{"rule": "blocked_categories", "categories": "fuel"}]}, "must be a list of names"),
     "a flag for a number": ({"rules": [{"rule": "max_per_category", "items": True}]}, "items is True"),
+    "half an item": (
+        {"rules": [{"rule": "max_per_category", "items": 2.5}]},
+        "items is 2.5; it must be a whole",
+    ),
     "a share above 1": ({"explore": {"share": 1.5}}, "share is 1.5; it must be a number from 0 to 1"),
     "an unknown word": ({"explore": {"shares": 0.5}}, "shares"),
 }
@@ -35,6 +39,16 @@ def test_rules_keep_their_order_and_a_data_set_has_its_own(tmp_path):
     other = read_policy(settings.model_copy(update={"dataset": "complete_journey"}))
     assert [rule.name for rule in other.rules] == ["out_of_stock"]
     assert other.explore == Explore(share=0.1, days=14.0)
+
+
+def test_a_rule_on_a_number_refuses_a_text(tmp_path):
+    rules = [{"rule": "out_of_stock", "column": "brand"}]
+    settings = with_params(Settings(_env_file=None, dataset="complete_journey"), tmp_path, rules=rules)
+    with pytest.raises(BadPolicy, match="out_of_stock: brand is a text, not a number"):
+        read_policy(settings)
+    # Without a log of its own the columns of this data set are not known.
+    other = settings.model_copy(update={"dataset": "shop", "data_dir": tmp_path})
+    assert [rule.number for rule in read_policy(other).rules] == ["brand"]
 
 
 def test_without_a_section_there_are_no_rules(tmp_path):

@@ -151,6 +151,25 @@ def test_the_file_is_judged_by_the_same_metric(answered, capsys):
         assert "but the log at" in capsys.readouterr().err
 
 
+def test_what_cannot_be_answered_or_written_is_refused_before_anything_is_fitted(
+    answered, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(batch, "find_prospects", lambda *_: pytest.fail("hours later"))
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").touch()
+    refused = [
+        (["--k", "51"], tmp_path / "out.csv", "51 items are asked for, but 50 are known"),  # 2 of each user, and 10
+        ([], tmp_path / "folder.csv", "it is a folder"),
+        ([], tmp_path / "file" / "out.csv", "cannot be written"),
+        ([], f"sqlite:///{tmp_path}/none/shop.db", "unable to open database file"),
+        (["--run-id", "r" * 201], f"sqlite:///{tmp_path}/shop.db", "--run-id has 201 characters: at most 200"),
+    ]
+    with environment(answered.settings):
+        for ask, out, message in refused:
+            assert batch.main(["--users", "9", "--at", at(DAY).isoformat(), *ask, "--out", str(out)]) == 2
+            assert message in capsys.readouterr().err
+
+
 def test_more_users_than_are_known_is_an_error_that_says_so(answered, tmp_path, capsys):
     ask = ["--at", at(DAY).isoformat(), "--out", str(tmp_path / "out.csv"), "--users", "21"]
     with environment(answered.settings):

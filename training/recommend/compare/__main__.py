@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 
 from feature_repo.candidates.recommend_params import recommend_params
+from infra.arguments import positive, timestamp
 from infra.models.arrays import Doubles, Floats, Integers
 from infra.settings import Settings
 from training.buyers.evaluation import BASELINES
@@ -32,7 +33,6 @@ from training.recommend.compare.reference_lists import reference_lists
 from training.recommend.metric import bought_items, recalls
 from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.submission import Submission, picked
-from training.training_set.recipe import parse_timestamp
 
 EXPECTED, PROBABILITY, RECOMMENDER = "expected recall", "probability", "recommender"
 FOLDER = "batch_compare"
@@ -133,12 +133,10 @@ def table(head: str, rows: Mapping[str, Mapping[str, Any]], ats: Sequence[str]) 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend.compare", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--at", type=parse_timestamp, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts"
-    )
-    parser.add_argument("--days", type=int, default=3)
-    parser.add_argument("--users", type=int, default=600)
-    parser.add_argument("--k", type=int, default=25)
+    parser.add_argument("--at", type=timestamp, required=True, nargs="+", metavar="TIMESTAMP", help="windows' starts")
+    parser.add_argument("--days", type=positive, default=3)
+    parser.add_argument("--users", type=positive, default=600)
+    parser.add_argument("--k", type=positive, default=25)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args(argv)
     settings = Settings()
