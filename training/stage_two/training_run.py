@@ -42,11 +42,9 @@ from training.ranker.promotion import Reports, best_baseline, decide, fallback
 from training.ranker.registration import (
     UNCHANGED,
     current_champion,
-    note_champion,
-    promote_baseline,
     promote_untested,
     register_model,
-    serves_already,
+    settle_champion,
 )
 from training.stage_two.recommender import FittedRecommender, fit_recommender
 from training.stage_two.windows import BadWindows, midnight_before
@@ -122,14 +120,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             folders,
         )
         serving = fallback(evaluation)
-        if decision.promoted:
-            store.promote(version)
-            note_champion(run, metrics, MODEL)
-        elif serves_already(champion, serving):
-            note_champion(run, metrics, UNCHANGED)
-        else:
-            promote_baseline(store, serving, rankers[serving], contract, metrics, folders)
-            note_champion(run, metrics, serving)
+        settle_champion(store, version, MODEL, serving, champion, rankers, contract, metrics, run, folders)
     return metrics
 
 
