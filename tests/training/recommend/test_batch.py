@@ -20,6 +20,7 @@ from tests.training.recommend.batch_shop import DAY, K, environment, write_param
 from training.recommend import batch, evaluate
 from training.recommend.files import read_submission
 from training.recommend.submission import Submission
+from training.tune import command as tune
 
 USERS = 15
 MARKER_USER, MARKER_ITEM = "marker-user", "marker-item"
@@ -50,8 +51,9 @@ class Answered:
     output: str
 
     def texts(self) -> Iterator[str]:
-        """All that the batch left: its training set, and everything in MLflow's folder and database."""
-        for path in [*(self.settings.training_dir).rglob("*"), *(self.settings.state_dir / "mlflow").rglob("*")]:
+        """All that was left: training sets, studies, and everything in MLflow's folder and database."""
+        folders = (self.settings.training_dir, *(self.settings.state_dir / name for name in ("mlflow", "tune")))
+        for path in (path for folder in folders for path in folder.rglob("*")):
             if path.suffix == ".parquet":
                 yield str(pq.read_table(path).to_pydict())
             elif path.is_file():
@@ -94,6 +96,17 @@ def test_a_marker_of_the_window_is_found_nowhere(answered):
     assert len(texts) > 20
     assert any("i00" in text for text in texts), "the search finds what is there"
     assert any("u00" in text for text in texts)
+    for marker in (MARKER_USER, MARKER_ITEM):
+        assert [text[:200] for text in texts if marker in text] == []
+
+
+def test_trials_of_tuning_do_not_know_the_marker_either(answered):
+    for model in ("recommender", "buyers"):
+        with environment(answered.settings):
+            assert tune.main([model, "--trials", "2", "--at", at(DAY).isoformat()]) == 0
+    assert list((answered.settings.state_dir / "tune").rglob("*")), "the studies are among what is searched"
+    texts = list(answered.texts())
+    assert any(path.name == "wide_set.json" for path in answered.settings.training_dir.rglob("*"))
     for marker in (MARKER_USER, MARKER_ITEM):
         assert [text[:200] for text in texts if marker in text] == []
 
