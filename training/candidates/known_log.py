@@ -26,7 +26,7 @@ class KnownLog:
 
     known_items:  code (INTEGER), item_id, category_id, shop_id, brand: the newest attributes of each item of ``codes``
     known_events: user_id, session_id, code, action, at_us (received), price, category_id; only events on an item
-    known_emptied: session_id, at_us (received) of each event that empties a cart: an order or clear_cart without an item
+    known_emptied: session_id, at_us (received); events that empty a cart: an order or clear_cart without an item
     known_slates: slate_id, user_id, session_id, shown_us, and the columns ``context``; one row per slate
     context:      names of the declared context columns
     """
