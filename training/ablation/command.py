@@ -18,6 +18,7 @@ import yaml
 from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
+from infra.arguments import timestamp
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.ablation.experiment import run
@@ -28,7 +29,6 @@ from training.candidates.asked_time import BadTime, asked_time
 from training.candidates.fit import BadSources
 from training.stage_two.windows import BadWindows, midnight_before
 from training.training_set.ranking_data import BadTrainingSet
-from training.training_set.recipe import parse_timestamp
 
 MODELS = ("recommender", "ranker")
 
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.ablation", description=__doc__.split("\n")[0])
     parser.add_argument("--model", choices=MODELS, default=MODELS[0])
     parser.add_argument(
-        "--at", type=parse_timestamp, metavar="TIMESTAMP", help="not for the ranker; default: the features' end"
+        "--at", type=timestamp, metavar="TIMESTAMP", help="not for the ranker; default: the features' end"
     )
     parser.add_argument("--seeds", type=int, default=1, help="fits of each model, over which the metric is averaged")
     arguments = parser.parse_args(argv)

@@ -2,8 +2,8 @@
 
 All models share one training set, in which every candidate of every source is (:mod:`training.tune.wide_set`). It has
 no test windows, and its sources know nothing of their time. A model without a source has the candidates that the other
-sources list, and neither the score nor the rank of that source (:mod:`training.tune.narrowed`). A list that loses all its
-candidates counts as missed.
+sources list, and neither the score nor the rank of that source (:mod:`training.tune.narrowed`). A list that loses
+all its candidates counts as missed.
 
 The sequence model's source is judged also where the data set's parameters switch it off, if there is an export that it
 can read: then the model gets it in addition.
@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
-
-import numpy as np
 
 from feature_repo.candidates.union import source_features
 from feature_repo.datasets.declarations.built_in import declaration_of

@@ -15,9 +15,9 @@ from training.evaluation.run_files import write_json
 FOLDER = "ablation"
 EARNS, COSTS, UNCLEAR = "earns its place", "costs", "no difference shown"
 NOTE = (
-    "Worth: the metric with the part minus the metric without it, on the same lists of the validation windows, with its "
-    "95 % interval over resampled users. All models have the rounds that are best for the full one. Of twenty intervals "
-    "one lies beside 0 by chance. Parts that know the same cover for each other."
+    "Worth: the metric with the part minus the metric without it, on the same lists of the validation windows, with "
+    "its 95 % interval over resampled users. All models have the rounds that are best for the full one. Of twenty "
+    "intervals one lies beside 0 by chance. Parts that know the same cover for each other."
 )
 
 
@@ -53,8 +53,8 @@ def markdown(found: Mapping[str, Any]) -> str:
     lines = [
         f"# Ablation of the {found['model']}: {found['dataset']}",
         "",
-        f"{found['metric']} of the full model {full['mean']:.4f}, {full['slates']:,} lists of {found['users']:,} users, "
-        f"{found['columns']} features, {found['rounds']} rounds, {found['seeds']} seed(s).",
+        f"{found['metric']} of the full model {full['mean']:.4f}, {full['slates']:,} lists of {found['users']:,} "
+        f"users, {found['columns']} features, {found['rounds']} rounds, {found['seeds']} seed(s).",
         "",
         f"| part | kind | {found['metric']} | worth | verdict |",
         "| --- | --- | ---: | ---: | --- |",

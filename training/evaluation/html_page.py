@@ -43,7 +43,8 @@ table {{ border-collapse: collapse; font-size: .85rem; display: block; overflow-
 th, td {{ padding: .35rem .7rem; border-bottom: 1px solid var(--grid); text-align: right; white-space: nowrap }}
 th:first-child, td:first-child {{ text-align: left }} th {{ font-weight: 600 }}
 td.best {{ font-weight: 600 }} .note {{ color: var(--muted); font-size: .9rem }}
-.plot {{ overflow-x: auto; margin: 1rem 0 }} .plot img {{ width: 100%; min-width: 34rem; max-width: 46rem; height: auto }}
+.plot {{ overflow-x: auto; margin: 1rem 0 }} .plot img {{ width: 100%;
+  min-width: 34rem; max-width: 46rem; height: auto }}
 .verdict {{ border-left: 4px solid var(--muted); padding: .5rem 1rem; background: var(--shade) }}
 .verdict.promoted {{ border-color: var(--accent) }}
 .missing {{ border-left: 4px dashed var(--muted); padding: .3rem 1rem; color: var(--muted) }}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from training.evaluation import plots
@@ -34,7 +34,7 @@ def section(study: Study) -> Section:
         + block(lambda: _recommender(study), RECOMMENDER)
         + "<h3>Objectives</h3>\n"
         + tuned
-        + "<h3>Who is written to</h3>\n"
+        + "<h3>What is listed, and who is written to</h3>\n"
         + block(lambda: _choice(study), choice),
     )
 
@@ -77,19 +77,23 @@ def _objectives(study: Study, model: str) -> Callable[[], str]:
 
 def _choice(study: Study) -> str:
     found = read_object(study.training_file(CHOICE_FILE))
-    ways = [*found["ways"].items()]
-    rows = []
-    for name, row in ways:
-        difference = interval(row["expected_minus_it"])
-        rows.append(
-            [
-                name,
-                *(f"{value:.4f}" for value in row["windows"]),
-                f"{row['pooled']['mean']:.4f}",
-                f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]",
-            ]
+    return (
+        _compared("lists for everybody", found["lists"], found["at"])
+        + _compared(f"{found['users']} users by", found["ways"], found["at"])
+        + note(
+            f"Recall per buyer of {found['k']} items within {found['days']} days. The users are chosen in several ways "
+            "from the recommender's lists; who is not chosen counts as 0."
         )
-    header = [f"{found['users']} users by", *(at[:10] for at in found["at"]), "pooled", f"{ways[0][0]} minus it"]
-    return table(header, rows) + note(
-        f"Recall per buyer of {found['k']} items within {found['days']} days, with the same lists for all ways."
     )
+
+
+def _compared(head: str, rows: Mapping[str, Mapping[str, Any]], ats: Sequence[str]) -> str:
+    """The body of the table that :mod:`training.recommend.compare` prints."""
+    first = next(iter(rows))
+    body = []
+    for name, row in rows.items():
+        difference = interval(row["first_minus_it"])
+        minus = f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]" if name != first else ""
+        windows = (f"{value:.4f}" for value in row["windows"])
+        body.append([name, *windows, f"{row['pooled']['mean']:.4f}", minus])
+    return table([head, *(at[:10] for at in ats), "pooled", f"{first} minus it"], body)

@@ -24,8 +24,8 @@ def _body(study: Study) -> str:
     largest = max((abs(row["predicted"] - row["observed"]) for row in calibration), default=0.0)
     return (
         paragraph(
-            f"{found['users']:,} users in the windows from {windows}, of whom {share:.1%} ordered, each window judged by a "
-            "model that knew nothing of it."
+            f"{found['users']:,} users in the windows from {windows}, of whom {share:.1%} ordered, each window "
+            "judged by a model that knew nothing of it."
         )
         + table(
             ["users sorted by", *metrics],

@@ -60,7 +60,7 @@ def _repeats(facts: LogFacts) -> str:
         "<h3>Ordered again</h3>\n"
         + image(figures.repeat_shares(facts.repeats), "share of repeated orders by week")
         + note(
-            "By week: the share of orders that are of an item that the user had ordered before. It rises at first, because "
-            "the log does not know what was ordered before it begins."
+            "By week: the share of orders that are of an item that the user had ordered before. It rises at first, "
+            "because the log does not know what was ordered before it begins."
         )
     )

@@ -7,7 +7,7 @@ from html import escape
 from infra.models.model_store import NoModel
 from training.evaluation.html_page import table
 from training.report.algorithms import RECOMMENDER, RECOMMENDER_RUN
-from training.report.example_lists import K, Bought, Example, example_lists
+from training.report.example_lists import Bought, Example, K, example_lists
 from training.report.study import Section, Study, block, not_run, note, paragraph, read_object
 
 COUNT = 4
@@ -32,8 +32,8 @@ def _body(study: Study) -> str:
     if not found:
         return note("The test windows have no list of a user without a session.")
     intro = (
-        f"{len(found)} lists of the test windows, drawn with the seed {seed} and not chosen. Each user is given {K} items at a "
-        "midnight, without a session, and is judged by what they order in the window."
+        f"{len(found)} lists of the test windows, drawn with the seed {seed} and not chosen. Each user is given {K} "
+        "items at a midnight, without a session, and is judged by what they order in the window."
     )
     return paragraph(intro) + "".join(map(_example, found))
 
@@ -50,8 +50,8 @@ def _example(example: Example) -> str:
     return (
         f"<h3>{escape(head)}</h3>\n"
         + paragraph(
-            f"{hits} of {len(example.listed)} recommended items were bought; {len(example.bought)} items were bought in all, "
-            f"recall {example.recall:.2f}."
+            f"{hits} of {len(example.listed)} recommended items were bought; {len(example.bought)} items were bought "
+            f"in all, recall {example.recall:.2f}."
         )
         + "<div class=pair><div>"
         + table(["", "recommended", "category", "best source, rank", ""], listed, texts=True)

@@ -69,12 +69,12 @@ def repeat_shares(repeats: Mapping[date, tuple[int, int]]) -> Figure:
 def worths(rows: Mapping[str, Interval], metric: str) -> Figure:
     """What each part is worth, with its interval: in colour where it lies on one side of 0."""
     figure, axes = figure_of(0.34 * len(rows) + 1.0)
-    for y, interval in enumerate(reversed(rows.values())):
+    for y, interval in enumerate(reversed(list(rows.values()))):
         colour = ACCENT if interval.low > 0 or interval.high < 0 else MUTED
         axes.plot([interval.low, interval.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
         axes.plot(interval.mean, y, "o", color=colour, markersize=6)
     axes.axvline(0, color=INK, linestyle=":", linewidth=1)
-    axes.set_yticks(range(len(rows)), [plain(name) for name in reversed(rows)])
+    axes.set_yticks(range(len(rows)), [plain(name) for name in reversed(list(rows))])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel(f"{metric} with it minus {metric} without it, 95 % interval")
     axes.grid(axis="y", visible=False)

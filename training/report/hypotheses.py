@@ -87,8 +87,8 @@ def _table(found: Mapping[str, Any], parts: Sequence[Part]) -> str:
             f"{metric} that each part is worth",
         )
         + note(
-            f"Full model: {metric} {full['mean']:.4f} on {full['slates']:,} validation lists of {found['users']:,} users"
-            f"{known}; {found['columns']} features, {found['rounds']} rounds, {found['seeds']} seed(s)."
+            f"Full model: {metric} {full['mean']:.4f} on {full['slates']:,} validation lists of {found['users']:,} "
+            f"users{known}; {found['columns']} features, {found['rounds']} rounds, {found['seeds']} seed(s)."
         )
     )
 
@@ -109,8 +109,8 @@ def _source_table(study: Study) -> str:
         f"{start[:10]} ({users:,} users)" for start, users in zip(found["windows"], found["users"], strict=True)
     )
     return table(["source", "per user", *(f"first {cut}" for cut in cuts), f"union's loss at {cuts[-1]}"], rows) + note(
-        f"Recall of the first candidates of each source, before any ranking, and what the union of at most {found['limit']} "
-        f"loses without it. Windows of {found['days']} days: {windows}."
+        f"Recall of the first candidates of each source, before any ranking, and what the union of at most "
+        f"{found['limit']} loses without it. Windows of {found['days']} days: {windows}."
     )
 
 

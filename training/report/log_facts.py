@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import duckdb
 
@@ -67,7 +68,8 @@ def log_facts(settings: Settings, at: datetime | None) -> LogFacts:
             "min(received_ts), max(received_ts) FROM seen"
         ).fetchall()[0]
         impressions, slates = connection.execute(
-            "SELECT count(*), count(DISTINCT slate_id) FROM impressions WHERE $at::TIMESTAMPTZ IS NULL OR shown_ts < $at",
+            "SELECT count(*), count(DISTINCT slate_id) FROM impressions "
+            "WHERE $at::TIMESTAMPTZ IS NULL OR shown_ts < $at",
             known,
         ).fetchall()[0]
         rows, catalog = connection.execute(
@@ -97,8 +99,9 @@ def log_facts(settings: Settings, at: datetime | None) -> LogFacts:
         )
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[int | str, ...]]:
-    return connection.execute(query).fetchall()  # type: ignore[no-any-return]
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    found: list[Any] = connection.execute(query).fetchall()
+    return found
 
 
 def _daily(connection: duckdb.DuckDBPyConnection) -> dict[date, dict[str, int]]:

@@ -16,11 +16,11 @@ import yaml
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from infra.arguments import timestamp
 from infra.settings import Settings
 from training.evaluation.html_page import page, write_page
 from training.report import algorithms, buyers, data, examples, hypotheses, method, tuning, validation
 from training.report.study import Section, Study
-from training.training_set.recipe import parse_timestamp
 
 FILE = "experiments.html"
 
@@ -45,8 +45,8 @@ def render(study: Study) -> str:
     links = "".join(f'<li><a href="#{each.anchor}">{escape(each.title)}</a></li>' for each in found)
     head = (
         f"<h1>Experiments: {escape(study.settings.dataset)}</h1>\n"
-        "<p class=note>Made from the runs of this data set; what was not run is said, with the command that runs it.</p>\n"
-        f"<nav><ul>{links}</ul></nav>\n"
+        "<p class=note>Made from the runs of this data set; what was not run is said, with the command that runs "
+        f"it.</p>\n<nav><ul>{links}</ul></nav>\n"
     )
     return page(f"Experiments: {study.settings.dataset}", head + "".join(each.html() for each in found))
 
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__.split("\n")[0])
     parser.add_argument(
         "--at",
-        type=parse_timestamp,
+        type=timestamp,
         metavar="TIMESTAMP",
         help="describe the log as it was known then; default: all of it",
     )

@@ -40,8 +40,8 @@ def _difference(study: Study, *names: str) -> str:
         return body
     paired = found["paired"]
     body += paragraph(
-        f"{paired['metric']} minus that of {paired['baseline']}, the best baseline, on the same {paired['slates']:,} test "
-        f"lists: {_signed(paired)}."
+        f"{paired['metric']} minus that of {paired['baseline']}, the best baseline, on the same {paired['slates']:,} "
+        f"test lists: {_signed(paired)}."
     )
     if "shuffled_label" not in found:
         return body
