@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType
-from training.ablation.families import FACTS, feature_families
+from training.ablation.families import feature_families
 
 DECLARATION = Declaration(
     name="tiny",
@@ -18,8 +18,11 @@ def test_each_feature_is_in_one_family():
     assert all(families.values())
 
 
-def test_views_are_families_of_their_stored_features_and_what_the_caller_sends_is_one():
+def test_stored_features_are_in_the_family_of_their_view():
     families = feature_families(DECLARATION)
-    sent = [feature.name for feature in model_features(DECLARATION) if feature.source == "request"]
-    assert list(families[FACTS]) == sent
-    assert "item_windows" in families
+    for view in ("item_windows", "item_repeats", "user_windows", "session_state"):
+        stored = [
+            each.name for each in model_features(DECLARATION) if each.source == view and each.name in families[view]
+        ]
+        assert list(families[view]) == stored
+        assert stored
