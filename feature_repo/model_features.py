@@ -15,7 +15,7 @@ from feature_repo.derived.family import Sparse
 from feature_repo.schema import Declaration, DType, Feature, views
 from feature_repo.slate import Floats, ItemRows, Row, Slate
 
-STORED_VERSION = 2  # of the columns that enter the matrix as they are stored or sent; part of the model's contract
+STORED_VERSION = 3  # of the columns that enter the matrix as they are stored or sent; part of the model's contract
 
 
 @cache  # needed for every slate

@@ -10,6 +10,7 @@ from pathlib import Path
 from socket import socket
 
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 from uvicorn.server import Server
 from uvicorn.supervisors.multiprocess import Process
 
@@ -42,6 +43,7 @@ class ScorerApp:
             level=self.settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )  # a worker process starts without it
         sys.setswitchinterval(SWITCH_S)
+        threadpool_limits(1, "blas")  # threads that wait for each other on busy cores take 10 ms of a request
         replaces = self.shared is not None and (self.shared / ANNOUNCED).exists()
         clock, metrics = open_clock(self.settings), Metrics(self.shared)
         return create_app(self.settings, clock, metrics, self._started, replaces=replaces)

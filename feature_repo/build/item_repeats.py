@@ -57,7 +57,7 @@ def _snapshot(midnight: datetime) -> str:
     age_days = f"(epoch({now} - received_ts) / 86400 - {RECENT_DAYS})"
     return f"""
         WITH by_item AS (
-            SELECT item_id, arg_max(category_id, received_ts) AS category_id,
+            SELECT item_id, arg_max_null(category_id, (received_ts, coalesce(category_id, ''))) AS category_id,
                 count(*) - count(interval_s) AS users, count(interval_s) AS repeats,
                 count(interval_s) FILTER ({recent}) AS recent_repeats,
                 {_sum(f"CASE WHEN {recent} THEN 0 ELSE pow(0.5, {age_days} / {HALF_LIFE_DAYS}) END")} AS expected,

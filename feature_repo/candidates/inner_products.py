@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from feature_repo.candidates.source import Candidates
-from infra.models.arrays import Doubles, Floats
+from infra.models.arrays import Doubles, Floats, Integers
 
 PRODUCTS_AT_ONCE = 16_000_000
+NUMBERS_AT_ONCE = 8_000_000
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -42,6 +43,15 @@ class InnerProducts:
             error = (f + 4) * EPSILON * self._longest * np.sqrt(np.square(some).sum(axis=1))
             kth = np.partition(near, n - k, axis=1)[:, n - k] if k < n else np.full(len(some), -np.inf)
             rows, found = np.nonzero(near >= (kth - 2 * error)[:, None])
-            scores = (some[rows] * self.vectors[found]).sum(axis=1)
+            scores = self._exact(some, rows, found)
             parts.append(Candidates.best(rows, found.astype(np.int32), scores, len(some), k))
         return Candidates.concatenated(parts)
+
+    def _exact(self, asked: Doubles, rows: Integers, found: Integers) -> Doubles:
+        """(m,) products of the pairs. In pieces, because of equal vectors nearly all pairs may be among the best."""
+        pairs = max(1, NUMBERS_AT_ONCE // self.vectors.shape[1])
+        scores = np.empty(len(rows))
+        for start in range(0, len(rows), pairs):
+            part = slice(start, start + pairs)
+            scores[part] = (asked[rows[part]] * self.vectors[found[part]]).sum(axis=1)
+        return scores

@@ -89,7 +89,10 @@ def queries_of_rows(
     sessions: Sequence[Row],
     contexts: Sequence[Mapping[str, str]],
 ) -> Queries:
-    """Of (q,) rows as a :class:`feature_repo.slate.Slate` holds them; an empty row is an unknown user or session."""
+    """Of (q,) rows as a :class:`feature_repo.slate.Slate` holds them; an empty row is an unknown user or session.
+
+    Lists as in :func:`queries_of_tables`.
+    """
     unknown = _Unknown(codes)
     return Queries(
         codes=codes,
@@ -153,7 +156,12 @@ class _Unknown:
 
 
 def _of_rows(rows: Sequence[Row], view: View, names: Sequence[str], unknown: _Unknown) -> Events:
-    lists: dict[str, list[list[Any]]] = {name: [row.get(name) or [] for row in rows] for name in names}
+    lists: dict[str, list[list[Any]]] = {name: [] for name in names}
+    for row in rows:
+        of_row = [row.get(name) or [] for name in names]
+        is_aligned = len(set(map(len, of_row))) == 1
+        for name, values in zip(names, of_row, strict=True):
+            lists[name].append(values if is_aligned else [])
     items, *others = names
     flat = {name: [value for each in lists[name] for value in each] for name in names}
     return Events(

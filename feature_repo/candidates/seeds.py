@@ -10,6 +10,7 @@ import numpy as np
 from feature_repo.candidates.item_codes import Codes
 from feature_repo.candidates.queries import ACTION_CODES, Events, Queries
 from feature_repo.candidates.ragged import Ragged
+from feature_repo.schema import HALF_LIVES_DAYS
 from infra.models.arrays import Doubles, Integers
 
 KINDS = ("view", "like", "add_to_cart", "order")
@@ -36,6 +37,8 @@ class SeedWeights:
     recency: the factor from one event of the session to the one before it
     history: weight of an order of the history, halved every ``half_life_days``, which is one of HALF_LIVES_DAYS
     history_items: the newest that are read
+
+    Raises ValueError for another kind or half-life: the rows that are read when somebody asks do not have it.
     """
 
     actions: Mapping[str, float] = field(
@@ -45,6 +48,12 @@ class SeedWeights:
     history: float = 0.1
     history_items: int = 100
     half_life_days: int = 60
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(self.actions.keys() - set(KINDS)):
+            raise ValueError(f"seeds.actions has {', '.join(unknown)}: a seed is one of {', '.join(KINDS)}")
+        if self.half_life_days not in HALF_LIVES_DAYS:
+            raise ValueError(f"seeds.half_life_days is {self.half_life_days}: the features hold {HALF_LIVES_DAYS}")
 
     def of(self, queries: Queries) -> Seeds:
         """The seeds of each query: of the session, the cart, then the history."""

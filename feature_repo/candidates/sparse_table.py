@@ -40,8 +40,8 @@ class SparseTable:
             (self.weights.astype(np.float64), self.items, self.lists.starts), shape=(len(self.lists), self.columns)
         )
 
-    def best(self, of: Ragged, rows: Integers, weights: npt.NDArray[Any], k: int) -> Candidates:
-        """The ``k`` best items for each of q weighted lists of rows; only items with a score above 0.
+    def best(self, of: Ragged, rows: Integers, weights: npt.NDArray[Any], k: int, below: float = np.inf) -> Candidates:
+        """The ``k`` best items for each of q weighted lists of rows; only items with a score above 0 and ``below``.
 
         of:      where the rows of each query lie
         rows:    (m,) rows of the table; a row may occur twice
@@ -57,10 +57,8 @@ class SparseTable:
             )
             found = asked @ self.matrix
             queries = np.repeat(np.arange(len(starts) - 1), np.diff(found.indptr))
-            positive = found.data > 0
-            parts.append(
-                Candidates.best(queries[positive], found.indices[positive], found.data[positive], len(starts) - 1, k)
-            )
+            used = (found.data > 0) & (found.data < below)
+            parts.append(Candidates.best(queries[used], found.indices[used], found.data[used], len(starts) - 1, k))
         return Candidates.concatenated(parts)
 
     def save(self, folder: Path, name: str) -> None:

@@ -88,9 +88,12 @@ class ItemIntake:
         good = {i: each for i, each in enumerate(sent) if isinstance(each, SentChange)}
         now_us, stored = await self._now_and_stored({each.change.item_id for each in good.values()}, declaration)
         read_at = time.monotonic()
+        known = {name for name, found in stored.items() if found.event_us}
         for i, each in list(good.items()):
-            problem = _lacks(each, stored[each.change.item_id], declaration)
-            if problem is not None:
+            problem = None if each.change.item_id in known else _lacks(each, declaration)
+            if problem is None:
+                known.add(each.change.item_id)
+            else:
                 rejected[i] = problem
                 del good[i]
         rows = {name: _stored_row(found, declaration) for name, found in stored.items()}
@@ -143,10 +146,8 @@ def _stored_row(found: StoredItem, declaration: Declaration) -> StoredRow:
     return StoredRow(found.event_us, row)
 
 
-def _lacks(sent: SentChange, stored: StoredItem, declaration: Declaration) -> str | None:
+def _lacks(sent: SentChange, declaration: Declaration) -> str | None:
     """Why a new item cannot be accepted, or None."""
-    if stored.event_us:
-        return None
     required = [column.name for column in item_values(declaration) if not column.nullable]
     lacking = [name for name in required if name not in sent.change.values]
     return f"the item is new and needs {', '.join(lacking)}" if lacking else None

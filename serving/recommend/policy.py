@@ -7,13 +7,16 @@ record says what the rules did.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from feature_repo.candidates.recommend_params import recommend_params
-from feature_repo.schema import ACTIONS
+from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.datasets.errors import DatasetError
+from feature_repo.schema import ACTIONS, Declaration, DType, item_attributes_view
 from infra.limits import MAX_K
 from infra.settings import Settings
 from serving.recommend import rules
@@ -41,7 +44,10 @@ class Policy:
 
 
 def read_policy(settings: Settings) -> Policy:
-    """Of ``recommend.rules`` and ``recommend.explore``; without them there are none. Raises BadPolicy."""
+    """Of ``recommend.rules`` and ``recommend.explore``; without them there are none.
+
+    Raises BadPolicy, also for a rule on a column that the data set has as a text.
+    """
     try:
         params = yaml.safe_load(settings.params_file.read_text()) or {}
     except OSError as error:
@@ -51,7 +57,17 @@ def read_policy(settings: Settings) -> Policy:
         ) from error
     except yaml.YAMLError as error:
         raise BadPolicy(f"{settings.params_file} is not YAML: {error}") from error
-    return policy_of(recommend_params(params, settings.dataset) if params.get("recommend") else {})
+    found = policy_of(recommend_params(params, settings.dataset) if params.get("recommend") else {})
+    with suppress(DatasetError):  # a scorer without the log knows the columns only with a model
+        _refuse_texts(found.rules, declaration_of(settings))
+    return found
+
+
+def _refuse_texts(listed: Sequence[Rule], declaration: Declaration) -> None:
+    texts = {column.name for column in item_attributes_view(declaration).columns if column.dtype is DType.STRING}
+    for rule in listed:
+        if rule.number in texts:
+            raise BadPolicy(f"params.yaml, recommend.rules, {rule.name}: {rule.number} is a text, not a number")
 
 
 def policy_of(section: Mapping[str, Any]) -> Policy:
@@ -112,8 +128,8 @@ def _blocked_categories(values: Mapping[str, Any]) -> Rule:
 
 def _max_per_category(values: Mapping[str, Any]) -> Rule:
     _only(values, "items", "of_first")
-    items = _number(values.get("items"), 1, MAX_K, "items")
-    return rules.max_per_category(int(items), int(_number(values.get("of_first", 25), 1, MAX_K, "of_first")))
+    items, of_first = (_whole(values.get(name, value), name) for name, value in (("items", None), ("of_first", 25)))
+    return rules.max_per_category(items, of_first)
 
 
 RULES: Mapping[str, Callable[[Mapping[str, Any]], Rule]] = {
@@ -134,6 +150,12 @@ def _number(value: Any, low: float, high: float, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")
     return float(value)
+
+
+def _whole(value: Any, name: str) -> int:
+    if not _number(value, 1, MAX_K, name).is_integer():
+        raise ValueError(f"{name} is {value!r}; it must be a whole number")
+    return int(value)
 
 
 def _names(values: Any, name: str) -> frozenset[str]:

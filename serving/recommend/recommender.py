@@ -67,13 +67,13 @@ class Recommender:
         made, draw = await self._made(request, deadline, rng, explore=explore)
         if made.is_behind:  # an item changed after the user was read: ask again, once, for a later timestamp
             made, draw = await self._made(request, deadline, rng, explore=explore)
-        ranked, drawn, scores, removed = self._ranked(made, draw, len(made.slate))
         filled = len(made.slate)
-        more = self._fill(made, request.k) if len(ranked) < request.k else []
-        if more:
-            made = await self.slates.slate(made.asker, made.candidates.extended(more), deadline)
-            if len(made.slate) != filled + len(more):  # the store is away now, so these are other candidates
-                filled = len(made.slate)
+        ranked, drawn, scores, removed = self._ranked(made, draw, filled)
+        while len(ranked) < request.k and filled == len(made.slate) and (more := self._fill(made, request.k)):
+            wanted = made.candidates.extended(more)
+            made = await self.slates.slate(made.asker, wanted, deadline)
+            if made.candidates is not wanted:  # the store is away now: other candidates, which are filled up in turn
+                draw, filled = Draw(), len(made.slate)
             ranked, drawn, scores, removed = self._ranked(made, draw, filled)
         chosen = inserted(ranked, drawn, request.k, rng)
         answer = RecommendAnswer(
@@ -96,7 +96,8 @@ class Recommender:
         draw = Draw()
         if explore and asker.entities is not None:  # nothing is known of new items without the store
             draw = self.new_items.draw(asker.scored_us, request.k, set(listed.item_ids), rng)
-        return await self.slates.slate(asker, listed.extended(draw.item_ids), deadline), draw
+        made = await self.slates.slate(asker, listed.extended(draw.item_ids), deadline)
+        return made, Draw() if made.degraded else draw
 
     def record(self, done: Recommended) -> None:
         """Count the slate, and pass it on to the score log. A slate without candidates is only counted."""

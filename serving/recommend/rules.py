@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.slate import Slate
+from feature_repo.slate import Row, Slate
 from infra.models.arrays import Integers
 
 DAY_US = 86_400_000_000
@@ -24,11 +25,13 @@ Apply = Callable[[Slate, Integers], Integers]
 
 @dataclass(frozen=True)
 class Rule:
-    """``name``: as in params.yaml. ``moves``: it moves candidates down and removes none."""
+    """``name``: as in params.yaml. ``moves``: it moves candidates down and removes none. ``number``: the item column
+    that it reads as a number."""
 
     name: str
     apply: Apply
     moves: bool = False
+    number: str | None = None
 
 
 def already_bought(days: float) -> Rule:
@@ -36,7 +39,7 @@ def already_bought(days: float) -> Rule:
 
     def apply(slate: Slate, order: Integers) -> Integers:
         since_us = slate.scored_us - days * DAY_US
-        bought = zip(slate.user.get("history_items", ()), slate.user.get("history_last_us", ()), strict=False)
+        bought = zip(*_lists(slate.user, "history_items", "history_last_us"), strict=False)
         return _without(slate, order, {item for item, last_us in bought if last_us >= since_us})
 
     return Rule("already_bought", apply)
@@ -46,20 +49,23 @@ def seen_in_session(actions: Set[str]) -> Rule:
     """Items with one of ``actions`` among the session's latest events."""
 
     def apply(slate: Slate, order: Integers) -> Integers:
-        events = zip(slate.session.get("recent_items", ()), slate.session.get("recent_actions", ()), strict=False)
+        events = zip(*_lists(slate.session, "recent_items", "recent_actions"), strict=False)
         return _without(slate, order, {item for item, action in events if action in actions})
 
     return Rule("seen_in_session", apply)
 
 
 def out_of_stock(column: str) -> Rule:
-    """Items whose ``column`` is 0. Unknown counts as in stock, and so does a data set without the column."""
+    """Items whose ``column`` is 0. Unknown counts as in stock, and so does a data set without the column or with a
+    text in it."""
 
     def apply(slate: Slate, order: Integers) -> Integers:
         stock = slate.items.get(column)
-        return order if stock is None else order[~(stock[order].astype(np.float64) <= 0)]
+        if stock is None or stock.dtype == object:
+            return order
+        return order[~(stock[order].astype(np.float64) <= 0)]
 
-    return Rule("out_of_stock", apply)
+    return Rule("out_of_stock", apply, number=column)
 
 
 def blocked_categories(categories: Set[str]) -> Rule:
@@ -136,12 +142,16 @@ def apply_all(rules: Sequence[Rule], slate: Slate, order: Integers, k: int) -> t
     counts: dict[str, int] = {}
     for rule in rules:
         found = rule.apply(slate, order)
-        if rule.moves:
-            counts[rule.name] = len(set(order[:k].tolist()) - set(found[:k].tolist()))
-        else:
-            counts[rule.name] = len(order) - len(found)
+        moved = set(order[:k].tolist()) - set(found[:k].tolist())
+        count = len(moved) if rule.moves else len(order) - len(found)
+        counts[rule.name] = counts.get(rule.name, 0) + count  # a rule may be listed twice, with other values
         order = found
     return order, counts
+
+
+def _lists(row: Row, *names: str) -> list[Sequence[Any]]:
+    """Lists of a row; one that nothing is known of is empty."""
+    return [row.get(name) or () for name in names]
 
 
 def _without(slate: Slate, order: Integers, ids: Set[str]) -> Integers:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -65,12 +64,12 @@ class Similar:
             degraded=not is_read,
         )
 
-    @cached_property
+    @property
     def _sources(self) -> list[tuple[str, SimilarItems]]:
         sources = self.recommender.slates.sources.sources
         return [(each.name, each) for each in sources if isinstance(each, SimilarItems)]
 
-    @cached_property
+    @property
     def _rules(self) -> Sequence[Rule]:
         return [rule for rule in self.recommender.policy.rules if rule.name in RULES]
 

@@ -56,6 +56,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"item_id": "b", "companion_items": ["a", "q"], "companion_shares": [0.3, 0.1]},
         {"item_id": "a", "companion_items": [], "companion_shares": []},
     ],
+    "item_repeats": [
+        {"item_id": "a", "repeats_per_user": 0.75, "repeat_lift_28d": 1.25, "repeat_interval_s": 604800.0},
+        {"item_id": "b", "repeats_per_user": 0.125},
+    ],
     "user_windows": [{"user_id": "u", "user_orders_all": 4.0, "user_is_new": 0.0, "user_first_seen_us": ago(days=80)}],
     "user_history": [
         {

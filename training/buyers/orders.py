@@ -31,6 +31,8 @@ class Orders:
     ordered:    user_id, received_ts, item_id (null where the order has none); a row per order
     first_seen: user_id, first_ts of any event
     known:      user_id, session_id, received_ts, … of all events, a view of the log's files
+
+    ``items``, the catalog, is of all times.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -42,6 +44,16 @@ class Orders:
         return self._column(
             "SELECT user_id FROM first_seen WHERE first_ts < $before ORDER BY user_id", {"before": before}
         )
+
+    def items(self, before: datetime) -> int:
+        """How many items the catalog or an event names before. Raises NotKnownYet."""
+        self._check(before)
+        found: int = self.connection.execute(
+            "SELECT count(*) FROM (SELECT item_id FROM items WHERE valid_from_ts < $before "
+            "UNION SELECT item_id FROM known WHERE received_ts < $before AND item_id IS NOT NULL)",
+            {"before": before},
+        ).fetchall()[0][0]
+        return found
 
     def first_event(self) -> datetime | None:
         found = self.connection.execute("SELECT min(first_ts) FROM first_seen").fetchall()[0][0]

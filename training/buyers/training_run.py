@@ -15,10 +15,12 @@ from typing import Any
 
 import yaml
 
+from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from feature_repo.store import open_store
+from infra.arguments import positive, timestamp
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
@@ -29,7 +31,6 @@ from training.buyers.registration import register_buyers
 from training.buyers.windows import LabelledWindows, TooFewWindows, UserSet, users_at
 from training.candidates.asked_time import BadTime, asked_time
 from training.evaluation.run_files import write_json
-from training.training_set.recipe import parse_timestamp
 
 EVALUATION_FILE = "buyers.json"
 
@@ -71,11 +72,11 @@ def fit_and_judge(settings: Settings, params: Mapping[str, Any], orders: Orders,
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.buyers", description=__doc__.split("\n")[0])
-    parser.add_argument("--at", type=parse_timestamp, metavar="TIMESTAMP", help="default: the features' end")
-    parser.add_argument("--days", type=int, default=3, help="days in which an order counts")
+    parser.add_argument("--at", type=timestamp, metavar="TIMESTAMP", help="default: the features' end")
+    parser.add_argument("--days", type=positive, default=3, help="days in which an order counts")
     arguments = parser.parse_args(argv)
     settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())["recommend"]["buyers"]
+    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)["buyers"]
     try:
         at = asked_time(settings, arguments.at)
         with open_orders(settings, at) as orders:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from feature_repo.candidates.item_codes import ItemCodes
@@ -28,6 +27,7 @@ from feature_repo.offline.errors import OfflineError
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
 from feature_repo.store import open_store
+from infra.arguments import positive, timestamps
 from infra.clock import timestamp_text
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
@@ -75,21 +75,22 @@ def validation_starts(until: datetime, windows: Mapping[str, int]) -> list[datet
 
 
 def report(settings: Settings, params: Mapping[str, Any], starts: Sequence[datetime], days: int) -> dict[str, Any]:
-    windows = [found for start in starts if (found := window_recalls(settings, params, start, days))]
+    """The figures of the windows in which somebody ordered."""
+    windows = {start: found for start in starts if (found := window_recalls(settings, params, start, days))}
     return {
-        "windows": [timestamp_text(start) for start in starts],
+        "windows": [timestamp_text(start) for start in windows],
         "days": days,
-        "users": [len(np.atleast_1d(found[-1].first)) for found in windows],
+        "users": [len(found[-1].first) for found in windows.values()],
         "sizes": {name: each["candidates"] for name, each in params["sources"].items()},
         "limit": params["candidates"],
-        "sources": pooled(windows),
+        "sources": pooled(list(windows.values())),
     }
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.candidates", description=__doc__)
-    parser.add_argument("--at", type=_timestamps, help="starts of the windows, separated by commas")
-    parser.add_argument("--days", type=int, help="of a window; default: recommend.windows.days")
+    parser.add_argument("--at", type=timestamps, help="starts of the windows, separated by commas")
+    parser.add_argument("--days", type=positive, help="of a window; default: recommend.windows.days")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args(argv)
     settings = Settings()
@@ -102,17 +103,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.candidates: {error}", file=sys.stderr)
         return 2
     users = ", ".join(
-        f"{start}: {users:,} users" for start, users in zip(found["windows"], found["users"], strict=False)
+        f"{start}: {users:,} users" for start, users in zip(found["windows"], found["users"], strict=True)
     )
     print(f"{markdown(found['sources'])}\n\n{users}; {found['days']} days each, union cut at {found['limit']}")
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n")
     return 0
-
-
-def _timestamps(text: str) -> list[datetime]:
-    found = [datetime.fromisoformat(each.strip()) for each in text.split(",")]
-    return [each if each.tzinfo else each.replace(tzinfo=UTC) for each in found]
 
 
 if __name__ == "__main__":

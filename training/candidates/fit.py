@@ -47,15 +47,12 @@ class BadSources(ValueError):
 def fit_sources(settings: Settings, params: Params, known_at: datetime) -> Sources:
     """``params``: of :func:`recommend_params`. Raises BadSources or DatasetError."""
     declaration = declaration_of(settings)
-    wanted: dict[str, Params] = {name: each for name, each in params["sources"].items() if each["candidates"] > 0}
-    unknown = sorted(wanted.keys() - FITS.keys())
-    if unknown:
-        raise BadSources(f"params.yaml, recommend.sources: unknown {unknown}; there are {sorted(FITS)}")
+    wanted = _wanted(params["sources"])
     fitted: list[Source] = []
     with open_known_log(settings, known_at, tuple(column.name for column in declaration.context)) as log:
         for name, each in wanted.items():
             with step(f"source {name}"):
-                source = FITS[name](log, each)
+                source = _fit(name, log, each)
             if source is None:
                 print(f"  source {name}: nothing to fit it on", file=sys.stderr)
             else:
@@ -67,3 +64,25 @@ def fit_sources(settings: Settings, params: Params, known_at: datetime) -> Sourc
             limit=int(params["candidates"]),
             known_at_us=log.known_at_us,
         )
+
+
+def _wanted(sources: Mapping[str, Params]) -> dict[str, Params]:
+    """Those that are on, with their parameters. Raises BadSources."""
+    unknown = sorted(sources.keys() - FITS.keys())
+    if unknown:
+        raise BadSources(f"params.yaml, recommend.sources: unknown {unknown}; there are {sorted(FITS)}")
+    for name, each in sources.items():
+        size = each.get("candidates")
+        if not isinstance(size, int) or size < 0:
+            raise BadSources(f"params.yaml, recommend.sources.{name}: candidates is {size!r}, not a number from 0")
+    return {name: each for name, each in sources.items() if each["candidates"] > 0}
+
+
+def _fit(name: str, log: KnownLog, params: Params) -> Source | None:
+    """Raises BadSources, DatasetError."""
+    try:
+        return FITS[name](log, params)
+    except KeyError as error:
+        raise BadSources(f"params.yaml, recommend.sources.{name}: {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise BadSources(f"params.yaml, recommend.sources.{name}: {error}") from error

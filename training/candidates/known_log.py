@@ -22,10 +22,11 @@ from infra.settings import Settings
 
 @dataclass(frozen=True)
 class KnownLog:
-    """``connection`` has the tables known_items, known_events and known_slates, without a row of ``known_at`` or later.
+    """``connection`` has these tables, without a row of ``known_at`` or later.
 
     known_items:  code (INTEGER), item_id, category_id, shop_id, brand: the newest attributes of each item of ``codes``
     known_events: user_id, session_id, code, action, at_us (received), price, category_id; only events on an item
+    known_emptied: session_id, at_us (received); events that empty a cart: an order or clear_cart without an item
     known_slates: slate_id, user_id, session_id, shown_us, and the columns ``context``; one row per slate
     context:      names of the declared context columns
     """
@@ -63,8 +64,8 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
             """
             CREATE TEMP TABLE known_items AS
             SELECT code, item_id, category_id, shop_id, brand FROM coded LEFT JOIN (
-                SELECT item_id, arg_max(category_id, valid_from_ts) AS category_id,
-                    arg_max(shop_id, valid_from_ts) AS shop_id, arg_max(brand, valid_from_ts) AS brand
+                SELECT item_id, arg_max_null(category_id, valid_from_ts) AS category_id,
+                    arg_max_null(shop_id, valid_from_ts) AS shop_id, arg_max_null(brand, valid_from_ts) AS brand
                 FROM items WHERE valid_from_ts < $known_at GROUP BY item_id
             ) USING (item_id)
             """,
@@ -75,6 +76,14 @@ def open_known_log(settings: Settings, known_at: datetime, context: tuple[str, .
             CREATE TEMP TABLE known_events AS
             SELECT user_id, session_id, code, action, epoch_us(received_ts) AS at_us, e.price, e.category_id
             FROM events e JOIN coded USING (item_id) WHERE received_ts < $known_at
+            """,
+            until,
+        )
+        connection.execute(
+            """
+            CREATE TEMP TABLE known_emptied AS
+            SELECT session_id, epoch_us(received_ts) AS at_us FROM events
+            WHERE item_id IS NULL AND action IN ('order', 'clear_cart') AND received_ts < $known_at
             """,
             until,
         )

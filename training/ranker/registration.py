@@ -109,9 +109,30 @@ def promote_untested(
     store.client.set_terminated(run_id)
 
 
-def note_champion(folder: Path, metrics: dict[str, Any], champion: str) -> None:
-    """Write who serves after the run into its metrics.json."""
-    metrics["champion"] = champion
+def settle_champion(
+    store: ModelStore,
+    version: str,
+    name: str,
+    serving: str,
+    champion: LoadedModel | None,
+    rankers: Mapping[str, Ranker],
+    contract: ModelContract,
+    metrics: dict[str, Any],
+    folder: Path,
+    folders: Mapping[str, Path] | None = None,
+) -> None:
+    """Promote the ``version`` of the model ``name`` if ``metrics`` says so, else the baseline ``serving``, unless the
+    champion stays. Who serves after the run is written into its metrics.json in ``folder``.
+    """
+    if metrics["promoted"]:
+        store.promote(version)
+        found = name
+    elif serves_already(champion, serving):
+        found = UNCHANGED
+    else:
+        promote_baseline(store, serving, rankers[serving], contract, metrics, folders)
+        found = serving
+    metrics["champion"] = found
     write_json(folder / "metrics.json", metrics)
 
 

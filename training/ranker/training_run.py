@@ -44,14 +44,7 @@ from training.evaluation.ranker_evaluation import (
 from training.evaluation.run_output import write_run
 from training.ranker.lambdamart import fit
 from training.ranker.promotion import Decision, Reports, best_baseline, decide, fallback
-from training.ranker.registration import (
-    UNCHANGED,
-    current_champion,
-    note_champion,
-    promote_baseline,
-    register_model,
-    serves_already,
-)
+from training.ranker.registration import current_champion, register_model, settle_champion
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 from training.training_set.recipe import read_recipe
@@ -108,14 +101,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     with step("registering"):
         version = register_model(store, MODEL, ranker, contract, metrics, written, params, recipe, data["test"].matrix)
         serving = fallback(evaluation, leak=leak)
-        if decision.promoted:
-            store.promote(version)
-            note_champion(written, metrics, MODEL)
-        elif serves_already(champion, serving):
-            note_champion(written, metrics, UNCHANGED)
-        else:
-            promote_baseline(store, serving, rankers[serving], contract, metrics)
-            note_champion(written, metrics, serving)
+        settle_champion(store, version, MODEL, serving, champion, rankers, contract, metrics, written)
     return metrics
 
 

@@ -21,21 +21,22 @@ import yaml
 
 from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
+from infra.arguments import positive, timestamp
 from infra.models.arrays import Doubles
 from infra.settings import Settings
-from training.buyers.orders import has_happened, open_orders
+from training.buyers.orders import Orders, has_happened, open_orders
 from training.buyers.registration import register_buyers
 from training.candidates.asked_time import asked_time
-from training.recommend.database import Run, is_database, without_password, write_recommendations
+from training.recommend.database import Run, is_database, ready_database, without_password, write_recommendations
 from training.recommend.errors import NotEnough
-from training.recommend.files import FORMATS, format_of, write_submission
+from training.recommend.files import FORMATS, format_of, ready_file, write_submission
 from training.recommend.metric import bought_items, mean_recall
 from training.recommend.prospects import REFUSALS, find_prospects
 from training.recommend.run_log import log_batch
 from training.recommend.submission import Submission, picked
-from training.training_set.recipe import parse_timestamp
 
 FOLDER = "batch"
+NOBODY = "nobody ordered in the window, which has happened"
 
 
 def best_users(expected: Doubles, users: int) -> npt.NDArray[np.int64]:
@@ -58,24 +59,23 @@ def run_id(settings: Settings, start: datetime, days: int, users: int, k: int) -
 
 
 def recommend(settings: Settings, arguments: argparse.Namespace) -> None:
-    """Raises the errors that :func:`main` reports."""
+    """What can be refused before hours of fitting is refused first. Raises the errors that :func:`main` reports."""
     k, days, wanted = arguments.k, arguments.days, arguments.users
     target = without_password(arguments.out) if is_database(arguments.out) else arguments.out
     form = None if is_database(arguments.out) else format_of(Path(arguments.out), arguments.format)
     params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
     at = asked_time(settings, arguments.at)
+    run = Run(arguments.run_id or run_id(settings, at, days, wanted, k), at, at + timedelta(days=days))
+    if form is None:
+        ready_database(arguments.out, run)
+    else:
+        ready_file(Path(arguments.out))
     with open_orders(settings, at) as orders:
-        known = len(orders.users(at))
-        if known < wanted and not arguments.allow_fewer:
-            raise NotEnough(
-                f"{wanted} users are asked for, but {known} are known at {at.isoformat()}: "
-                "ask for fewer, or say --allow-fewer"
-            )
+        _refuse_too_many(orders, at, users=1 if arguments.allow_fewer else wanted, k=k)
         found = find_prospects(settings, params, orders, at, days, k, settings.training_dir / FOLDER)
     chosen = best_users(found.expected, wanted)
     submission = picked(found.lists, chosen)
     submission.check(wanted, k)
-    run = Run(arguments.run_id or run_id(settings, at, days, wanted, k), at, at + timedelta(days=days))
     if form is None:
         write_recommendations(submission, arguments.out, run)
     else:
@@ -96,17 +96,29 @@ def recommend(settings: Settings, arguments: argparse.Namespace) -> None:
     if found.buyers.evaluation is not None:
         print(found.buyers.evaluation.table())
     if metric is not None:
-        print(f"recall per buyer of the window, which has happened: {metric:.4f}")
+        print(f"recall per buyer of the window, which has happened: {metric:.4f}" if metric == metric else NOBODY)
+
+
+def _refuse_too_many(orders: Orders, at: datetime, *, users: int, k: int) -> None:
+    """Before anything is fitted. Raises NotEnough."""
+    known, items = len(orders.users(at)), orders.items(at)
+    if known < users:
+        raise NotEnough(
+            f"{users} users are asked for, but {known} are known at {at.isoformat()}: "
+            "ask for fewer, or say --allow-fewer"
+        )
+    if items < k:
+        raise NotEnough(f"{k} items are asked for, but {items} are known at {at.isoformat()}: ask for a smaller --k")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend", description=__doc__.split("\n")[0])
-    parser.add_argument("--users", type=_positive, default=3000, help="users to choose")
-    parser.add_argument("--k", type=_positive, default=25, help="items for each")
-    parser.add_argument("--days", type=_positive, default=3, help="days in which an order counts")
+    parser.add_argument("--users", type=positive, default=3000, help="users to choose")
+    parser.add_argument("--k", type=positive, default=25, help="items for each")
+    parser.add_argument("--days", type=positive, default=3, help="days in which an order counts")
     parser.add_argument("--out", required=True, help="a file, or a database URL like postgresql://user@host/db")
     parser.add_argument("--format", choices=FORMATS, help="of the file; default: by its ending")
-    parser.add_argument("--at", type=parse_timestamp, metavar="TIMESTAMP", help="default: the features' end")
+    parser.add_argument("--at", type=timestamp, metavar="TIMESTAMP", help="default: the features' end")
     parser.add_argument("--run-id", help="of the rows in a database; default: made of what is asked for")
     parser.add_argument("--allow-fewer", action="store_true", help="where fewer users are known, take them all")
     arguments = parser.parse_args(argv)
@@ -116,10 +128,3 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.recommend: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _positive(text: str) -> int:
-    found = int(text)
-    if found < 1:
-        raise ValueError(text)
-    return found

@@ -7,6 +7,8 @@ stand in the URL, or where the driver looks for them (PGPASSWORD, ~/.pgpass).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,6 +22,7 @@ from training.recommend.errors import BadTarget
 from training.recommend.submission import Submission
 
 ROWS_AT_ONCE = 10_000
+SECRETS = ("pass", "pwd", "secret", "token")
 METADATA = MetaData()
 RECOMMENDATIONS = Table(
     "recommendations",
@@ -48,17 +51,34 @@ def is_database(target: str) -> bool:
 
 
 def without_password(target: str) -> str:
-    """The URL for people to read. Raises BadTarget for what is none."""
-    return _url(target).render_as_string(hide_password=True)
+    """The URL for people to read, without secrets in its query either. Raises BadTarget for what is none."""
+    url = _url(target)
+    hidden = {name: "hidden" for name in url.query if _is_secret(name)}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def ready_database(target: str, run: Run) -> None:
+    """Make the table. Raises BadTarget if the run cannot be written there."""
+    if len(run.run_id) > MAX_TEXT_LENGTH:
+        raise BadTarget(f"--run-id has {len(run.run_id)} characters: at most {MAX_TEXT_LENGTH} fit into the table")
+    with _opened(target) as engine:
+        METADATA.create_all(engine)
 
 
 def write_recommendations(submission: Submission, target: str, run: Run) -> None:
     """Replace the rows of the run. Raises BadTarget."""
+    with _opened(target) as engine:
+        _replace(engine, submission, run)
+
+
+@contextmanager
+def _opened(target: str) -> Iterator[Engine]:
+    """Raises BadTarget, also for what fails inside."""
     url = _url(target)
     try:
         engine = create_engine(url, hide_parameters=True)
         try:
-            _replace(engine, submission, run)
+            yield engine
         finally:
             engine.dispose()
     except ImportError as error:  # the driver
@@ -86,4 +106,13 @@ def _url(target: str) -> URL:
 
 def _message(error: SQLAlchemyError, url: URL) -> str:
     text = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return text.replace(url.password, "***") if isinstance(url.password, str) and url.password else text
+    secrets = [url.password, *(value for name, value in url.query.items() if _is_secret(name))]
+    for secret in secrets:
+        if isinstance(secret, str) and secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a parameter of the query is one, say libpq's ``password`` or PyMySQL's ``passwd``."""
+    return any(word in name.lower() for word in SECRETS)

@@ -3,7 +3,6 @@
 BatchError
 ├── BadSubmission  more users than allowed, a user or an item twice, lists of another length
 ├── NotEnough      fewer users or items are known than were asked for
-├── BadTime        asked about a time that the features or the log do not reach
 └── BadTarget      the output cannot be written, or its form is unknown
 """
 

@@ -8,23 +8,23 @@ from datetime import timedelta
 from pathlib import Path
 
 from feature_repo.datasets.errors import DatasetError
+from infra.arguments import positive, timestamp
 from infra.settings import Settings
 from training.buyers.orders import open_orders
 from training.candidates.known_log import log_reaches
 from training.recommend.errors import BatchError
 from training.recommend.files import FORMATS, read_submission
 from training.recommend.metric import bought_items, recalls
-from training.training_set.recipe import parse_timestamp
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.recommend.evaluate", description=__doc__)
     parser.add_argument("--submission", type=Path, required=True, help="a parquet or CSV file")
     parser.add_argument("--format", choices=FORMATS, help="of the file; default: by its ending")
-    parser.add_argument("--at", type=parse_timestamp, required=True, metavar="TIMESTAMP", help="the window's start")
-    parser.add_argument("--days", type=int, default=3, help="of the window")
-    parser.add_argument("--users", type=int, default=3000, help="at most so many are allowed")
-    parser.add_argument("--k", type=int, default=25, help="items that each user must have")
+    parser.add_argument("--at", type=timestamp, required=True, metavar="TIMESTAMP", help="the window's start")
+    parser.add_argument("--days", type=positive, default=3, help="of the window")
+    parser.add_argument("--users", type=positive, default=3000, help="at most so many are allowed")
+    parser.add_argument("--k", type=positive, default=25, help="items that each user must have")
     arguments = parser.parse_args(argv)
     settings, end = Settings(), arguments.at + timedelta(days=arguments.days)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -29,6 +30,18 @@ def format_of(path: Path, given: str | None = None) -> Format:
     if found not in FORMATS:
         raise BadTarget(f"{path}: the form is {found!r}; there are {', '.join(FORMATS)} (--format), and database URLs")
     return found
+
+
+def ready_file(path: Path) -> None:
+    """Make its folder. Raises BadTarget if the file cannot be written there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise BadTarget(f"{path} cannot be written: {error}") from error
+    if path.is_dir():
+        raise BadTarget(f"{path} cannot be written: it is a folder")
 
 
 def write_submission(submission: Submission, path: Path, form: Format) -> None:
@@ -63,10 +76,12 @@ def read_submission(path: Path, form: Format | None = None) -> Submission:
 
 def _read_csv(path: Path) -> pa.Table:
     csv.field_size_limit(1 << 24)  # the default is too small for long lists
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write the mark
+            rows = list(csv.DictReader(file))
         items = [json.loads(row["product_ids"]) for row in rows]
         return pa.table({"user_id": [row["user_id"] for row in rows], "product_ids": items}, schema=SCHEMA)
-    except (KeyError, TypeError, ValueError) as error:
+    except UnicodeDecodeError:
+        raise
+    except (csv.Error, KeyError, RecursionError, TypeError, ValueError) as error:
         raise BadSubmission(f"{path}: user_id and product_ids, a JSON list, are needed in each row: {error}") from error

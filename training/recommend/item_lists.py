@@ -31,7 +31,7 @@ def item_lists(ranked: Ranked, k: int, trending: Sequence[str]) -> ItemLists:
         best = slice(int(ranked.lists.starts[row]), min(int(ranked.lists.starts[row]) + k, _end(ranked, row)))
         listed = ranked.item_id[best].tolist()
         scores[row, : len(listed)] = ranked.score[best]
-        items.append(_filled(listed, k, trending))
+        items.append(filled(listed, k, trending))
     lists = ranked.lists
     mass = ListMass.of(ranked.probability, lists.rows, lists.positions, len(lists), k)
     return ItemLists(Submission(ranked.user_id.tolist(), items, scores), mass)
@@ -41,7 +41,7 @@ def _end(ranked: Ranked, row: int) -> int:
     return int(ranked.lists.starts[row + 1])
 
 
-def _filled(listed: list[str], k: int, trending: Sequence[str]) -> list[str]:
+def filled(listed: list[str], k: int, trending: Sequence[str]) -> list[str]:
     if len(listed) == k:
         return listed
     taken = set(listed)

@@ -55,10 +55,16 @@ def asked_lists(
             ORDER BY md5($seed || slate_id) LIMIT $sessions
         ), asked AS (
             SELECT * FROM midnight UNION ALL SELECT * FROM in_session
+        ), emptied AS (
+            SELECT slate_id, max(e.at_us) AS emptied_us FROM asked a JOIN known_emptied e USING (session_id)
+            WHERE e.at_us < a.at_us GROUP BY slate_id
         ), carts AS (
-            SELECT DISTINCT a.slate_id, item_id
+            SELECT a.slate_id, item_id
             FROM asked a JOIN known_events e USING (session_id) JOIN known_items USING (code)
-            WHERE e.action = 'add_to_cart' AND e.at_us < a.at_us
+                LEFT JOIN emptied USING (slate_id)
+            WHERE e.action IN ('add_to_cart', 'remove_from_cart', 'order') AND e.at_us < a.at_us
+            GROUP BY a.slate_id, item_id, emptied_us
+            HAVING arg_max(e.action, (e.at_us, e.action)) = 'add_to_cart' AND max(e.at_us) > coalesce(emptied_us, -1)
         ), wanted AS (
             SELECT DISTINCT slate_id, o.item_id FROM asked a JOIN orders o USING (user_id)
             ANTI JOIN carts c ON c.slate_id = a.slate_id AND c.item_id = o.item_id

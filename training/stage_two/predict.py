@@ -61,6 +61,7 @@ def ranked(
         }
     )
     lengths, items, scores = [], [], []
+    texts: dict[str, str] = {}  # one object per item: with hundreds of candidates of each user they fill the memory
     for part in candidate_lists(reader, recommender.sources, asked):
         filled = part.lists.lengths[part.lists.lengths > 0]
         lengths.append(part.lists.lengths)
@@ -68,7 +69,7 @@ def ranked(
             continue
         score = score_groups(ranker or recommender.ranker, part.matrix, filled, threads)
         order = np.lexsort((part.lists.positions, -score, part.lists.rows))
-        items.append(np.array(part.item_id, object)[order])
+        items.append(np.array([texts.setdefault(item, item) for item in part.item_id], object)[order])
         scores.append(score[order])
     score = np.concatenate(scores or [np.empty(0)])
     return Ranked(

@@ -25,6 +25,7 @@ from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
+from infra.arguments import timestamp
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker, Ranker
 from infra.progress import step
@@ -41,16 +42,13 @@ from training.ranker.promotion import Reports, best_baseline, decide, fallback
 from training.ranker.registration import (
     UNCHANGED,
     current_champion,
-    note_champion,
-    promote_baseline,
     promote_untested,
     register_model,
-    serves_already,
+    settle_champion,
 )
 from training.stage_two.recommender import FittedRecommender, fit_recommender
 from training.stage_two.windows import BadWindows, midnight_before
 from training.training_set.ranking_data import BadTrainingSet
-from training.training_set.recipe import parse_timestamp
 
 FOLDER, RUN_FOLDER = "recommend", "run"
 MODEL, CHAMPION = "recommender", "champion"
@@ -122,14 +120,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             folders,
         )
         serving = fallback(evaluation)
-        if decision.promoted:
-            store.promote(version)
-            note_champion(run, metrics, MODEL)
-        elif serves_already(champion, serving):
-            note_champion(run, metrics, UNCHANGED)
-        else:
-            promote_baseline(store, serving, rankers[serving], contract, metrics, folders)
-            note_champion(run, metrics, serving)
+        settle_champion(store, version, MODEL, serving, champion, rankers, contract, metrics, run, folders)
     return metrics
 
 
@@ -178,7 +169,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.stage_two", description=__doc__.split("\n")[0])
     parser.add_argument(
         "--at",
-        type=parse_timestamp,
+        type=timestamp,
         metavar="TIMESTAMP",
         help="as of then; default: the features' end",
     )

@@ -34,10 +34,11 @@ from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
 from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
 from feature_repo.store import open_store
+from infra.arguments import timestamp
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.training_set.content_hash import ContentHash
-from training.training_set.recipe import Recipe, feature_service_hash, parse_timestamp
+from training.training_set.recipe import Recipe, feature_service_hash
 from training.training_set.served_slates import NOT_SHOWN, Served
 from training.training_set.time_split import BadSplit, TimeSplit, time_split
 
@@ -196,7 +197,7 @@ def _chunk_table(
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.training_set", description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--known-at", type=parse_timestamp, metavar="TIMESTAMP", help="leave out data that became known later"
+        "--known-at", type=timestamp, metavar="TIMESTAMP", help="leave out data that became known later"
     )
     arguments = parser.parse_args(argv)
     settings = Settings()

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 from infra.models.model_contract import ModelContract
@@ -43,11 +42,3 @@ def read_recipe(path: Path) -> Recipe:
 def feature_service_hash(contract: ModelContract) -> str:
     body = [contract.feature_service, contract.views, contract.versions, [asdict(f) for f in contract.features]]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def parse_timestamp(text: str) -> datetime:
-    """Parse ISO 8601 with a time zone. Raises ValueError."""
-    timestamp = datetime.fromisoformat(text)
-    if timestamp.tzinfo is None:
-        raise ValueError(f"{text} needs a time zone, as in 2017-12-01T00:00:00+00:00")
-    return timestamp

@@ -30,7 +30,9 @@ def tuned_until(at: datetime, recommend: Mapping[str, Any]) -> datetime:
 
 
 def buyers_task(settings: Settings, recommend: Mapping[str, Any], at: datetime) -> Task:
-    """``recommend``: the section. Windows are those before :func:`tuned_until`, read once for all trials.
+    """``recommend``: of :mod:`feature_repo.candidates.recommend_params`.
+
+    Windows are those before :func:`tuned_until`, read once for all trials.
 
     Raises DatasetError, OfflineError, RedisServerError or TooFewWindows.
     """

@@ -8,6 +8,7 @@ The same command goes on with the study. Without ``--write`` the best parameters
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ import yaml
 from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
+from infra.arguments import positive, timestamp
 from infra.durable_file import write_durably
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
@@ -26,7 +28,6 @@ from training.candidates.asked_time import BadTime, asked_time
 from training.candidates.fit import BadSources
 from training.stage_two.windows import BadWindows, midnight_before
 from training.training_set.ranking_data import BadTrainingSet
-from training.training_set.recipe import parse_timestamp
 from training.tune.buyers_task import buyers_task
 from training.tune.params_edit import BadParams, edited, nested
 from training.tune.ranker_task import ranker_task
@@ -52,9 +53,9 @@ def task_of(settings: Settings, arguments: argparse.Namespace, params: dict[str,
     if arguments.model == "ranker":
         return ranker_task(settings, params)
     at: datetime = asked_time(settings, arguments.at)
-    if arguments.model == "buyers":
-        return buyers_task(settings, params["recommend"], at)
     own = recommend_params(params, settings.dataset)
+    if arguments.model == "buyers":
+        return buyers_task(settings, own, at)
     until = midnight_before(at)
     return recommender_task(settings, own, until, wider=arguments.wider, half_lives=arguments.half_lives)
 
@@ -74,11 +75,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.tune", description=__doc__.split("\n")[0])
     parser.add_argument("model", choices=MODELS)
     parser.add_argument(
-        "--trials", type=int, help=f"of the study, with those of earlier runs; default: {TRIALS}, if no --minutes"
+        "--trials", type=positive, help=f"of the study, with those of earlier runs; default: {TRIALS}, if no --minutes"
     )
     parser.add_argument("--minutes", type=float, help="of this run; the running trial is finished")
     parser.add_argument(
-        "--at", type=parse_timestamp, metavar="TIMESTAMP", help="not for the ranker; default: the features' end"
+        "--at", type=timestamp, metavar="TIMESTAMP", help="not for the ranker; default: the features' end"
     )
     parser.add_argument("--half-lives", action="store_true", help="recommender: try those of own_history, too")
     parser.add_argument(
@@ -90,8 +91,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--at is not for the ranker: build its training set with --known-at")
     if arguments.model != "recommender" and arguments.half_lives:
         parser.error("--half-lives is for the recommender")
-    if arguments.wider < 1:
-        parser.error("--wider is at least 1")
+    if not 1 <= arguments.wider < math.inf:  # NaN is neither
+        parser.error("--wider is a number of at least 1")
+    if arguments.minutes is not None and not arguments.minutes >= 0:
+        parser.error("--minutes is a number of at least 0")
     trials = TRIALS if arguments.trials is None and arguments.minutes is None else arguments.trials
     settings = Settings()
     params = yaml.safe_load(settings.params_file.read_text())

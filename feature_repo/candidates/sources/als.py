@@ -23,7 +23,8 @@ from feature_repo.candidates.source import (
 from feature_repo.schema import HISTORY_LIMIT
 from infra.models.arrays import Doubles, Floats, Integers
 
-QUERIES_AT_ONCE = 64
+NUMBERS_AT_ONCE = 2_000_000
+SHORTEST = 8  # that a history is padded to
 
 
 @dataclass(frozen=True)
@@ -79,22 +80,32 @@ class Als:
     def _folded_in(self, lists: Ragged, positions: Integers, weights: Doubles) -> Doubles:
         """(u, f) the users' factors.
 
-        Histories are padded to one length, so that the sums of a user are the same whoever is asked about beside it.
+        Histories are padded to the next power of two. So the sums of a user are the same whoever is asked about
+        beside it, and short histories cost little.
         """
         found = np.empty((len(lists), self.factors.shape[1]))
-        for start in range(0, len(lists), QUERIES_AT_ONCE):
-            end = min(start + QUERIES_AT_ONCE, len(lists))
-            part = slice(int(lists.starts[start]), int(lists.starts[end]))
-            at = (lists.rows[part] - start, lists.positions[part])
-            padded = np.zeros((end - start, HISTORY_LIMIT, self.factors.shape[1]))
-            padded[at] = self.factors[positions[part]]
-            weight = np.zeros((end - start, HISTORY_LIMIT, 1))
-            weight[(*at, 0)] = self.alpha * weights[part]
-            weighted = padded * weight
-            left = self._gram + padded.transpose(0, 2, 1) @ weighted  # (users, f, f)
-            right = (padded + weighted).sum(axis=1)
-            found[start:end] = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+        padded_to = np.exp2(np.ceil(np.log2(np.maximum(lists.lengths, SHORTEST)))).astype(np.int64)
+        for length in np.unique(padded_to).tolist():
+            users = np.flatnonzero(padded_to == length)
+            at_once = max(1, NUMBERS_AT_ONCE // (length * self.factors.shape[1]))
+            for start in range(0, len(users), at_once):
+                some = users[start : start + at_once]
+                inner = Ragged.of_lengths(lists.lengths[some])
+                entries = np.repeat(lists.starts[some], inner.lengths) + inner.positions
+                found[some] = self._solved(inner, positions[entries], weights[entries], length)
         return found
+
+    def _solved(self, lists: Ragged, positions: Integers, weights: Doubles, length: int) -> Doubles:
+        """(u, f) of users with at most ``length`` orders each."""
+        at = (lists.rows, lists.positions)
+        padded = np.zeros((len(lists), length, self.factors.shape[1]))
+        padded[at] = self.factors[positions]
+        weight = np.zeros((len(lists), length, 1))
+        weight[(*at, 0)] = self.alpha * weights
+        weighted = padded * weight
+        left = self._gram + padded.transpose(0, 2, 1) @ weighted  # (users, f, f)
+        right = (padded + weighted).sum(axis=1)
+        return np.asarray(np.linalg.solve(left, right[:, :, None])[:, :, 0], np.float64)
 
     def similar(self, items: Codes, k: int) -> Candidates:
         """By the cosine of the factors; none for an item without factors."""

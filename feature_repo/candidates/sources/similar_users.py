@@ -19,9 +19,9 @@ from feature_repo.candidates.source import (
     save_settings,
 )
 from feature_repo.candidates.sparse_table import SparseTable
-from infra.models.arrays import Doubles, Floats
+from infra.models.arrays import Floats
 
-SAME = 0.999  # a neighbour more similar than this is the user itself, which adds nothing to its own history
+SAME = 0.999  # who is more similar is the user itself, or has the same history: neither adds anything to it
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,12 @@ class SimilarUsers:
         vectors = decayed * np.exp2(-age / self.half_life_days) * self.idf[items]
         lengths = np.sqrt(np.bincount(rows, vectors**2, minlength=len(queries)))
         unit = np.divide(vectors, lengths[rows], out=np.zeros_like(vectors), where=vectors > 0)
-        found = self.by_item.best(
-            Ragged.of_lengths(np.bincount(rows, minlength=len(queries))), items, unit, self.neighbours + 1
+        users = self.by_item.best(
+            Ragged.of_lengths(np.bincount(rows, minlength=len(queries))), items, unit, self.neighbours, below=SAME
         )
-        return self._ordered_by(found, k)
-
-    def _ordered_by(self, users: Candidates, k: int) -> Candidates:
-        """The best items of each list of users, whose scores are similarities."""
-        others = np.flatnonzero(users.scores < SAME)
-        lists = Ragged.of_lengths(np.bincount(users.lists.rows[others], minlength=len(users.lists)))
-        first = lists.positions < self.neighbours
-        weights: Doubles = np.where(first, users.scores[others].astype(np.float64) ** self.power, 0.0)
-        return self.of_user.best(lists, users.items[others].astype(np.int64), weights, k)
+        return self.of_user.best(
+            users.lists, users.items.astype(np.int64), users.scores.astype(np.float64) ** self.power, k
+        )
 
     def save(self, folder: Path) -> None:
         self.by_item.save(folder, "by_item")

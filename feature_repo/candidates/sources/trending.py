@@ -28,6 +28,7 @@ OVERALL = 0  # the row of the overall list
 NO_LIST = -1
 CONTEXTS_FILE = "contexts.json"
 GROUPS = ("category", "shop")
+WEIGHTS = ("overall", *GROUPS, "context")
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ class Trending:
     lists:    one row per list: OVERALL, then of categories, shops and context values
     groups:   ``category`` and ``shop`` -> (n,) the list of each item's, NO_LIST where it has none
     contexts: context column -> value -> list
-    weights:  ``overall``, ``category``, ``shop``, ``context`` -> weight. That of the categories is shared among those
+    weights:  each of WEIGHTS -> weight. That of the categories is shared among those
         of the user's seeds by the seeds' weights, and so is that of the shops.
 
     Every query has the overall list, so that every query has candidates.
+
+    Raises ValueError for other weights.
     """
 
     lists: SparseTable
@@ -49,6 +52,10 @@ class Trending:
     weights: Mapping[str, float]
     seeds: SeedWeights
     name: str = "trending"
+
+    def __post_init__(self) -> None:
+        if self.weights.keys() != set(WEIGHTS):
+            raise ValueError(f"weights are those of {', '.join(self.weights)}, not of {', '.join(WEIGHTS)}")
 
     def candidates(self, queries: Queries, k: int) -> Candidates:
         q = len(queries)

@@ -36,7 +36,7 @@ def write_acts(connection: duckdb.DuckDBPyConnection, folder: Path, size: int | 
             CREATE TEMP TABLE people AS
             SELECT person FROM acts GROUP BY person ORDER BY md5(person), person LIMIT {size};
             CREATE OR REPLACE TEMP VIEW acts AS
-            SELECT * FROM read_parquet('{folder}/acts.parquet') SEMI JOIN people USING (person);
+            SELECT * FROM read_parquet({_quoted(folder, "acts")}) SEMI JOIN people USING (person);
             """
         )
 
@@ -47,9 +47,14 @@ def write_sessions(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _save(connection: duckdb.DuckDBPyConnection, folder: Path, name: str, query: str) -> None:
-    path = folder / f"{name}.parquet"
-    connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet('{path}')")
+    path = _quoted(folder, name)
+    connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet)")
+    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({path})")
+
+
+def _quoted(folder: Path, name: str) -> str:
+    """SQL of the path of a table."""
+    return "'" + str(folder / f"{name}.parquet").replace("'", "''") + "'"
 
 
 # One row per cookie that was ever seen with a user: the first user, since when, and when a second one was first seen.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,11 @@ def read_vectors(path: Path) -> Floats:
         with arrays:
             name = _array_name(path, arrays.files)
             found = arrays[name]
+        if not isinstance(found, np.ndarray):  # numpy hands out the bytes of what is no array
+            raise BadSource(path, "is no array; it must be one array of numbers", column=name)
     except FileNotFoundError as error:
         raise BadSource(path, "the file is missing") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, MemoryError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         # numpy's own words name allow_pickle, which nobody should switch on.
         problem = "needs pickle, which is not read" if "allow_pickle" in str(error) else str(error)
         raise BadSource(path, f"{problem}; it must be one array of numbers") from error

@@ -1,5 +1,7 @@
 """The highest inner products are exact, also among equal vectors, and do not depend on what else is asked."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,15 @@ def test_k_may_exceed_the_vectors_and_there_may_be_none():
     assert one.best(np.ones((2, 2)), 9).scores.tolist() == [2.0, 2.0]
     assert len(one.best(np.empty((0, 2)), 9).lists) == 0
     assert InnerProducts(np.empty((0, 2), np.float32)).best(np.ones((2, 2)), 9).lists.starts.tolist() == [0, 0, 0]
+
+
+def test_many_equal_vectors_take_little_memory():
+    found = InnerProducts(np.ones((4_000, 64), np.float32))
+    tracemalloc.start()
+    try:
+        best = found.best(np.ones((500, 64)), 3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert best.items.tolist() == [0, 1, 2] * 500
+    assert peak < 500e6  # of 2 million pairs; all their factors at once are 2 GB

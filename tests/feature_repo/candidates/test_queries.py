@@ -78,3 +78,12 @@ def test_lists_of_different_lengths_are_empty():
     found = queries_of_tables(CODES, np.array([1, 1]), table(USER_HISTORY, [broken, USER]))
     assert found.history.lists.starts.tolist() == [0, 0, 2]
     assert found.recent.lists.starts.tolist() == [0, 0, 0]
+
+
+def test_a_row_that_an_older_release_wrote_without_a_list_is_empty_in_both():
+    older = {name: value for name, value in USER.items() if name != "history_decayed_60d"}
+    of_rows = queries_of_rows(CODES, [1, 1], [Row(older), Row(USER)], [Row(), Row()], [{}, {}])
+    of_tables = queries_of_tables(CODES, np.array([1, 1]), table(USER_HISTORY, [older, USER]))
+    for found in (of_rows, of_tables):
+        assert found.history.lists.starts.tolist() == [0, 0, 2]
+        assert found.history.values["decayed_60d"].tolist() == [2.5, 1.0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,21 +15,10 @@ from feature_repo.live.acceptance import Backlog, EventKeys, Offered, accept_com
 from feature_repo.live.event import LiveEvent, fingerprint, session_event
 from feature_repo.live.session_rows import replayed
 from feature_repo.sessions import EXPIRY_US, KEPT_EVENTS, MAX_EVENTS, Session, features, fold
-from infra.redis_server.server import EVENTS, endpoint, start, stop
-from infra.settings import Settings
 from serving.events.session_cache import SessionCache
 
 NOON_US = 1_709_294_400_000_000
 KEYS = EventKeys("shop")
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
-    made = Settings(_env_file=None, state_dir=Path(tmp_path_factory.mktemp("acceptance")))
-    start(made, EVENTS)
-    with endpoint(made, EVENTS).client(5) as found:
-        yield found
-    stop(made, EVENTS)
 
 
 ARRIVALS = st.lists(

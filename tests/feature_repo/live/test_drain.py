@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,36 +22,11 @@ from feature_repo.live.event import LiveEvent, fingerprint, packed
 from feature_repo.live.event_files import event_files
 from feature_repo.live.stream_drain import GROUP
 from feature_repo.schema import Declaration, events_table
-from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
+from infra.redis_server.server import FEATURES, endpoint
 from infra.settings import Settings
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    folder = tmp_path_factory.mktemp("drain")
-    made = Settings(_env_file=None, state_dir=folder / "var", data_dir=folder / "data", dataset="shop")
-    for role in (FEATURES, EVENTS):
-        start(made, role)
-    yield made
-    for role in (FEATURES, EVENTS):
-        stop(made, role)
-
-
-@pytest.fixture
-def events(settings: Settings) -> Iterator[redis.Redis]:
-    with endpoint(settings, EVENTS).client(5) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
-def features(settings: Settings) -> Iterator[redis.Redis]:
-    with endpoint(settings).client(5) as client:
-        client.flushall()
-        yield client
 
 
 def us(timestamp: datetime) -> int:
@@ -202,7 +176,7 @@ def test_a_session_whose_list_cannot_be_read_or_decoded_stops_no_other(
 
 
 def test_no_error_ends_the_consumer(
-    settings: Settings, events: redis.Redis, features: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    servers: Settings, events: redis.Redis, features: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept(events, NOON, event(1))
     stopping, rounds = threading.Event(), []
@@ -216,7 +190,7 @@ def test_no_error_ends_the_consumer(
 
     drain_once = live_main.drain_once
     monkeypatch.setattr(live_main, "drain_once", fail_first)
-    live_main.run(settings.model_copy(update={"drain_s": 0.01, "data_dir": tmp_path}), stopping)
+    live_main.run(servers.model_copy(update={"drain_s": 0.01, "data_dir": tmp_path}), stopping)
     assert len(rounds) == 4  # and a last time
     assert events.xlen(EventKeys("shop").stream) == 0
 
@@ -228,27 +202,27 @@ def test_only_one_consumer_drains(tmp_path: Path) -> None:
         pass
 
 
-def test_there_is_a_warning_if_redis_may_lose_events(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_loss(settings)
+def test_there_is_a_warning_if_redis_may_lose_events(servers: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_loss(servers)
     assert caplog.text == ""
-    lax = settings.model_copy(update={"events_redis_url": endpoint(settings, FEATURES).url})
+    lax = servers.model_copy(update={"events_redis_url": endpoint(servers, FEATURES).url})
     warn_of_loss(lax)
     assert "set appendfsync always" in caplog.text
 
 
 def test_the_command_drains_the_present_events(
-    settings: Settings, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch,
+    servers: Settings, events: redis.Redis, features: redis.Redis, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(live_main.signal, "signal", lambda *_: None)  # pytest's handlers stay
     for name in ("state_dir", "data_dir", "dataset"):
-        monkeypatch.setenv(f"RERANK_{name.upper()}", str(getattr(settings, name)))
+        monkeypatch.setenv(f"RERANK_{name.upper()}", str(getattr(servers, name)))
     accept(events, NOON, event(1), event(2))
     assert main(["--once"]) == 0
     assert "drained 2 events" in capsys.readouterr().out
     connection = duckdb.connect()
-    assert connection.execute(f"SELECT count(*) FROM '{settings.live_dir}/events/*/*.parquet'").fetchone() == (2,)
-    with sole_consumer(settings.live_dir):
+    assert connection.execute(f"SELECT count(*) FROM '{servers.live_dir}/events/*/*.parquet'").fetchone() == (2,)
+    with sole_consumer(servers.live_dir):
         assert main(["--once"]) == 0
         assert main([]) == 2
     assert "another consumer" in capsys.readouterr().err

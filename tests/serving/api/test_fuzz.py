@@ -58,18 +58,15 @@ def budget(request: pytest.FixtureRequest, share: int) -> hypothesis.settings:
     )
 
 
-@pytest.fixture(scope="module")
-def schema(settings):
+def schema_of(settings):
     """Of an app that schemathesis itself starts and calls."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return schemathesis.openapi.from_asgi("/openapi.json", create_app(settings, FixedClock(NOW)))
 
 
-@pytest.mark.parametrize(("path", "method", "mode", "share"), SHARES)
-@pytest.mark.filterwarnings("ignore")
-def test_every_answer_has_the_form_that_the_openapi_document_describes(request, schema, path, method, mode, share):
-    operation = schema[path][method]
+def statuses_of(request, operation, mode, share) -> Counter[int]:
+    """How often each status was answered; every answer has been checked against the document."""
     checks = [*CHECKS, negative_data_rejection] if mode is BROKEN else CHECKS
     statuses: Counter[int] = Counter()
 
@@ -81,6 +78,18 @@ def test_every_answer_has_the_form_that_the_openapi_document_describes(request, 
         case.validate_response(answer, checks=checks)
 
     run()
+    return statuses
+
+
+@pytest.fixture(scope="module")
+def schema(settings):
+    return schema_of(settings)
+
+
+@pytest.mark.parametrize(("path", "method", "mode", "share"), SHARES)
+@pytest.mark.filterwarnings("ignore")
+def test_every_answer_has_the_form_that_the_openapi_document_describes(request, schema, path, method, mode, share):
+    statuses = statuses_of(request, schema[path][method], mode, share)
     assert (422 if mode is BROKEN else 200) in statuses, statuses
 
 

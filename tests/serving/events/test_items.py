@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +24,16 @@ from feature_repo.live.items.acceptance import ItemKeys
 from feature_repo.live.items.change import unpacked
 from feature_repo.live.items.drain import ItemDrain
 from feature_repo.live.items.files import ITEM_CHANGES
+from feature_repo.schema import Column, DType
 from feature_repo.store import open_store
 from infra.clock import ReplayClock
 from infra.limits import MAX_ITEM_CHANGES, MAX_PRICE, MAX_TEXT_LENGTH
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
 from infra.settings import Settings
 from serving.api.app import create_app
+from serving.events.item_intake import ItemIntake
+from serving.events.item_schema import ItemsAnswer
+from serving.metrics import Metrics
 from tests.serving import world
 
 DECLARATION = world.DECLARATION
@@ -156,6 +163,24 @@ def test_several_changes_of_one_item_in_one_request_are_merged_in_order(
     changes = [{"item_id": item, "price": number} for number in range(1, 120)]
     assert send(client, *changes, {"item_id": item, "brand": "b"}) == accepted(120)
     assert (features(client, item)["price"], stored(settings, item)["brand"]) == (119, "b")
+
+
+def test_a_new_item_needs_what_must_be_known_once_and_later_changes_of_the_request_do_not(settings: Settings) -> None:
+    weighed = replace(DECLARATION, item_extras=(Column("weight", DType.FLOAT32, "weight", "kg"),))
+    name = f"new-{uuid4().hex}"
+    changes = [{"item_id": name, "price": 1}, {"item_id": name, "weight": 2.5}, {"item_id": name, "price": 3}]
+
+    async def take() -> ItemsAnswer:
+        intake = ItemIntake(settings, ReplayClock(world.NOW, time.time()), Metrics(), lambda: weighed)
+        await intake.start(5)
+        try:
+            return await intake.take(json.dumps({"items": changes}).encode(), 5)
+        finally:
+            await intake.close()
+
+    found = asyncio.run(take())
+    assert found.rejected == [{"index": 0, "reason": "the item is new and needs weight"}]
+    assert found.accepted == 2
 
 
 def test_each_bad_change_is_rejected_by_its_index_and_field_and_the_others_are_accepted(

@@ -100,8 +100,9 @@ def test_a_row_counts_from_its_timestamp_to_its_ttl_both_inclusive_to_the_micros
 def test_each_view_has_its_own_ttl(reader, view):
     """A value that is read at the end of a view's ttl is missing one microsecond later."""
     end = ROW_AT + world.VIEWS[view].ttl
-    column = {"item_attributes": "price", "item_windows": "orders_7d", "user_windows": "user_orders_all",
-              "user_history": "history_items", "session_state": "session_views"}[view]  # fmt: skip
+    column = {"item_attributes": "price", "item_windows": "orders_7d", "item_repeats": "repeats_per_user",
+              "user_windows": "user_orders_all", "user_history": "history_items",
+              "session_state": "session_views"}[view]  # fmt: skip
 
     def value(at):
         slate = reader.read(keys(at=at)).slate

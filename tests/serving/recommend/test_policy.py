@@ -15,6 +15,10 @@ WRONG = {
     "an unknown action": ({"rules": [{"rule": "seen_in_session", "actions": ["buy"]}]}, "unknown actions ['buy']"),
     "a text for a list": ({"rules": [{"rule": "blocked_categories", "categories": "fuel"}]}, "must be a list of names"),
     "a flag for a number": ({"rules": [{"rule": "max_per_category", "items": True}]}, "items is True"),
+    "half an item": (
+        {"rules": [{"rule": "max_per_category", "items": 2.5}]},
+        "items is 2.5; it must be a whole",
+    ),
     "a share above 1": ({"explore": {"share": 1.5}}, "share is 1.5; it must be a number from 0 to 1"),
     "an unknown word": ({"explore": {"shares": 0.5}}, "shares"),
 }
@@ -37,6 +41,16 @@ def test_rules_keep_their_order_and_a_data_set_has_its_own(tmp_path):
     assert other.explore == Explore(share=0.1, days=14.0)
 
 
+def test_a_rule_on_a_number_refuses_a_text(tmp_path):
+    rules = [{"rule": "out_of_stock", "column": "brand"}]
+    settings = with_params(Settings(_env_file=None, dataset="complete_journey"), tmp_path, rules=rules)
+    with pytest.raises(BadPolicy, match="out_of_stock: brand is a text, not a number"):
+        read_policy(settings)
+    # Without a log of its own the columns of this data set are not known.
+    other = settings.model_copy(update={"dataset": "shop", "data_dir": tmp_path})
+    assert [rule.number for rule in read_policy(other).rules] == ["brand"]
+
+
 def test_without_a_section_there_are_no_rules(tmp_path):
     (tmp_path / "params.yaml").write_text("train: {seed: 7}\n")
     found = read_policy(Settings(_env_file=None, params_file=tmp_path / "params.yaml"))
@@ -45,3 +59,8 @@ def test_without_a_section_there_are_no_rules(tmp_path):
 
 def test_the_policy_of_the_project_can_be_read():
     assert read_policy(Settings(_env_file=None)).explore.share <= 0.1
+
+
+def test_a_missing_file_is_refused_by_its_name_and_the_setting(tmp_path):
+    with pytest.raises(BadPolicy, match=r"nowhere\.yaml: No such file.*RERANK_PARAMS_FILE"):
+        read_policy(Settings(_env_file=None, params_file=tmp_path / "nowhere.yaml"))

@@ -17,6 +17,7 @@ from feature_repo.slate import Row
 from infra.clock import ReplayClock
 from infra.models.model_store import ModelStore
 from infra.redis_server.server import start, stop
+from serving.features.reading import StoreAway
 from serving.recommend.candidate_slates import CandidateSlates
 from serving.score_log.score_log import ScoreLog
 from tests.serving import world
@@ -227,6 +228,36 @@ def test_without_the_store_the_answer_comes_from_memory_and_says_so(mine, logged
     own = len(model_features(world.DECLARATION))
     assert np.isnan(matrix[:, :20]).all()  # the columns of the items' views
     assert not np.isnan(matrix[:, own:]).all()
+
+
+@pytest.mark.parametrize(
+    ("reading", "k", "exclude", "listed", "filled"),
+    [
+        (2, 9, [], "acde", "fb"),  # 5 candidates, filled up; then there are 4 others, for everybody
+        (2, 4, ["a", "d"], "ce", "fb"),
+        (1, 5, [], "acde", "f"),
+    ],
+)
+def test_an_answer_is_filled_up_where_the_store_goes_away_after_a_reading(
+    client, monkeypatch, logged, reading, k, exclude, listed, filled
+):
+    slate, readings = CandidateSlates.slate, []
+
+    class Away:
+        async def items(self, *_):
+            raise StoreAway("gone")
+
+    async def gone(self, asker, candidates, deadline):
+        readings.append(asker.entities is not None)
+        reader = Away() if len(readings) == reading else self.reader
+        return await slate(replace(self, reader=reader), asker, candidates, deadline)
+
+    monkeypatch.setattr(CandidateSlates, "slate", gone)
+    answer = recommend(client, user_id="u", k=k, exclude=exclude)
+    assert answer["degraded"]
+    assert readings == [True] * reading + [False]
+    assert sorted(each["item_id"] for each in answer["items"] if not each["filled"]) == list(listed)
+    assert [each["item_id"] for each in answer["items"] if each["filled"]] == list(filled)
 
 
 def test_the_model_and_its_sources_are_shown(client, settings):

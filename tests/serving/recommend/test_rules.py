@@ -53,6 +53,7 @@ def test_what_the_session_did_with_an_action_is_removed():
 def test_only_a_known_stock_of_none_is_sold_out():
     assert left(out_of_stock("in_stock")) == "acef"
     assert left(out_of_stock("no such column")) == "abcdef"
+    assert left(out_of_stock("shop_id")) == "abcdef"  # a text says nothing of a stock
 
 
 def test_blocked_categories_are_removed_and_no_category_is_not_blocked():
@@ -84,6 +85,18 @@ def test_rules_apply_in_order_and_each_counts_its_own():
     order, counts = apply_all(rules, SLATE, ALL, k=2)
     assert [SLATE.item_ids[i] for i in order] == ["b", "e", "c"]
     assert counts == {"blocked_categories": 2, "excluded": 1, "max_per_category": 1}  # c is moved out of the first two
+
+
+def test_a_rule_that_is_listed_twice_counts_together():
+    _, counts = apply_all([blocked_categories({"x"}), blocked_categories({"y"})], SLATE, ALL, k=6)
+    assert counts == {"blocked_categories": 5}
+
+
+def test_a_row_that_an_older_release_wrote_without_a_list_breaks_no_rule():
+    user = Row({"history_items": ["a"], "history_last_us": None})
+    slate = Slate(NOW, ["a"], SLATE.items, user, Row({"recent_items": None}))
+    rules = [already_bought(7), seen_in_session({"view"})]
+    assert apply_all(rules, slate, np.array([0]), 1)[1] == {"already_bought": 0, "seen_in_session": 0}
 
 
 def test_a_user_and_a_session_that_are_unknown_break_no_rule():

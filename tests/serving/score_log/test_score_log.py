@@ -92,6 +92,7 @@ def test_every_score_of_the_api_is_logged_as_it_was_answered(settings, tmp_path)
     assert {view: times.tolist() for view, times in first.read_us.items()} == {
         "item_attributes": [row_us, row_us, row_us, 0],
         "item_windows": [row_us, row_us, 0, 0],
+        "item_repeats": [row_us, row_us, 0, 0],
         "user_windows": [row_us],
         "user_history": [row_us],
         "session_state": [row_us],

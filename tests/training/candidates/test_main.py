@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-import pytest
+import numpy as np
 
 from feature_repo.candidates.item_codes import ItemCodes
 from infra.settings import Settings
@@ -39,8 +39,6 @@ def test_orders_of_a_window_are_each_users_distinct_items(tmp_path):
 
 
 def test_the_command_prints_the_table_and_writes_the_figures(tmp_path, monkeypatch, capsys):
-    import numpy as np
-
     asked = []
 
     def recalls(settings, params, start, days):
@@ -50,8 +48,10 @@ def test_the_command_prints_the_table_and_writes_the_figures(tmp_path, monkeypat
     monkeypatch.setattr(command, "window_recalls", recalls)
     monkeypatch.setattr(command, "log_end", lambda _: at(days=30))
     out = tmp_path / "table.json"
-    assert command.main(["--at", "2024-03-05T00:00:00Z,2024-03-08", "--days", "2", "--json", str(out)]) == 0
-    assert asked == [("2024-03-05T00:00:00+00:00", 2), ("2024-03-08T00:00:00+00:00", 2)]
+    assert (
+        command.main(["--at", "2024-03-05T00:00:00Z,2024-03-08T02:00:00+02:00", "--days", "2", "--json", str(out)]) == 0
+    )
+    assert asked == [("2024-03-05T00:00:00+00:00", 2), ("2024-03-08T02:00:00+02:00", 2)]
     assert "| union | 9 | 0.2500 | 0.5000 | 0.5000 | 1.0000 | 1.0000 |" in capsys.readouterr().out
     assert json.loads(out.read_text())["users"] == [2, 2]
 
@@ -62,14 +62,13 @@ def test_without_a_log_the_command_says_so(tmp_path, monkeypatch, capsys):
     assert "training.candidates:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["2024-03-05", "2024-03-05T00:00:00+00:00", "2024-03-05T00:00:00Z"])
-def test_a_timestamp_without_a_zone_is_utc(text, monkeypatch, capsys):
-    found = []
-    monkeypatch.setattr(command, "report", lambda _settings, _params, starts, _days: found.extend(starts) or REPORT)
-    monkeypatch.setattr(command, "log_end", lambda _: at())
-    assert command.main(["--at", text]) == 0
-    assert found == [datetime(2024, 3, 5, tzinfo=UTC)]
-    assert "| source |" in capsys.readouterr().out
+def test_a_window_without_an_order_is_left_out_and_moves_no_other(tmp_path, monkeypatch, capsys):
+    def recalls(settings, params, start, days):
+        return [SourceRecall("union", np.full((3, 5), 0.5), None, 9.0)] if start.day == 8 else []
 
-
-REPORT = {"sources": [], "windows": [], "users": [], "days": 3, "limit": 9}
+    monkeypatch.setattr(command, "window_recalls", recalls)
+    monkeypatch.setattr(command, "log_end", lambda _: at(days=30))
+    assert command.main(["--at", "2024-03-05T00:00:00Z,2024-03-08T00:00:00Z"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("2024-03-08T00:00:00.000000Z: 3 users")
+    assert "2024-03-05" not in last

@@ -20,6 +20,7 @@ from tests.training.recommend.batch_shop import DAY, K, environment, write_param
 from training.recommend import batch, evaluate
 from training.recommend.files import read_submission
 from training.recommend.submission import Submission
+from training.tune import command as tune
 
 USERS = 15
 MARKER_USER, MARKER_ITEM = "marker-user", "marker-item"
@@ -50,8 +51,9 @@ class Answered:
     output: str
 
     def texts(self) -> Iterator[str]:
-        """All that the batch left: its training set, and everything in MLflow's folder and database."""
-        for path in [*(self.settings.training_dir).rglob("*"), *(self.settings.state_dir / "mlflow").rglob("*")]:
+        """All that was left: training sets, studies, and everything in MLflow's folder and database."""
+        folders = (self.settings.training_dir, *(self.settings.state_dir / name for name in ("mlflow", "tune")))
+        for path in (path for folder in folders for path in folder.rglob("*")):
             if path.suffix == ".parquet":
                 yield str(pq.read_table(path).to_pydict())
             elif path.is_file():
@@ -98,6 +100,17 @@ def test_a_marker_of_the_window_is_found_nowhere(answered):
         assert [text[:200] for text in texts if marker in text] == []
 
 
+def test_trials_of_tuning_do_not_know_the_marker_either(answered):
+    for model in ("recommender", "buyers"):
+        with environment(answered.settings):
+            assert tune.main([model, "--trials", "2", "--at", at(DAY).isoformat()]) == 0
+    assert list((answered.settings.state_dir / "tune").rglob("*")), "the studies are among what is searched"
+    texts = list(answered.texts())
+    assert any(path.name == "wide_set.json" for path in answered.settings.training_dir.rglob("*"))
+    for marker in (MARKER_USER, MARKER_ITEM):
+        assert [text[:200] for text in texts if marker in text] == []
+
+
 def test_the_answer_is_that_of_a_log_that_ends_where_it_was_asked_about(answered, tmp_path):
     cut = answer(tmp_path / "cut", until=at(DAY))
     assert cut.submission == answered.submission
@@ -136,6 +149,25 @@ def test_the_file_is_judged_by_the_same_metric(answered, capsys):
         assert f"at most {USERS - 1} are allowed" in capsys.readouterr().err
         assert evaluate.main([*ask[:2], "--at", at(74).isoformat(), "--k", str(K)]) == 2
         assert "but the log at" in capsys.readouterr().err
+
+
+def test_what_cannot_be_answered_or_written_is_refused_before_anything_is_fitted(
+    answered, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(batch, "find_prospects", lambda *_: pytest.fail("hours later"))
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").touch()
+    refused = [
+        (["--k", "51"], tmp_path / "out.csv", "51 items are asked for, but 50 are known"),  # 2 of each user, and 10
+        ([], tmp_path / "folder.csv", "it is a folder"),
+        ([], tmp_path / "file" / "out.csv", "cannot be written"),
+        ([], f"sqlite:///{tmp_path}/none/shop.db", "unable to open database file"),
+        (["--run-id", "r" * 201], f"sqlite:///{tmp_path}/shop.db", "--run-id has 201 characters: at most 200"),
+    ]
+    with environment(answered.settings):
+        for ask, out, message in refused:
+            assert batch.main(["--users", "9", "--at", at(DAY).isoformat(), *ask, "--out", str(out)]) == 2
+            assert message in capsys.readouterr().err
 
 
 def test_more_users_than_are_known_is_an_error_that_says_so(answered, tmp_path, capsys):

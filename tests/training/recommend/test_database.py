@@ -69,6 +69,10 @@ def test_a_url_is_told_from_a_file():
 
 def test_passwords_are_not_shown(file, capsys):
     assert without_password("postgresql://me:hunter2@host/db") == "postgresql://me:***@host/db"
+    in_query = "postgresql://host/db?user=me&password=hunter2&sslpassword=hunter2&sslmode=require"
+    assert (
+        without_password(in_query) == "postgresql://host/db?password=hidden&sslmode=require&sslpassword=hidden&user=me"
+    )
     for url in ("postgresql+nodriver://me:hunter2@host/db", "postgresql://me:hunter2@127.0.0.1:1/db", "://hunter2"):
         with pytest.raises(BadTarget) as error:
             write_recommendations(FIRST, url, RUN)

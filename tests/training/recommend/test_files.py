@@ -26,7 +26,21 @@ def test_csv_holds_a_json_list(tmp_path):
     assert (tmp_path / "s.csv").read_bytes() == b'user_id,product_ids\r\nu,"[""a"", ""b""]"\r\n'
 
 
-@pytest.mark.parametrize("text", ["user_id\nu\n", "user_id,product_ids\nu,a b\n", 'user_id,product_ids\nu,"{}"\n'])
+def test_a_csv_that_a_spreadsheet_saved_is_read(tmp_path):
+    (tmp_path / "s.csv").write_text('user_id,product_ids\nu,"[""a""]"\n', encoding="utf-8-sig")
+    assert read_submission(tmp_path / "s.csv") == Submission(["u"], [["a"]])
+
+
+WRONG = [
+    "user_id\nu\n",
+    "user_id,product_ids\nu,a b\n",
+    'user_id,product_ids\nu,"{}"\n',
+    f"user_id,product_ids\nu,{'[' * 100_000}\n",
+    f"user_id,product_ids\nu,{'x' * (1 << 24)}y\n",
+]
+
+
+@pytest.mark.parametrize("text", WRONG, ids=["no list", "no JSON", "no JSON list", "nested deeply", "a long field"])
 def test_a_csv_of_another_form_is_refused(tmp_path, text):
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(BadSubmission):

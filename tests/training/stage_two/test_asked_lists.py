@@ -66,6 +66,22 @@ def test_a_session_asks_for_what_is_ordered_after_it_and_not_in_its_cart(setting
     assert wanted(found) == {"s:x": {"c"}}
 
 
+@pytest.mark.parametrize(
+    ("action", "name", "is_wanted"),
+    [("remove_from_cart", "b", True), ("clear_cart", None, True), ("order", None, True), ("view", "b", False)],
+)
+def test_what_has_left_the_cart_is_wanted_again(tmp_path, action, name, is_wanted):
+    settings = Settings(data_dir=tmp_path / "data", state_dir=tmp_path / "var", dataset="tiny")
+    write_log(
+        settings.log_dir,
+        items=[item(each) for each in "abcd"],
+        events=[*EVENTS, event(9, at(2, 15), action, name, session_id="t")],
+        impressions=SLATES,
+        declaration=DECLARATION,
+    )
+    assert wanted(asked(settings, users=0)) == {"s:x": {"b", "c"} if is_wanted else {"c"}}
+
+
 def test_a_sample_is_the_same_each_time(settings):
     first, second = (asked(settings, users=1, sessions=0).asked["user_id"].tolist() for _ in range(2))
     assert first == second

@@ -103,6 +103,9 @@ def test_the_lists_of_many_users_are_the_models_order(shop, metrics):
         scores = found.score[found.lists.slice(user)]
         assert (np.diff(scores) <= 0).all()
     assert {"i00", "j00"} <= set(found.item_id[found.lists.slice(0)][:4])  # what u00 orders every third day
+    texts = {item: item for item in found.item_id}
+    assert len(texts) < len(found.item_id)
+    assert all(item is texts[item] for item in found.item_id)  # in memory each id is there once
     with pytest.raises(ValueError, match="the sources know what was received after"):
         ranked(reader, recommender, at(DAYS - 1), ["u00"])
 

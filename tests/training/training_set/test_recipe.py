@@ -10,7 +10,7 @@ from feature_repo.build.__main__ import build
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 from training.training_set.build import RECIPE_FILE, write_training_set
-from training.training_set.recipe import parse_timestamp, read_recipe
+from training.training_set.recipe import read_recipe
 
 SPLIT = {"validation_start": at(6).isoformat(), "test_start": at(8).isoformat()}
 ITEMS = [item(name) for name in "ab"]
@@ -86,8 +86,3 @@ def test_other_labels_change_the_hash_of_the_entity_rows(first, tmp_path):
     found = again(recipe, shop(tmp_path, slates=[{**row, "label": 1} for row in SLATES]))
     assert found.entity_rows_hash != recipe.entity_rows_hash
     assert found.feature_service_hash == recipe.feature_service_hash
-
-
-def test_a_timestamp_needs_a_time_zone():
-    with pytest.raises(ValueError, match="time zone"):
-        parse_timestamp("2024-06-01T00:00:00")

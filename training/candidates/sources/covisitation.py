@@ -31,6 +31,8 @@ PRODUCTS_AT_ONCE = 20_000_000
 
 def fit(log: KnownLog, params: Mapping[str, Any]) -> Covisitation | None:
     """None where no session holds two items."""
+    if unknown := sorted(params["targets"].keys() - set(KINDS)):
+        raise ValueError(f"targets has {', '.join(unknown)}: a pair is counted for {', '.join(KINDS)}")
     sessions, items, kinds, ages = _session_items(log, params)
     if not len(sessions):
         return None

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from feature_repo.candidates.sources.next_item import NextItem
+from feature_repo.datasets.errors import DatasetError
 from training.candidates.known_log import KnownLog
+from training.gru4rec.errors import SequenceError
 from training.gru4rec.folders import Folders
 from training.gru4rec.sessions.processed import SPLIT_FILE, Vocabulary
 
@@ -25,15 +27,27 @@ GRAPHS = ("gru4rec.int8.onnx", "gru4rec.onnx")  # the first that exists is the o
 
 
 def fit(log: KnownLog, params: Mapping[str, Any]) -> NextItem | None:
-    """None without onnxruntime, and without an export that was trained on what was received before ``known_at``."""
+    """None without onnxruntime, and without an export that was trained on what was received before ``known_at``.
+
+    Raises DatasetError for an export that cannot be used.
+    """
     if find_spec("onnxruntime") is None:
         return None
     folder = export_before(log.log_dir.parent, log.known_at)
     if folder is None:
         return None
-    graph = next(folder / name for name in GRAPHS if (folder / name).exists())
-    codes = log.codes.encode(Vocabulary.load(folder).items)
-    return NextItem(graph.read_bytes(), np.asarray(codes, np.int32), len(log.codes), int(params["max_length"]))
+    max_length = int(params["max_length"])
+    try:
+        graph = next((path for name in GRAPHS if (path := folder / name).exists()), folder / GRAPHS[-1])
+        codes = log.codes.encode(Vocabulary.load(folder).items)
+        found = NextItem(graph.read_bytes(), np.asarray(codes, np.int32), len(log.codes), max_length)
+        _ = found.graph  # a damaged file is found before it is registered with a model
+    except (OSError, SequenceError, ValueError) as error:
+        raise DatasetError(
+            f"the export in {folder} cannot be used: {error}; "
+            "run `python -m training.gru4rec export_mlflow`, or remove it"
+        ) from error
+    return found
 
 
 def export_before(dataset_dir: Path, known_at: datetime) -> Path | None:

@@ -18,6 +18,7 @@ from feature_repo.candidates.seeds import SeedWeights
 from feature_repo.candidates.source import Candidates
 from feature_repo.candidates.sources.trending import GROUPS, NO_LIST, Trending
 from feature_repo.candidates.sparse_table import SparseTable
+from feature_repo.schema import ACTIONS
 from infra.models.arrays import Doubles, Integers
 from training.candidates.known_log import KnownLog
 
@@ -71,6 +72,8 @@ def _counts(
     days = sorted(int(each) for each in params["windows"])
     windows = {int(each): weight for each, weight in params["windows"].items()}
     actions = list(params["actions"])
+    if not days or days[0] < 1 or set(actions) - set(ACTIONS):
+        raise ValueError(f"windows are {days} and actions {actions}: windows of 1 day or more, and actions of the log")
     joined = "JOIN session_contexts USING (session_id)" if of_context else ""
     if of_context:
         listed = ", ".join(f'min("{name}") AS "{name}"' for name in log.context)

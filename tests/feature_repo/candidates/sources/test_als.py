@@ -38,3 +38,20 @@ def test_similar_items_are_by_cosine():
     assert found.lists.starts.tolist() == [0, 0, 2]
     assert found.items.tolist() == [5, 7]
     assert found.scores.tolist() == pytest.approx([10 / np.sqrt(101), 0.0])
+
+
+def test_histories_of_any_length_get_their_own_factors_alone_and_among_others():
+    rng = np.random.default_rng(4)
+    factors = rng.normal(size=(30, 6)).astype(np.float32)
+    source = Als(np.arange(30, dtype=np.int32), factors, alpha=2.0, regularization=0.3, half_life_days=60)
+    histories = [[(f"i{n:02d}", 1 + n % 3, 0, 0) for n in range(size)] for size in (1, 8, 9, 16, 17, 30, 2)]
+    together = source.candidates(asked(*histories, codes=CODES), 30)
+    for row, history in enumerate(histories):
+        alone = source.candidates(asked(history, codes=CODES), 30)
+        part = together.lists.slice(row)
+        assert together.items[part].tolist() == alone.items.tolist()
+        assert together.scores[part].tolist() == alone.scores.tolist()
+        own, weight = factors[: len(history)].astype(np.float64), 2.0 * np.array([each[1] for each in history])
+        left = factors.T.astype(np.float64) @ factors + 0.3 * np.eye(6) + (own * weight[:, None]).T @ own
+        user = np.linalg.solve(left, ((1 + weight)[:, None] * own).sum(axis=0))
+        np.testing.assert_allclose(np.sort(alone.scores), np.sort(factors @ user), rtol=1e-4, atol=1e-5)

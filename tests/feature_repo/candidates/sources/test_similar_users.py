@@ -43,3 +43,12 @@ def test_the_user_itself_is_no_neighbour():
     found = source(3).candidates(asked([("d", 5, 0, 0)], codes=CODES), 10)  # as the last user
     assert CODES.decode(found.items) == ["c", "d"]  # by the third user alone
     assert found.scores[0] == found.scores[1]
+
+
+def test_users_with_the_same_history_leave_no_other_out():
+    counts = np.concatenate([np.array([[1.0, 0, 0, 0]] * 5), COUNTS])  # five more who ordered a alone
+    unit = counts * IDF / np.linalg.norm(counts * IDF, axis=1, keepdims=True)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    many = SimilarUsers(table(unit.T), table(shares), IDF, 60, 2, 1.0)
+    found = many.candidates(asked([("a", 1, 0, 0)], codes=CODES), 10)
+    assert sorted(CODES.decode(found.items)) == ["a", "b", "c"]  # by the first two users of COUNTS

@@ -1,5 +1,7 @@
 """The vectors: read without pickle, and given to the items that the mapping names."""
 
+import zipfile
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,3 +90,26 @@ def test_a_single_array_that_is_not_in_an_archive_is_refused(tmp_path):
 
 def test_a_vectors_type_is_a_list_of_float32():
     assert ITEM_VECTORS.column("vector").dtype.arrow == pa.list_(pa.float32())
+
+
+HUGE = b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4), }"
+HUGE = HUGE.ljust(127) + b"\n"
+
+
+@pytest.mark.parametrize("content", [HUGE, HUGE[:40], b"no array"], ids=["a huge shape", "half a header", "junk"])
+def test_a_damaged_array_is_refused(tmp_path, content):
+    with zipfile.ZipFile(tmp_path / "vectors.npz", "w") as file:
+        file.writestr("vectors.npy", content)
+    with pytest.raises(BadSource, match="it must be"):
+        read_vectors(tmp_path / "vectors.npz")
+
+
+@pytest.mark.parametrize("position", range(100, 200, 20))
+def test_a_damaged_byte_of_a_compressed_file_is_found(tmp_path, position):
+    path = tmp_path / "vectors.npz"
+    np.savez_compressed(path, vectors=np.random.default_rng(1).normal(size=(50, 8)))
+    content = bytearray(path.read_bytes())
+    content[position] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(BadSource, match=str(path)):
+        read_vectors(path)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,20 +22,9 @@ from feature_repo.live.items.acceptance import (
 )
 from feature_repo.live.items.change import ItemChange, Texts, unpacked
 from infra.redis_server.keys import newest_event_us
-from infra.redis_server.server import EVENTS, endpoint, start, stop
-from infra.settings import Settings
 
 NOON_US = 1_709_294_400_000_000
 KEYS = ItemKeys("shop")
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
-    made = Settings(_env_file=None, state_dir=Path(tmp_path_factory.mktemp("acceptance")))
-    start(made, EVENTS)
-    with endpoint(made, EVENTS).client(5) as found:
-        yield found
-    stop(made, EVENTS)
 
 
 def send(client: redis.Redis, now_us: int, offered: list[OfferedChange]) -> tuple[list[Outcome], Backlog]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,36 +20,10 @@ from feature_repo.live.items.files import ITEM_CHANGES, SCHEMA
 from feature_repo.online.redis_format.entity_keys import id_in
 from feature_repo.schema import Declaration
 from infra.clock import epoch_us
-from infra.redis_server.server import EVENTS, FEATURES, endpoint, start, stop
-from infra.settings import Settings
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 KEYS = ItemKeys("shop")
 DECLARATION = Declaration("shop", "a shop")
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    made = Settings(_env_file=None, state_dir=Path(tmp_path_factory.mktemp("drain")), dataset="shop")
-    for role in (FEATURES, EVENTS):
-        start(made, role)
-    yield made
-    for role in (FEATURES, EVENTS):
-        stop(made, role)
-
-
-@pytest.fixture
-def events(servers: Settings) -> Iterator[redis.Redis]:
-    with endpoint(servers, EVENTS).client(5) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
-def features(servers: Settings) -> Iterator[redis.Redis]:
-    with endpoint(servers).client(5) as client:
-        client.flushall()
-        yield client
 
 
 def accept(client: redis.Redis, now: datetime, *changes: tuple[str, str, Texts]) -> None:

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from feature_repo.candidates.queries import queries_of_rows  # noqa: E402
 from feature_repo.candidates.sources.next_item import GRAPH_FILE, NextItem  # noqa: E402
+from feature_repo.datasets.errors import DatasetError  # noqa: E402
 from feature_repo.slate import Row  # noqa: E402
 from infra.models.next_item_graph import best_of, open_graph  # noqa: E402
 from tests.feature_repo.candidates.sources.histories import asked  # noqa: E402
@@ -61,6 +62,15 @@ def test_an_export_that_does_not_say_until_when_it_was_trained_is_refused(log):
         assert next_item.fit(log, PARAMS) is None
     (folder / SPLIT_FILE).unlink()
     assert next_item.fit(log, PARAMS) is None
+
+
+@pytest.mark.parametrize("name", ["gru4rec.onnx", "vocab.json"])
+@pytest.mark.parametrize("content", [None, b"no graph, and no JSON"])
+def test_an_export_that_lacks_a_file_or_holds_a_damaged_one_is_named(log, name, content):
+    folder = export(log, "gru4rec", at(days=5))
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=f"the export in {folder} cannot be used"):
+        next_item.fit(log, PARAMS)
 
 
 def test_the_session_is_read_oldest_first_and_else_the_newest_orders(log):

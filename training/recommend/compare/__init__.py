@@ -1,0 +1,1 @@
+"""What is listed and who is chosen, compared with references."""
