@@ -57,8 +57,8 @@ class Settings(BaseSettings):
     )
     shop: bool = Field(
         False,
-        description="The marketplace in the browser, at /. It lets a visitor act as any user of the log, so it is refused "
-        "where host is not loopback.",
+        description="The marketplace in the browser, at /. It lets a visitor act as any user of the log, so host "
+        "must be loopback.",
     )
     ready_needs: Annotated[tuple[Literal["store", "events", "recommend"], ...], NoDecode] = Field(
         ("store",),

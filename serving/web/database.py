@@ -26,7 +26,9 @@ CREATE TABLE IF NOT EXISTS cart (
     user_id TEXT, item_id TEXT, quantity INTEGER NOT NULL, request_id TEXT, shown_position INTEGER,
     added_us INTEGER NOT NULL, PRIMARY KEY (user_id, item_id)
 );
-CREATE TABLE IF NOT EXISTS likes (user_id TEXT, item_id TEXT, liked_us INTEGER NOT NULL, PRIMARY KEY (user_id, item_id));
+CREATE TABLE IF NOT EXISTS likes (
+    user_id TEXT, item_id TEXT, liked_us INTEGER NOT NULL, PRIMARY KEY (user_id, item_id)
+);
 CREATE TABLE IF NOT EXISTS orders (order_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, ordered_us INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS orders_of ON orders (user_id, ordered_us);
 CREATE TABLE IF NOT EXISTS order_lines (

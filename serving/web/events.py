@@ -42,7 +42,7 @@ class Reporter:
     database: Database
 
     async def report(self, visit: Visit, now: datetime, deadline: float, *events: dict[str, Any]) -> bool:
-        """``events``: action and what belongs to it. Whether they are stored; otherwise they are kept and sent later."""
+        """``events``: action and what belongs to it. Whether they are stored; if not, they are kept and sent later."""
         made = [
             {
                 "event_id": f"web-{secrets.token_hex(12)}",

@@ -50,7 +50,8 @@ class Purchases:
 
     def cart(self, user_id: str) -> list[CartLine]:
         """The item added first comes first."""
-        sql = "SELECT item_id, quantity, request_id, shown_position FROM cart WHERE user_id = ? ORDER BY added_us, item_id"
+        columns = "item_id, quantity, request_id, shown_position"
+        sql = f"SELECT {columns} FROM cart WHERE user_id = ? ORDER BY added_us, item_id"
         return [CartLine(*row) for row in self.database.rows(sql, user_id)]
 
     def cart_size(self, user_id: str) -> int:

@@ -158,7 +158,8 @@ def in_words(value: float | None, unit: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    for size, name in _UNITS:
+    name = ""
+    for size, name in _UNITS:  # noqa: B007  the last unit whose size the loop reached
         if abs(seconds) < 2 * size:
             break
         seconds /= size

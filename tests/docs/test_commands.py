@@ -22,6 +22,7 @@ NOT_RUN = {
     ("docs/sequences.md", "downloads packages"),
     ("docs/performance.md", "downloads packages"),
     ("docs/tuning.md", "takes minutes to hours"),
+    ("docs/marketplace.md", "is for a browser"),
 }
 MAX_README_LINES = 150
 EACH_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

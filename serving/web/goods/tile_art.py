@@ -18,15 +18,33 @@ PATTERNS = ("dots", "stripes", "waves", "rays", "checks", "plain")
 # What the first word of a category that begins so is packed in; other categories draw a shape by their hash.
 PACKED_IN = {
     "carton": ("milk", "juice", "fluid", "egg", "cream"),
-    "bottle": ("beer", "wine", "liquor", "soft", "water", "oil", "dressing", "sauce", "syrup", "vinegar", "drink", "liquid"),
+    "bottle": (
+        "beer", "wine", "liquor", "soft", "water", "oil",
+        "dressing", "sauce", "syrup", "vinegar", "drink", "liquid",
+    ),
     "can": ("can", "soup", "seafood", "beans", "meat", "tuna", "pet", "cat", "dog", "vegetables"),
-    "jar": ("jar", "pickle", "jam", "peanut", "honey", "olives", "spices", "mustard", "salsa", "vitamin", "coffee", "tea"),
-    "bag": ("bag", "snack", "chips", "candy", "salad", "rice", "flour", "sugar", "nuts", "popcorn", "potatoes", "cookies"),
-    "box": ("frozen", "cereal", "pizza", "crackers", "dinner", "tissue", "detergent", "laundry", "pasta", "baking", "diapers"),
+    "jar": (
+        "jar", "pickle", "jam", "peanut", "honey", "olives",
+        "spices", "mustard", "salsa", "vitamin", "coffee", "tea",
+    ),
+    "bag": (
+        "bag", "snack", "chips", "candy", "salad", "rice",
+        "flour", "sugar", "nuts", "popcorn", "potatoes", "cookies",
+    ),
+    "box": (
+        "frozen", "cereal", "pizza", "crackers", "dinner",
+        "tissue", "detergent", "laundry", "pasta", "baking", "diapers",
+    ),
     "tub": ("yogurt", "ice", "butter", "margarine", "dips", "cheese", "cheeses", "cottage", "spread"),
-    "fruit": ("fruit", "apples", "citrus", "tomatoes", "berries", "grapes", "melons", "tropical", "stone", "peppers", "onions"),
+    "fruit": (
+        "fruit", "apples", "citrus", "tomatoes", "berries",
+        "grapes", "melons", "tropical", "stone", "peppers", "onions",
+    ),
     "loaf": ("bread", "breads", "rolls", "bakery", "cakes", "pies", "sweets", "muffin", "bagels", "donuts"),
-    "tray": ("beef", "pork", "chicken", "turkey", "deli", "lunchmeat", "hot", "bacon", "sausage", "lamb", "fish", "smoked"),
+    "tray": (
+        "beef", "pork", "chicken", "turkey", "deli", "lunchmeat",
+        "hot", "bacon", "sausage", "lamb", "fish", "smoked",
+    ),
     "tube": ("hair", "makeup", "oral", "soap", "hand", "shaving", "skin", "deodorants", "hygiene", "lotion"),
     "card": ("magazine", "greeting", "book", "newspaper", "coupon", "misc", "cigarettes", "school", "party"),
 }  # fmt: skip
@@ -47,7 +65,8 @@ def art(item: ShopItem) -> Markup:
     hue = _draw("hue", category) % 360
     second = (hue + (150, 180, 210, 40)[_draw("second", own) % 4]) % 360
     light = 86 + _draw("light", own) % 7
-    pack = f"hsl({(hue + _draw('turn', own) % 36 - 18) % 360} {48 + _draw('strength', own) % 26}% {38 + _draw('dark', own) % 16}%)"
+    turn, strength, dark = (_draw(word, own) for word in ("turn", "strength", "dark"))
+    pack = f"hsl({(hue + turn % 36 - 18) % 360} {48 + strength % 26}% {38 + dark % 16}%)"
     label = f"hsl({second} {55 + _draw('label', own) % 25}% {84 + _draw('label2', own) % 10}%)"
     accent = f"hsl({second} 62% {44 + _draw('accent', own) % 14}%)"
     return Markup(

@@ -1,8 +1,8 @@
 """What every request of the marketplace passes: the host, the visit of its cookie, and the token of its form.
 
 - The Host must be a loopback name: a page of another site that makes its own name point here is refused.
-- A form must come from a page of this shop: by Origin and Sec-Fetch-Site where the browser sends them, and always by the
-  visit's token. So no page elsewhere, and no other visitor's form, can act for this visitor.
+- A form must come from a page of this shop: by Origin and Sec-Fetch-Site where the browser sends them, and always by
+  the visit's token. So no page elsewhere, and no other visitor's form, can act for this visitor.
 - The clock is read once.
 """
 

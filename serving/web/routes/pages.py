@@ -90,9 +90,11 @@ async def product(visitor: Visitor) -> Response:
     item = (await shelves.items([item_id], visitor.deadline))[item_id] if _is_id(item_id) else None
     if item is None or (item.category_id is None and item.price is None and shelves.catalogue.get(item_id) is None):
         return visitor.problem(404, "No such item", "The shop does not have this item.")
-    await _report(visitor, event("view", item_id, followed(visitor.query("from"), visitor.query("at"))))
+    seen = followed(visitor.query("from"), visitor.query("at"))
+    await _report(visitor, event("view", item_id, seen))
     alike = await shelves.similar(item_id, SIMILAR_ITEMS, visitor.deadline)
-    return visitor.page("product.html", item=item, shelf=alike, strip=await shelf(visitor, FOR_YOU, STRIP_ITEMS))
+    strip = await shelf(visitor, FOR_YOU, STRIP_ITEMS)
+    return visitor.page("product.html", item=item, seen=seen, shelf=alike, strip=strip)
 
 
 async def cart(visitor: Visitor) -> Response:
