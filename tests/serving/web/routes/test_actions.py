@@ -43,7 +43,7 @@ def test_an_order_is_an_event_for_each_line_with_the_request_it_was_taken_from(g
     assert browser.post("/order").headers["location"].startswith("/orders?placed=")
     orders = [each for each in browser.visit(settings) if each.action == "order"]
     found = {each.item_id: (each.request_id, each.quantity, each.value) for each in orders}
-    assert found == {"a": (card["from"], 2, 2.2), "c": (None, 1, None)}
+    assert found == {"a": (card["from"], 2, 220), "c": (None, 1, None)}  # cents: 2 of 1.10
     assert "Your cart is empty" in browser.get("/cart").text
 
 

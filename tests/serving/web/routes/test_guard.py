@@ -8,8 +8,9 @@ import pytest
 from serving.web.people.visits import COOKIE
 from tests.serving.web.browser import Browser
 
-PATHS = ("/", "/welcome", "/categories", "/category/fruit", "/search?q=bread", "/product/a", "/cart", "/orders",
-         "/likes", "/recommendations", "/compare", "/shelf", "/look/a", "/why?item=a", "/panel", "/product/none")  # fmt: skip
+PATHS = ("/", "/welcome", "/categories", "/category/fruit", "/search?q=bread", "/product/a", "/cart",
+         "/orders", "/likes", "/recommendations", "/compare", "/shelf", "/look/a", "/why?item=a", "/panel",
+         "/product/none")  # fmt: skip
 
 
 @pytest.mark.parametrize(
