@@ -147,7 +147,7 @@ def read_catalogue(settings: Settings, declaration: Declaration) -> Catalogue:
     sql = _ITEMS.format(extras="".join(f', "{column.name}"' for column in extras))
     with connect(settings) as connection:
         parameters = {"items": str(paths["items"]), "events": str(paths["events"]), "days": POPULAR_DAYS}
-        table = connection.execute(sql, parameters).fetch_arrow_table()
+        table = connection.sql(sql, params=parameters).to_arrow_table()
     shown = [column for column in extras if column.name != title]
     labels = [(column.name, _label(column.name), column.unit) for column in shown]
     batches: Iterable[dict[str, Any]] = (row for batch in table.to_batches() for row in batch.to_pylist())
