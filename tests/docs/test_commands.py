@@ -15,6 +15,7 @@ from tests.docs.pages import DOCS, README, Page, commands, navigation, pages
 
 PACKAGES = ("infra", "feature_repo", "validation", "training", "serving", "benchmarks")
 NOT_RUN = {
+    ("docs/recommendations.md", "fits every model three times, 40 minutes"),
     ("README.md", "it would run this test again"),
     ("README.md", "docs/your-own-data.md runs the same with files"),
     ("docs/quickstart.md", "needs a container engine"),
