@@ -33,7 +33,7 @@ def test_a_cookie_that_was_not_signed_here_is_no_visit(visits: Visits, tmp_path:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert Visits(Database(tmp_path), elsewhere).find(cookie, NOW) is None  # the same visits, another key
-    for bad in ("", visit.visit_id, f"{cookie[:-1]}{'A' if cookie[-1] != 'A' else 'B'}", cookie[1:], "é.é", None):
+    for bad in ("", visit.visit_id, f"{cookie[:-1]}{'A' if cookie[-1] != 'A' else 'Q'}", cookie[1:], "é.é", None):
         assert visits.find(bad, NOW) is None
 
 
