@@ -23,13 +23,13 @@ endif
 endif
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(CLEAR) .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,recommend]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,recommend,browser]'
 	@echo "$(CURDIR)" > $@
 
 FORCE:
 
 .venv/installed-test: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,recommend,sequences,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[pipeline,fast,recommend,browser,sequences,test]'
 	touch $@
 
 .venv/installed-docs: .venv/installed

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.limits import MAX_DEADLINE_MS
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGIN = re.compile(r"https?://([a-z0-9.\-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,6 +54,11 @@ class Settings(BaseSettings):
     )
     events_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may send events from a browser, separated by commas; * is any."
+    )
+    shop: bool = Field(
+        False,
+        description="The marketplace in the browser, at /. It lets a visitor act as any user of the log, so host "
+        "must be loopback.",
     )
     ready_needs: Annotated[tuple[Literal["store", "events", "recommend"], ...], NoDecode] = Field(
         ("store",),
@@ -102,6 +108,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{each!r} must be like https://shop.example or http://localhost:3000, or *")
         return value
 
+    @model_validator(mode="after")
+    def _shop_is_on_loopback(self) -> Self:
+        if self.shop and self.host not in LOOPBACK:
+            raise ValueError(
+                f"shop lets a visitor act as any user of the log, so host must be one of {', '.join(LOOPBACK)}, "
+                f"not {self.host}"
+            )
+        return self
+
     @property
     def log_dir(self) -> Path:
         return self.data_dir / self.dataset / "log"
@@ -147,6 +162,11 @@ class Settings(BaseSettings):
     @property
     def clock_file(self) -> Path:
         return self.state_dir / "clock" / f"{self.dataset}.json"
+
+    @property
+    def shop_dir(self) -> Path:
+        """What the marketplace keeps: accounts, carts, orders, and the key of its cookies."""
+        return self.state_dir / "shop" / self.dataset
 
     @property
     def model_name(self) -> str:

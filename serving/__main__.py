@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
@@ -32,7 +33,13 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> int:
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for each in error.errors():
+            name = "".join(f"RERANK_{str(field).upper()}: " for field in each["loc"][:1])
+            print(f"serving: {name}{each['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        return 2
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         read_policy(settings)  # each worker reads it again

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,17 +26,26 @@ _SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.
 _CANDIDATES = (1, 5, 10, 25, 50, 100, 200, 500, 1000, 2000)
 
 
-class _Timed:
-    __slots__ = ("_histogram", "_started")
+SECONDS_BY_STAGE: ContextVar[dict[str, float] | None] = ContextVar("seconds_by_stage", default=None)
+"""Where a request that wants to know its own stages sets a dictionary: each stage adds its seconds."""
 
-    def __init__(self, histogram: Histogram) -> None:
+
+class _Timed:
+    __slots__ = ("_histogram", "_name", "_started")
+
+    def __init__(self, histogram: Histogram, name: str) -> None:
         self._histogram = histogram
+        self._name = name
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._histogram.observe(time.perf_counter() - self._started)
+        seconds = time.perf_counter() - self._started
+        self._histogram.observe(seconds)
+        of_request = SECONDS_BY_STAGE.get()
+        if of_request is not None:
+            of_request[self._name] = of_request.get(self._name, 0.0) + seconds
 
 
 class Metrics:
@@ -157,11 +167,11 @@ class Metrics:
 
     def stage(self, name: Stage) -> _Timed:
         """Times one stage, also when it fails."""
-        return _Timed(self._stage[name])
+        return _Timed(self._stage[name], name)
 
     def recommend_stage(self, name: RecommendStage) -> _Timed:
         """The same for /recommend."""
-        return _Timed(self._recommend_stage[name])
+        return _Timed(self._recommend_stage[name], name)
 
     def recommended(self, counts: Mapping[str, int], removed: Mapping[str, int]) -> None:
         """``counts``: of the items of one answer, by why they are in it. ``removed``: by rule."""

@@ -79,6 +79,8 @@ class Worker(Process):
 def announcement(settings: Settings, champion: ChampionService, url: str) -> str:
     workers = f", {settings.workers} workers" if settings.workers > 1 else ""
     lines = [f"listening: {url} (documented at {url}/docs{workers})"]
+    if settings.shop:
+        lines.append(f"marketplace: {url}/ (only on this machine: a visitor may act as any user of the log)")
     try:
         scorer = champion.scorer()
     except NotReady as error:

@@ -25,7 +25,7 @@ PACKAGES_MAY_IMPORT = {
 # Of serving, what every folder may import: these import none but each other.
 GROUND = ("serving.errors", "serving.metrics", "serving.ttl", "serving.score_log")
 # The rest of serving in order: each may import the ones after it.
-SERVING = ("__main__", "worker", "api", "events", "recommend", "score", "features", "item_cache", "redis_client")
+SERVING = ("__main__", "worker", "api", "web", "events", "recommend", "score", "features", "item_cache", "redis_client")
 # The rooms of training.gru4rec in order: each may import the ones before it, and the modules at the package's top.
 GRU4REC = ("sessions", "network", "baselines", "evaluation", "fitting", "export")
 
@@ -131,6 +131,9 @@ CLOCK_READERS = {
     "serving/score/champion.py",
     "serving/recommend/recommender.py",
     "serving/recommend/similar.py",
+    "serving/web/routes/guard.py",
+    "serving/web/shelves.py",
+    "serving/web/shop.py",
     "benchmarks/events/servers.py",
     "benchmarks/online/servers.py",
     "benchmarks/recommend/servers.py",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.to_thread import run_sync
@@ -28,10 +28,13 @@ from serving.events.event_intake import EventIntake
 from serving.events.item_intake import ItemIntake
 from serving.metrics import Metrics
 from serving.recommend.policy import read_policy
-from serving.recommend.service import recommend_model
+from serving.recommend.service import RecommendModel, recommend_model
 from serving.score.champion import ChampionService
 from serving.score_log.replay_checkpoint import ReplayCheckpoint
 from serving.score_log.score_log import ScoreLog
+
+if TYPE_CHECKING:
+    from serving.web.shop import Shop
 
 START_TIMEOUT_S = 30.0  # a LightGBM model is tried in a child process first
 EVENTS_TIMEOUT_S = 1.0
@@ -67,6 +70,7 @@ def create_app(
     champion.follow(recommend)
     intake = EventIntake(settings, clock, metrics)
     items = ItemIntake(settings, clock, metrics, lambda: champion.declaration)
+    shop = open_shop(settings, clock, champion, recommend, intake) if settings.shop else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,6 +81,8 @@ def create_app(
             items.start(EVENTS_TIMEOUT_S),
         )
         await warn_of_events(settings)
+        if shop is not None:
+            await shop.start()
         checkpoint.start()
         score_log.start()
         started(champion)
@@ -88,6 +94,8 @@ def create_app(
             await run_sync(checkpoint.close)
             await run_sync(score_log.close)
             await champion.close()
+            if shop is not None:
+                shop.close()
 
     table = endpoints(settings, champion, recommend, intake, items, metrics)
     paths = EndpointPaths(table)
@@ -102,7 +110,7 @@ def create_app(
         version="1",
         description="Puts a list in the best order for this user, in this session, now.",
         lifespan=lifespan,
-        routes=[endpoint.route for endpoint in table],
+        routes=[*(endpoint.route for endpoint in table), *(shop.routes if shop is not None else ())],
         telemetry={"tracing": traced, "metrics": traced, "logs": traced},
     )
     app.state.champion = champion
@@ -117,6 +125,17 @@ def create_app(
 
     app.openapi = document  # type: ignore[method-assign]
     return app
+
+
+def open_shop(
+    settings: Settings, clock: Clock, champion: ChampionService, recommend: RecommendModel, intake: EventIntake
+) -> Shop:
+    """Imported here: its packages are the extra ``browser``, without which the rest serves."""
+    try:
+        from serving.web.shop import Shop
+    except ModuleNotFoundError as error:
+        raise RuntimeError(f"RERANK_SHOP=1 needs the extra browser ({error.name} is missing)") from error
+    return Shop(settings, clock, champion, recommend, intake)
 
 
 async def warn_of_events(settings: Settings) -> None:

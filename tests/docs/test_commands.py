@@ -15,6 +15,7 @@ from tests.docs.pages import DOCS, README, Page, commands, navigation, pages
 
 PACKAGES = ("infra", "feature_repo", "validation", "training", "serving", "benchmarks")
 NOT_RUN = {
+    ("docs/recommendations.md", "fits every model three times, 40 minutes"),
     ("README.md", "it would run this test again"),
     ("README.md", "docs/your-own-data.md runs the same with files"),
     ("docs/quickstart.md", "needs a container engine"),
@@ -22,6 +23,7 @@ NOT_RUN = {
     ("docs/sequences.md", "downloads packages"),
     ("docs/performance.md", "downloads packages"),
     ("docs/tuning.md", "takes minutes to hours"),
+    ("docs/marketplace.md", "is for a browser"),
 }
 MAX_README_LINES = 150
 EACH_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

@@ -26,3 +26,15 @@ def test_a_bad_setting_is_refused_and_named(monkeypatch, name, value):
 def test_settings_do_not_change():
     with pytest.raises(ValidationError):
         Settings().port = 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_the_shop_may_be_on_where_only_this_machine_reaches_it(host):
+    assert Settings(_env_file=None, shop=True, host=host).shop
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "shop.example", "127.0.0.1.example"])
+def test_the_shop_is_refused_where_others_reach_it(host):
+    assert not Settings(_env_file=None, host=host).shop
+    with pytest.raises(ValidationError, match=f"not {host}"):
+        Settings(_env_file=None, shop=True, host=host)

@@ -1,0 +1,1 @@
+"""Who is visiting: the signed cookie, accounts with passwords, and the brake on guessing them."""

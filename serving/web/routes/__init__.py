@@ -1,0 +1,1 @@
+"""The pages and forms of the marketplace, by what they are about."""
