@@ -44,8 +44,8 @@ def _method(study: Study) -> str:
     )
     second = (
         "The recommender is given no list: "
-        f"{len(on)} candidate sources are switched on ({', '.join(on) or 'none'}), of which those that the data can feed name "
-        f"at most {recommend['candidates']} items, and "
+        f"{len(on)} candidate sources are switched on ({', '.join(on) or 'none'}), of which "
+        f"those that the data can feed name at most {recommend['candidates']} items, and "
         f"{_objective(recommend['train'])} with the ranker's features and each source's score and rank puts them in "
         f"order. Its lists come from windows of {windows['days']} days, {windows['train']} to train, "
         f"{windows['validation']} to validate and the newest {windows['test']} to test; its sources are fitted on "
