@@ -16,6 +16,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from training.evaluation.metrics import METRICS
 from training.evaluation.metrics_table import best_rankers, table_rows
 from training.evaluation.plots import ACCENT, GRID, INK, MUTED
 from training.evaluation.run_results import RankerMetrics
@@ -33,8 +34,10 @@ SVG_STYLE = (
     f"@media(prefers-color-scheme:dark){{:root{{{_colours(True)}}}}}</style>"
 )
 STYLE = f"""
-:root {{ color-scheme: light dark; {_colours(False)}; --back: #ffffff; --shade: #f6f8fa }}
-@media (prefers-color-scheme: dark) {{ :root {{ {_colours(True)}; --back: #0d1117; --shade: #161b22 }} }}
+:root {{ color-scheme: light dark; {_colours(False)}; --soft: #57606a; --back: #ffffff; --shade: #f6f8fa }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ {_colours(True)}; --soft: #9da7b3; --back: #0d1117; --shade: #161b22 }}
+}}
 body {{ font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back);
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word }}
 h1 {{ font-size: 1.6rem; margin-bottom: .2rem }} h2 {{ font-size: 1.25rem; margin-top: 2.6rem }}
@@ -42,13 +45,14 @@ h3 {{ font-size: 1rem; margin-top: 1.8rem }} a {{ color: var(--accent) }}
 table {{ border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto }}
 th, td {{ padding: .35rem .7rem; border-bottom: 1px solid var(--grid); text-align: right; white-space: nowrap }}
 th:first-child, td:first-child {{ text-align: left }} th {{ font-weight: 600 }}
-td.best {{ font-weight: 600 }} .note {{ color: var(--muted); font-size: .9rem }}
-.plot {{ overflow-x: auto; margin: 1rem 0 }} .plot img {{ width: 100%;
-  min-width: 34rem; max-width: 46rem; height: auto }}
+td.best {{ font-weight: 600 }} .note {{ color: var(--soft); font-size: .9rem }}
+.plot {{ overflow-x: auto; margin: 1rem 0 }}
+.plot img {{ width: 100%; min-width: 34rem; max-width: 46rem; height: auto }}
 .verdict {{ border-left: 4px solid var(--muted); padding: .5rem 1rem; background: var(--shade) }}
 .verdict.promoted {{ border-color: var(--accent) }}
-.missing {{ border-left: 4px dashed var(--muted); padding: .3rem 1rem; color: var(--muted) }}
+.missing {{ border-left: 4px dashed var(--muted); padding: .3rem 1rem; color: var(--soft) }}
 .pair {{ display: flex; flex-wrap: wrap; gap: 0 2rem }} .pair > div {{ max-width: 100% }}
+.pair table {{ font-size: .78rem }} .pair th, .pair td {{ padding: .2rem .4rem }}
 .texts td, .texts th {{ text-align: left }}
 """
 
@@ -81,9 +85,9 @@ def cells(tag: str, texts: Iterable[str]) -> str:
     return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
 
 
-def rankers_table(rankers: RankerMetrics) -> str:
-    """The metrics of all rankers, the best of each metric in bold."""
-    header, *body = table_rows(rankers)
+def rankers_table(rankers: RankerMetrics, deciding: str = METRICS[0]) -> str:
+    """The metrics of all rankers, the ``deciding`` one first, the best of each metric in bold."""
+    header, *body = table_rows(rankers, (deciding, *(metric for metric in METRICS if metric != deciding)))
     best: Mapping[str, set[str]] = {metric: best_rankers(rankers, metric) for metric in header[1:]}
     rows = "".join(
         f"<tr><td>{escape(name)}</td>"

@@ -64,7 +64,7 @@ def _rankers(found: dict[str, Any], metric: str) -> str:
     models = [name for name in rankers if name not in YARDSTICKS]
     plot = image(plots.metric_intervals(rankers, metric, models), f"{metric} of each ranker")
     lists = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found["slates"].items())
-    return rankers_table(rankers) + plot + note(f"Lists: {lists}.")
+    return rankers_table(rankers, metric) + plot + note(f"Lists: {lists}.")
 
 
 def _objectives(study: Study, model: str) -> Callable[[], str]:

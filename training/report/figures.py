@@ -39,7 +39,7 @@ def events_per_day(facts: LogFacts) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_ylabel("events per UTC day")
     _dates(axes)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(named))
     return figure
 
 

@@ -54,7 +54,8 @@ def result(parts: Sequence[Part]) -> str:
     of = {
         verdict: [part["name"] for part in parts if part["verdict"] == verdict] for verdict in (EARNS, UNCLEAR, COSTS)
     }
-    said = [f"{len(of[EARNS])} of {len(parts)}: {', '.join(of[EARNS]) or 'none'}."]
+    earns = f"{len(of[EARNS])} of {len(parts)}: {', '.join(of[EARNS])}" if of[EARNS] else f"none of {len(parts)}"
+    said = [f"{earns}."]
     if of[UNCLEAR]:
         said.append(f"For {', '.join(of[UNCLEAR])} no difference is shown.")
     if of[COSTS]:

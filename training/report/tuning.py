@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from infra.settings import Settings
 from training.evaluation.html_page import image, table
 from training.report import figures
-from training.report.study import Section, Study, block, note, paragraph
+from training.report.study import Section, Study, block, paragraph
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -40,7 +40,10 @@ def section(study: Study) -> Section:
     return Section(
         "tuning",
         "Tuning history",
-        paragraph("Each trial is measured on validation; the first one has the parameters of params.yaml.")
+        paragraph(
+            "Each trial is measured on validation; the first one has the parameters of params.yaml. The best of many "
+            "trials is too good by chance: what it is worth shows on the test lists only."
+        )
         + "".join(f"<h3>{escape(model)}</h3>\n" + block(_maker(study, model), command(model)) for model in METRICS),
     )
 
@@ -123,9 +126,7 @@ def _study(settings: Settings, model: str) -> str:
             f"Study {found.study}: {counts}. Best {metric} {best.value:.4f}, trial {best.number}{before}.{others}"
         )
         + image(figures.tuning_history(complete, pruned, metric), f"{metric} by trial")
-        + objectives(found, metric)
         + "<details><summary>Parameters of the best trial</summary>"
         + table(["parameter", "value"], rows)
         + "</details>\n"
-        + note("A best of many trials is too good by chance; what it is worth shows on the test lists only.")
     )

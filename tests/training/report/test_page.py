@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from infra.settings import PROJECT_ROOT, Settings
-from tests.small_log import at
+from tests.small_log import at, event, item, write_log
 from tests.training.buyers.small_shop import DAYS, basket, order_days, small_shop
 from tests.training.recommend.batch_shop import environment, write_params
 from training.ablation import command as ablation
@@ -186,6 +186,40 @@ def test_a_result_names_what_earns_its_place_and_what_costs():
     assert result(parts) == (
         "Result: the lower bound is above 0 for 1 of 3: a. For b no difference is shown. The model is better without c."
     )
+
+
+def test_a_result_in_which_no_part_earns_its_place_says_none():
+    assert result([{"name": "a", "verdict": "no difference shown"}]) == (
+        "Result: the lower bound is above 0 for none of 1. For a no difference is shown."
+    )
+
+
+@pytest.mark.parametrize("orders", [0, 1])
+def test_a_log_without_events_or_of_a_single_order_has_a_page(pages, tmp_path, orders):
+    settings = pages.settings.model_copy(update={"data_dir": tmp_path, "state_dir": tmp_path / "var"})
+    events = [event(number, at(number), "order", "i") for number in range(orders)]
+    write_log(settings.log_dir, items=[item("i")], events=events, impressions=[])
+    with environment(settings):
+        assert page.main([]) == 0
+    found = sections((settings.reports_dir / page.FILE).read_text())
+    assert list(found) == ANCHORS
+    assert "cannot be shown" not in "".join(found.values())
+    assert ("The log holds no event" in found["data"]) == (orders == 0)
+    assert found["data"].count("<img") == (3 if orders else 0)
+
+
+def test_a_recommender_without_a_model_says_why(pages):
+    file = pages.settings.training_dir / "recommend" / "run" / "metrics.json"
+    kept = file.read_text()
+    why = "no model is trained: the log has 11 days"
+    file.write_text(json.dumps({"dataset": "tiny", "model_name": "recommend-tiny", "decision": why}))
+    try:
+        found = sections(page.render(pages.study()))
+    finally:
+        file.write_text(kept)
+    for anchor in ("algorithms", "validation", "examples"):
+        assert why in found[anchor]
+    assert "cannot be shown" not in "".join(found.values())
 
 
 def test_a_data_set_without_a_log_is_an_error(pages, tmp_path, capsys):
