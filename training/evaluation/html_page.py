@@ -51,7 +51,8 @@ td.best {{ font-weight: 600 }} .note {{ color: var(--soft); font-size: .9rem }}
 .verdict {{ border-left: 4px solid var(--muted); padding: .5rem 1rem; background: var(--shade) }}
 .verdict.promoted {{ border-color: var(--accent) }}
 .missing {{ border-left: 4px dashed var(--muted); padding: .3rem 1rem; color: var(--soft) }}
-.pair {{ display: flex; flex-wrap: wrap; gap: 0 2rem }} .pair > div {{ max-width: 100% }}
+.pair {{ display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0 1rem }}
+@media (max-width: 50rem) {{ .pair {{ grid-template-columns: minmax(0, 1fr) }} }}
 .pair table {{ font-size: .78rem }} .pair th, .pair td {{ padding: .2rem .4rem }}
 .texts td, .texts th {{ text-align: left }}
 """
