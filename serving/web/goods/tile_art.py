@@ -63,20 +63,25 @@ def art(item: ShopItem) -> Markup:
     """An inline SVG, hidden from screen readers: the item's name stands beside it."""
     category, own = item.category_id or "", item.item_id
     hue = _draw("hue", category) % 360
-    second = (hue + (150, 180, 210, 40)[_draw("second", own) % 4]) % 360
-    light = 86 + _draw("light", own) % 7
-    turn, strength, dark = (_draw(word, own) for word in ("turn", "strength", "dark"))
-    pack = f"hsl({(hue + turn % 36 - 18) % 360} {48 + strength % 26}% {38 + dark % 16}%)"
-    label = f"hsl({second} {55 + _draw('label', own) % 25}% {84 + _draw('label2', own) % 10}%)"
-    accent = f"hsl({second} 62% {44 + _draw('accent', own) % 14}%)"
+    other = (hue + (110, 150, 180, 220)[_draw("other", own) % 4]) % 360
+    light = (91, 93, 95)[_draw("light", own) % 3]
+    pack = f"oklch({44 + _draw('pack', own) % 20}% {_chroma('strength', own, 8, 15)} {(hue + _draw('turn', own) % 40 - 20) % 360})"
+    label = f"oklch({(90, 94, 97)[_draw('label', own) % 3]}% {_chroma('tint', own, 2, 7)} {other})"
+    accent = f"oklch({50 + _draw('accent', own) % 16}% 0.14 {other})"
+    back, pattern = f"oklch({light}% 0.035 {hue})", f"oklch({light - 5}% 0.05 {hue})"
     return Markup(
-        f'<svg class="art" viewBox="0 0 120 120" aria-hidden="true" focusable="false">'
-        f'<rect width="120" height="120" fill="hsl({hue} 52% {light}%)"/>'
-        f'<use href="#p-{PATTERNS[_draw("pattern", own) % len(PATTERNS)]}" fill="hsl({hue} 46% {light - 9}%)" '
-        f'stroke="hsl({hue} 46% {light - 9}%)"/>'
-        f'<use href="#s-{shape_of(item.category)}" fill="{pack}" color="{label}" stroke="{accent}"/>'
-        f"</svg>"
+        f'<svg class="art" viewBox="0 0 160 120" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">'
+        f'<rect width="160" height="120" fill="{back}"/>'
+        f'<use href="#p-{PATTERNS[_draw("pattern", own) % len(PATTERNS)]}" y="-20" width="160" height="160" '
+        f'fill="{pattern}" stroke="{pattern}"/>'
+        f'<use href="#s-{shape_of(item.category)}" x="20" width="120" height="120" fill="{pack}" color="{label}" '
+        f'stroke="{accent}"/></svg>'
     )
+
+
+def _chroma(what: str, text: str, low: int, high: int) -> str:
+    """A chroma from ``low`` to ``high`` hundredths."""
+    return f"{(low + _draw(what, text) % (high - low + 1)) / 100:.2f}"
 
 
 def _draw(what: str, text: str) -> int:
