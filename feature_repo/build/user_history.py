@@ -18,22 +18,34 @@ import pyarrow as pa
 
 from feature_repo.build.log_views import midnights
 from feature_repo.build.order_sums import order_sums
+from feature_repo.candidates.ragged import Ragged
 from feature_repo.schema import HISTORY_LIMIT, USER_HISTORY
 
 SHARES = 16
 SUMS = tuple(column.name.removeprefix("history_") for column in USER_HISTORY.columns[5:])
+_COLUMNS = {
+    "items": "item_id", "categories": "category_id", "counts": "orders",
+    "first_us": "first_us", "last_us": "ordered_us", **{name: name for name in SUMS},
+}  # fmt: skip
+"""Name of a list, without its prefix -> the column of an ordered day that it holds."""
 
 
 def queries(connection: duckdb.DuckDBPyConnection, until: datetime) -> Iterator[str]:
     """One query per share, to be run before the next is asked for: it reads a table that is then replaced."""
     for share in range(SHARES):
-        connection.register("ordered_days", _ordered_days(connection, until, share))
-        yield _query(until)
+        days = _ordered_days(connection, until, share)
+        connection.register("ordered_days", days)
+        connection.register("history_rows", _history_rows(connection, days, until))
+        yield "SELECT * FROM history_rows"
+    connection.unregister("history_rows")
     connection.unregister("ordered_days")
 
 
 def _ordered_days(connection: duckdb.DuckDBPyConnection, until: datetime, share: int) -> pa.Table:
-    """One row per user, item and day with an order: what was so at the end of the day, since the first order."""
+    """One row per user, item and day with an order: what was so at the end of the day, since the first order.
+
+    The rows are numbered by their latest order, the newest first: in this order they stand in a list.
+    """
     orders = connection.sql(
         f"""
         WITH orders AS (
@@ -58,33 +70,41 @@ def _ordered_days(connection: duckdb.DuckDBPyConnection, until: datetime, share:
     )
     for name, values in order_sums(count == 1, ordered_us, basket, size).items():
         orders = orders.append_column(name, pa.array(values))
-    return orders.filter(orders["ends_day"])
+    days = orders.filter(orders["ends_day"]).sort_by([("ordered_us", "descending"), ("item_id", "ascending")])
+    return days.append_column("number", pa.array(np.arange(len(days))))
 
 
-def _query(until: datetime) -> str:
+def _history_rows(connection: duckdb.DuckDBPyConnection, days: pa.Table, until: datetime) -> pa.Table:
+    """The rows of the view. DuckDB finds which ``days`` are open at each midnight. The lists are put together here: as
+    lists of structs in DuckDB they take several times as long.
+    """
     changes = "SELECT user_id, day + INTERVAL 1 DAY AS midnight FROM ordered_days"
-    return f"""
-        WITH grid AS (
-            {midnights(changes, "user_id", until, USER_HISTORY.ttl / 2)}
-        ), intervals AS (
-            SELECT *, day + INTERVAL 1 DAY AS opens,
+    grid = connection.sql(
+        f"""
+        SELECT user_id, midnight AS event_timestamp, row_number() OVER (ORDER BY user_id, midnight) - 1 AS row
+        FROM ({midnights(changes, "user_id", until, USER_HISTORY.ttl / 2)}) ORDER BY row
+        """
+    ).to_arrow_table()
+    connection.register("history_grid", grid)
+    found = connection.execute(
+        """
+        WITH intervals AS (
+            SELECT user_id, number, day + INTERVAL 1 DAY AS opens,
                 coalesce(lead(day) OVER (PARTITION BY user_id, item_id ORDER BY day) + INTERVAL 1 DAY, 'infinity')
                     AS closes
             FROM ordered_days
         )
-        SELECT user_id, midnight AS event_timestamp,
-            list_transform(latest, lambda x: x.item_id) AS history_items,
-            list_transform(latest, lambda x: x.category_id) AS history_categories,
-            list_transform(latest, lambda x: x.orders) AS history_counts,
-            list_transform(latest, lambda x: x.first_us) AS history_first_us,
-            list_transform(latest, lambda x: -x.newest) AS history_last_us,
-            {", ".join(f"list_transform(latest, lambda x: x.{name}) AS history_{name}" for name in SUMS)}
-        FROM (
-            SELECT g.user_id, midnight, list_sort(list({{
-                'newest': -ordered_us, 'item_id': item_id, 'category_id': category_id,
-                'orders': orders, 'first_us': first_us, {", ".join(f"'{name}': {name}" for name in SUMS)}
-            }}))[:{HISTORY_LIMIT}] AS latest
-            FROM grid g JOIN intervals i ON i.user_id = g.user_id AND i.opens <= g.midnight AND g.midnight < i.closes
-            GROUP BY g.user_id, midnight
-        )
-    """
+        SELECT row, number FROM history_grid g
+        JOIN intervals i ON i.user_id = g.user_id AND i.opens <= event_timestamp AND event_timestamp < i.closes
+        ORDER BY row, number
+        """
+    ).fetchnumpy()
+    connection.unregister("history_grid")
+    lists = Ragged.of_lengths(np.bincount(found["row"], minlength=len(grid)))
+    numbers = pa.array(found["number"][lists.positions < HISTORY_LIMIT])
+    starts = pa.array(Ragged.of_lengths(np.minimum(lists.lengths, HISTORY_LIMIT)).starts.astype(np.int32))
+    columns = {
+        f"history_{name}": pa.ListArray.from_arrays(starts, days[column].combine_chunks().take(numbers))
+        for name, column in _COLUMNS.items()
+    }
+    return pa.table({"user_id": grid["user_id"], "event_timestamp": grid["event_timestamp"], **columns})

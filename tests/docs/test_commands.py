@@ -24,6 +24,8 @@ NOT_RUN = {
     ("docs/performance.md", "downloads packages"),
     ("docs/tuning.md", "takes minutes to hours"),
     ("docs/marketplace.md", "is for a browser"),
+    ("docs/experiments.md", "shows runs that take hours"),
+    ("docs/experiments.md", "fits a model per part"),
 }
 MAX_README_LINES = 150
 EACH_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

@@ -23,8 +23,8 @@ def importance(rows: Rows) -> Figure:
     shown = sorted(gains, key=lambda name: (-gains[name], name))[:IMPORTANCE_SHOWN][
         ::-1
     ]  # the first bar is at the bottom
-    figure, axes = _figure(0.24 * len(shown) + 1.0)
-    axes.barh([_plain(name) for name in shown], [gains[name] / total for name in shown], color=ACCENT, height=0.7)
+    figure, axes = figure_of(0.24 * len(shown) + 1.0)
+    axes.barh([plain(name) for name in shown], [gains[name] / total for name in shown], color=ACCENT, height=0.7)
     axes.set_xlabel("share of the total gain")
     axes.grid(axis="y", visible=False)
     return figure
@@ -32,7 +32,7 @@ def importance(rows: Rows) -> Figure:
 
 def learning_curve(rows: Rows, best_round: int) -> Figure:
     """``rows`` of learning_curve.csv. Shows NDCG@10 by boosting round, and the best round."""
-    figure, axes = _figure(3.4)
+    figure, axes = figure_of(3.4)
     for split, colour in (("train", MUTED), ("validation", ACCENT)):
         axes.plot(_numbers(rows, "iteration"), _numbers(rows, f"{split}_metric"), color=colour, label=split)
     axes.axvline(best_round, color=INK, linestyle=":", linewidth=1, label=f"best: {best_round}")
@@ -42,15 +42,19 @@ def learning_curve(rows: Rows, best_round: int) -> Figure:
     return figure
 
 
-def calibration(rows: Rows) -> Figure:
+def calibration(
+    rows: Rows,
+    predicted_label: str = "predicted (Platt scaling fitted on validation)",
+    observed_label: str = "observed share of positives in test",
+) -> Figure:
     """``rows`` of calibration.csv. Shows the observed share of positives over the predicted; the diagonal is ideal."""
-    figure, axes = _figure(3.4)
+    figure, axes = figure_of(3.4)
     predicted, observed = _numbers(rows, "predicted"), _numbers(rows, "observed")
     limit = max((*predicted, *observed), default=1.0)
     axes.plot([0, limit], [0, limit], color=MUTED, linestyle=":")
     axes.plot(predicted, observed, "o-", color=ACCENT)
-    axes.set_xlabel("predicted (Platt scaling fitted on validation)")
-    axes.set_ylabel("observed share of positives in test")
+    axes.set_xlabel(predicted_label)
+    axes.set_ylabel(observed_label)
     return figure
 
 
@@ -71,19 +75,20 @@ def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[
     if best_first:
         known.sort(key=lambda row: -row[1].mean)
     known.reverse()  # the first row is at the bottom
-    figure, axes = _figure(0.34 * len(known) + 1.0)
+    figure, axes = figure_of(0.34 * len(known) + 1.0)
     for y, (name, interval) in enumerate(known):
         colour = ACCENT if name in highlighted else MUTED
         axes.plot([interval.low, interval.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
         axes.plot(interval.mean, y, "o", color=colour, markersize=6)
-    axes.set_yticks(range(len(known)), [_plain(name) for name, _ in known])
+    axes.set_yticks(range(len(known)), [plain(name) for name, _ in known])
     axes.set_ylim(-0.6, len(known) - 0.4)
     axes.set_xlabel(f"{metric}, mean with its 95 % interval")
     axes.grid(axis="y", visible=False)
     return figure
 
 
-def _figure(height: float) -> tuple[Figure, Any]:
+def figure_of(height: float) -> tuple[Figure, Any]:
+    """An empty figure of ``height`` inches, and its axes."""
     figure = Figure(figsize=(WIDTH, max(height, 1.6)), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
@@ -98,6 +103,6 @@ def _numbers(rows: Rows, column: str) -> list[float]:
     return [float(row[column]) for row in rows]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """The name with escaped dollar signs, because matplotlib reads text between two of them as mathematics."""
     return name.replace("$", r"\$")

@@ -95,7 +95,7 @@ def test_the_page_loads_no_other_file(run_dir: Path, tmp_path: Path) -> None:
     page = page_of(run_dir, tmp_path)
     sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
     assert len(sources) >= 6  # rankers, importance, curve, calibration, two slices
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(source.startswith("data:image/svg+xml;base64") for source in sources)
     assert not re.search(r"https?:|url\(|@import", page)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import optuna
 import pyarrow as pa
@@ -43,10 +45,9 @@ def split(name: str, seed: int) -> pa.Table:
     )
 
 
-@pytest.fixture
-def settings(tmp_path) -> Settings:
-    """With a training set whose test split cannot be read."""
-    settings = Settings(data_dir=tmp_path, state_dir=tmp_path / "var", dataset="tiny", threads=1)
+def unreadable_test_split(folder: Path) -> Settings:
+    """A data set with a training set whose test split cannot be read."""
+    settings = Settings(data_dir=folder, state_dir=folder / "var", dataset="tiny", threads=1)
     settings.log_dir.mkdir(parents=True)
     (settings.log_dir / DECLARATION_FILE).write_text(declaration_to_json(DECLARATION))
     settings.training_dir.mkdir(parents=True)
@@ -65,6 +66,11 @@ def settings(tmp_path) -> Settings:
         settings.training_dir / "recipe.json"
     )
     return settings
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return unreadable_test_split(tmp_path)
 
 
 def test_the_test_split_is_not_read(settings):

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from feature_repo.model_features import model_features
+from feature_repo.schema import Column, Declaration, DType
+from training.ablation.families import feature_families
+
+DECLARATION = Declaration(
+    name="tiny",
+    title="A shop with a store in its requests",
+    context=(Column("store_id", DType.STRING, "store of the slate", nullable=True),),
+)
+
+
+def test_each_feature_is_in_one_family():
+    families = feature_families(DECLARATION)
+    members = [name for family in families.values() for name in family]
+    assert sorted(members) == sorted(feature.name for feature in model_features(DECLARATION))
+    assert all(families.values())
+
+
+def test_stored_features_are_in_the_family_of_their_view():
+    families = feature_families(DECLARATION)
+    for view in ("item_windows", "item_repeats", "user_windows", "session_state"):
+        stored = [
+            each.name for each in model_features(DECLARATION) if each.source == view and each.name in families[view]
+        ]
+        assert list(families[view]) == stored
+        assert stored
