@@ -23,6 +23,10 @@ from serving.web.shelves import Shelves, recommend_request, score_request
 
 SHOWN = 6
 WAIT_S = 3.0
+BASELINE = (
+    "A baseline puts this list in order, because no trained model has been promoted for it. It sorts by one value "
+    "alone, so there are no facts to weigh."
+)
 _UNITS = ((60.0, "seconds"), (60.0, "minutes"), (24.0, "hours"), (7.0, "days"), (math.inf, "weeks"))
 
 
@@ -82,8 +86,10 @@ class Explainer:
                 recommender = self._shelves.recommend.get()
                 request = recommend_request(visit, k, recommender.context_names)
                 answer = await explain_recommended(recommender, request, None, deadline)
-            except (NotReady, NotExplainable) as error:
+            except NotReady as error:
                 raise NothingToExplain(str(error)) from None
+            except NotExplainable:
+                raise NothingToExplain(BASELINE) from None
             features = recommend_features(recommender.declaration, recommender.slates.sources)
         return explained(answer, features, item_id)
 
@@ -94,8 +100,10 @@ class Explainer:
                 scorer = self._shelves.champion.scorer()
                 known = {column.name for column in scorer.declaration.context}
                 answer = await explain(scorer, score_request(visit, candidates, known), None, deadline)
-            except (NotReady, NotExplainable) as error:
+            except NotReady as error:
                 raise NothingToExplain(str(error)) from None
+            except NotExplainable:
+                raise NothingToExplain(BASELINE) from None
             features = model_features(scorer.declaration)
         return explained(answer, features, item_id)
 

@@ -65,12 +65,14 @@ def art(item: ShopItem) -> Markup:
     hue = _draw("hue", category) % 360
     other = (hue + (110, 150, 180, 220)[_draw("other", own) % 4]) % 360
     light = (91, 93, 95)[_draw("light", own) % 3]
-    pack = f"oklch({44 + _draw('pack', own) % 20}% {_chroma('strength', own, 8, 15)} {(hue + _draw('turn', own) % 40 - 20) % 360})"
+    turned = (hue + _draw("turn", own) % 40 - 20) % 360
+    pack = f"oklch({44 + _draw('pack', own) % 20}% {_chroma('strength', own, 8, 15)} {turned})"
     label = f"oklch({(90, 94, 97)[_draw('label', own) % 3]}% {_chroma('tint', own, 2, 7)} {other})"
     accent = f"oklch({50 + _draw('accent', own) % 16}% 0.14 {other})"
     back, pattern = f"oklch({light}% 0.035 {hue})", f"oklch({light - 5}% 0.05 {hue})"
     return Markup(
-        f'<svg class="art" viewBox="0 0 160 120" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">'
+        f'<svg class="art" viewBox="0 0 160 120" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
+        f'focusable="false">'
         f'<rect width="160" height="120" fill="{back}"/>'
         f'<use href="#p-{PATTERNS[_draw("pattern", own) % len(PATTERNS)]}" y="-20" width="160" height="160" '
         f'fill="{pattern}" stroke="{pattern}"/>'
