@@ -1,4 +1,4 @@
-"""``python -m serving [--shop]``: the scorer on Settings.host and port, in Settings.workers processes, until SIGINT or SIGTERM.
+"""``python -m serving``: the scorer on Settings.host and port, in Settings.workers processes, until SIGINT or SIGTERM.
 
 ``--shop``: with the marketplace, where Settings.host is loopback and the settings do not say otherwise.
 

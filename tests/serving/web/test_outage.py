@@ -1,4 +1,4 @@
-"""While Redis is down: the pages are usable and say so, what is done counts later, and nobody has to restart anything."""
+"""While Redis is down the pages are usable and say so, and what is done counts later. Nothing has to be restarted."""
 
 from __future__ import annotations
 
