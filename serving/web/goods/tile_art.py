@@ -7,6 +7,7 @@ Content-Security-Policy needs no exception. The same item has the same picture e
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 
 from markupsafe import Markup
@@ -53,8 +54,9 @@ _SHAPE_OF = {word: shape for shape, words in PACKED_IN.items() for word in words
 
 def shape_of(category: str) -> str:
     """By the words of the category's readable name, else by its hash."""
-    words = category.casefold().replace("/", " ").split()
-    found = next((_SHAPE_OF[word] for word in words if word in _SHAPE_OF), None)
+    words = re.findall(r"[a-z]+", category.casefold())
+    either = (each for word in words for each in (word, word.removesuffix("s"), f"{word}s"))
+    found = next((_SHAPE_OF[word] for word in either if word in _SHAPE_OF), None)
     return found or SHAPES[_draw("shape", category) % len(SHAPES)]
 
 
