@@ -49,22 +49,36 @@ PACKED_IN = {
     "tube": ("hair", "makeup", "oral", "soap", "hand", "shaving", "skin", "deodorants", "hygiene", "lotion"),
     "card": ("magazine", "greeting", "book", "newspaper", "coupon", "misc", "cigarettes", "school", "party"),
 }  # fmt: skip
+HUES = {
+    "loaf": 65, "carton": 245, "bottle": 150, "fruit": 28, "tray": 12, "tub": 340, "box": 275, "jar": 85, "bag": 110,
+    "can": 215, "tube": 310, "card": 190,
+}  # fmt: skip
+HUE_SPREAD = 64  # degrees, among the categories of one shape
 _SHAPE_OF = {word: shape for shape, words in PACKED_IN.items() for word in words}
 
 
 def shape_of(category: str) -> str:
     """By the words of the category's readable name, else by its hash."""
+    return _shape_by_words(category) or SHAPES[_draw("shape", category) % len(SHAPES)]
+
+
+def hue_of(category: str) -> int:
+    """Degrees: near the hue of a shape that is known by its words, else any."""
+    shape = _shape_by_words(category)
+    drawn = _draw("hue", category)
+    return drawn % 360 if shape is None else (HUES[shape] + drawn % HUE_SPREAD - HUE_SPREAD // 2) % 360
+
+
+def _shape_by_words(category: str) -> str | None:
     words = re.findall(r"[a-z]+", category.casefold())
     either = (each for word in words for each in (word, word.removesuffix("s"), f"{word}s"))
-    found = next((_SHAPE_OF[word] for word in either if word in _SHAPE_OF), None)
-    return found or SHAPES[_draw("shape", category) % len(SHAPES)]
+    return next((_SHAPE_OF[word] for word in either if word in _SHAPE_OF), None)
 
 
 @lru_cache(maxsize=20_000)
 def art(item: ShopItem) -> Markup:
     """An inline SVG, hidden from screen readers: the item's name stands beside it."""
-    category, own = item.category_id or "", item.item_id
-    hue = _draw("hue", category) % 360
+    own, hue = item.item_id, hue_of(item.category)
     other = (hue + (110, 150, 180, 220)[_draw("other", own) % 4]) % 360
     light = (91, 93, 95)[_draw("light", own) % 3]
     turned = (hue + _draw("turn", own) % 40 - 20) % 360
