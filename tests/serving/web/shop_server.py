@@ -68,9 +68,9 @@ class Visit:
         window = browser.new_context(**{"viewport": DESKTOP, **context})
         window.set_default_timeout(TIMEOUT_MS)
         visit = cls(window.new_page(), url)
-        visit.page.on("console", visit._console)
+        visit.page.on("console", visit.note_message)
         visit.page.on("pageerror", lambda error: visit.problems.append(f"error: {error}"))
-        window.on("request", visit._request)
+        window.on("request", visit.note_request)
         try:
             yield visit
         finally:
@@ -118,10 +118,10 @@ class Visit:
             assert time.monotonic() < deadline, f"not within {TIMEOUT_MS} ms: {expression}"
             self.page.wait_for_timeout(20)
 
-    def _console(self, message: Any) -> None:
+    def note_message(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.problems.append(f"console: {message.text}")
 
-    def _request(self, request: Any) -> None:
+    def note_request(self, request: Any) -> None:
         if urlsplit(request.url).netloc != urlsplit(self.url).netloc:
             self.problems.append(f"a request to another host: {request.url}")
