@@ -19,7 +19,7 @@ serve() {
     trap 'exit 143' TERM
     python -m feature_repo.live &
     consumer=$!
-    python -m serving &
+    python -m serving "$@" &
     scorer=$!
     wait "$scorer"
 }

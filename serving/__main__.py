@@ -1,11 +1,14 @@
 """``python -m serving``: the scorer on Settings.host and port, in Settings.workers processes, until SIGINT or SIGTERM.
 
+``--shop``: with the marketplace, where Settings.host is loopback and the settings do not say otherwise.
+
 On a signal, requests that have begun are answered first. With several workers, a worker that dies is started again,
 and SIGHUP replaces them one after the other.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import signal
 import socket
@@ -19,7 +22,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from infra.clock import Clock, ClockNotAnchored, held_clock
-from infra.settings import Settings
+from infra.settings import LOOPBACK, Settings
 from serving.api.app import REPLACEMENT_TIMEOUT_S
 from serving.api.connection_timeout import ReadTimeoutProtocol
 from serving.recommend.policy import BadPolicy, read_policy
@@ -32,7 +35,10 @@ ACCEPTED_AT_ONCE = 8  # connections in a turn of the loop: libuv accepts one in 
 INTERRUPTED = 128 + signal.SIGINT
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m serving", description="The scorer, until SIGINT or SIGTERM.")
+    parser.add_argument("--shop", action="store_true", help="with the marketplace, unless others reach the host")
+    arguments = parser.parse_args(argv)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -40,6 +46,8 @@ def main() -> int:
             name = "".join(f"RERANK_{str(field).upper()}: " for field in each["loc"][:1])
             print(f"serving: {name}{each['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         return 2
+    if arguments.shop and "shop" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"shop": settings.host in LOOPBACK})
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         read_policy(settings)  # each worker reads it again

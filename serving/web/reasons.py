@@ -1,4 +1,4 @@
-"""Why an item stands where it does, in plain words: what each feature adds to its score beside the shelf's mean.
+"""Why an item stands where it does, in plain words: what each theme adds to its score beside the shelf's mean.
 
 What is the same for all items of a list moves none of them, so the shares of :mod:`serving.score.explain` are compared
 with their mean over the list: the bars of an item sum to its score less the mean score.
@@ -7,8 +7,7 @@ with their mean over the list: the bars of an item sum to its score less the mea
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feature_repo.candidates.stage_two_features import recommend_features
@@ -20,18 +19,22 @@ from serving.score.answers import ExplainAnswer
 from serving.score.explain import explain
 from serving.web.people.visits import Visit
 from serving.web.shelves import Shelves, recommend_request, score_request
+from serving.web.themes import theme_of
 
 SHOWN = 6
 WAIT_S = 3.0
-_UNITS = ((60.0, "seconds"), (60.0, "minutes"), (24.0, "hours"), (7.0, "days"), (math.inf, "weeks"))
+BASELINE = (
+    "A baseline puts this list in order, because no trained model has been promoted for it. It sorts by one value "
+    "alone, so there are no facts to weigh."
+)
 
 
 @dataclass(frozen=True)
 class Reason:
-    """``share``: of the score; ``width``: of its bar, 0 to 100, the longest bar being 100."""
+    """One theme. ``share``: of the score; ``width``: of its bar, 0 to 100, the longest bar being 100."""
 
     words: str
-    value: str
+    detail: str
     share: float
     width: int
 
@@ -82,8 +85,10 @@ class Explainer:
                 recommender = self._shelves.recommend.get()
                 request = recommend_request(visit, k, recommender.context_names)
                 answer = await explain_recommended(recommender, request, None, deadline)
-            except (NotReady, NotExplainable) as error:
+            except NotReady as error:
                 raise NothingToExplain(str(error)) from None
+            except NotExplainable:
+                raise NothingToExplain(BASELINE) from None
             features = recommend_features(recommender.declaration, recommender.slates.sources)
         return explained(answer, features, item_id)
 
@@ -94,8 +99,10 @@ class Explainer:
                 scorer = self._shelves.champion.scorer()
                 known = {column.name for column in scorer.declaration.context}
                 answer = await explain(scorer, score_request(visit, candidates, known), None, deadline)
-            except (NotReady, NotExplainable) as error:
+            except NotReady as error:
                 raise NothingToExplain(str(error)) from None
+            except NotExplainable:
+                raise NothingToExplain(BASELINE) from None
             features = model_features(scorer.declaration)
         return explained(answer, features, item_id)
 
@@ -123,44 +130,23 @@ def explained(answer: ExplainAnswer, features: Sequence[Feature], item_id: str) 
         raise NothingToExplain("This item has left the list since: the shelf follows what you do.")
     item, many = answer.items[rank], len(answer.items)
     mean = {name: sum(each["contributions"][name] for each in answer.items) / many for name in item["contributions"]}
-    shares = {name: share - mean[name] for name, share in item["contributions"].items()}
-    largest = sorted(shares, key=lambda name: -abs(shares[name]))[:SHOWN]
-    by_name = {feature.name: feature for feature in features}
-    longest = max((abs(shares[name]) for name in largest), default=0.0) or 1.0
-    reasons = [_reason(by_name[name], item["values"], shares[name], longest) for name in largest if shares[name]]
+    themes = {theme.words: theme for theme in map(theme_of, features)}
+    shares = dict.fromkeys(themes, 0.0)
+    for feature in features:
+        shares[theme_of(feature).words] += item["contributions"][feature.name] - mean[feature.name]
+    largest = sorted(shares, key=lambda words: -abs(shares[words]))[:SHOWN]
+    longest = max((abs(shares[words]) for words in largest), default=0.0) or 1.0
+    reasons = [
+        Reason(words, themes[words].detail(item["values"]), shares[words], max(2, round(100 * abs(share) / longest)))
+        for words in largest
+        if (share := shares[words])
+    ]
     return Explained(
         reasons,
-        rest=sum(share for name, share in shares.items() if name not in largest),
+        rest=sum(share for words, share in shares.items() if words not in largest),
         difference=sum(shares.values()),
         rank=rank + 1,
         of=many,
         model=f"{answer.model.name} version {answer.model.version}",
         is_degraded=answer.degraded,
     )
-
-
-def _reason(feature: Feature, values: Mapping[str, float | None], share: float, longest: float) -> Reason:
-    value = values[feature.name]
-    return Reason(feature.description, in_words(value, feature.unit), share, max(2, round(100 * abs(share) / longest)))
-
-
-def in_words(value: float | None, unit: str) -> str:
-    """``3 days``, ``yes``, ``0.25``, ``unknown``."""
-    if value is None or math.isnan(value):
-        return "unknown"
-    if unit == "flag":
-        return "yes" if value else "no"
-    if unit == "s":
-        return _duration(value)
-    if unit in ("count", "rank", "hour", "day", "code"):
-        return f"{value:.4g}"
-    return f"{value:,.2f}" if unit == "money" else f"{value:.3g}"
-
-
-def _duration(seconds: float) -> str:
-    name = ""
-    for size, name in _UNITS:  # noqa: B007  the last unit whose size the loop reached
-        if abs(seconds) < 2 * size:
-            break
-        seconds /= size
-    return f"{seconds:.3g} {name}"

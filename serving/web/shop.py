@@ -93,7 +93,7 @@ class Shop:
         catalogue = self._parts.shelves.catalogue
         catalogue.search("a", 1)
         _ = catalogue.categories
-        self._parts.log_users.lively()
+        self._parts.log_users.shown()
 
 
 class _Assets(StaticFiles):

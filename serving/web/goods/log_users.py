@@ -64,12 +64,16 @@ class LogUsers:
     declaration: Declaration
     _lively: list[LogUser] = field(init=False, repr=False, default_factory=list)
 
-    def lively(self) -> Sequence[LogUser]:
-        """Some with many orders and different tastes; read once."""
+    def shown(self) -> Sequence[LogUser]:
+        """Those that the welcome page offers; read once."""
         if not self._lively:
-            rows = self._rows(_LIVELY, "events", many=SHOWN)
-            self._lively.extend(LogUser(user, orders, favourite, last) for user, orders, last, favourite in rows)
+            self._lively.extend(self.lively(SHOWN))
         return self._lively
+
+    def lively(self, many: int) -> Sequence[LogUser]:
+        """Some with many orders and different tastes."""
+        rows = self._rows(_LIVELY, "events", many=many)
+        return [LogUser(user, orders, favourite, last) for user, orders, last, favourite in rows]
 
     def knows(self, user_id: str) -> bool:
         return bool(

@@ -7,6 +7,7 @@ Content-Security-Policy needs no exception. The same item has the same picture e
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 
 from markupsafe import Markup
@@ -48,35 +49,57 @@ PACKED_IN = {
     "tube": ("hair", "makeup", "oral", "soap", "hand", "shaving", "skin", "deodorants", "hygiene", "lotion"),
     "card": ("magazine", "greeting", "book", "newspaper", "coupon", "misc", "cigarettes", "school", "party"),
 }  # fmt: skip
+HUES = {
+    "loaf": 65, "carton": 245, "bottle": 150, "fruit": 28, "tray": 12, "tub": 340, "box": 275, "jar": 85, "bag": 110,
+    "can": 215, "tube": 310, "card": 190,
+}  # fmt: skip
+HUE_SPREAD = 64  # degrees, among the categories of one shape
 _SHAPE_OF = {word: shape for shape, words in PACKED_IN.items() for word in words}
 
 
 def shape_of(category: str) -> str:
     """By the words of the category's readable name, else by its hash."""
-    words = category.casefold().replace("/", " ").split()
-    found = next((_SHAPE_OF[word] for word in words if word in _SHAPE_OF), None)
-    return found or SHAPES[_draw("shape", category) % len(SHAPES)]
+    return _shape_by_words(category) or SHAPES[_draw("shape", category) % len(SHAPES)]
+
+
+def hue_of(category: str) -> int:
+    """Degrees: near the hue of a shape that is known by its words, else any."""
+    shape = _shape_by_words(category)
+    drawn = _draw("hue", category)
+    return drawn % 360 if shape is None else (HUES[shape] + drawn % HUE_SPREAD - HUE_SPREAD // 2) % 360
+
+
+def _shape_by_words(category: str) -> str | None:
+    words = re.findall(r"[a-z]+", category.casefold())
+    either = (each for word in words for each in (word, word.removesuffix("s"), f"{word}s"))
+    return next((_SHAPE_OF[word] for word in either if word in _SHAPE_OF), None)
 
 
 @lru_cache(maxsize=20_000)
 def art(item: ShopItem) -> Markup:
     """An inline SVG, hidden from screen readers: the item's name stands beside it."""
-    category, own = item.category_id or "", item.item_id
-    hue = _draw("hue", category) % 360
-    second = (hue + (150, 180, 210, 40)[_draw("second", own) % 4]) % 360
-    light = 86 + _draw("light", own) % 7
-    turn, strength, dark = (_draw(word, own) for word in ("turn", "strength", "dark"))
-    pack = f"hsl({(hue + turn % 36 - 18) % 360} {48 + strength % 26}% {38 + dark % 16}%)"
-    label = f"hsl({second} {55 + _draw('label', own) % 25}% {84 + _draw('label2', own) % 10}%)"
-    accent = f"hsl({second} 62% {44 + _draw('accent', own) % 14}%)"
+    own, hue = item.item_id, hue_of(item.category)
+    other = (hue + (110, 150, 180, 220)[_draw("other", own) % 4]) % 360
+    light = (91, 93, 95)[_draw("light", own) % 3]
+    turned = (hue + _draw("turn", own) % 40 - 20) % 360
+    pack = f"oklch({44 + _draw('pack', own) % 20}% {_chroma('strength', own, 8, 15)} {turned})"
+    label = f"oklch({(90, 94, 97)[_draw('label', own) % 3]}% {_chroma('tint', own, 2, 7)} {other})"
+    accent = f"oklch({50 + _draw('accent', own) % 16}% 0.14 {other})"
+    back, pattern = f"oklch({light}% 0.035 {hue})", f"oklch({light - 5}% 0.05 {hue})"
     return Markup(
-        f'<svg class="art" viewBox="0 0 120 120" aria-hidden="true" focusable="false">'
-        f'<rect width="120" height="120" fill="hsl({hue} 52% {light}%)"/>'
-        f'<use href="#p-{PATTERNS[_draw("pattern", own) % len(PATTERNS)]}" fill="hsl({hue} 46% {light - 9}%)" '
-        f'stroke="hsl({hue} 46% {light - 9}%)"/>'
-        f'<use href="#s-{shape_of(item.category)}" fill="{pack}" color="{label}" stroke="{accent}"/>'
-        f"</svg>"
+        f'<svg class="art" viewBox="0 0 160 120" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
+        f'focusable="false">'
+        f'<rect width="160" height="120" fill="{back}"/>'
+        f'<use href="#p-{PATTERNS[_draw("pattern", own) % len(PATTERNS)]}" y="-20" width="160" height="160" '
+        f'fill="{pattern}" stroke="{pattern}"/>'
+        f'<use href="#s-{shape_of(item.category)}" x="20" width="120" height="120" fill="{pack}" color="{label}" '
+        f'stroke="{accent}"/></svg>'
     )
+
+
+def _chroma(what: str, text: str, low: int, high: int) -> str:
+    """A chroma from ``low`` to ``high`` hundredths."""
+    return f"{(low + _draw(what, text) % (high - low + 1)) / 100:.2f}"
 
 
 def _draw(what: str, text: str) -> int:

@@ -86,7 +86,7 @@ async def _welcome(visitor: Visitor, status: int = 200, **problems: str) -> Resp
     return visitor.page(
         "welcome.html",
         status,
-        users=await run_sync(visitor.parts.log_users.lively),
+        users=await run_sync(visitor.parts.log_users.shown),
         then=own_path(visitor.form.get("then", visitor.query("then", "/"))),
         sample=[shelves.catalogue.item(each) for each in shelves.catalogue.popular(6)],
         catalogue_problem=shelves.catalogue.problem,

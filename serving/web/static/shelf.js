@@ -30,6 +30,7 @@ function replace(shelf, next, origin) {
   const list = shelf.querySelector(".grid");
   const nextList = next.querySelector(".grid");
   for (const name of ["stages", "degraded", "ordering"]) shelf.dataset[name] = next.dataset[name];
+  shelf.dataset.followed = Number(shelf.dataset.followed ?? 0) + 1; // how often it was put in order again
   shelf.querySelector(".meta").replaceWith(next.querySelector(".meta"));
   shelf.querySelector(":scope > .notice")?.remove();
   const notice = next.querySelector(":scope > .notice");

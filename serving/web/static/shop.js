@@ -10,7 +10,7 @@ const STAYS = ["/cart/add", "/like"]; // of the forms, those that are sent witho
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  const action = new URL(event.submitter?.formAction || form.action, location.href).pathname;
+  const action = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
   if (!STAYS.includes(action)) return;
   event.preventDefault();
   act(action, new FormData(form), event.submitter);

@@ -51,7 +51,7 @@ def test_the_shop_does_not_start_on_a_host_that_others_reach(monkeypatch, capsys
     monkeypatch.setenv("RERANK_SHOP", "1")
     monkeypatch.setenv("RERANK_HOST", host)
     monkeypatch.setattr("serving.__main__.serve", lambda *_: 0)  # a scorer that starts fails this test at once
-    assert main() == 2
+    assert main([]) == 2
     said = capsys.readouterr().err
     assert said.startswith("serving: shop lets a visitor act as any user of the log")
     assert said.count("\n") == 1
@@ -59,5 +59,21 @@ def test_the_shop_does_not_start_on_a_host_that_others_reach(monkeypatch, capsys
 
 def test_a_bad_setting_is_said_in_one_line(monkeypatch, capsys) -> None:
     monkeypatch.setenv("RERANK_PORT", "http")
-    assert main() == 2
+    assert main([]) == 2
     assert capsys.readouterr().err.startswith("serving: RERANK_PORT: ")
+
+
+@pytest.mark.parametrize(
+    ("host", "setting", "is_open"),
+    [("127.0.0.1", None, True), ("127.0.0.1", "0", False), ("0.0.0.0", None, False), ("localhost", "1", True)],
+)
+def test_make_run_opens_the_shop_on_loopback_unless_the_settings_say_otherwise(
+    monkeypatch: pytest.MonkeyPatch, host: str, setting: str | None, is_open: bool
+) -> None:
+    monkeypatch.setenv("RERANK_HOST", host)
+    if setting is not None:
+        monkeypatch.setenv("RERANK_SHOP", setting)
+    found: list[Settings] = []
+    monkeypatch.setattr("serving.__main__.serve", lambda settings, _: found.append(settings) or 0)
+    assert main(["--shop"]) == 0
+    assert [each.shop for each in found] == [is_open]

@@ -1,0 +1,1 @@
+"""How fast the marketplace's home page is, and pictures of its pages from a real browser."""
