@@ -6,7 +6,6 @@ the slate on: the highest gain of what was done.
 
 from __future__ import annotations
 
-from feature_repo.datasets.checks.values import FILE, ROW
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.files.completion.given import missing
 from feature_repo.datasets.files.staging import Staging
@@ -61,7 +60,8 @@ def _labels_of_events(staging: Staging) -> None:
     staging.save(
         "given_impressions",
         """
-        SELECT p.* REPLACE (coalesce(gain, 0) AS label) FROM given_impressions p LEFT JOIN gains USING (slate_id, item_id)
+        SELECT p.* REPLACE (coalesce(gain, 0) AS label)
+        FROM given_impressions p LEFT JOIN gains USING (slate_id, item_id)
         """,
     )
     positives = staging.count("given_impressions", "label > 0")
@@ -103,10 +103,8 @@ def _positions(staging: Staging) -> None:
         "row_number() OVER (PARTITION BY slate_id ORDER BY input_position NULLS LAST, shown_position NULLS LAST, "
         f"{shuffled}) - 1"
     )
-    columns = (
-        f"* EXCLUDE (given, candidates, positions, shown) REPLACE (CASE WHEN positions = candidates THEN "
-        f"input_position ELSE {renumbered} END AS input_position)"
-    )
+    kept = f"CASE WHEN positions = candidates THEN input_position ELSE {renumbered} END"
+    columns = f"* EXCLUDE (given, candidates, positions, shown) REPLACE ({kept} AS input_position)"
     staging.save("given_impressions", f"SELECT {columns} FROM given_impressions JOIN positioned USING (slate_id)")
     for where, what, why in (
         ("given > 0 AND positions < candidates", "slates numbered again", "some positions are missing or occur twice"),
@@ -114,6 +112,3 @@ def _positions(staging: Staging) -> None:
         ("given = 0 AND shown = 0", "slates in a seeded random order", "they have no position"),
     ):
         staging.note_where("impressions", "positioned", where, "slate_id", what, why)
-
-
-__all__ = ["FILE", "GAINS", "ROW", "complete_slates", "slate_faults"]
