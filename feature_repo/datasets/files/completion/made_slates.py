@@ -35,8 +35,8 @@ def make_slates(staging: Staging, slates: Slates) -> None:
         sample_slates(staging.connection, rules)
     if not staging.count("slates"):
         raise DatasetError(
-            f"no slate can be made from the events: {why_not_more(staging.connection, rules)}. They stand in the section "
-            "slates of the mapping"
+            f"no slate can be made from the events: {why_not_more(staging.connection, rules)}. These limits stand in "
+            "the section slates of the mapping"
         )
     open_candidates(staging.connection, rules)
     for name, add_candidates in CANDIDATE_SOURCES.items():
