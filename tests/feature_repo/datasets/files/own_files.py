@@ -73,7 +73,7 @@ class OwnFiles:
         params = self.settings.params_file.parent / "params" / f"{self.settings.dataset}.yaml"
         params.parent.mkdir(exist_ok=True)
         section = {"adapter": "files", "input": str(self.folder), **yaml.safe_load(mapping)}
-        params.write_text(yaml.safe_dump({"log": section}))
+        params.write_text(yaml.safe_dump({"log": section}, sort_keys=False))
         if declaration is not None:
             (self.folder / "dataset.json").write_text(json.dumps(declaration))
 

@@ -45,7 +45,7 @@ def read(content: str, kind: str = "VARCHAR", **values: Any) -> Any:
         ("2024-05-01T12:00:00Z", "VARCHAR", {"zone": "Europe/Paris"}),
         ("2024-05-01 14:00:00", "TIMESTAMP", {"zone": "Europe/Paris"}),
         ("2024-05-01 14:00:00", "TIMESTAMP_NS", {"zone": "Europe/Paris"}),
-        ("2024-05-01 14:00:00+02:00", "TIMESTAMPTZ", {"zone": "America/New_York"}),
+        ("2024-05-01 14:00:00+02:00", "TIMESTAMP WITH TIME ZONE", {"zone": "America/New_York"}),
         ("01/05/2024 12:00", "VARCHAR", {"format": "%d/%m/%Y %H:%M"}),
         ("01/05/2024 13:00", "VARCHAR", {"format": "%d/%m/%Y %H:%M", "zone": "Europe/London"}),
         ("01/05/2024 14:00 +0200", "VARCHAR", {"format": "%d/%m/%Y %H:%M %z"}),
