@@ -65,6 +65,8 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
     """
     if source is None:
         raise DatasetError("parquet needs --input: a folder with items.parquet, events.parquet and impressions.parquet")
+    if not source.is_dir():
+        raise DatasetError(f"{source}: there is no such folder")
     if source.resolve() == out.resolve():
         raise DatasetError(f"{source} is both --input and --out: the source would be replaced")
     declaration = user_declaration(source, settings)
