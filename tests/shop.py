@@ -231,7 +231,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -
 
 
 def _wait_until_ready(
-    client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str, seconds: float = 60
+    client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str, seconds: float = 120
 ) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
