@@ -82,7 +82,9 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.ranker.learning_curve", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m training.ranker.learning_curve", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--slates", type=int, nargs="+", default=SLATES, help="sizes of the train set beside all")
     parser.add_argument("--json", type=Path, metavar="FILE", help=f"default: training/{FOLDER}.json of the data set")
     arguments = parser.parse_args(argv)
