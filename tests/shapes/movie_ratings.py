@@ -97,7 +97,7 @@ def write(folder: Path, *, seed: int = 7, size: int = FULL) -> Truth:
 
 def _world(seed: int, size: int) -> Truth:
     rng = stream(seed, "films")
-    users, films = max(size // 8, 20), int(np.clip(size // 2, 250, 2_000))
+    users, films = max(size // 8, 20), int(np.clip(size // 2, 800, 2_000))
     kind = rng.choice(len(GENRES), size=films, p=heavy_tail(rng, len(GENRES), 0.6))
     released = np.where(rng.random(films) < 0.15, rng.integers(DAYS, size=films), -2_000)
     age = np.arange(DAYS)[:, None] - released
