@@ -126,6 +126,17 @@ class Truth:
             value += np.where(place >= 0, self.examination[place.clip(0, len(self.examination) - 1)], 0.0)
         return np.asarray(value, dtype=np.float64)
 
+    def knows_session(self, session_ids: Iterable[Any]) -> npt.NDArray[np.bool_]:
+        """(n,) whether the truth has the session."""
+        return self._who_rows(named(SESSION, session_ids)) >= 0
+
+    def knows(
+        self, user_ids: Iterable[Any], timestamps: npt.ArrayLike, session_ids: Iterable[Any]
+    ) -> npt.NDArray[np.bool_]:
+        """(n,) whether the truth has the user, the session or the time in µs, so that it is not the mean that looks."""
+        user, time = named(USER, user_ids), named(TIME, np.asarray(timestamps).tolist())
+        return np.asarray((self._who_rows(user) >= 0) | (self._who_rows(time) >= 0) | self.knows_session(session_ids))
+
     def of_all_items(self, who: int, us: int, user: int = -1) -> Doubles:
         """(i,) utilities for row ``who`` of ``self.who``; ``user``: the row of the user whose pairs count too."""
         us = int(self.own_us[who]) if who >= 0 and self.own_us[who] >= 0 else us
