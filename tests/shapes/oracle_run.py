@@ -70,7 +70,7 @@ def judge(settings: Settings, truth: Truth) -> OracleRun:
     names = current_contract(settings.dataset, declaration_of(settings)).feature_names
     data = load_splits(file, names)["test"].judged()
     rows = _test_rows(pq.read_table(file, columns=list(KEYS)).to_pandas())
-    us = rows["event_timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    us = rows["event_timestamp"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
     sessions = np.where(truth.knows_session(rows["session_id"]), rows["session_id"], rows["slate_id"])
     scores = truth.utility(rows["user_id"], rows["item_id"], us, sessions, rows["position"])
     metrics = read_json(settings.training_dir / RUN_FOLDER / "metrics.json")
