@@ -1,4 +1,4 @@
-"""``python -m tests.shapes.first_hour NAME --out FOLDER``: from a shape's files to a served answer, as a new user would.
+"""``python -m tests.shapes.first_hour NAME --out FOLDER``: from a shape's files to a served answer, as a new user does.
 
 Writes the shape into FOLDER/input, lets :mod:`feature_repo.init` guess its meaning, runs the commands of dvc.yaml with
 data, state and parameters below FOLDER, starts the scorer and asks it to rank one slate. The truth lies beside the
