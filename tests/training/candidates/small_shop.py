@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from feature_repo.candidates.recommend_params import recommend_params
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import Queries, queries_of_rows
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.schema import HALF_LIVES_DAYS, Column, Declaration, DType
 from feature_repo.slate import Row
 from infra.clock import epoch_us

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-
 from feature_repo.candidates.recommend_params import recommend_params
+
 from infra.clock import epoch_us, timestamp_of
 from tests.small_log import at
 from tests.training.buyers.small_shop import basket, order_days, small_shop

@@ -3,8 +3,8 @@
 from argparse import Namespace
 
 import pytest
-
 from feature_repo.candidates.recommend_params import recommend_params
+
 from tests.small_log import at
 from tests.training.buyers.small_shop import DAYS, PARAMS, small_shop
 from tests.training.tune.test_buyers_task import RECOMMEND

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 import yaml
 from fastapi.testclient import TestClient
+from feature_repo.candidates.recommend_params import recommend_params
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.candidates.stage_two_features import recommend_contract, recommend_features
 from feature_repo.contract import current_contract
 from feature_repo.live.__main__ import drain_once

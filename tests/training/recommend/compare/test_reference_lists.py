@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
-
 from feature_repo.candidates.recommend_params import recommend_params
+
 from tests.small_log import at
 from tests.training.buyers.small_shop import small_shop
 from tests.training.recommend.batch_shop import DAY, K, write_params
