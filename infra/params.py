@@ -35,7 +35,7 @@ def own_file(params_file: Path, dataset: str) -> Path:
 def read_params(settings: Settings) -> dict[str, Any]:
     """All sections for the data set of the settings. Times are texts in ISO 8601. Raises BadParams."""
     if not settings.params_file.exists():
-        raise BadParams(f"{settings.params_file} does not exist; name the file by RERANK_PARAMS_FILE")
+        raise BadParams(f"{settings.params_file}: No such file; name it by RERANK_PARAMS_FILE")
     shared = read_file(settings.params_file)
     return merged(shared, read_file(own_file(settings.params_file, settings.dataset), is_own=True))
 

@@ -56,6 +56,7 @@ def test_every_command_in_backticks_exists_and_takes_its_arguments(page, request
     ("text", "named"),
     [
         ("make walk", "make walk"),
+        ("make run NOTHING=1", "NOTHING"),
         ("python -m training.nothing", "training.nothing"),
         ("python -m validation nothing", "nothing"),
         ("python -m validation.skew.replay x --until x", "--until"),
