@@ -17,7 +17,7 @@ from infra.settings import Settings
 from infra.settings_sources import DEFAULT, origins
 
 MASK = "***"
-_USER_INFO = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")  # up to the last @, in case the password has one
+_USER_INFO = re.compile(r"(://(?:[^/?#@:]*:)?)[^/?#]*@")  # up to the last @, in case the password has one
 _QUERY = re.compile(r"((?:password|passwd|secret|token)=)[^&#]*", re.IGNORECASE)
 
 
@@ -42,7 +42,7 @@ def rows(settings: Settings) -> list[Row]:
 
 
 def masked(text: str) -> str:
-    """Without the passwords of the URLs in it."""
+    """Without the passwords of the URLs in it; a name without a password may be a token."""
     return _QUERY.sub(rf"\1{MASK}", _USER_INFO.sub(rf"\1{MASK}@", text))
 
 
