@@ -1,4 +1,4 @@
-"""What ``make`` hands on: real make and scripts, with stand-ins for python and dvc that write down what they are asked."""
+"""What ``make`` hands on: real make and scripts, with stand-ins for python and dvc that note what they are asked."""
 
 from __future__ import annotations
 
