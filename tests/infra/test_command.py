@@ -75,8 +75,7 @@ def test_parameters_that_cannot_be_read_end_the_command(files: Path, capsys: pyt
 
 def test_a_command_prints_no_traceback(files: Path) -> None:
     (files / "params.yaml").write_text("dataset: my-shop")
-    for module in ("infra.settings", "validation"):
-        arguments = ["log"] if module == "validation" else []
+    for module, *arguments in (["infra.settings"], ["infra.redis_server", "lock-file"]):
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
         )
