@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_repo.datasets.errors import DatasetError
+from infra.command import command_settings
 from infra.settings import Settings
 
 
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     out = arguments.out or settings.log_dir
     given = {"seed": arguments.seed, "slate_rate": arguments.slate_rate}
     options = {name: value for name, value in given.items() if value is not None}
