@@ -82,8 +82,8 @@ def test_a_refusal_leaves_no_files_and_the_earlier_log(own: OwnFiles) -> None:
     ("text", "problem"),
     [
         (None, r"params/mine\.yaml is missing: .* python -m feature_repo\.init NAME --input FOLDER"),
-        ("train: {}", r"params/mine\.yaml: has no section log"),
-        ("log: [", r"params/mine\.yaml: is not YAML"),
+        ("train: {}", r"params/mine\.yaml holds no log\.files: "),
+        ("log: [", r"params/mine\.yaml is not YAML"),
         ("log: {files: []}", r"log\.input is missing: the folder with the files; or give --input"),
         ("log: {input: /nowhere, files: []}", r"/nowhere: there is no such folder"),
         ("log: {input: ., files: 5}", r"params/mine\.yaml: the mapping is wrong:\n  log\.files: Input should be"),
