@@ -268,11 +268,30 @@ def test_prices_too_fine_for_cents_are_refused(write):
         write({"items": {"price": [0.0001, 0.002]}})
 
 
-def test_files_in_another_format_are_pointed_to_init(write, source, out, settings):
+def test_the_tables_may_be_csv_or_json_lines(write, source, out, settings):
+    query = write({"items": {"price": [1.5, None]}})
+    tables = {name: query(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+    for name, suffix in (("events", "csv"), ("impressions", "jsonl.gz")):
+        (source / f"{name}.parquet").rename(source / "kept")
+        frame = pd.read_parquet(source / "kept")
+        frame.to_csv(source / "events.csv", index=False) if suffix == "csv" else frame.to_json(
+            source / "impressions.jsonl.gz", orient="records", lines=True, date_format="iso"
+        )
+    parquet.write_log(out, source=source, size=None, settings=settings)
+    again = {name: duckdb.sql(f"SELECT * FROM '{out}/{name}.parquet' ORDER BY ALL").fetchall() for name in TABLES}
+    assert again == tables
+    (source / "events.csv").write_text("event_id,mood\n1,2\n")
+    with pytest.raises(BadSources) as refusal:
+        parquet.write_log(out, source=source, size=None, settings=settings)
+    assert "events.csv, column 'user_id': the column is missing: user" in str(refusal.value)
+    assert "events.csv, column 'mood': the column is not declared: drop it" in str(refusal.value)
+
+
+def test_files_of_other_kinds_are_pointed_to_init(write, source, out, settings):
     write()
-    (source / "events.parquet").rename(source / "events.csv")
+    (source / "events.parquet").rename(source / "events.xlsx")
     with pytest.raises(
-        BadSource, match=r"the file is missing; for events\.csv and others there is python -m feature_repo\.init"
+        BadSource, match=r"the file is missing; python -m feature_repo\.init .* what events\.xlsx holds"
     ):
         parquet.write_log(out, source=source, size=None, settings=settings)
 
