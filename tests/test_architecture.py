@@ -43,6 +43,7 @@ MODELS = (
 ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "infra": ("infra.durable_file",),
     "infra.durable_file": (),
+    "infra.report_page": (),
     "infra.models": ("infra", *MODELS),
     "infra.redis_server": ("infra", "infra.durable_file"),
     "feature_repo": (),

@@ -26,6 +26,7 @@ from feature_repo.early_outcomes import early_outcomes
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.offline.errors import OfflineError
+from feature_repo.times.time_split import BadSplit
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
@@ -49,7 +50,6 @@ from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_tr
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 from training.training_set.recipe import read_recipe
 from training.training_set.served_slates import SLATES_FILE, write_served_slates
-from training.training_set.time_split import BadSplit
 
 RUN_FOLDER, FROM_LOG = "run", "from_log"
 LABEL_HOURS = 24.0

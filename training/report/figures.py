@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from infra.report_page.colours import ACCENT, INK, MUTED
+from infra.report_page.plot import figure_of, plain
 from training.evaluation.bootstrap import Interval
-from training.evaluation.plots import ACCENT, INK, MUTED, figure_of, plain
 from training.report.log_facts import LogFacts
 
 LINES = ((ACCENT, "-"), (INK, "-"), (MUTED, "-"), (ACCENT, ":"), (INK, ":"))  # colour and style, the first first

@@ -17,8 +17,8 @@ import yaml
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from infra.arguments import timestamp
+from infra.report_page.page import page, write_page
 from infra.settings import Settings
-from training.evaluation.html_page import page, write_page
 from training.report import algorithms, buyers, data, examples, hypotheses, method, tuning, validation
 from training.report.study import Section, Study
 

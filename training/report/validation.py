@@ -6,7 +6,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from training.evaluation.html_page import table
+from infra.report_page.page import table
 from training.evaluation.metrics_table import cell
 from training.evaluation.run_results import interval, intervals
 from training.report.algorithms import RANKER, RANKER_RUN, RECOMMENDER, RECOMMENDER_RUN

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 SPLITS = ("train", "validation", "test")
 TRAIN_SHARE, VALIDATION_SHARE = 0.70, 0.15
@@ -61,3 +63,10 @@ def _micros(text: str) -> int:
     if timestamp.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return round((timestamp - EPOCH).total_seconds() * 1e6)
+
+
+def split_params(params_file: Path, dataset: str) -> dict[str, Any] | None:
+    """The section ``split`` of params.yaml for this data set; None without one. Raises OSError."""
+    params = yaml.safe_load(params_file.read_text()) or {}
+    found: dict[str, Any] | None = (params.get("split") or {}).get(dataset)
+    return found
