@@ -10,9 +10,11 @@ from pathlib import Path
 from infra.report_page.colours import colours
 
 STYLE = f"""
-:root {{ color-scheme: light dark; {colours(False)}; --soft: #57606a; --back: #ffffff; --shade: #f6f8fa }}
+:root {{ color-scheme: light dark; {colours(False)}; --soft: #57606a; --back: #ffffff; --shade: #f6f8fa;
+  --bad: #b42318; --warn: #9a6700; --good: #1a7f37 }}
 @media (prefers-color-scheme: dark) {{
-  :root {{ {colours(True)}; --soft: #9da7b3; --back: #0d1117; --shade: #161b22 }}
+  :root {{ {colours(True)}; --soft: #9da7b3; --back: #0d1117; --shade: #161b22;
+    --bad: #ff7b72; --warn: #d29922; --good: #3fb950 }}
 }}
 body {{ font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back);
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word }}
@@ -30,7 +32,16 @@ td.best {{ font-weight: 600 }} .note {{ color: var(--soft); font-size: .9rem }}
 .pair {{ display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0 1rem }}
 @media (max-width: 50rem) {{ .pair {{ grid-template-columns: minmax(0, 1fr) }} }}
 .pair table {{ font-size: .78rem }} .pair th, .pair td {{ padding: .2rem .4rem }}
-.texts td, .texts th {{ text-align: left }}
+.texts td, .texts th {{ text-align: left }} .texts td {{ white-space: normal; vertical-align: top }}
+.verdict.blocking {{ border-color: var(--bad) }} .verdict.warning {{ border-color: var(--warn) }}
+.verdict.passed {{ border-color: var(--good) }}
+.card {{ border: 1px solid var(--grid); border-left: 4px solid var(--warn); border-radius: 4px; margin: 1rem 0;
+  padding: .7rem 1rem; background: var(--shade) }} .card.blocking {{ border-left-color: var(--bad) }}
+.card h3 {{ margin: 0 0 .4rem }} .card dl {{ display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); 
+  gap: .2rem 1rem; margin: 0; font-size: .9rem }} .card dt {{ color: var(--soft) }} .card dd {{ margin: 0 }}
+.card .tag {{ color: var(--warn) }} .card.blocking .tag {{ color: var(--bad) }}
+.toc {{ display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; list-style: none; font-size: .9rem }}
+summary {{ cursor: pointer; color: var(--accent); margin: .6rem 0 }}
 """
 
 
