@@ -37,7 +37,7 @@ td.best {{ font-weight: 600 }} .note {{ color: var(--soft); font-size: .9rem }}
 .verdict.passed {{ border-color: var(--good) }}
 .card {{ border: 1px solid var(--grid); border-left: 4px solid var(--warn); border-radius: 4px; margin: 1rem 0;
   padding: .7rem 1rem; background: var(--shade) }} .card.blocking {{ border-left-color: var(--bad) }}
-.card h3 {{ margin: 0 0 .4rem }} .card dl {{ display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); 
+.card h3 {{ margin: 0 0 .4rem }} .card dl {{ display: grid; grid-template-columns: 6.5rem minmax(0, 1fr);
   gap: .2rem 1rem; margin: 0; font-size: .9rem }} .card dt {{ color: var(--soft) }} .card dd {{ margin: 0 }}
 .card .tag {{ color: var(--warn) }} .card.blocking .tag {{ color: var(--bad) }}
 .toc {{ display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; list-style: none; font-size: .9rem }}

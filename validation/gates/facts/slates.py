@@ -114,5 +114,8 @@ def _splits(connection: duckdb.DuckDBPyConnection, cut: TimeSplit) -> list[Split
         f"SELECT {name.format(us='epoch_us(shown_ts)')}, label, count(*) FROM impressions GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         labels.setdefault(split, {})[label] = rows
-    of = {name: SplitFacts(name, *counts, labels.get(name, {})) for name, *counts in found}
+    of = {
+        name: SplitFacts(name, slates, rows, positive, one, users, first, last, labels.get(name, {}))
+        for name, slates, rows, positive, one, users, first, last in found
+    }
     return [of.get(each, SplitFacts(each, 0, 0, 0, 0, 0, None, None, {})) for each in SPLITS]
