@@ -39,8 +39,8 @@ def misreading(median_us: int, now: datetime) -> Misreading | None:
     return next((each for each in MISREADINGS if _plausible(median_us * each.factor, now)), None)
 
 
-def written(median_us: int, found: Misreading) -> datetime:
-    """The median as it was probably meant."""
+def meant(median_us: int, found: Misreading) -> datetime:
+    """The median as it was probably written."""
     return EPOCH + timedelta(microseconds=median_us * found.factor)
 
 

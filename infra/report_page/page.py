@@ -20,7 +20,7 @@ body {{ font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word }}
 h1 {{ font-size: 1.6rem; margin-bottom: .2rem }} h2 {{ font-size: 1.25rem; margin-top: 2.6rem }}
 h3 {{ font-size: 1rem; margin-top: 1.8rem }} a {{ color: var(--accent) }}
-table {{ border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto }}
+table {{ border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; margin: 1rem 0 }}
 th, td {{ padding: .35rem .7rem; border-bottom: 1px solid var(--grid); text-align: right; white-space: nowrap }}
 th:first-child, td:first-child {{ text-align: left }} th {{ font-weight: 600 }}
 td.best {{ font-weight: 600 }} .note {{ color: var(--soft); font-size: .9rem }}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feature_repo.times.time_unit import misreading, written
+from feature_repo.times.time_unit import meant, misreading
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEANT = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def test_a_date_that_was_read_in_another_unit_is_recognised_with_what_was_meant(
     found = misreading(read_us, NOW)
     assert found is not None
     assert text in found.text
-    assert abs((written(read_us, found) - MEANT).total_seconds()) < 86_400
+    assert abs((meant(read_us, found) - MEANT).total_seconds()) < 86_400
 
 
 @pytest.mark.parametrize("year", [2000, 2013, 2025])

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import duckdb
 
+from validation.gates.facts.time_span import instant
+
 
 @dataclass(frozen=True)
 class CatalogFacts:
@@ -28,10 +30,11 @@ def catalog_facts(connection: duckdb.DuckDBPyConnection) -> CatalogFacts:
     row = connection.execute(
         """
         WITH first AS (SELECT item_id, min(valid_from_ts) AS known_ts FROM items GROUP BY item_id)
-        SELECT count(*), count(*) FILTER (known_ts > shown_ts), min(shown_ts),
+        SELECT count(*), count(*) FILTER (known_ts > shown_ts), epoch_us(min(shown_ts)),
             min('item_id = ' || item_id || ', from ' || known_ts::VARCHAR || ', shown at ' || shown_ts::VARCHAR)
                 FILTER (known_ts > shown_ts)
         FROM impressions JOIN first USING (item_id)
         """
     ).fetchall()[0]
-    return CatalogFacts(*row)
+    rows, undated, first_us, example = row
+    return CatalogFacts(rows, undated, None if first_us is None else instant(first_us), example)

@@ -8,6 +8,8 @@ from datetime import date
 
 import duckdb
 
+from infra.limits import EARLIEST, LATEST
+
 
 @dataclass(frozen=True)
 class ActionFacts:
@@ -21,7 +23,7 @@ class ActionFacts:
 
 @dataclass(frozen=True)
 class DayFacts:
-    """Each maps a UTC day to a count; days without any are left out.
+    """Each maps a UTC day to a count; days without any, and those beyond :mod:`infra.limits`, are left out.
 
     events:    day -> action -> events
     new_users: seen for the first time in events or impressions; ``new_items``: likewise
@@ -38,15 +40,18 @@ class DayFacts:
 
 def day_facts(connection: duckdb.DuckDBPyConnection) -> DayFacts:
     events: dict[date, dict[str, int]] = {}
-    query = "SELECT event_ts::DATE, action, count(*) FROM events GROUP BY ALL ORDER BY ALL"
-    for day, action, count in connection.execute(query).fetchall():
+    for day, action, count in connection.execute(
+        f"SELECT event_ts::DATE, action, count(*) FROM events WHERE {_dated('event_ts')} AND action IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
         events.setdefault(day, {})[action] = count
     shown = connection.execute(
         "SELECT shown_ts::DATE, count(DISTINCT slate_id), count(*) FILTER (label > 0) FROM impressions "
-        "GROUP BY 1 ORDER BY 1"
+        f"WHERE {_dated('shown_ts')} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     actions = connection.execute(
-        "SELECT action, count(*), count(DISTINCT user_id), count(item_id) FROM events GROUP BY 1 ORDER BY 2 DESC, 1"
+        "SELECT action, count(*), count(DISTINCT user_id), count(item_id) FROM events WHERE action IS NOT NULL "
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     return DayFacts(
         events,
@@ -61,12 +66,17 @@ def day_facts(connection: duckdb.DuckDBPyConnection) -> DayFacts:
 def _new(connection: duckdb.DuckDBPyConnection, column: str) -> dict[date, int]:
     rows = connection.execute(
         f"""
-        SELECT first::DATE, count(*) FROM (
-            SELECT {column}, min(ts) AS first FROM (
-                SELECT {column}, min(event_ts) AS ts FROM events WHERE {column} IS NOT NULL GROUP BY 1
-                UNION ALL SELECT {column}, min(shown_ts) FROM impressions GROUP BY 1
-            ) GROUP BY 1
-        ) GROUP BY 1 ORDER BY 1
+        SELECT min(ts)::DATE AS day, count(*) FROM (
+            SELECT {column} AS id, min(ts) AS ts FROM (
+                SELECT {column}, event_ts AS ts FROM events WHERE {_dated("event_ts")}
+                UNION ALL SELECT {column}, shown_ts FROM impressions WHERE {_dated("shown_ts")}
+            ) WHERE {column} IS NOT NULL GROUP BY 1
+        ) GROUP BY ts::DATE ORDER BY 1
         """
     ).fetchall()
     return dict(rows)
+
+
+def _dated(column: str) -> str:
+    """SQL for a timestamp within the limits. A plot of all days up to another one would show nothing."""
+    return f"{column} >= TIMESTAMPTZ '{EARLIEST.isoformat()}' AND {column} < TIMESTAMPTZ '{LATEST.isoformat()}'"

@@ -30,7 +30,8 @@ def shared_sessions(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]
     rows = connection.execute(
         f"""
         SELECT users, count(*), min(session_id)
-        FROM (SELECT session_id, count(DISTINCT user_id) AS users FROM ({pairs}) GROUP BY session_id)
+        FROM (SELECT session_id, count(DISTINCT user_id) AS users FROM ({pairs}) WHERE session_id IS NOT NULL
+            GROUP BY session_id)
         GROUP BY users ORDER BY users
         """
     ).fetchall()

@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 
 from feature_repo.times.time_split import SPLITS, BadSplit, TimeSplit, time_split
+from validation.gates.facts.time_span import instant
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+KNOWN = "slate_id IS NOT NULL AND shown_ts IS NOT NULL AND label IS NOT NULL"  # a row without them breaks a rule
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,11 @@ def slate_facts(connection: duckdb.DuckDBPyConnection, split: Mapping[str, Any] 
     None without a slate.
     """
     connection.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE slates AS
-        SELECT slate_id, any_value(user_id) AS user_id, epoch_us(min(shown_ts)) AS shown_us, min(shown_ts) AS shown_ts,
-            count(*) AS size, count(*) FILTER (label > 0) AS positives, bit_xor(hash(item_id)) AS items
-        FROM impressions GROUP BY slate_id
+        SELECT slate_id, any_value(user_id) AS user_id, epoch_us(min(shown_ts)) AS shown_us, count(*) AS size,
+            count(*) FILTER (label > 0) AS positives, bit_xor(hash(item_id)) AS items
+        FROM impressions WHERE {KNOWN} GROUP BY slate_id
         """
     )
     shown = connection.execute("SELECT shown_us FROM slates").fetchnumpy()["shown_us"]
@@ -105,17 +107,18 @@ def _splits(connection: duckdb.DuckDBPyConnection, cut: TimeSplit) -> list[Split
     found = connection.execute(
         f"""
         SELECT {name.format(us="shown_us")} AS split, count(*), sum(size)::BIGINT, count(*) FILTER (positives > 0),
-            count(*) FILTER (size = 1), count(DISTINCT user_id), min(shown_ts), max(shown_ts)
+            count(*) FILTER (size = 1), count(DISTINCT user_id), min(shown_us), max(shown_us)
         FROM slates GROUP BY 1
         """
     ).fetchall()
     labels: dict[str, dict[int, int]] = {}
     for split, label, rows in connection.execute(
-        f"SELECT {name.format(us='epoch_us(shown_ts)')}, label, count(*) FROM impressions GROUP BY ALL ORDER BY ALL"
+        f"SELECT {name.format(us='epoch_us(shown_ts)')}, label, count(*) FROM impressions WHERE {KNOWN} "
+        "GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         labels.setdefault(split, {})[label] = rows
     of = {
-        name: SplitFacts(name, slates, rows, positive, one, users, first, last, labels.get(name, {}))
+        name: SplitFacts(name, slates, rows, positive, one, users, instant(first), instant(last), labels.get(name, {}))
         for name, slates, rows, positive, one, users, first, last in found
     }
     return [of.get(each, SplitFacts(each, 0, 0, 0, 0, 0, None, None, {})) for each in SPLITS]

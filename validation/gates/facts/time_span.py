@@ -9,6 +9,7 @@ import duckdb
 
 COLUMNS = (("events", "event_ts"), ("impressions", "shown_ts"), ("items", "valid_from_ts"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1, 9999))
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,24 @@ class TimeSpan:
 
     @property
     def length(self) -> timedelta:
-        return timedelta(microseconds=self.last_us - self.first_us)
+        return self.last - self.first
 
     @property
     def first(self) -> datetime:
-        return EPOCH + timedelta(microseconds=self.first_us)
+        return instant(self.first_us)
 
     @property
     def last(self) -> datetime:
-        return EPOCH + timedelta(microseconds=self.last_us)
+        return instant(self.last_us)
+
+
+def instant(us: int) -> datetime:
+    """µs since 1970 as a timestamp; what Python's calendar does not hold is its FIRST or LAST."""
+    if us < (FIRST - EPOCH) // timedelta(microseconds=1):
+        return FIRST
+    if us > (LAST - EPOCH) // timedelta(microseconds=1):
+        return LAST
+    return EPOCH + timedelta(microseconds=us)
 
 
 def time_span(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> TimeSpan:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from feature_repo.times.time_unit import MISREADINGS, PLAUSIBLE_FROM, misreading, written
+from feature_repo.times.time_unit import MISREADINGS, PLAUSIBLE_FROM, meant, misreading
 from validation.gates.facts.log_facts import LogFacts
 from validation.gates.facts.time_span import TimeSpan
 from validation.gates.rules.rule import FactRule, Rule, Severity
@@ -82,8 +82,8 @@ def _misread(facts: LogFacts, table: str, column: str) -> str | None:
         return None
     found = misreading(span.median_us, facts.now)
     if found is not None:
-        meant = written(span.median_us, found)
-        return f"{_between(span)}: probably {found.text}; half of them would be before {meant:%Y-%m-%d}"
+        date = meant(span.median_us, found)
+        return f"{_between(span)}: probably {found.text}; half of them would be before {date:%Y-%m-%d}"
     if span.rows < MIN_TIMES or span.length >= SHORT_LOG or span.instants == 1:
         return None
     longer = [each for each in MISREADINGS if LONG_LOG[0] <= span.length * each.factor <= LONG_LOG[1]]

@@ -10,7 +10,9 @@ from validation.gates.facts.shared_sessions import SharedSessions
 from validation.gates.report.content import Block, Kind, Table, Text, number, percent
 
 NOUNS = {"user_id": "users", "session_id": "sessions", "item_id": "items"}
-HEADER = ("ids", "of", "distinct", "also in", "shared", "share of ids", "share of rows", "not shared, e.g.")
+TABLES = {"items": "the catalog", "events": "events", "impressions": "impressions"}
+HEADER = ("ids", "that are also in", "shared", "of", "share", "share of rows", "not shared, e.g.")
+EXAMPLE = 24  # characters of an id
 ABOUT = (
     "Features of a user, a session or an item come from events and items. What is shown without them has none, and the "
     "model treats it as new."
@@ -20,25 +22,25 @@ ABOUT = (
 def blocks(facts: LogFacts) -> Sequence[Block]:
     found = [facts.overlap(*pair) for pair in PAIRS]
     rows = [row for each in found for row in (_row(each, each.left, each.right), _row(each, each.right, each.left))]
-    hints = [
-        Text(f"{NOUNS[each.column].capitalize()} of {each.left.table} and {each.right.table}: {each.hint}.")
-        for each in found
-        if each.hint is not None
-    ]
-    return [Text(ABOUT, Kind.NOTE), Table(HEADER, rows), *hints, Text(_sessions(facts.sessions))]
+    hints = [Text(_hint(each)) for each in found if each.hint is not None]
+    return [Text(ABOUT, Kind.NOTE), Table(HEADER, rows, texts=True), *hints, Text(_sessions(facts.sessions))]
 
 
 def _row(found: Overlap, side: Side, other: Side) -> tuple[str, ...]:
     return (
-        NOUNS[found.column],
-        side.table,
-        number(side.ids),
-        other.table,
+        f"{NOUNS[found.column]} of {TABLES[side.table]}",
+        TABLES[other.table],
         number(found.shared),
+        number(side.ids),
         percent(found.shared, side.ids),
         percent(side.matched_rows, side.rows),
-        ", ".join(f"'{each[:24]}'" for each in side.unmatched) or "-",
+        ", ".join(f"'{each[:EXAMPLE]}'" for each in side.unmatched) or "-",
     )
+
+
+def _hint(found: Overlap) -> str:
+    tables = f"{TABLES[found.left.table]} and {TABLES[found.right.table]}"
+    return f"{NOUNS[found.column].capitalize()} of {tables}: {found.hint}."
 
 
 def _sessions(found: SharedSessions) -> str:

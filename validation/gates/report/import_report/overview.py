@@ -62,7 +62,7 @@ def _distinct(count: int | None) -> str:
 
 
 def when(timestamp: datetime) -> str:
-    return timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def duration(length: timedelta) -> str:

@@ -12,7 +12,7 @@ from validation.gates.facts.slates import QUANTILES, SlateFacts, SplitFacts
 from validation.gates.report.content import Block, Kind, Plot, Table, Text, number, percent
 from validation.gates.report.import_report.overview import when
 
-SPLIT_HEADER = ("split", "slates", "with a positive", "of one item", "users", "candidates", "positives", "from", "to")
+SPLIT_HEADER = ("split", "slates", "with a positive", "of one item", "users", "candidates", "from", "to")
 ABOUT_SPLIT = (
     "Slates are split by time. The model learns from train, the number of its trees is chosen on validation, and all "
     "rankers are compared on test. Slates without a positive and slates of one item prove nothing there. A split of "
@@ -44,7 +44,6 @@ def blocks(facts: LogFacts) -> Sequence[Block]:
 
 def _split(split: SplitFacts) -> tuple[str, ...]:
     span = ("-", "-") if split.first is None or split.last is None else (when(split.first), when(split.last))
-    positives = sum(rows for label, rows in split.labels.items() if label > 0)
     return (
         split.name,
         number(split.slates),
@@ -52,7 +51,6 @@ def _split(split: SplitFacts) -> tuple[str, ...]:
         number(split.one_item),
         number(split.users),
         number(split.rows),
-        number(positives),
         *span,
     )
 

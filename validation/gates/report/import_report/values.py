@@ -18,7 +18,7 @@ def price_blocks(facts: LogFacts) -> Sequence[Block]:
     known = [each for each in found if each.known]
     if not known:
         return [Text("The log has no prices.")]
-    names = [{0.0: "least", 0.5: "median", 1.0: "most"}.get(share, f"{share:.0%}") for share in QUANTILES]
+    names = [{0.0: "least", 0.5: "median", 1.0: "greatest"}.get(share, f"{share:.0%}") for share in QUANTILES]
     header = ("column", "known", *names, "0.00", "most frequent")
     without = [f"{each.table}.{each.column}" for each in found if not each.known]
     note = [Text(f"Without a value: {', '.join(without)}.")] if without else []
