@@ -60,9 +60,9 @@ class GateReport:
 
     @property
     def failures(self) -> Sequence[Outcome]:
-        """The failed outcomes, blocking ones first."""
+        """The failed outcomes: blocking ones first, and of these the ones first that say what to do."""
         failed = [outcome for outcome in self.outcomes if outcome.success is False]
-        return sorted(failed, key=lambda outcome: not outcome.blocks)
+        return sorted(failed, key=lambda outcome: (not outcome.blocks, not outcome.rule.advice))
 
     def ordered(self) -> list[Outcome]:
         """Failed rules, then rules that were not checked, then the others."""

@@ -143,12 +143,21 @@ def _slates(column: str, text: str, breaks: str, value: str) -> QueryRule:
 
 
 def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
+    clocks = "An event cannot be received before it happened: look at the clocks of whoever sends them."
+    unknown = "Give the event what its item had at that time. Without it, features of categories and prices are poorer."
     limits = [
-        ("event_ts", "not after received_ts", "event_ts > received_ts", CLOCK_SKEW_SHARE),
-        ("category_id", "known for items", "item_id IS NOT NULL AND category_id IS NULL", UNKNOWN_CATEGORY_SHARE),
+        ("event_ts", "not after received_ts", "event_ts > received_ts", CLOCK_SKEW_SHARE, clocks),
+        (
+            "category_id",
+            "known for items",
+            "item_id IS NOT NULL AND category_id IS NULL",
+            UNKNOWN_CATEGORY_SHARE,
+            unknown,
+        ),
     ]
     if declaration.price_required:
-        limits.append(("price", "known for items", "item_id IS NOT NULL AND price IS NULL", UNKNOWN_PRICE_SHARE))
+        missing = "item_id IS NOT NULL AND price IS NULL"
+        limits.append(("price", "known for items", missing, UNKNOWN_PRICE_SHARE, unknown))
     return [
         RowRule(
             table="events",
@@ -158,6 +167,7 @@ def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
             tolerated=share,
             breaks=breaks,
             shows=(column, *events.key),
+            advice=advice,
         )
-        for column, text, breaks, share in limits
+        for column, text, breaks, share, advice in limits
     ]

@@ -30,13 +30,15 @@ ABOUT_OUTCOMES = (
 
 
 def position_blocks(facts: LogFacts) -> Sequence[Block]:
+    if facts.slates is None:
+        return [Text("There are no slates.", Kind.MISSING)]
     return [*_positions(facts, INPUT), *_positions(facts, SHOWN)]
 
 
 def _positions(facts: LogFacts, column: str) -> Sequence[Block]:
     found = facts.positions(column)
     if not found:
-        return [Text(f"No row has a {column}.")]
+        return [Text(f"{column} is not known for any row.")]
     shares = [each.share for each in found]
     names = [_name(each) for each in found]
     rows = [

@@ -34,11 +34,8 @@ def blocks(facts: LogFacts) -> Sequence[Block]:
         Text(ABOUT_SPLIT, Kind.NOTE),
         Table(header, [_labels(split, labels, positives) for split in found.splits]),
         Table(("candidates of a slate", *(_quantile(q) for q in QUANTILES)), [("", *(number(s) for s in found.sizes))]),
-        Plot(_sizes(found), "slates by the number of their candidates"),
-        Text(
-            f"{found.one_item:,} slates ({percent(found.one_item, found.slates)}) have one candidate, so there is "
-            f"nothing to rank. {found.repeated:,} slates repeat another one of the same user, time and candidates."
-        ),
+        *([Plot(_sizes(found), "slates by the number of their candidates")] if len(found.histogram) > 1 else []),
+        Text(_unusable(found)),
     ]
 
 
@@ -64,6 +61,18 @@ def _quantile(share: float) -> str:
     return {0.0: "least", 0.5: "median", 1.0: "most"}.get(share, f"{share:.0%}")
 
 
+def _unusable(found: SlateFacts) -> str:
+    if not found.one_item and not found.repeated:
+        return "Every slate has at least two candidates, and none is the same as another."
+    return (
+        f"{found.one_item:,} slates ({percent(found.one_item, found.slates)}) have one candidate, so there is "
+        f"nothing to rank. {found.repeated:,} slates are the same as another in user, time and candidates."
+    )
+
+
 def _sizes(found: SlateFacts) -> Figure:
-    labels = [str(low) if low == 1 else f"{low:,}-{2 * low - 1:,}" for low, _ in found.histogram]
-    return bars(labels, [slates for _, slates in found.histogram], "candidates of a slate", "slates")
+    """Groups without slates are shown between those with."""
+    slates = dict(found.histogram)
+    bounds = [2**power for power in range(min(slates).bit_length() - 1, max(slates).bit_length())]
+    labels = [str(low) if low == 1 else f"{low:,}-{2 * low - 1:,}" for low in bounds]
+    return bars(labels, [slates.get(low, 0) for low in bounds], "candidates of a slate", "slates")
