@@ -17,14 +17,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from feature_repo.build.log_views import open_log
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.duckdb_connection import connect
-from feature_repo.early_outcomes import early_outcomes
-from feature_repo.live.checked_events import live_events
-from feature_repo.live.event_files import reading
 from feature_repo.offline.errors import OfflineError
 from feature_repo.times.time_split import BadSplit
 from infra.models.model_store import ModelStore
@@ -44,6 +39,7 @@ from training.evaluation.ranker_evaluation import (
 )
 from training.evaluation.run_output import write_run
 from training.ranker.lambdamart import fit
+from training.ranker.outcome_leak import outcome_leak
 from training.ranker.promotion import Decision, Reports, best_baseline, decide, fallback
 from training.ranker.registration import current_champion, register_model, settle_champion
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
@@ -70,7 +66,8 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
         recipe = read_recipe(folder / RECIPE_FILE)
     counts = _counts(data)
     data = {name: split if name == "train" else split.judged() for name, split in data.items()}
-    leak = _leak(settings, folder)
+    served = folder / SLATES_FILE
+    leak = outcome_leak(settings, served if served.exists() else None)
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params, settings.threads)
     ranker = LightGbmRanker(fitted.booster, contract.feature_names)
@@ -103,17 +100,6 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
         serving = fallback(evaluation, leak=leak)
         settle_champion(store, version, MODEL, serving, champion, rankers, contract, metrics, written)
     return metrics
-
-
-def _leak(settings: Settings, folder: Path) -> str:
-    """How outcomes leak into the features of the slates in ``folder``, as a sentence; empty where they do not."""
-    with reading(settings.live_dir), connect(settings) as connection:
-        open_log(connection, settings, live_events(settings))
-        served = folder / SLATES_FILE
-        if served.exists():
-            connection.execute(f"CREATE OR REPLACE VIEW impressions AS SELECT * FROM read_parquet('{served}')")
-        found = early_outcomes(connection)
-    return str(found) if found.too_many else ""
 
 
 def _decide(settings: Settings, evaluation: Evaluation, best: str, *, has_champion: bool, leak: str) -> Decision:

@@ -60,9 +60,10 @@ class GateReport:
 
     @property
     def failures(self) -> Sequence[Outcome]:
-        """The failed outcomes: blocking ones first, and of these the ones first that say what to do."""
+        """The failed outcomes: those first that block, then those that hold back the promotion, then those that say
+        what to do."""
         failed = [outcome for outcome in self.outcomes if outcome.success is False]
-        return sorted(failed, key=lambda outcome: (not outcome.blocks, not outcome.rule.advice))
+        return sorted(failed, key=lambda o: (not o.blocks, not o.rule.holds_promotion, not o.rule.advice))
 
     def ordered(self) -> list[Outcome]:
         """Failed rules, then rules that were not checked, then the others."""
