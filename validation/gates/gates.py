@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -138,7 +139,7 @@ def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -
     with connect(settings) as connection:
         open_files(connection, sound)
         set_timestamps(connection, now, log_end={"events", "impressions"} <= names)
-        facts = LogFacts(connection, names, now, split_params(settings.params_file, settings.dataset))
+        facts = LogFacts(connection, names, now, _split(settings))
         for file in gate.files:
             rules = [rule for rule in gate.rules if rule.table == file.name]
             ready = [rule for rule in rules if {file.name, *rule.needs} <= names]
@@ -146,6 +147,11 @@ def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -
             if ready:
                 outcomes += _check_rows(file, ready, runner, connection, facts)
         return outcomes, gate.about_data(facts)
+
+
+def _split(settings: Settings) -> dict[str, Any] | None:
+    """The data set's own split; None without one. A gate needs no params.yaml."""
+    return split_params(settings.params_file, settings.dataset) if settings.params_file.exists() else None
 
 
 def _check_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:
