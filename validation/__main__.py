@@ -13,6 +13,8 @@ from datetime import datetime
 
 from feature_repo.datasets.errors import DatasetError
 from infra.clock import WallClock
+from infra.command import command_settings
+from infra.params import BadParams
 from infra.settings import Settings
 from validation.gates.gates import GATES, Unreadable, report_folder, run_gate
 from validation.gates.report.gate_page import PAGE_FILE, TITLES
@@ -22,7 +24,7 @@ def _run(gate: str, settings: Settings, now: datetime) -> bool:
     """Run one gate and print its outcome. Returns whether it passed."""
     try:
         report = run_gate(gate, settings, now)
-    except (DatasetError, Unreadable) as error:
+    except (BadParams, DatasetError, Unreadable) as error:
         print(f"validation: {error}", file=sys.stderr)
         return False
     for outcome in report.failures:
@@ -41,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__)
     parser.add_argument("gate", choices=[*GATES, "all"])
     chosen = parser.parse_args(argv).gate
-    settings, now = Settings(), WallClock().now()
+    settings, now = command_settings(), WallClock().now()
     passed = [_run(gate, settings, now) for gate in (GATES if chosen == "all" else (chosen,))]
     return 0 if all(passed) else 1
 

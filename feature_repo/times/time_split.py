@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 SPLITS = ("train", "validation", "test")
+TIMES = ("validation_start", "test_start")
 TRAIN_SHARE, VALIDATION_SHARE = 0.70, 0.15
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,7 +31,7 @@ class TimeSplit:
             raise BadSplit("validation_start must not be after test_start")
 
     def timestamps(self) -> dict[str, str]:
-        """The split in the form of params.yaml."""
+        """The split in the form of the parameters."""
         return {
             "validation_start": (EPOCH + timedelta(microseconds=self.validation_us)).isoformat(),
             "test_start": (EPOCH + timedelta(microseconds=self.test_us)).isoformat(),
@@ -48,11 +47,11 @@ def time_split(params: dict[str, Any] | None, shown_us: npt.NDArray[np.int64]) -
 
     Slates with equal timestamps are in the same split. Raises BadSplit.
     """
-    if params:
+    if params and any(name in params for name in TIMES):
         try:
-            return TimeSplit(_micros(params["validation_start"]), _micros(params["test_start"]))
+            return TimeSplit(*(_micros(params[name]) for name in TIMES))
         except (KeyError, TypeError, ValueError) as error:
-            raise BadSplit(f"params.yaml, split: {error}") from error
+            raise BadSplit(f"the parameters, split: {error}") from error
     ordered = np.sort(shown_us)
     cut = [ordered[int(len(ordered) * share)] for share in (TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE)]
     return TimeSplit(int(cut[0]), int(cut[1]))
@@ -63,10 +62,3 @@ def _micros(text: str) -> int:
     if timestamp.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return round((timestamp - EPOCH).total_seconds() * 1e6)
-
-
-def split_params(params_file: Path, dataset: str) -> dict[str, Any] | None:
-    """The section ``split`` of params.yaml for this data set; None without one. Raises OSError."""
-    params = yaml.safe_load(params_file.read_text()) or {}
-    found: dict[str, Any] | None = (params.get("split") or {}).get(dataset)
-    return found

@@ -10,9 +10,9 @@ import sys
 from html import escape
 from pathlib import Path
 
+from infra.command import command_settings
 from infra.report_page.page import page, table, write_page
 from infra.report_page.plot import image
-from infra.settings import Settings
 from training.evaluation import plots
 from training.evaluation.baselines import YARDSTICKS
 from training.evaluation.metrics_table import cell, table_rows
@@ -96,7 +96,7 @@ def _slices(run: RunResults) -> str:
 
 
 def main() -> int:
-    settings = Settings()
+    settings = command_settings()
     try:
         print(write_report(settings.training_dir / "run", settings.reports_dir))
     except BadRun as error:

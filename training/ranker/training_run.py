@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from feature_repo.times.time_split import BadSplit
+from infra.command import command_params, command_settings
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
@@ -172,8 +172,8 @@ def main(argv: list[str] | None = None) -> int:
         "--label-hours", type=float, help="hours after a slate in which feedback counts; default: params.yaml"
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())
+    settings = command_settings()
+    params = command_params(settings)
     hours = params["train"].get("label_hours", LABEL_HOURS) if arguments.label_hours is None else arguments.label_hours
     try:
         folder = from_log(settings, params, timedelta(hours=hours)) if arguments.from_log else settings.training_dir

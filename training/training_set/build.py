@@ -33,8 +33,9 @@ from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
 from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
 from feature_repo.store import open_store
-from feature_repo.times.time_split import BadSplit, TimeSplit, split_params, time_split
+from feature_repo.times.time_split import BadSplit, TimeSplit, time_split
 from infra.arguments import timestamp
+from infra.command import command_params, command_settings
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.training_set.content_hash import ContentHash
@@ -199,10 +200,10 @@ def main(argv: list[str] | None = None) -> int:
         "--known-at", type=timestamp, metavar="TIMESTAMP", help="leave out data that became known later"
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
+    params = command_params(settings)
     try:
-        split = split_params(settings.params_file, settings.dataset)
-        recipe = write_training_set(settings, split, arguments.known_at)
+        recipe = write_training_set(settings, params.get("split"), arguments.known_at)
     except (DatasetError, OfflineError, BadSplit, RedisServerError) as error:
         print(f"training.training_set: {error}", file=sys.stderr)
         return 2

@@ -26,7 +26,7 @@ from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.live.items.versions import changes_sql, live_changes
 from feature_repo.schema import Declaration
-from feature_repo.times.time_split import split_params
+from infra.params import read_params
 from infra.settings import Settings
 from validation.gates.docs import SuiteRunner
 from validation.gates.facts.log_facts import LogFacts
@@ -105,8 +105,8 @@ def report_folder(settings: Settings, gate: str) -> Path:
 def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
     """Check the gate's tables, and write page, summary and Data Docs below ``settings.reports_dir``.
 
-    ``now``: later timestamps in the log are in the future. Raises DatasetError if the log has no declaration, and
-    Unreadable if parquet pages are damaged; then the report of the last run stays.
+    ``now``: later timestamps in the log are in the future. Raises DatasetError if the log has no declaration,
+    Unreadable if parquet pages are damaged, and BadParams; then the report of the last run stays.
     """
     declaration = declaration_of(settings)
     with replaced(report_folder(settings, name)) as folder, reading(settings.live_dir):
@@ -151,7 +151,7 @@ def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -
 
 def _split(settings: Settings) -> dict[str, Any] | None:
     """The data set's own split; None without one. A gate needs no params.yaml."""
-    return split_params(settings.params_file, settings.dataset) if settings.params_file.exists() else None
+    return read_params(settings).get("split") if settings.params_file.exists() else None
 
 
 def _check_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:

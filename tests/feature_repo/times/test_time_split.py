@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from feature_repo.times.time_split import BadSplit, TimeSplit, split_params, time_split
+from feature_repo.times.time_split import BadSplit, TimeSplit, time_split
 from tests.small_log import at
 
 
@@ -27,12 +27,3 @@ def test_a_bad_split_is_refused_with_the_reason(params, named):
 
 def test_a_slate_at_the_boundary_belongs_to_the_later_split():
     assert TimeSplit(10, 20).of(np.array([9, 10, 19, 20])).tolist() == ["train", "validation", "validation", "test"]
-
-
-def test_the_parameters_are_those_of_the_data_set(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_text("split:\n  shop: {validation_start: a, test_start: b}\n")
-    assert split_params(path, "shop") == {"validation_start": "a", "test_start": "b"}
-    assert split_params(path, "other") is None
-    path.write_text("train: {}\n")
-    assert split_params(path, "shop") is None

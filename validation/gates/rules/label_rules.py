@@ -27,7 +27,7 @@ def label_rules() -> Iterable[Rule]:
         text="above 0 in a slate of train",
         problem=_no_positive_in_train,
         advice="The ranker learns from slates of train with a positive. Import more slates, or begin the validation "
-        "split later (params.yaml, split).",
+        "split later (split in params/NAME.yaml).",
     )
     yield FactRule(
         table="impressions",

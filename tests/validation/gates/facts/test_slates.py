@@ -36,7 +36,7 @@ def test_a_configured_split_is_taken_and_a_bad_one_named():
     assert found.split_problem is None
     bad = measured(impressions=rows, split={"validation_start": "2024-03-02"}).slates
     assert bad is not None
-    assert "params.yaml, split" in str(bad.split_problem)
+    assert "the parameters, split" in str(bad.split_problem)
     assert sum(split.slates for split in bad.splits) == 4
 
 

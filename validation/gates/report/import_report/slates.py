@@ -15,8 +15,8 @@ from validation.gates.report.import_report.overview import when
 SPLIT_HEADER = ("split", "slates", "with a positive", "of one item", "users", "candidates", "from", "to")
 ABOUT_SPLIT = (
     "Slates are split by time. The model learns from train, the number of its trees is chosen on validation, and all "
-    "rankers are compared on test. Slates without a positive and slates of one item prove nothing there. A split of "
-    "your own is set in params.yaml, split."
+    "rankers are compared on test. Slates without a positive and slates of one item prove nothing there. Other "
+    "timestamps of the splits are set in params/NAME.yaml, split."
 )
 
 
@@ -27,7 +27,7 @@ def blocks(facts: LogFacts) -> Sequence[Block]:
     labels = sorted(found.labels)
     positives = [label for label in labels if label > 0]
     header = ("split", *(f"label {label}" for label in labels), "positives per candidate")
-    broken = f"The split of params.yaml cannot be used: {found.split_problem}. Shown is a split without parameters."
+    broken = f"The split of the parameters cannot be used: {found.split_problem}. Shown is a split without parameters."
     return [
         *([Text(broken, Kind.MISSING)] if found.split_problem else []),
         Table(SPLIT_HEADER, [_split(split) for split in found.splits]),
