@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from infra.limits import LATEST
+
 PLAUSIBLE_FROM = datetime(2000, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
@@ -37,6 +39,12 @@ def misreading(median_us: int, now: datetime) -> Misreading | None:
     if _plausible(median_us, now):
         return None
     return next((each for each in MISREADINGS if _plausible(median_us * each.factor, now)), None)
+
+
+def unit_hint(us: int | None) -> str:
+    """What to add to the refusal of a timestamp (µs since 1970; None if it is null); empty if no unit explains it."""
+    found = None if us is None else misreading(us, LATEST)
+    return f"; probably {found.text}, and it would be of {meant(us or 0, found):%Y-%m-%d}" if found else ""
 
 
 def meant(median_us: int, found: Misreading) -> datetime:

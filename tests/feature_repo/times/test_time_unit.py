@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feature_repo.times.time_unit import meant, misreading
+from feature_repo.times.time_unit import meant, misreading, unit_hint
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEANT = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -37,3 +37,11 @@ def test_plausible_dates_are_left_alone(year):
 def test_real_dates_of_the_nineties_are_explained_by_no_unit():
     """MovieLens 100k is of 1997 and 1998."""
     assert misreading(int(datetime(1997, 11, 1, tzinfo=UTC).timestamp() * 1e6), NOW) is None
+
+
+def test_a_refusal_names_the_probable_unit_and_the_date_or_says_nothing():
+    assert unit_hint(SECONDS * 1_000) == (
+        "; probably milliseconds read as microseconds, or seconds read as milliseconds, and it would be of 2024-03-01"
+    )
+    assert unit_hint(int(datetime(1985, 1, 1, tzinfo=UTC).timestamp() * 1e6)) == ""
+    assert unit_hint(None) == ""
