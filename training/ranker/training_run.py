@@ -106,7 +106,7 @@ def _decide(settings: Settings, evaluation: Evaluation, best: str, *, has_champi
     folder = settings.reports_dir
     if folder.is_relative_to(PROJECT_ROOT):  # the reason is stored, and the project may be moved
         folder = folder.relative_to(PROJECT_ROOT)
-    reports = Reports(training=folder / "training.html", gate=folder / "validation" / "log" / "summary.md")
+    reports = Reports(training=folder / "training.html", gate=folder / "validation" / "log" / "report.html")
     return decide(
         evaluation.difference(MODEL, best),
         best,

@@ -68,7 +68,7 @@ def _gate_row(study: Study, gate: str, folder: Path) -> str:
     found = GATE.search((folder / "summary.md").read_text())
     if found is None:
         raise ValueError(f"{folder / 'summary.md'} does not say whether the gate passed")
-    page = folder / "index.html"
+    page = folder / "report.html"
     link = page.relative_to(study.settings.reports_dir).as_posix()
     name = f'<a href="{escape(link)}">{escape(gate)}</a>' if page.exists() else escape(gate)
     return f"<p>{name}: <strong>{found[1]}</strong>; {escape(found[2])}.</p>\n"

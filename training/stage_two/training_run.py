@@ -86,7 +86,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
         evaluation.difference(MODEL, best),
         best,
         evaluation.difference(MODEL, CHAMPION) if CHAMPION in rankers else None,
-        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "summary.md"),
+        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "report.html"),
         users=evaluation.users,
         leak=leak,
         metric=DECIDING,
