@@ -27,14 +27,15 @@ class CatalogFacts:
 
 
 def catalog_facts(connection: duckdb.DuckDBPyConnection) -> CatalogFacts:
-    row = connection.execute(
-        """
-        WITH first AS (SELECT item_id, min(valid_from_ts) AS known_ts FROM items GROUP BY item_id)
-        SELECT count(*), count(*) FILTER (known_ts > shown_ts), epoch_us(min(shown_ts)),
-            min('item_id = ' || item_id || ', from ' || known_ts::VARCHAR || ', shown at ' || shown_ts::VARCHAR)
-                FILTER (known_ts > shown_ts)
-        FROM impressions JOIN first USING (item_id)
-        """
+    shown = """
+        FROM impressions JOIN (SELECT item_id, min(valid_from_ts) AS known_ts FROM items GROUP BY item_id)
+        USING (item_id)
+    """
+    rows, undated, first_us = connection.execute(
+        f"SELECT count(*), count(*) FILTER (known_ts > shown_ts), epoch_us(min(shown_ts)) {shown}"
     ).fetchall()[0]
-    rows, undated, first_us, example = row
+    example = None
+    if undated:
+        text = "'item_id = ' || item_id || ', from ' || known_ts::VARCHAR || ', shown at ' || shown_ts::VARCHAR"
+        (example,) = connection.execute(f"SELECT min({text}) {shown} WHERE known_ts > shown_ts").fetchall()[0]
     return CatalogFacts(rows, undated, None if first_us is None else instant(first_us), example)

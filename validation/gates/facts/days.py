@@ -68,8 +68,8 @@ def _new(connection: duckdb.DuckDBPyConnection, column: str) -> dict[date, int]:
         f"""
         SELECT min(ts)::DATE AS day, count(*) FROM (
             SELECT {column} AS id, min(ts) AS ts FROM (
-                SELECT {column}, event_ts AS ts FROM events WHERE {_dated("event_ts")}
-                UNION ALL SELECT {column}, shown_ts FROM impressions WHERE {_dated("shown_ts")}
+                SELECT {column}, min(event_ts) AS ts FROM events WHERE {_dated("event_ts")} GROUP BY 1
+                UNION ALL SELECT {column}, min(shown_ts) FROM impressions WHERE {_dated("shown_ts")} GROUP BY 1
             ) WHERE {column} IS NOT NULL GROUP BY 1
         ) GROUP BY ts::DATE ORDER BY 1
         """

@@ -82,10 +82,8 @@ def _checks(report: GateReport) -> Section:
     passed = [outcome for outcome in report.outcomes if outcome.success]
     blocks: list[Block] = []
     if unknown:
-        blocks.append(
-            Text(f"{_count(len(unknown), 'rule')} could not be checked, because a table that it needs is not as it "
-                 "must be.", Kind.MISSING)
-        )  # fmt: skip
+        text = f"{_count(len(unknown), 'rule')} could not be checked: a table that is read there is not as it must be."
+        blocks.append(Text(text, Kind.MISSING))
         blocks.append(Table(HEADER, [_row(outcome) for outcome in unknown], texts=True))
     if passed:
         title = f"{_count(len(passed), 'rule')} that {'hold' if len(passed) > 1 else 'holds'}"
