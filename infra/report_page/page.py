@@ -32,7 +32,8 @@ td.best {{ font-weight: 600 }} .note {{ color: var(--soft); font-size: .9rem }}
 .pair {{ display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0 1rem }}
 @media (max-width: 50rem) {{ .pair {{ grid-template-columns: minmax(0, 1fr) }} }}
 .pair table {{ font-size: .78rem }} .pair th, .pair td {{ padding: .2rem .4rem }}
-.texts td, .texts th {{ text-align: left }} .texts td {{ white-space: normal; vertical-align: top }}
+.texts td, .texts th {{ text-align: left }} .texts td {{ vertical-align: top }}
+.texts td:not(:first-child) {{ white-space: normal }}
 .verdict.blocking {{ border-color: var(--bad) }} .verdict.warning {{ border-color: var(--warn) }}
 .verdict.passed {{ border-color: var(--good) }}
 .card {{ border: 1px solid var(--grid); border-left: 4px solid var(--warn); border-radius: 4px; margin: 1rem 0;

@@ -89,12 +89,12 @@ def number(value: int) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """``part`` of ``whole``; a dash where there is none. What is not 0 does not look like 0, nor 100 % like less."""
+    """``part`` of ``whole``; a dash where there is none. What is not 0 does not look like 0, nor 100% like less."""
     if not whole:
         return "-"
     share = part / whole
     if 0 < share < 0.001:
-        return "< 0.1 %"
+        return "< 0.1%"
     if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{share:.1%}".replace("%", " %")
+        return "> 99.9%"
+    return f"{share:.1%}"

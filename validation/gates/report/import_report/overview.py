@@ -18,9 +18,10 @@ WORDS = (
 
 def blocks(facts: LogFacts, declaration: Declaration) -> Sequence[Block]:
     spans = [facts.span(table, column) for table, column in COLUMNS if facts.has(table)]
-    days = f"The days of its features are those of {declaration.timezone}; all times on this page are UTC."
+    zone = declaration.timezone
+    days = "" if zone == "UTC" else f"Its features take hours and weekdays in {zone}. "
     return [
-        Text(f"{declaration.title}. {days}"),
+        Text(f"{declaration.title}. {days}All times on this page are UTC."),
         Table(("table", "rows", "first", "last", "span"), [_span(span) for span in spans]),
         Table(("", "count"), _counts(facts)),
         Text(WORDS, Kind.NOTE),

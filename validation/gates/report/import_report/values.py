@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from validation.gates.facts.columns import ColumnFacts, TableFacts
 from validation.gates.facts.log_facts import LogFacts
@@ -11,6 +12,7 @@ from validation.gates.report.content import Block, Kind, Table, Text, number, pe
 
 HEADER = ("column", "type", "nulls", "share", "distinct", "least", "greatest")
 TABLES = ("items", "events", "impressions")
+TYPES = {"VARCHAR": "text", "TIMESTAMP WITH TIME ZONE": "timestamp", "BIGINT": "integer"}
 
 
 def price_blocks(facts: LogFacts) -> Sequence[Block]:
@@ -19,21 +21,25 @@ def price_blocks(facts: LogFacts) -> Sequence[Block]:
     if not known:
         return [Text("The log has no prices.")]
     names = [{0.0: "least", 0.5: "median", 1.0: "greatest"}.get(share, f"{share:.0%}") for share in QUANTILES]
-    header = ("column", "known", *names, "0.00", "most frequent")
-    without = [f"{each.table}.{each.column}" for each in found if not each.known]
-    note = [Text(f"Without a value: {', '.join(without)}.")] if without else []
-    return [Table(header, [_price(each) for each in known]), *note]
+    header = ("column", "known", *names, "most frequent")
+    notes = [f"{each.table}.{each.column} has no value." for each in found if not each.known]
+    zeros = [each for each in known if each.zero]
+    notes += [f"{each.table}.{each.column} is 0.00 in {percent(each.zero, each.known)} of them." for each in zeros]
+    return [Table(header, [_price(each) for each in known]), *([Text(" ".join(notes))] if notes else [])]
 
 
 def _price(found: PriceFacts) -> tuple[str, ...]:
-    value, rows = found.common or ("-", 0)
+    value, rows = found.common or (found.quantiles[0], 0)
     return (
         f"{found.table}.{found.column}",
         percent(found.known, found.rows),
-        *(f"{value:,}" for value in found.quantiles),
-        percent(found.zero, found.known),
-        f"{value} ({percent(rows, found.known)})",
+        *map(_money, found.quantiles),
+        f"{_money(value)} ({percent(rows, found.known)})",
     )
+
+
+def _money(value: Decimal) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 
 def column_blocks(facts: LogFacts) -> Sequence[Block]:
@@ -62,7 +68,7 @@ def _column(table: TableFacts, found: ColumnFacts) -> tuple[str, ...]:
     about = "" if table.exact else "≈ "
     return (
         found.name,
-        found.type.lower(),
+        TYPES.get(found.type, found.type.lower()),
         number(found.nulls),
         percent(found.nulls, found.rows),
         "-" if found.distinct is None else f"{about}{found.distinct:,}",
