@@ -1,4 +1,4 @@
-"""What the adapter dropped or mended, by the notes that it left beside the log."""
+"""What the adapter dropped, mended or made, by the notes that it left beside the log."""
 
 from __future__ import annotations
 

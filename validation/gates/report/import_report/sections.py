@@ -40,7 +40,7 @@ def import_sections(settings: Settings, declaration: Declaration, facts: LogFact
     notes = read_notes(settings.log_dir)
     return [
         Section("overview", "At a glance", overview.blocks(facts, declaration)),
-        Section("mended", "What was dropped or mended", mended.blocks(notes)),
+        Section("mended", "What was dropped, mended or made", mended.blocks(notes)),
         *(Section(part.anchor, part.title, _blocks(part, facts)) for part in PARTS),
         Section("columns", "Columns", values.column_blocks(facts)),
     ]
