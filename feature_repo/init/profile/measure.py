@@ -1,0 +1,115 @@
+"""Measures the columns of a table's sample."""
+
+from __future__ import annotations
+
+import duckdb
+
+from feature_repo.init.profile.column import Column, Kind, Lists, Numbers, Times
+from feature_repo.init.profile.times import epoch_times, text_times
+from feature_repo.init.reading.sample import SourceTable, literal, quoted
+from feature_repo.init.thresholds import FEW_VALUES, LIST_SHARE, TYPE_SHARE
+
+TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n")
+SEPARATORS = ("|", ";", ",", "^", "~", " ")
+EXAMPLES = 3
+PROSE = r".*[a-z]{2,} [a-z]{2,}.*"
+
+
+def profile(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> tuple[Column, ...]:
+    return tuple(_column(connection, table, name, dtype) for name, dtype in table.types.items())
+
+
+def _column(connection: duckdb.DuckDBPyConnection, table: SourceTable, name: str, dtype: str) -> Column:
+    column, of = quoted(name), table.sample
+    value = f"replace({column}, ',', '.')" if table.format.decimal == "," else column
+    number = f"TRY_CAST({value} AS DOUBLE)"
+    found = connection.execute(
+        f"""
+        SELECT count(*), count({column}), count(DISTINCT {column}), avg(length({column})), count({number}),
+               min({number}), max({number}), count(*) FILTER ({number} < 0),
+               count(*) FILTER ({number} = trunc({number})), sum({number}),
+               count(*) FILTER (regexp_full_match({column}, '0\\d+')),
+               count(*) FILTER (isinf({number}))
+        FROM {of}
+        """
+    ).fetchone()
+    assert found is not None
+    rows, filled, distinct, length, numbers, low, high, negative, whole, total, zeros, infinite = found
+    nulls = 1 - filled / rows if rows else 1.0
+    if not filled:
+        return Column(name, dtype, Kind.EMPTY, rows, nulls, 0)
+    values = _values(connection, of, column) if distinct <= FEW_VALUES else ()
+    examples = tuple(text for text, _ in values[:EXAMPLES]) or _examples(connection, of, column)
+    measured = None
+    if numbers >= TYPE_SHARE * filled and not zeros and not infinite:
+        measured = Numbers(low, high, negative / filled, whole == numbers, total)
+    times, lists = None, None
+    if measured is not None:
+        times = epoch_times(low, high)
+        if times is None and measured.whole and 19_000_101 <= low and high <= 21_001_231:
+            times = text_times(connection, of, name)
+    else:
+        times = text_times(connection, of, name)
+        lists = None if times else _lists(connection, of, column, dtype)
+    kind = _kind(dtype, measured, times, lists, tuple(text for text, _ in values), distinct)
+    if dtype.startswith("TIMESTAMP") and times is not None:
+        times = Times(times.first, times.last, zoned="TIME ZONE" in dtype, native=True)
+    return Column(name, dtype, kind, rows, nulls, distinct, values, examples, length, measured, times, lists)
+
+
+def _kind(
+    dtype: str, numbers: Numbers | None, times: Times | None, lists: Lists | None, texts: tuple[str, ...], distinct: int
+) -> Kind:
+    if dtype == "BOOLEAN" or (texts and distinct <= 2 and all(each.lower() in TRUTHS for each in texts)):
+        return Kind.FLAG
+    if numbers is not None:
+        if texts and set(texts) <= {"0", "1", "0.0", "1.0"}:
+            return Kind.FLAG
+        return Kind.INTEGER if numbers.whole else Kind.NUMBER
+    if times is not None:
+        return Kind.TIME
+    return Kind.LIST if lists is not None else Kind.TEXT
+
+
+def _values(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tuple[tuple[str, int], ...]:
+    sql = f"SELECT {column}, count(*) FROM {of} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+    return tuple((str(text), int(rows)) for text, rows in connection.execute(sql).fetchall())
+
+
+def _examples(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tuple[str, ...]:
+    sql = f"SELECT DISTINCT {column} FROM (SELECT {column} FROM {of} WHERE {column} IS NOT NULL LIMIT 100) LIMIT {EXAMPLES}"
+    return tuple(sorted(str(row[0]) for row in connection.execute(sql).fetchall()))
+
+
+def _lists(connection: duckdb.DuckDBPyConnection, of: str, column: str, dtype: str) -> Lists | None:
+    """The separator that most cells hold, if it does not stand between words of prose."""
+    candidates = ("|",) if dtype.endswith("[]") else SEPARATORS
+    for separator in candidates:
+        mark = literal(separator)
+        share, length, prose = connection.execute(
+            f"""
+            SELECT avg(contains({column}, {mark})::INT), avg(len(string_split({column}, {mark}))),
+                   avg(regexp_full_match({column}, '{PROSE}')::INT)
+            FROM {of} WHERE {column} IS NOT NULL
+            """
+        ).fetchone()  # type: ignore[misc]
+        wordy = separator in (" ", ",") and prose > 1 - LIST_SHARE
+        if dtype.endswith("[]") or (share >= LIST_SHARE and not wordy and _is_regular(connection, of, column, mark)):
+            (distinct,) = connection.execute(
+                f"SELECT count(DISTINCT part) FROM (SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of})"
+            ).fetchone()  # type: ignore[misc]
+            return Lists(separator, float(length), int(distinct))
+    return None
+
+
+def _is_regular(connection: duckdb.DuckDBPyConnection, of: str, column: str, mark: str) -> bool:
+    """Whether the parts recur, as ids and labels do, or are numbers: names with a comma in them do neither."""
+    parts, distinct, numbers = connection.execute(
+        f"""
+        SELECT count(*), count(DISTINCT part), avg((TRY_CAST(part AS DOUBLE) IS NOT NULL)::INT)
+        FROM (SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of} WHERE {column} IS NOT NULL LIMIT 50000)
+        """
+    ).fetchone()  # type: ignore[misc]
+    cells = connection.execute(f"SELECT count(DISTINCT {column}) FROM {of}").fetchone()
+    assert cells is not None
+    return bool(numbers > TYPE_SHARE or (distinct < parts / 2 and cells[0] > 0))

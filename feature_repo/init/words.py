@@ -1,0 +1,168 @@
+"""What names of columns and files, and the texts of actions, mean: the vocabulary of logs.
+
+Names are cut into words: ``CustomerID``, ``customer_id`` and ``customerid`` are the words customer and id.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+ID = frozenset(
+    "id ids no nr num number code key hash hashed uuid guid pk ref uid index anonymous anon anonymized".split()
+)
+
+USER = frozenset(
+    "user users customer cust visitor client member buyer shopper person account household profile reader viewer "
+    "consumer player subscriber guest uid userid cookie reviewer".split()
+)
+SESSION = frozenset("session sess sid visit sessionid".split())
+ITEM = frozenset(
+    "item items product products prod article articles sku skus asin movie film track song artist book hotel prop "
+    "property restaurant venue stock good goods video ad advert doc document url listing recipe game course job news "
+    "isbn ean upc gtin merchandise accommodation show pid iid".split()
+)
+REFERENCE = frozenset("reference target clicked chosen selected".split())
+ORDER = frozenset("order invoice basket transaction receipt ticket bill checkout purchase cart trans trx".split())
+SLATE = frozenset(
+    "query search srch request impression slate list page qid rec recommendation serp response group exposure q req "
+    "imp display auction".split()
+)
+TIME = frozenset(
+    "time timestamp ts date datetime day created at when epoch unix unixtime utc moment event stamp shown server local "
+    "occurred happened ms us ns s seconds millis purchase order invoice click view search transaction sec visit "
+    "interaction rated review action epochms eventdate rating updated received logged".split()
+)
+TIME_CORE = frozenset("time timestamp ts date datetime created at when epoch unix unixtime stamp day moment".split())
+VALID_FROM = frozenset("valid from since updated modified changed start effective".split())
+ACTION = frozenset("action event type behavior behaviour interaction activity kind name category verb act".split())
+ACTION_CORE = frozenset("action event behavior behaviour interaction activity verb act type".split())
+PRICE = frozenset("price cost unit sale current selling amount fare rate usd eur gbp euro dollars local".split())
+PRICE_CORE = frozenset("price cost fare unitprice prices".split())
+VALUE = frozenset("value amount total revenue sales paid spend line subtotal money sum turnover".split())
+OLD = frozenset("old list regular original was base rrp before full msrp strike".split())
+QUANTITY = frozenset("quantity qty units pieces count amount qnt quant".split())
+QUANTITY_CORE = frozenset("quantity qty units pieces qnt quant".split())
+POSITION = frozenset("position pos rank slot place ranking".split())
+POSITION_AROUND = frozenset(
+    "in list display shown displayed item product original input page result search srch slate ad the of on".split()
+)
+RATING = frozenset("rating ratings stars star score grade overall".split())
+CATEGORY = frozenset("category cat categories genre genres department aisle section class subcategory group".split())
+CATEGORY_CORE = frozenset("category cat categories genre genres department aisle section".split())
+BRAND = frozenset("brand manufacturer maker vendor label".split())
+SHOP = frozenset("shop store seller merchant outlet market marketplace".split())
+TITLE = frozenset("title name description desc text summary url image".split())
+ACTOR = frozenset("is was has bool flag label binary n".split())  # around a word of an outcome
+
+# Outcomes of a candidate, by the depth of what the user did. The gain of several is their order.
+OUTCOMES: dict[int, frozenset[str]] = {
+    1: frozenset("click clicked clicks clk viewed ctr reward opened feedback".split()),
+    2: frozenset("cart carted basket added like liked fav saved wishlisted".split()),
+    3: frozenset(
+        "purchase purchased order ordered buy bought book booked booking conversion converted transaction sale sold "
+        "paid install subscribed".split()
+    ),
+}
+GRADES = frozenset("relevance label target gain grade judgement judgment rel y outcome response".split())
+
+# Words of columns that come to be after the list was shown, or that the logging policy made.
+AFTERWARDS = frozenset(
+    "dwell watch watched duration after bookings revenue gross conversion converted purchased reward clicked spent "
+    "payment paid checkout outcome seen returned refund profit margin bounce bounced engaged engagement".split()
+)
+POLICY = frozenset("propensity pscore logging ipw exploration".split())
+
+FLAG = frozenset("is has was flag bool binary promo promotion recommended sponsored new".split())
+
+# Action of the log -> words. The first that matches is taken: the order matters.
+CART = frozenset("cart carts basket bag trolley atc addtocart tocart addcart addtobasket".split())
+WISHED = frozenset("like likes liked fav favorite favourite favorites wishlist wish save saved heart bookmark".split())
+REMOVED = frozenset("remove removed removal delete deleted uncart unlike".split())
+ACTION_WORDS: dict[str, frozenset[str]] = {
+    "remove_from_cart": REMOVED,
+    "clear_cart": frozenset("clear empty".split()),
+    "like": WISHED | {"collect"},
+    "add_to_cart": CART,
+    "order": frozenset(
+        "purchase purchases purchased buy bought buys order orders ordered transaction transactions checkout book "
+        "booked booking conversion sale sales pay paid clickout invoice invoices receipt receipts conv rent "
+        "subscribe".split()
+    ),
+    "search": frozenset("search searches query find".split()),
+    "impression": frozenset("impression impressions imp show shown display displayed exposure expose".split()),
+    "view": frozenset(
+        "view views viewed click clicks clicked clk pv pageview detail details open opened product look watch play "
+        "read visit browse browsing item page image".split()
+    ),
+}
+ADDED = frozenset("add added to item product".split())  # alone: to the cart
+LISTED = frozenset("view open show see begin start initiate".split())  # of a cart or checkout: it is looked at
+NO_ACTION = frozenset("sort filter change shipping payment info refund return returned logout".split())
+CATEGORY_VISIT = frozenset("category listing list plp".split())
+HOME_VISIT = frozenset("home homepage login start".split())
+
+_KNOWN = frozenset().union(
+    ID, USER, SESSION, ITEM, ORDER, SLATE, TIME, ACTION, PRICE, VALUE, QUANTITY, POSITION, RATING, CATEGORY, BRAND,
+    SHOP, TITLE, *OUTCOMES.values(), GRADES, OLD,
+)  # fmt: skip
+_SHORT = 2  # a word that is found inside another has more letters, but for "id"
+
+
+@cache
+def words(name: str) -> tuple[str, ...]:
+    """``InvoiceNo`` -> invoice, no; ``visitorid`` -> visitor, id; ``product_skus_hash`` -> product, skus, hash."""
+    cut = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
+    cut = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", cut)
+    found = re.findall(r"[a-z]+|\d+", cut.lower())
+    return tuple(part for word in found for part in _parts(word))
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    if word in _KNOWN or len(word) <= _SHORT:
+        return (word,)
+    for at in range(len(word) - 2, _SHORT, -1):
+        head, tail = word[:at], word[at:]
+        if head in _KNOWN and tail in _KNOWN and (len(tail) > _SHORT or tail in ("id", "no", "ts", "at")):
+            return (head, tail)
+    return (word,)
+
+
+def core(name: str) -> frozenset[str]:
+    """The words of a name without those that only say that it is an id; all of them where nothing else is left."""
+    found = words(name)
+    return frozenset(each for each in found if each not in ID) or frozenset(found)
+
+
+def is_named(name: str, known: frozenset[str], around: frozenset[str] = frozenset()) -> bool:
+    """Whether every word of the name, but for those of ids and ``around``, is one of ``known``."""
+    found = core(name) - around
+    return bool(found) and found <= known
+
+
+def speaks_of(name: str, known: frozenset[str]) -> bool:
+    """Whether one word of the name is one of ``known``."""
+    return bool(set(words(name)) & known)
+
+
+def is_id_like(name: str) -> bool:
+    return bool(set(words(name)) & ID)
+
+
+def action_of(text: str) -> str | None:
+    """The log's action that a text means, or None. ``search for item`` is a search, ``clickout item`` an order."""
+    in_order = words(text)
+    found = set(in_order)
+    if not found or found & NO_ACTION or (found & REMOVED and found & WISHED):
+        return None
+    if in_order[0] in ACTION_WORDS["search"]:
+        return "search"
+    if found & LISTED and found & (CART | {"checkout"}) and not found & {"add", "added"}:
+        return "list_cart"
+    if found <= ADDED and found & {"add", "added"}:
+        return "add_to_cart"
+    if found & {"view", "pv"} and found & CATEGORY_VISIT:
+        return "visit_category"
+    if found & HOME_VISIT and not found & CART:
+        return "visit"
+    return next((action for action, known in ACTION_WORDS.items() if found & known), None)
