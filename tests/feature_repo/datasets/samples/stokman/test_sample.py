@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_repo.datasets.samples.stokman.sample import main, write_sample
 from feature_repo.datasets.stokman_log.source_files import ACTIONS
-from feature_repo.datasets.stokman_sample import main, write_sample
 
 FILES = ("train_actions.pq", "stokman_catalog_preprocessed.pq", "catalog_vector_mapping.pq", "vectors.npz")
 USERS, ROWS, DAYS = 3_000, 60_000, 60

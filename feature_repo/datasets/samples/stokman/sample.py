@@ -1,4 +1,4 @@
-"""``python -m feature_repo.datasets.stokman_sample --out DIR``: the four files of stokman, of any size.
+"""``python -m feature_repo.datasets.samples.stokman --out DIR``: the four files of stokman, of any size.
 
 With ``--catalog DIR`` the catalog and the mapping are those in DIR, otherwise they are made. The actions begin when
 almost all products have been added. The actions follow :mod:`feature_repo.datasets.samples.stokman.shoppers`: sessions,
@@ -114,7 +114,7 @@ def _whole(path: Path) -> Iterator[Path]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m feature_repo.datasets.stokman_sample", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m feature_repo.datasets.samples.stokman", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the four files")
     parser.add_argument("--users", type=int, default=USERS, help=f"people; default {USERS:,}")
     parser.add_argument("--rows", type=int, default=ROWS, help=f"actions, about; default {ROWS:,}")
@@ -132,12 +132,8 @@ def main(argv: list[str] | None = None) -> int:
             catalog=arguments.catalog, items=arguments.items, days=arguments.days,
         )  # fmt: skip
     except BadSource as error:
-        print(f"stokman_sample: {error}", file=sys.stderr)
+        print(f"feature_repo.datasets.samples.stokman: {error}", file=sys.stderr)
         return 2
     print("\n".join(planted))
     print(f"wrote {arguments.out}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
