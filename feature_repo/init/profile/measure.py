@@ -12,7 +12,7 @@ from feature_repo.init.thresholds import FEW_VALUES, LIST_SHARE, TYPE_SHARE
 TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n")
 SEPARATORS = ("|", ";", ",", "^", "~", " ")
 EXAMPLES = 3
-PROSE = r".*[a-z]{2,} [a-z]{2,}.*"
+ID_PART = r"[\w-]*\d[\w.-]*"
 
 
 def profile(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> tuple[Column, ...]:
@@ -82,34 +82,21 @@ def _examples(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tu
 
 
 def _lists(connection: duckdb.DuckDBPyConnection, of: str, column: str, dtype: str) -> Lists | None:
-    """The separator that most cells hold, if it does not stand between words of prose."""
-    candidates = ("|",) if dtype.endswith("[]") else SEPARATORS
-    for separator in candidates:
+    """The first separator that enough cells hold and that does not stand between the words of a text."""
+    for separator in ("|",) if dtype.endswith("[]") else SEPARATORS:
         mark = literal(separator)
-        share, length, prose = connection.execute(
+        parts = f"SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of} WHERE {column} IS NOT NULL"
+        share, length, cells, count, distinct, numbers = connection.execute(
             f"""
-            SELECT avg(contains({column}, {mark})::INT), avg(len(string_split({column}, {mark}))),
-                   avg(regexp_full_match({column}, '{PROSE}')::INT)
-            FROM {of} WHERE {column} IS NOT NULL
+            SELECT * FROM (SELECT avg(contains({column}, {mark})::INT), avg(len(string_split({column}, {mark}))),
+                                  count(DISTINCT {column}) FROM {of} WHERE {column} IS NOT NULL),
+                          (SELECT count(*), count(DISTINCT part), avg(regexp_full_match(part, '{ID_PART}')::INT)
+                           FROM ({parts}))
             """
         ).fetchone()  # type: ignore[misc]
-        wordy = separator in (" ", ",") and prose > 1 - LIST_SHARE
-        if dtype.endswith("[]") or (share >= LIST_SHARE and not wordy and _is_regular(connection, of, column, mark)):
-            (distinct,) = connection.execute(
-                f"SELECT count(DISTINCT part) FROM (SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of})"
-            ).fetchone()  # type: ignore[misc]
+        # Blanks and commas separate the words of names, too: only the parts of a list are ids, or recur in other cells.
+        recur = distinct < (cells if separator in (" ", ",") else count / 2)
+        ids = numbers >= TYPE_SHARE
+        if dtype.endswith("[]") or (share >= LIST_SHARE and (ids or (recur and separator != " "))):
             return Lists(separator, float(length), int(distinct))
     return None
-
-
-def _is_regular(connection: duckdb.DuckDBPyConnection, of: str, column: str, mark: str) -> bool:
-    """Whether the parts recur, as ids and labels do, or are numbers: names with a comma in them do neither."""
-    parts, distinct, numbers = connection.execute(
-        f"""
-        SELECT count(*), count(DISTINCT part), avg((TRY_CAST(part AS DOUBLE) IS NOT NULL)::INT)
-        FROM (SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of} WHERE {column} IS NOT NULL LIMIT 50000)
-        """
-    ).fetchone()  # type: ignore[misc]
-    cells = connection.execute(f"SELECT count(DISTINCT {column}) FROM {of}").fetchone()
-    assert cells is not None
-    return bool(numbers > TYPE_SHARE or (distinct < parts / 2 and cells[0] > 0))

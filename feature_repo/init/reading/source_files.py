@@ -26,7 +26,10 @@ PACKED = (".zip", ".zst", ".bz2", ".xz", ".7z", ".tar", ".rar", ".xlsx", ".xls",
 NOT_DATA = re.compile(r"(readme|license|licence|changelog|citation|_success|checksum)|\.(md|pdf|html?|crc)$", re.I)
 DECLARATION = "dataset.json"
 # Parts of names that tell files of one kind apart.
-PARTS = re.compile(r"(\d+|train|test|valid|validation|val|prior|eval|part|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+PARTS = re.compile(
+    r"\d+|(?<![a-z])(train(ing)?|test|vali(d(ation)?)?|val|dev|prior|eval|part|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|"
+    r"nov|dec)(?![a-z])"
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def group_names(names: Sequence[str], others: Iterable[str]) -> list[tuple[str, 
     """
     by_shape: dict[str, list[str]] = {}
     for name in names:
-        by_shape.setdefault(_shape(name), []).append(name)
+        by_shape.setdefault(name_shape(name), []).append(name)
     groups = list(by_shape.values())
     found: list[tuple[str, list[str]]] = []
     for group in groups:
@@ -125,7 +128,8 @@ def group_names(names: Sequence[str], others: Iterable[str]) -> list[tuple[str, 
     return found
 
 
-def _shape(name: str) -> str:
+def name_shape(name: str) -> str:
+    """The name with ``*`` for each part that may differ among files of one kind."""
     return re.sub(r"(\*[-_.]?)+", "*", PARTS.sub("*", name.lower()))
 
 
@@ -134,11 +138,19 @@ def common_pattern(names: Sequence[str]) -> str | None:
     if len(names) == 1:
         return names[0]
     head = os.path.commonprefix(list(names))
-    head = re.sub(r"[A-Za-z0-9]+$", "", head) if re.search(r"\d$", head) else head
-    rest = [each[len(head) :] for each in names]
-    tail = os.path.commonprefix([each[::-1] for each in rest])[::-1]
-    middles = {each[: len(each) - len(tail)] for each in rest}
+    tail = os.path.commonprefix([each[len(head) :][::-1] for each in names])[::-1]
+    head, tail = _at_a_boundary(head, names), _at_a_boundary(tail[::-1], [each[::-1] for each in names])[::-1]
+    middles = {each[len(head) : len(each) - len(tail)] for each in names}
     actions = {action_of(each) for each in middles}
     if len(actions) > 1 or any("/" in each for each in middles):
         return None
     return f"{head}*{tail}"
+
+
+def _at_a_boundary(head: str, names: Sequence[str]) -> str:
+    """``head`` without the letters or digits that go on in one of the names: no part of a word or number is left."""
+    for kind in ("[a-zA-Z]", "[0-9]"):
+        goes_on = any(re.match(kind, each[len(head) :]) for each in names)
+        if re.search(f"{kind}$", head) and goes_on:
+            return re.sub(f"{kind}+$", "", head)
+    return head

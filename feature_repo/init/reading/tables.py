@@ -10,7 +10,7 @@ import duckdb
 
 from feature_repo.datasets.files.mapping import FileFormat
 from feature_repo.init.reading.sample import SourceTable, make_sample, quoted, reader
-from feature_repo.init.reading.source_files import SourceFile, Unreadable, find_files, group_names
+from feature_repo.init.reading.source_files import SourceFile, Unreadable, find_files, group_names, name_shape
 from feature_repo.init.reading.text_format import NotText, TextFormat, text_format
 
 NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "JSON")
@@ -34,7 +34,9 @@ class _Opened:
 
     @property
     def likeness(self) -> tuple[object, ...]:
-        """Files of one kind are alike in it."""
+        """Files of one kind are alike in it. Lines of JSON leave out what they do not know."""
+        if self.file.kind == "json":
+            return ("json", name_shape(self.file.name))
         return (self.file.kind, tuple(name for name, _ in self.types), self.text and self.text.format)
 
 
@@ -91,11 +93,12 @@ def _table(
 ) -> SourceTable:
     first = group[0]
     written = given or (first.text.format if first.text else FileFormat())
-    types = {name: dtype for name, dtype in first.types if not dtype.startswith(NESTED)}
+    sql = reader([each.file.path for each in group], first.file.kind, written)
+    connection.execute(f"CREATE TEMP VIEW whole_{number} AS SELECT * FROM {sql}")
+    described = connection.execute(f"DESCRIBE whole_{number}").fetchall()
+    types = {row[0]: row[1] for row in described if not row[1].startswith(NESTED) or row[1].endswith("[]")}
     names = tuple(each.file.name for each in group)
     table = SourceTable(number, pattern, names, first.file.kind, written, types, 0)
-    sql = reader([each.file.path for each in group], table.kind, written)
-    connection.execute(f"CREATE TEMP VIEW {table.whole} AS SELECT * FROM {sql}")
     rows = connection.execute(f"SELECT count(*) FROM {table.whole}").fetchone()
     assert rows is not None
     table = replace(table, rows=int(rows[0]))
