@@ -30,6 +30,7 @@ RELATED = 0.02  # of one file's ids stand in the other: the same ids, but hardly
 FEW_OVERLAP = 0.5  # of the ids stand in the other table: said, because models see little then
 SLATE_ROWS = 1.5  # rows per list at least, on average
 SLATE_UNIQUE = 0.97  # of (list, item) and of (list, position) are unique
+CHOSEN = 0.8  # of the lists hold the value of the column that names what was chosen
 CONSTANT = 0.98  # of the lists have one value: it belongs to the list
 
 # ------------------------------------------------------------------------------------------- actions
@@ -49,3 +50,11 @@ LEAK_ROWS = 20  # rows with a value, at least, to judge
 WARM_UP_DAYS = 14
 WARM_UP_SHARE = 0.25  # of the time span at most
 SESSION_GAP_MINUTES = 30.0
+
+# ------------------------------------------------------------------------------------------- ratings and prices
+
+LIKED_OF_SCALE = 0.8  # of the highest rating: from there on the user liked it
+LIKED_SHARES = (0.1, 0.8)  # of the ratings that are liked; else the scale is used otherwise
+TINY_PRICE = 0.005  # rounded to cents it is nothing
+FIXED = 1.2  # values per item at most on average: the column belongs to the item
+ATTRIBUTE_SHARE = 0.5  # distinct texts by items at most: more are names or ids

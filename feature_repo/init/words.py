@@ -48,8 +48,8 @@ POSITION_AROUND = frozenset(
     "in list display shown displayed item product original input page result search srch slate ad the of on".split()
 )
 RATING = frozenset("rating ratings stars star score grade overall".split())
-CATEGORY = frozenset("category cat categories genre genres department aisle section class subcategory group".split())
-CATEGORY_CORE = frozenset("category cat categories genre genres department aisle section".split())
+CATEGORY = frozenset("category cat cats categories genre genres department aisle section class subcategory group".split())
+CATEGORY_CORE = frozenset("category cat cats categories genre genres department aisle section".split())
 BRAND = frozenset("brand manufacturer maker vendor label".split())
 SHOP = frozenset("shop store seller merchant outlet market marketplace".split())
 TITLE = frozenset("title name description desc text summary url image".split())
@@ -147,6 +147,12 @@ def speaks_of(name: str, known: frozenset[str]) -> bool:
 
 def is_id_like(name: str) -> bool:
     return bool(set(words(name)) & ID)
+
+
+def action_of_name(name: str) -> str | None:
+    """The same for the name of a file or a time: ``order_products.csv`` are orders, ``products.csv`` no views."""
+    told = [each for each in words(name) if each not in ITEM | {"page", "image", "detail", "details", "item"}]
+    return action_of(" ".join(told))
 
 
 def action_of(text: str) -> str | None:

@@ -52,11 +52,12 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Lists:
-    """Several values in one cell. ``length``: mean number of them."""
+    """Several values in one cell. ``length``: mean number of them. ``numeric``: all are numbers."""
 
     separator: str
     length: float
     distinct: int
+    numeric: bool = False
 
 
 @dataclass(frozen=True)

@@ -86,17 +86,17 @@ def _lists(connection: duckdb.DuckDBPyConnection, of: str, column: str, dtype: s
     for separator in ("|",) if dtype.endswith("[]") else SEPARATORS:
         mark = literal(separator)
         parts = f"SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of} WHERE {column} IS NOT NULL"
-        share, length, cells, count, distinct, numbers = connection.execute(
+        share, length, cells, count, distinct, ids, numbers = connection.execute(
             f"""
             SELECT * FROM (SELECT avg(contains({column}, {mark})::INT), avg(len(string_split({column}, {mark}))),
                                   count(DISTINCT {column}) FROM {of} WHERE {column} IS NOT NULL),
-                          (SELECT count(*), count(DISTINCT part), avg(regexp_full_match(part, '{ID_PART}')::INT)
+                          (SELECT count(*), count(DISTINCT part), avg(regexp_full_match(part, '{ID_PART}')::INT),
+                                  avg((TRY_CAST(part AS DOUBLE) IS NOT NULL)::INT)
                            FROM ({parts}))
             """
         ).fetchone()  # type: ignore[misc]
         # Blanks and commas separate the words of names, too: only the parts of a list are ids, or recur in other cells.
         recur = distinct < (cells if separator in (" ", ",") else count / 2)
-        ids = numbers >= TYPE_SHARE
-        if dtype.endswith("[]") or (share >= LIST_SHARE and (ids or (recur and separator != " "))):
-            return Lists(separator, float(length), int(distinct))
+        if dtype.endswith("[]") or (share >= LIST_SHARE and (ids >= TYPE_SHARE or (recur and separator != " "))):
+            return Lists(separator, float(length), int(distinct), numbers >= TYPE_SHARE)
     return None

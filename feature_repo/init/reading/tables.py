@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -40,9 +42,19 @@ class _Opened:
         return (self.file.kind, tuple(name for name, _ in self.types), self.text and self.text.format)
 
 
-def read_source(connection: duckdb.DuckDBPyConnection, source: Path, formats: dict[str, FileFormat]) -> Source:
-    """``formats``: pattern or name -> the format that the user gave. Raises DatasetError where nothing is to be read."""
+def read_source(
+    connection: duckdb.DuckDBPyConnection,
+    source: Path,
+    formats: Mapping[str, FileFormat] = MappingProxyType({}),
+    ignore: Collection[str] = (),
+) -> Source:
+    """``formats``: pattern or name -> the format that the user gave. ``ignore``: patterns of files that are not read.
+
+    Raises DatasetError where nothing is to be read.
+    """
     files, unreadable = find_files(source)
+    files = [each for each in files if not _matches(each.name, ignore)]
+    unreadable = [each for each in unreadable if not _matches(each.name, ignore)]
     root = source.parent if source.is_file() else source
     opened: list[_Opened] = []
     for file in files:
@@ -66,6 +78,10 @@ def read_source(connection: duckdb.DuckDBPyConnection, source: Path, formats: di
     filled = tuple(each for each in tables if each.rows)
     empty = [Unreadable(each.pattern, "has no rows", matters=False) for each in tables if not each.rows]
     return Source(root, filled, (*unreadable, *empty), doubts)
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _opened(connection: duckdb.DuckDBPyConnection, file: SourceFile, given: FileFormat | None) -> _Opened:

@@ -1,0 +1,172 @@
+"""The table of items, from a catalog, or from the attributes that stand beside each event."""
+
+from __future__ import annotations
+
+from feature_repo.datasets.files.mapping import Values
+from feature_repo.init import words as w
+from feature_repo.init.guess.decisions import Decision, FileGuess, Group, Guess, column_of
+from feature_repo.init.guess.events import category_decision
+from feature_repo.init.guess.extras import extra_name, extra_of, is_number
+from feature_repo.init.guess.lookup import Lookup
+from feature_repo.init.guess.money import price_decision
+from feature_repo.init.guess.queries import Sampled
+from feature_repo.init.guess.roles import View
+from feature_repo.init.guess.tables import Reference
+from feature_repo.init.guess.times import time_decision
+from feature_repo.init.profile.column import Column, Kind
+from feature_repo.init.thresholds import ATTRIBUTE_SHARE, FEW_VALUES, FIXED, KEY_SHARE
+from infra.limits import MAX_TEXT_LENGTH
+
+COMMON = (("brand", "brand"), ("shop", "shop_id"))
+
+
+def items_of(guess: Guess, lookup: Lookup, others: list[Reference]) -> FileGuess:
+    """The entry of a catalog; ``others``: further tables with one row per item, joined where they tell something."""
+    view = lookup.view
+    entry = FileGuess("items", view.pattern, "one row per item", format=view.table.format)
+    key = view.first("item")
+    assert key is not None
+    entry.columns["item_id"] = Decision(column_of(key), f"{view.table.rows:,} rows, one per item")
+    lookup.use(key)
+    time = next((name for name in view.roles.get("time", ()) if w.speaks_of(name, w.VALID_FROM)), None)
+    if time is not None or (key not in view.unique and view.has("time")):
+        name = time or view.roles["time"][0]
+        entry.columns["valid_from_ts"] = time_decision(guess, view, name, "items.valid_from_ts")
+        lookup.use(name)
+    _add_common(guess, entry, lookup)
+    for name, owner, reference in lookup.all_columns():
+        _add_extra(guess, entry, lookup, owner, name, reference)
+    for reference in others:
+        for name in reference.other.columns:
+            if name not in view.columns:
+                _add_extra(guess, entry, lookup, reference.other, name, reference)
+    entry.join = lookup.joins
+    return entry
+
+
+def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
+    view = lookup.view
+    categories = [view.columns[name] for name in view.roles.get("category", ())]
+    fit = [each for each in categories if each.distinct <= max(ATTRIBUTE_SHARE * each.filled, 2)]
+    if fit:
+        finest = max(fit, key=lambda each: (each.lists is None, round(1 - each.nulls, 1), each.distinct))
+        entry.columns["category_id"] = category_decision(finest)
+        lookup.use(finest.name)
+    for role, target in COMMON:
+        name = view.first(role)
+        if name is not None:
+            entry.columns[target] = Decision(column_of(name), f"{view.columns[name].distinct} of them in the sample")
+            lookup.use(name)
+    for role, target in (("price", "price"), ("old_price", "old_price")):
+        name = view.first(role)
+        if name is not None:
+            entry.columns[target] = price_decision(guess, view, view.columns[name], f"items.{target}")
+            lookup.use(name)
+
+
+def _add_extra(
+    guess: Guess, entry: FileGuess, lookup: Lookup, owner: View, name: str, reference: Reference | None
+) -> None:
+    column = owner.columns[name]
+    if name in lookup.named or (reference is not None and name == reference.column):
+        return
+    reason = not_an_attribute(column, owner, len_items=lookup.view.table.rows)
+    if reason is None and reference is not None and reference.other.first("item") != reference.column:
+        reason = _same_as_key(reference, column)
+    if reason is not None:
+        guess.leave_out(owner.pattern, name, reason)
+        return
+    add_extra(guess, entry, owner, column)
+    lookup.use(name, reference)
+
+
+def add_extra(guess: Guess, entry: FileGuess, owner: View, column: Column, values: Values | None = None) -> None:
+    """Declare the column and map it. A second file with the same column shares the declaration."""
+    group: Group = "item_extras" if entry.table == "items" else "facts" if is_number(column) else "context"
+    known = next((each for each in guess.extras if (each.group, each.source) == (group, column.name)), None)
+    if known is None or known.column.name in entry.columns:
+        others = {each.column.name for each in guess.extras} | set(entry.columns)
+        known = extra_of(group, owner, column, extra_name(column.name, others))
+        guess.extras.append(known)
+    made = values if values is not None else column_of(column.name, **flag_map(column))
+    kind = "a number: a feature of the model" if is_number(column) else "a text"
+    entry.columns[known.column.name] = Decision(made, f"{kind}, {group} of dataset.json")
+
+
+def flag_map(column: Column) -> dict[str, object]:
+    """How a flag of words becomes 1 and 0."""
+    if column.kind is not Kind.FLAG or set(column.texts) <= {"0", "1"}:
+        return {}
+    yes = ("true", "t", "yes", "y", "1", "1.0")
+    return {"map": {text: int(text.lower() in yes) for text in column.texts}}
+
+
+def not_an_attribute(column: Column, owner: View, *, len_items: int) -> str | None:
+    """Why a column of items is left out, or None."""
+    roles = {role for role, named in owner.roles.items() if column.name in named}
+    if column.kind is Kind.EMPTY:
+        return "is empty"
+    if column.distinct == 1:
+        return f"is {column.examples[0]!r} everywhere"
+    if "row_number" in roles:
+        return "counts the rows"
+    if "title" in roles:
+        return "text is not used"
+    if column.kind is Kind.TIME or (column.times is not None and "time" in roles):
+        return "a time that is not the item's valid_from_ts"
+    if column.kind is Kind.LIST:
+        return "several values in one cell: only a category takes the first of them"
+    if column.is_numeric and column.numbers is not None and column.numbers.whole:
+        if w.is_id_like(column.name) and column.unique_share > KEY_SHARE - 0.1 and column.distinct > FEW_VALUES:
+            return "ids of another system"
+    if column.kind is Kind.TEXT and (column.length > MAX_TEXT_LENGTH / 2 or _is_free_text(column, len_items)):
+        return "almost every item has its own: a name or an id, not an attribute"
+    return None
+
+
+def _is_free_text(column: Column, items: int) -> bool:
+    return column.distinct > FEW_VALUES and column.distinct > ATTRIBUTE_SHARE * items
+
+
+def _same_as_key(reference: Reference, column: Column) -> str | None:
+    """A text of a side table is only the name of its key, unless several keys share it."""
+    if column.kind is Kind.TEXT and column.unique_share > KEY_SHARE - 0.1:
+        return f"only the name of {reference.column}"
+    return None
+
+
+def items_beside(guess: Guess, sampled: Sampled, source: FileGuess, view: View, item: str, time: str | None) -> FileGuess | None:
+    """Items whose attributes stand in each event or list row: no catalog is there. None where there are none."""
+    entry = FileGuess(
+        "items", view.pattern, "no catalog: attributes stand beside each row, and hold from its time on",
+        where=dict(source.where), format=view.table.format,
+    )  # fmt: skip
+    lookup = Lookup(view, ())
+    entry.columns["item_id"] = Decision(source.columns["item_id"].values, "the item of the row")
+    if time is not None:
+        made = source.columns["shown_ts" if source.table == "impressions" else "event_ts"]
+        if made.values.relative is None:
+            entry.columns["valid_from_ts"] = Decision(made.values, "known since the row's time", made.certainty)
+    fixed = {name for name in view.columns if name != item and _belongs_to(sampled, view, item, name)}
+    roles = {
+        role: tuple(c for c in named if c in fixed or role in ("price", "old_price")) for role, named in view.roles.items()
+    }
+    _add_common(guess, entry, Lookup(View(view.table, view.columns, roles, view.unique), (), lookup.used, lookup.named))
+    used = lookup.named | {c for each in source.columns.values() for c in each.values.source}
+    if source.table == "events":
+        for name in sorted(fixed - used, key=list(view.columns).index):
+            column = view.columns[name]
+            if not_an_attribute(column, view, len_items=view.columns[item].distinct) is None and not _is_someones(view, name):
+                add_extra(guess, entry, view, column)
+    made_of = entry.columns.keys() - {"item_id", "valid_from_ts"}
+    return entry if made_of else None
+
+
+def _belongs_to(sampled: Sampled, view: View, item: str, name: str) -> bool:
+    mean = sampled.values_per(view.table.sample, item, name)
+    return 0 < mean <= FIXED and view.columns[name].distinct > 1
+
+
+def _is_someones(view: View, name: str) -> bool:
+    """A column of the user, the session or the order is no attribute of the item."""
+    return any(name in view.roles.get(role, ()) for role in ("user", "session", "order", "slate", "time", "action", "label"))

@@ -1,0 +1,252 @@
+"""The guess of a whole folder: which file fills which table, and what is made because no file holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feature_repo.datasets.files.mapping import Values
+from feature_repo.init.guess.actions import action_decision
+from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, Setting, column_of
+from feature_repo.init.guess.events import add_slates, events_of
+from feature_repo.init.guess.impressions import impressions_of, lists_of, target_of
+from feature_repo.init.guess.items import items_beside, items_of
+from feature_repo.init.guess.lookup import Lookup
+from feature_repo.init.guess.overlap import note_overlaps
+from feature_repo.init.guess.queries import Sampled
+from feature_repo.init.guess.roles import View
+from feature_repo.init.guess.tables import Holds, Reference, holds, list_column, references
+from feature_repo.init.reading.tables import Source
+from feature_repo.init.thresholds import JOINED
+
+
+class _Folder:
+    """The views of a source by what they hold, and the guess that grows."""
+
+    def __init__(self, sampled: Sampled, views: Sequence[View]) -> None:
+        self.sampled, self.views, self.guess = sampled, views, Guess()
+        self.references = {view.pattern: references(sampled, view, views) for view in views}
+        self.holds = {view.pattern: holds(sampled, view, views, self.references[view.pattern]) for view in views}
+
+    def that_hold(self, what: Holds) -> list[View]:
+        return [view for view in self.views if self.holds[view.pattern] is what]
+
+    def lookup(self, view: View) -> Lookup:
+        catalogs = {each.pattern for each in self.that_hold(Holds.ITEMS)}
+        return Lookup(view, [each for each in self.references[view.pattern] if each.other.pattern not in catalogs])
+
+
+def guessed(sampled: Sampled, source: Source, views: Sequence[View]) -> Guess:
+    """What all files mean."""
+    folder = _Folder(sampled, views)
+    guess = folder.guess
+    catalog = _main_catalog(folder)
+    for view in folder.that_hold(Holds.LISTS):
+        _add_lists(folder, view, catalog)
+    for view in folder.that_hold(Holds.IMPRESSIONS):
+        guess.files.append(impressions_of(guess, sampled, folder.lookup(view)))
+    _add_events(folder, catalog)
+    _add_items(folder, catalog)
+    if not guess.of("impressions") and guess.of("events"):
+        add_slates(guess, _days(folder), _actions(guess))
+    if not guess.of("impressions") and not guess.of("events"):
+        _ask_for_events(folder)
+    _date_catalog(folder, catalog)
+    note_overlaps(guess, sampled, {view.pattern: view for view in views})
+    _ignore_the_rest(folder, source)
+    guess.files.sort(key=lambda entry: ("events", "impressions", "items").index(entry.table))
+    return guess
+
+
+def _main_catalog(folder: _Folder) -> View | None:
+    """The table of items with most columns that tell something."""
+    catalogs = folder.that_hold(Holds.ITEMS)
+    used = {each.other.pattern for refs in folder.references.values() for each in refs}
+    return max(
+        catalogs,
+        key=lambda view: (view.pattern in used, view.has("category", "price", "brand", "title"), len(view.columns)),
+        default=None,
+    )
+
+
+def _add_lists(folder: _Folder, view: View, catalog: View | None) -> None:
+    sampled, guess = folder.sampled, folder.guess
+    cell = list_column(sampled, view, folder.that_hold(Holds.ITEMS))
+    assert cell is not None
+    guess.files.append(lists_of(guess, sampled, folder.lookup(view), cell))
+    target = target_of(sampled, view, cell)
+    if target is not None and view.has("action"):
+        guess.files += _events_of_target(folder, view, target, cell, catalog)
+
+
+def _events_of_target(
+    folder: _Folder, view: View, target: str, cell: str, catalog: View | None
+) -> list[FileGuess]:
+    """Actions on an item that ``target`` names, and actions without an item, such as searches."""
+    guess, name = folder.guess, view.first("action")
+    assert name is not None
+    action = action_decision(guess, view)
+    assert action is not None
+    known = dict(action.values.map or {text: text for text in view.columns[name].texts})
+    on_item = _texts_on_items(folder, view, target, cell, catalog)
+    found = []
+    for texts, has_item in ((on_item & known.keys(), True), (known.keys() - on_item, False)):
+        chosen = {text: known[text] for text in view.columns[name].texts if text in texts}
+        chosen = chosen if has_item else {text: done for text, done in chosen.items() if done in ITEMLESS}
+        if not chosen:
+            continue
+        entry = events_of(Guess(), folder.sampled, folder.lookup(view), None, item=target if has_item else None)
+        entry.where = {name: tuple(chosen)}
+        entry.reason = f"each row is an action on the item that {target} names" if has_item else "actions without an item"
+        entry.columns["action"] = Decision(column_of(name, map=chosen), action.reason)
+        found.append(entry)
+    return found
+
+
+ITEMLESS = ("search", "visit", "visit_category", "list_cart", "clear_cart")
+
+
+def _texts_on_items(folder: _Folder, view: View, target: str, cell: str, catalog: View | None) -> set[str]:
+    """The texts of the action whose rows name an item: one of the lists' or of the catalog's."""
+    name = view.first("action")
+    lists = view.columns[cell].lists
+    assert name is not None and lists is not None
+    of = (catalog.table.sample, catalog.first("item") or "") if catalog is not None else None
+    shares = folder.sampled.known_items(view.table.sample, name, target, cell, lists.separator, of)
+    return {text for text, share in shares.items() if share >= JOINED}
+
+
+def _add_events(folder: _Folder, catalog: View | None) -> None:
+    """Files that say what was done; others with users and items only where there is none of them."""
+    guess = folder.guess
+    views = folder.that_hold(Holds.EVENTS)
+    told = [view for view in views if action_decision(Guess(), view) is not None]
+    for view in told or ([] if guess.of("impressions") else views[:1]):
+        lookup = folder.lookup(view)
+        entry = events_of(guess, folder.sampled, lookup, catalog)
+        entry.join = lookup.joins
+        guess.files.append(entry)
+        for name, column in view.columns.items():
+            if name not in lookup.named:
+                guess.leave_out(view.pattern, name, _why_no_event_column(view, name, column.distinct))
+
+
+def _why_no_event_column(view: View, name: str, distinct: int) -> str:
+    if distinct <= 1:
+        return "is the same everywhere"
+    if name in view.roles.get("row_number", ()):
+        return "counts the rows"
+    return "events have no columns of their own"
+
+
+def _add_items(folder: _Folder, catalog: View | None) -> None:
+    guess, sampled = folder.guess, folder.sampled
+    if catalog is not None:
+        key = catalog.first("item")
+        others = [
+            Reference(key, view, 1.0)
+            for view in folder.that_hold(Holds.ITEMS)
+            if view is not catalog and key is not None and key == view.first("item") and key in view.unique
+        ]
+        lookup = Lookup(catalog, folder.references[catalog.pattern])
+        lookup.references = [each for each in lookup.references if each not in others]
+        guess.files.append(items_of(guess, lookup, others))
+        return
+    by_pattern = {view.pattern: view for view in folder.views}
+    for entry in [*guess.of("events"), *guess.of("impressions")]:
+        item = entry.columns["item_id"].values if "item_id" in entry.columns else Values()
+        view = by_pattern[entry.path]
+        if not item.source or item.split or item.source[0] not in view.columns:
+            continue
+        time = view.first("time")
+        beside = items_beside(guess, sampled, entry, view, item.source[0], time)
+        if beside is not None:
+            guess.files.append(beside)
+            still = set(guess_names(beside))
+            guess.left_out = [e for e in guess.left_out if not (e.path == view.pattern and e.column in still)]
+
+
+def guess_names(entry: FileGuess) -> list[str]:
+    """The columns of the file that an entry uses."""
+    return [name for each in entry.columns.values() for name in each.values.source]
+
+
+def _actions(guess: Guess) -> set[str]:
+    """All actions that the events will have."""
+    found: set[str] = set()
+    for entry in guess.of("events"):
+        values = entry.columns["action"].values
+        found |= {str(each) for each in (values.map or {}).values()} | {str(e) for e in (values.at_least or {}).values()}
+        found |= {str(values.value)} if values.value is not None else set()
+        if values.source and values.map is None and values.at_least is None:
+            found |= set(_SAME_WORDS)
+    return found
+
+
+_SAME_WORDS = ("order", "add_to_cart", "like", "view")  # a column whose texts are the log's own actions
+
+
+def _days(folder: _Folder) -> float:
+    """From the first event to the last."""
+    spans = [
+        times.days
+        for view in folder.that_hold(Holds.EVENTS)
+        for name in view.roles.get("time", ())[:1]
+        if (times := view.columns[name].times) is not None
+    ]
+    return max(spans, default=365.0)
+
+
+def _ask_for_events(folder: _Folder) -> None:
+    listed = "; ".join(f"{view.pattern}: {', '.join(list(view.columns)[:12])}" for view in folder.views)
+    folder.guess.ask(
+        "files",
+        f"no file says which user or session did what with which item. Found: {listed}",
+        "- {table: events, path: FILE, columns: {user_id: {from: A}, item_id: {from: B}, event_ts: {from: C}, "
+        "action: {value: order}}}",
+    )
+
+
+def _date_catalog(folder: _Folder, catalog: View | None) -> None:
+    """A catalog that is dated after the first event would not be known when it happened."""
+    entry = next(iter(folder.guess.of("items")), None)
+    if catalog is None or entry is None or "valid_from_ts" not in entry.columns:
+        return
+    dated = catalog.columns[entry.columns["valid_from_ts"].values.source[0]].times
+    used = [
+        times.first
+        for view in (*folder.that_hold(Holds.EVENTS), *folder.that_hold(Holds.IMPRESSIONS), *folder.that_hold(Holds.LISTS))
+        for name in view.roles.get("time", ())[:1]
+        if (times := view.columns[name].times) is not None
+    ]
+    if dated is not None and used and dated.first > min(used):
+        folder.guess.settings["catalog"] = Setting(
+            "from_start", f"the catalog is dated from {dated.first:%Y-%m-%d} on, after the first event: an export's date"
+        )
+
+
+def _ignore_the_rest(folder: _Folder, source: Source) -> None:
+    guess = folder.guess
+    used = {entry.path for entry in guess.files} | {join.path for entry in guess.files for join in entry.join}
+    for view in folder.views:
+        if view.pattern not in used:
+            guess.ignored[view.pattern] = _why_ignored(folder, view)
+    for unreadable in source.unreadable:
+        if unreadable.matters:
+            guess.ask(
+                "ignore", f"{unreadable.name} {unreadable.problem}: mend it, or leave it out", f'["{unreadable.name}"]'
+            )
+        guess.ignored[unreadable.name] = unreadable.problem
+        guess.unread.add(unreadable.name)
+    for pattern, doubt in source.doubts.items():
+        guess.ask(f"files.{pattern}.format.header", f"{pattern}: {doubt}", "true", "false")
+
+
+def _why_ignored(folder: _Folder, view: View) -> str:
+    what = folder.holds[view.pattern]
+    if what is Holds.EVENTS:
+        return "does not say what users did: no action, order or rating"
+    if what is Holds.ITEMS:
+        return "tells nothing more of the items: only names and ids of other systems"
+    if any(each.other is view for refs in folder.references.values() for each in refs):
+        return "only names of what other files refer to"
+    return "has neither items nor what users did"
