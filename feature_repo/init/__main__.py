@@ -46,7 +46,12 @@ def main(argv: list[str] | None = None) -> int:
         check_name(arguments.name)
         files = Written.of(arguments.name, settings)
         outcome = initialise(
-            connect(settings), arguments.name, arguments.input, files, answers_of(arguments.answers), force=arguments.force
+            connect(settings),
+            arguments.name,
+            arguments.input,
+            files,
+            answers_of(arguments.answers),
+            force=arguments.force,
         )
     except DatasetError as error:
         print(f"feature_repo.init: {error}", file=sys.stderr)

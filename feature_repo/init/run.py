@@ -154,4 +154,6 @@ def check_name(name: str) -> None:
     """Raises DatasetError for what cannot be the name of a data set."""
     clean = "".join(each if each.isascii() and each.isalnum() else "_" for each in name.lower()).strip("_") or "my_shop"
     if name != clean or not name[:1].isalnum():
-        raise DatasetError(f"a data set's name has lower-case letters, digits and underscores only: {clean}, not {name!r}")
+        raise DatasetError(
+            f"a data set's name has lower-case letters, digits and underscores only: {clean}, not {name!r}"
+        )

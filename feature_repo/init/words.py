@@ -8,99 +8,102 @@ from __future__ import annotations
 import re
 from functools import cache
 
-ID = frozenset(
-    "id ids no nr num number code key hash hashed uuid guid pk ref uid index anonymous anon anonymized".split()
-)
 
-USER = frozenset(
+def a_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ID = a_set("id ids no nr num number code key hash hashed uuid guid pk ref uid index anonymous anon anonymized")
+
+USER = a_set(
     "user users customer cust visitor client member buyer shopper person account household profile reader viewer "
-    "consumer player subscriber guest uid userid cookie reviewer".split()
+    "consumer player subscriber guest uid userid cookie reviewer"
 )
-SESSION = frozenset("session sess sid visit sessionid".split())
-ITEM = frozenset(
+SESSION = a_set("session sess sid visit sessionid")
+ITEM = a_set(
     "item items product products prod article articles sku skus asin movie film track song artist book hotel prop "
     "property restaurant venue stock good goods video ad advert doc document url listing recipe game course job news "
-    "isbn ean upc gtin merchandise accommodation show pid iid".split()
+    "isbn ean upc gtin merchandise accommodation show pid iid"
 )
-REFERENCE = frozenset("reference target clicked chosen selected".split())
-ORDER = frozenset("order invoice basket transaction receipt ticket bill checkout purchase cart trans trx".split())
-SLATE = frozenset(
+REFERENCE = a_set("reference target clicked chosen selected")
+ORDER = a_set("order invoice basket transaction receipt ticket bill checkout purchase cart trans trx")
+SLATE = a_set(
     "query search srch request impression slate list page qid rec recommendation serp response group exposure q req "
-    "imp display auction".split()
+    "imp display auction"
 )
-TIME = frozenset(
+TIME = a_set(
     "time timestamp ts date datetime day created at when epoch unix unixtime utc moment event stamp shown server local "
     "occurred happened ms us ns s seconds millis purchase order invoice click view search transaction sec visit "
-    "interaction rated review action epochms eventdate rating updated received logged".split()
+    "interaction rated review action epochms eventdate rating updated received logged"
 )
-TIME_CORE = frozenset("time timestamp ts date datetime created at when epoch unix unixtime stamp day moment".split())
-VALID_FROM = frozenset("valid from since updated modified changed start effective".split())
-ACTION = frozenset("action event type behavior behaviour interaction activity kind name category verb act".split())
-ACTION_CORE = frozenset("action event behavior behaviour interaction activity verb act type".split())
-PRICE = frozenset("price cost unit sale current selling amount fare rate usd eur gbp euro dollars local".split())
-PRICE_CORE = frozenset("price cost fare unitprice prices".split())
-VALUE = frozenset("value amount total revenue sales paid spend line subtotal money sum turnover".split())
-OLD = frozenset("old list regular original was base rrp before full msrp strike".split())
-QUANTITY = frozenset("quantity qty units pieces count amount qnt quant".split())
-QUANTITY_CORE = frozenset("quantity qty units pieces qnt quant".split())
-POSITION = frozenset("position pos rank slot place ranking".split())
-POSITION_AROUND = frozenset(
-    "in list display shown displayed item product original input page result search srch slate ad the of on".split()
+TIME_CORE = a_set("time timestamp ts date datetime created at when epoch unix unixtime stamp day moment")
+VALID_FROM = a_set("valid from since updated modified changed start effective")
+ACTION = a_set("action event type behavior behaviour interaction activity kind name category verb act")
+ACTION_CORE = a_set("action event behavior behaviour interaction activity verb act type")
+PRICE = a_set("price cost unit sale current selling amount fare rate usd eur gbp euro dollars local")
+PRICE_CORE = a_set("price cost fare unitprice prices")
+VALUE = a_set("value amount total revenue sales paid spend line subtotal money sum turnover")
+OLD = a_set("old list regular original was base rrp before full msrp strike")
+QUANTITY = a_set("quantity qty units pieces count amount qnt quant")
+QUANTITY_CORE = a_set("quantity qty units pieces qnt quant")
+POSITION = a_set("position pos rank slot place ranking")
+POSITION_AROUND = a_set(
+    "in list display shown displayed item product original input page result search srch slate ad the of on"
 )
-RATING = frozenset("rating ratings stars star score grade overall".split())
-CATEGORY = frozenset("category cat cats categories genre genres department aisle section class subcategory group".split())
-CATEGORY_CORE = frozenset("category cat cats categories genre genres department aisle section".split())
-BRAND = frozenset("brand manufacturer maker vendor label".split())
-SHOP = frozenset("shop store seller merchant outlet market marketplace".split())
-TITLE = frozenset("title name description desc text summary url image".split())
-ACTOR = frozenset("is was has bool flag label binary n".split())  # around a word of an outcome
+RATING = a_set("rating ratings stars star score grade overall")
+CATEGORY = a_set("category cat cats categories genre genres department aisle section class subcategory group")
+CATEGORY_CORE = a_set("category cat cats categories genre genres department aisle section")
+BRAND = a_set("brand manufacturer maker vendor label")
+SHOP = a_set("shop store seller merchant outlet market marketplace")
+TITLE = a_set("title name description desc text summary url image")
+ACTOR = a_set("is was has bool flag label binary n")  # around a word of an outcome
 
 # Outcomes of a candidate, by the depth of what the user did. The gain of several is their order.
 OUTCOMES: dict[int, frozenset[str]] = {
-    1: frozenset("click clicked clicks clk viewed ctr reward opened feedback".split()),
-    2: frozenset("cart carted basket added like liked fav saved wishlisted".split()),
-    3: frozenset(
+    1: a_set("click clicked clicks clk viewed ctr reward opened feedback"),
+    2: a_set("cart carted basket added like liked fav saved wishlisted"),
+    3: a_set(
         "purchase purchased order ordered buy bought book booked booking conversion converted transaction sale sold "
-        "paid install subscribed".split()
+        "paid install subscribed"
     ),
 }
-GRADES = frozenset("relevance label target gain grade judgement judgment rel y outcome response".split())
+GRADES = a_set("relevance label target gain grade judgement judgment rel y outcome response")
 
 # Words of columns that come to be after the list was shown, or that the logging policy made.
-AFTERWARDS = frozenset(
+AFTERWARDS = a_set(
     "dwell watch watched duration after bookings revenue gross conversion converted purchased reward clicked spent "
-    "payment paid checkout outcome seen returned refund profit margin bounce bounced engaged engagement".split()
+    "payment paid checkout outcome seen returned refund profit margin bounce bounced engaged engagement"
 )
-POLICY = frozenset("propensity pscore logging ipw exploration".split())
+POLICY = a_set("propensity pscore logging ipw exploration")
 
-FLAG = frozenset("is has was flag bool binary promo promotion recommended sponsored new".split())
+FLAG = a_set("is has was flag bool binary promo promotion recommended sponsored new")
 
 # Action of the log -> words. The first that matches is taken: the order matters.
-CART = frozenset("cart carts basket bag trolley atc addtocart tocart addcart addtobasket".split())
-WISHED = frozenset("like likes liked fav favorite favourite favorites wishlist wish save saved heart bookmark".split())
-REMOVED = frozenset("remove removed removal delete deleted uncart unlike".split())
+CART = a_set("cart carts basket bag trolley atc addtocart tocart addcart addtobasket")
+WISHED = a_set("like likes liked fav favorite favourite favorites wishlist wish save saved heart bookmark")
+REMOVED = a_set("remove removed removal delete deleted uncart unlike")
 ACTION_WORDS: dict[str, frozenset[str]] = {
     "remove_from_cart": REMOVED,
-    "clear_cart": frozenset("clear empty".split()),
+    "clear_cart": a_set("clear empty"),
     "like": WISHED | {"collect"},
     "add_to_cart": CART,
-    "order": frozenset(
+    "order": a_set(
         "purchase purchases purchased buy bought buys order orders ordered transaction transactions checkout book "
         "booked booking conversion sale sales pay paid clickout invoice invoices receipt receipts conv rent "
-        "subscribe".split()
+        "subscribe"
     ),
-    "search": frozenset("search searches query find".split()),
-    "impression": frozenset("impression impressions imp show shown display displayed exposure expose".split()),
-    "view": frozenset(
+    "search": a_set("search searches query find"),
+    "impression": a_set("impression impressions imp show shown display displayed exposure expose"),
+    "view": a_set(
         "view views viewed click clicks clicked clk pv pageview detail details open opened product look watch play "
-        "read visit browse browsing item page image".split()
+        "read visit browse browsing item page image"
     ),
 }
-ADDED = frozenset("add added to item product".split())  # alone: to the cart
-LISTED = frozenset("view open show see begin start initiate".split())  # of a cart or checkout: it is looked at
-NO_ACTION = frozenset("sort filter change shipping payment info refund return returned logout".split())
-CATEGORY_VISIT = frozenset("category listing list plp".split())
-HOME_VISIT = frozenset("home homepage login start".split())
+ADDED = a_set("add added to item product")  # alone: to the cart
+LISTED = a_set("view open show see begin start initiate")  # of a cart or checkout: it is looked at
+NO_ACTION = a_set("sort filter change shipping payment info refund return returned logout")
+CATEGORY_VISIT = a_set("category listing list plp")
+HOME_VISIT = a_set("home homepage login start")
 
 _KNOWN = frozenset().union(
     ID, USER, SESSION, ITEM, ORDER, SLATE, TIME, ACTION, PRICE, VALUE, QUANTITY, POSITION, RATING, CATEGORY, BRAND,

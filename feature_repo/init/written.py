@@ -32,7 +32,10 @@ class Written:
     def of(cls, name: str, settings: Settings) -> Written:
         folder, copies = settings.params_file.parent / "params", settings.state_dir / "init"
         return cls(
-            folder / f"{name}.yaml", folder / f"{name}.dataset.json", copies / f"{name}.yaml", copies / f"{name}.dataset.json"
+            folder / f"{name}.yaml",
+            folder / f"{name}.dataset.json",
+            copies / f"{name}.yaml",
+            copies / f"{name}.dataset.json",
         )
 
     def write(self, params: str, declaration: str, base: tuple[str, str]) -> bool:
@@ -71,5 +74,7 @@ def section_in(text: str | None, where: Path) -> dict[str, Any] | None:
     if section is not None and not isinstance(section, dict):
         raise DatasetError(f"{where}: log must hold names with values")
     if section is not None and not all(isinstance(each, dict) for each in section.get("files") or ()):
-        raise DatasetError(f"{where}: each of log.files must hold names with values, such as {{table: events, path: a.csv}}")
+        raise DatasetError(
+            f"{where}: each of log.files must hold names with values, such as {{table: events, path: a.csv}}"
+        )
     return section

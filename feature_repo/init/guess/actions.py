@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.init import words as w
 from feature_repo.init.guess.decisions import UNKNOWN, Decision, Guess, column_of
@@ -36,7 +38,9 @@ def _of_column(guess: Guess, view: View, column: Column) -> Decision:
             f"{view.pattern}, {column.name}: its values are no words for actions: {listed}",
             "{" + ", ".join(f"{text}: view" for text in unknown[:3]) + "}  # view, add_to_cart, order, ...",
         )
-        return Decision(column_of(column.name, map={**known, **dict.fromkeys(unknown, UNKNOWN)}), "say what each is", 0.0)
+        return Decision(
+            column_of(column.name, map={**known, **dict.fromkeys(unknown, UNKNOWN)}), "say what each is", 0.0
+        )
     if unknown:
         shares = ", ".join(f"{text!r}" for text in unknown)
         guess.leave_out(view.pattern, column.name, f"rows with {shares}: no action of a log")
@@ -58,18 +62,15 @@ def _of_rating(column: Column) -> Decision:
 
 
 def liked_from(column: Column) -> float:
-    """The lowest rating that reaches four fifths of the scale. Where hardly any does, or almost all: the median's next."""
+    """The lowest rating that reaches four fifths of the scale; the median's next where few or almost all do."""
     ratings = sorted((float(text), rows) for text, rows in column.values)
     total, high = sum(rows for _, rows in ratings), ratings[-1][0]
     chosen = next(rating for rating, _ in ratings if rating >= LIKED_OF_SCALE * high)
     if LIKED_SHARES[0] <= sum(rows for rating, rows in ratings if rating >= chosen) / total <= LIKED_SHARES[1]:
         return chosen
-    below, seen = 0, 0
-    for below, (_, rows) in enumerate(ratings):
-        seen += rows
-        if seen >= total / 2:
-            break
-    return ratings[min(below + 1, len(ratings) - 1)][0]
+    seen = list(accumulate(rows for _, rows in ratings))
+    median = next(number for number, rows in enumerate(seen) if rows >= total / 2)
+    return ratings[min(median + 1, len(ratings) - 1)][0]
 
 
 def _of_file(view: View) -> Decision | None:

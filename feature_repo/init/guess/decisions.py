@@ -70,7 +70,7 @@ class Question:
 
 @dataclass
 class Guess:
-    """All of it. ``unread``: files that cannot be read. ``notes``: what the user should know, with nothing to be asked."""
+    """All of it. ``unread``: files that cannot be read. ``notes``: what is worth knowing."""
 
     files: list[FileGuess] = field(default_factory=list)
     settings: dict[str, Setting] = field(default_factory=dict)

@@ -32,14 +32,14 @@ def events_of(
         guess.ask(
             "events.event_ts.from",
             f"{view.pattern}: no column is a time",
-            "NAME_OF_THE_COLUMN  # with unit: s, or format: \"%d/%m/%Y\", where it needs one",
+            'NAME_OF_THE_COLUMN  # with unit: s, or format: "%d/%m/%Y", where it needs one',
         )
     action = action_decision(guess, view)
     if action is None:
         action = Decision(Values(value=UNKNOWN), "say what the rows are", 0.0)
         guess.ask(
             "events.action.value",
-            f"{view.pattern}: nothing says what users did: no column with words for actions, no order number, no rating",
+            f"{view.pattern}: nothing says what users did: no column with words for actions, no order, no rating",
             *TARGETS,
         )
     entry.columns["action"] = action
@@ -111,7 +111,9 @@ def _quantity(guess: Guess, view: View, column: Column) -> Decision:
     if not numbers.whole:
         told.append("fractions are weights: rounded, at least 1")
     if numbers.high > MAX_QUANTITY:
-        guess.notes.append(f"{view.pattern}, {column.name}: {numbers.high:,.0f} is more than the log takes ({MAX_QUANTITY:,})")
+        guess.notes.append(
+            f"{view.pattern}, {column.name}: {numbers.high:,.0f} is more than the log takes ({MAX_QUANTITY:,})"
+        )
     return Decision(column_of(column.name, round=not numbers.whole), "; ".join(told))
 
 

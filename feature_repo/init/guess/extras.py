@@ -20,8 +20,9 @@ LONGEST = 60
 def taken_names() -> frozenset[str]:
     """Names that the log, the views and the model have already."""
     empty = Declaration("empty", "empty")
-    tables = (*log_tables(empty), item_changes_table(empty), *views(empty))
-    named = {column.name for table in tables for column in table.columns}
+    tables = (*log_tables(empty), item_changes_table(empty))
+    groups = [table.columns for table in tables] + [view.columns for view in views(empty)]
+    named = {column.name for columns in groups for column in columns}
     return frozenset(named | {feature.name for feature in model_features(empty)})
 
 
@@ -46,7 +47,7 @@ def extra_of(group: Group, view: View, column: Column, name: str) -> Extra:
 
 
 def is_number(column: Column) -> bool:
-    """Whether it becomes float32: a number, a flag, or a cell of several numbers. The number of an id is only a name."""
+    """Whether it becomes float32: a number, a flag, or a cell of several numbers. An id's number is a name."""
     if column.kind is Kind.INTEGER and is_id_like(column.name):
         return False
     return column.is_numeric or column.kind is Kind.FLAG or (column.lists is not None and column.lists.numeric)

@@ -35,7 +35,9 @@ def impressions_of(guess: Guess, sampled: Sampled, lookup: Lookup) -> FileGuess:
     entry.columns["item_id"] = Decision(column_of(item), f"{view.columns[item].distinct:,} items in the sample")
     lookup.use(item)
     if not add_time(guess, entry, lookup, "shown_ts"):
-        guess.settings["times"] = Setting("made", "no times in the files: lists get a seeded random order, the split, too")
+        guess.settings["times"] = Setting(
+            "made", "no times in the files: lists get a seeded random order, the split, too"
+        )
     _add_position(guess, entry, lookup)
     label, sources, positive = label_decision(sampled, view)
     entry.columns["label"] = label
@@ -61,9 +63,7 @@ def _add_position(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
     lookup.use(name)
 
 
-def _add_facts(
-    guess: Guess, sampled: Sampled, entry: FileGuess, lookup: Lookup, slate: Slate, positive: str
-) -> None:
+def _add_facts(guess: Guess, sampled: Sampled, entry: FileGuess, lookup: Lookup, slate: Slate, positive: str) -> None:
     view = lookup.view
     for name, column in view.columns.items():
         if name in lookup.named:
@@ -122,7 +122,9 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
         lookup.use(slate)
     entry.columns["item_id"] = Decision(column_of(cell, **split), told)
     if not add_time(guess, entry, lookup, "shown_ts"):
-        guess.settings["times"] = Setting("made", "no times in the files: lists get a seeded random order, the split, too")
+        guess.settings["times"] = Setting(
+            "made", "no times in the files: lists get a seeded random order, the split, too"
+        )
     at = column_of(cell).model_copy(update={"source": (), "index_of": cell})
     entry.columns["input_position"] = Decision(at, "the order in the cell")
     entry.columns["shown_position"] = Decision(at, "it was shown in this order, for the correction of position bias")

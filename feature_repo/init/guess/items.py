@@ -116,9 +116,9 @@ def not_an_attribute(column: Column, owner: View, *, len_items: int) -> str | No
         return "a time that is not the item's valid_from_ts"
     if column.kind is Kind.LIST:
         return "several values in one cell: only a category takes the first of them"
-    if column.is_numeric and column.numbers is not None and column.numbers.whole:
-        if w.is_id_like(column.name) and column.unique_share > KEY_SHARE - 0.1 and column.distinct > FEW_VALUES:
-            return "ids of another system"
+    many = column.unique_share > KEY_SHARE - 0.1 and column.distinct > FEW_VALUES
+    if column.kind is Kind.INTEGER and w.is_id_like(column.name) and many:
+        return "ids of another system"
     if column.kind is Kind.TEXT and (column.length > MAX_TEXT_LENGTH / 2 or _is_free_text(column, len_items)):
         return "almost every item has its own: a name or an id, not an attribute"
     return None
@@ -135,7 +135,9 @@ def _same_as_key(reference: Reference, column: Column) -> str | None:
     return None
 
 
-def items_beside(guess: Guess, sampled: Sampled, source: FileGuess, view: View, item: str, time: str | None) -> FileGuess | None:
+def items_beside(
+    guess: Guess, sampled: Sampled, source: FileGuess, view: View, item: str, time: str | None
+) -> FileGuess | None:
     """Items whose attributes stand in each event or list row: no catalog is there. None where there are none."""
     entry = FileGuess(
         "items", view.pattern, "no catalog: attributes stand beside each row, and hold from its time on",
@@ -149,14 +151,17 @@ def items_beside(guess: Guess, sampled: Sampled, source: FileGuess, view: View, 
             entry.columns["valid_from_ts"] = Decision(made.values, "known since the row's time", made.certainty)
     fixed = {name for name in view.columns if name != item and _belongs_to(sampled, view, item, name)}
     roles = {
-        role: tuple(c for c in named if c in fixed or role in ("price", "old_price")) for role, named in view.roles.items()
+        role: tuple(c for c in named if c in fixed or role in ("price", "old_price"))
+        for role, named in view.roles.items()
     }
     _add_common(guess, entry, Lookup(View(view.table, view.columns, roles, view.unique), (), lookup.used, lookup.named))
     used = lookup.named | {c for each in source.columns.values() for c in each.values.source}
     if source.table == "events":
         for name in sorted(fixed - used, key=list(view.columns).index):
             column = view.columns[name]
-            if not_an_attribute(column, view, len_items=view.columns[item].distinct) is None and not _is_someones(view, name):
+            if not_an_attribute(column, view, len_items=view.columns[item].distinct) is None and not _is_someones(
+                view, name
+            ):
                 add_extra(guess, entry, view, column)
     made_of = entry.columns.keys() - {"item_id", "valid_from_ts"}
     return entry if made_of else None
@@ -169,4 +174,6 @@ def _belongs_to(sampled: Sampled, view: View, item: str, name: str) -> bool:
 
 def _is_someones(view: View, name: str) -> bool:
     """A column of the user, the session or the order is no attribute of the item."""
-    return any(name in view.roles.get(role, ()) for role in ("user", "session", "order", "slate", "time", "action", "label"))
+    return any(
+        name in view.roles.get(role, ()) for role in ("user", "session", "order", "slate", "time", "action", "label")
+    )

@@ -37,7 +37,9 @@ def label_decision(sampled: Sampled, view: View) -> tuple[Decision, list[str], s
         for values in sampled.values(view.table.sample, names)
     }
     told = ", ".join(f"{name} {gain}" for name, gain in gains.items())
-    made = Decision(column_of(names[0], map=combined).model_copy(update={"source": tuple(names)}), f"the deepest of {told}")
+    made = Decision(
+        column_of(names[0], map=combined).model_copy(update={"source": tuple(names)}), f"the deepest of {told}"
+    )
     return made, names, " OR ".join(f"({_positive(each)})" for each in flags)
 
 
@@ -47,13 +49,17 @@ def _is_flag(column: Column) -> bool:
 
 def _one(column: Column) -> Decision:
     if column.kind is Kind.FLAG:
-        return Decision(column_of(column.name, **flag_map(column)), f"1 where it is so; {_share(column):.1%} of the rows")
+        return Decision(
+            column_of(column.name, **flag_map(column)), f"1 where it is so; {_share(column):.1%} of the rows"
+        )
     assert column.numbers is not None
     high = column.numbers.high
     if high <= MAX_LABEL:
         return Decision(column_of(column.name), f"grades from {column.numbers.low:g} to {high:g}")
     steps = {0.0: 0} | {high * n / MAX_LABEL: n for n in range(1, MAX_LABEL + 1)}
-    return Decision(column_of(column.name, at_least=steps), f"up to {high:g}, cut into grades from 0 to {MAX_LABEL}", 0.7)
+    return Decision(
+        column_of(column.name, at_least=steps), f"up to {high:g}, cut into grades from 0 to {MAX_LABEL}", 0.7
+    )
 
 
 def _share(column: Column) -> float:

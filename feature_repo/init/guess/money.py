@@ -19,7 +19,7 @@ def price_decision(guess: Guess, view: View, column: Column, place: str) -> Deci
     if 0 < numbers.high < TINY_PRICE:
         guess.ask(
             f"{place}.scale",
-            f"{view.pattern}, {column.name}: prices of at most {numbers.high:g} are 0.00 in cents: in which unit are they?",
+            f"{view.pattern}, {column.name}: prices up to {numbers.high:g} are 0.00 in cents: what is their unit?",
             "1000  # each is multiplied by it",
         )
     if numbers.high > MAX_PRICE:
@@ -31,5 +31,3 @@ def price_decision(guess: Guess, view: View, column: Column, place: str) -> Deci
     if numbers.negative:
         told += f"; {numbers.negative:.1%} are below 0, no price of a unit"
     return Decision(column_of(column.name), told)
-
-

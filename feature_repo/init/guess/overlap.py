@@ -12,21 +12,19 @@ from feature_repo.init.thresholds import FEW_OVERLAP
 
 def note_overlaps(guess: Guess, sampled: Sampled, views: Mapping[str, View]) -> None:
     """Say which ids hardly overlap. Both sides are samples where the files are large, so only small shares are said."""
-    events = [each for each in guess.of("events")]
+    events = guess.of("events")
     for entry in guess.of("impressions"):
         for other in events:
             for name in ("user_id", "session_id", "item_id"):
                 share = _share(sampled, views, entry, other, name)
                 if share is not None and share < FEW_OVERLAP:
                     guess.notes.append(
-                        f"only {share:.0%} of the {name} in the lists ({entry.path}) stand in the events ({other.path}): "
+                        f"only {share:.0%} of the {name} in the lists ({entry.path}) stand in {other.path}: "
                         "the model learns little from the events, or the ids are written differently"
                     )
 
 
-def _share(
-    sampled: Sampled, views: Mapping[str, View], entry: FileGuess, other: FileGuess, name: str
-) -> float | None:
+def _share(sampled: Sampled, views: Mapping[str, View], entry: FileGuess, other: FileGuess, name: str) -> float | None:
     ours, theirs = (each.columns.get(name) for each in (entry, other))
     if ours is None or theirs is None or entry.path == other.path:
         return None

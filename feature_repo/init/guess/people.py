@@ -10,7 +10,7 @@ from feature_repo.init.guess.times import time_decision
 from feature_repo.init.profile.column import Column
 from feature_repo.init.thresholds import SESSION_GAP_MINUTES
 
-SINCE = frozenset("since prior previous last between gap after".split())
+SINCE = w.a_set("since prior previous last between gap after")
 
 
 def add_people(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:

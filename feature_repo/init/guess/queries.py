@@ -25,14 +25,17 @@ class Sampled:
     def rows_per(self, table: str, key: Sequence[str]) -> float:
         """Rows per distinct key, among the rows that have one."""
         listed, some = _listed(key)
-        rows, groups = self.row(f"SELECT sum(n), count(*) FROM (SELECT count(*) n FROM {table} WHERE {some} GROUP BY {listed})")
+        rows, groups = self.row(
+            f"SELECT sum(n), count(*) FROM (SELECT count(*) n FROM {table} WHERE {some} GROUP BY {listed})"
+        )
         return rows / groups if groups else 0.0
 
     def distinct_share(self, table: str, key: Sequence[str]) -> float:
         """Distinct keys by rows that have one, rows that are wholly equal counted once."""
         listed, some = _listed(key)
         distinct, rows = self.row(
-            f"SELECT count(DISTINCT ({listed})), count(*) FROM (SELECT DISTINCT * EXCLUDE (row_) FROM {table} WHERE {some})"
+            f"SELECT count(DISTINCT ({listed})), count(*) "
+            f"FROM (SELECT DISTINCT * EXCLUDE (row_) FROM {table} WHERE {some})"
         )
         return distinct / rows if rows else 0.0
 
@@ -102,11 +105,12 @@ class Sampled:
     def known_items(
         self, table: str, by: str, value: str, cell: str, separator: str, of: tuple[str, str] | None
     ) -> dict[str, float]:
-        """Value of ``by`` -> share of its rows whose ``value`` is an item of a cell, or of the column ``of`` (table, name)."""
+        """Value of ``by`` -> share of its rows whose ``value`` is in a cell, or in the column ``of`` (table, name)."""
         parts = f"SELECT unnest(string_split({quoted(cell)}, {literal(separator)})) FROM {table}"
         catalog = f" UNION SELECT {quoted(of[1])} FROM {of[0]}" if of is not None else ""
         found = self.connection.execute(
-            f"SELECT {quoted(by)}, avg(coalesce({quoted(value)} IN ({parts}{catalog}), false)::INT) FROM {table} GROUP BY 1"
+            f"SELECT {quoted(by)}, avg(coalesce({quoted(value)} IN ({parts}{catalog}), false)::INT) "
+            f"FROM {table} GROUP BY 1"
         ).fetchall()
         return {str(text): float(share) for text, share in found}
 
@@ -116,8 +120,8 @@ class Sampled:
         ``number``, ``positive``: SQL of a number and of a boolean. The AUC is 0.5 without positives or negatives.
         """
         found = self.connection.execute(
-            f"SELECT v, count(*) FILTER (p), count(*) FILTER (NOT p) FROM (SELECT {number} v, {positive} p FROM {table}) "
-            "WHERE p IS NOT NULL GROUP BY v ORDER BY v NULLS FIRST"
+            f"SELECT v, count(*) FILTER (p), count(*) FILTER (NOT p) "
+            f"FROM (SELECT {number} v, {positive} p FROM {table}) WHERE p IS NOT NULL GROUP BY v ORDER BY v NULLS FIRST"
         ).fetchall()
         positives, negatives = (np.array([row[n] for row in found], dtype=np.float64) for n in (1, 2))
         told = np.array([row[0] is not None and row[0] != 0 for row in found], dtype=bool)

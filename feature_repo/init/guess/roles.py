@@ -102,7 +102,9 @@ def _user(column: Column) -> int | None:
 
 def _order(column: Column) -> int | None:
     found = set(w.words(column.name))
-    if column.kind is Kind.FLAG or "number" in found and "order" in found and column.numbers and column.numbers.low <= 1:
+    if column.kind is Kind.FLAG or (
+        "number" in found and "order" in found and column.numbers and column.numbers.low <= 1
+    ):
         return None
     return _id_of(w.ORDER)(column)
 
@@ -119,7 +121,7 @@ def _action(column: Column) -> int | None:
     if column.kind is not Kind.TEXT:
         return 2 if w.is_named(column.name, w.ACTION) and named and column.distinct > 1 else None
     known = sum(rows for text, rows in column.values if w.action_of(text))
-    if known >= ACTIONS_KNOWN * column.filled and (named or known == column.filled and column.distinct > 1):
+    if known >= ACTIONS_KNOWN * column.filled and (named or (known == column.filled and column.distinct > 1)):
         return 0 if named else 1
     return 2 if w.is_named(column.name, w.ACTION - {"name", "category", "kind"}) and named else None
 
@@ -159,7 +161,7 @@ def _label(column: Column) -> int | None:
     """An outcome as a flag or small count, or a grade."""
     numbers = column.numbers
     found = w.core(column.name) - w.ACTOR or w.core(column.name)
-    if column.kind is Kind.FLAG or (numbers is not None and numbers.whole and 0 <= numbers.low and numbers.high < 100):
+    if column.kind is Kind.FLAG or (numbers is not None and numbers.whole and numbers.low >= 0 and numbers.high < 100):
         outcome = any(found & known for known in w.OUTCOMES.values()) and found <= _OUTCOME_WORDS
         if outcome and (column.kind is Kind.FLAG or (numbers is not None and numbers.low == 0)):
             return 1
@@ -174,7 +176,7 @@ _OUTCOME_WORDS = frozenset().union(*w.OUTCOMES.values()) | w.ITEM | {"to", "in",
 
 def _rating(column: Column) -> int | None:
     numbers = column.numbers
-    fits = numbers is not None and column.distinct <= 21 and 0 <= numbers.low and numbers.high <= 100
+    fits = numbers is not None and column.distinct <= 21 and numbers.low >= 0 and numbers.high <= 100
     return 0 if fits and w.is_named(column.name, w.RATING, around=w.ITEM | w.USER) else None
 
 

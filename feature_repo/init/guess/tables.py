@@ -94,7 +94,7 @@ def references(sampled: Sampled, view: View, views: Sequence[View]) -> list[Refe
 def slate_of(sampled: Sampled, view: View, item: str) -> Slate | None:
     """The columns whose rows are one list: no item and no position twice in it, and several rows."""
     user, session, time = view.first("user"), view.first("session"), view.first("time")
-    keys = [(name,) for name in (*view.roles.get("slate", ()), *view.roles.get("order", ()))]
+    keys: list[tuple[str, ...]] = [(name,) for name in (*view.roles.get("slate", ()), *view.roles.get("order", ()))]
     if session:
         keys.append((session,))
     together = tuple(each for each in (user, session, time) if each)

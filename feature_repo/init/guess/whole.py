@@ -78,9 +78,7 @@ def _add_lists(folder: _Folder, view: View, catalog: View | None) -> None:
         guess.files += _events_of_target(folder, view, target, cell, catalog)
 
 
-def _events_of_target(
-    folder: _Folder, view: View, target: str, cell: str, catalog: View | None
-) -> list[FileGuess]:
+def _events_of_target(folder: _Folder, view: View, target: str, cell: str, catalog: View | None) -> list[FileGuess]:
     """Actions on an item that ``target`` names, and actions without an item, such as searches."""
     guess, name = folder.guess, view.first("action")
     assert name is not None
@@ -96,7 +94,9 @@ def _events_of_target(
             continue
         entry = events_of(Guess(), folder.sampled, folder.lookup(view), None, item=target if has_item else None)
         entry.where = {name: tuple(chosen)}
-        entry.reason = f"each row is an action on the item that {target} names" if has_item else "actions without an item"
+        entry.reason = (
+            f"each row is an action on the item that {target} names" if has_item else "actions without an item"
+        )
         entry.columns["action"] = Decision(column_of(name, map=chosen), action.reason)
         found.append(entry)
     return found
@@ -109,7 +109,8 @@ def _texts_on_items(folder: _Folder, view: View, target: str, cell: str, catalog
     """The texts of the action whose rows name an item: one of the lists' or of the catalog's."""
     name = view.first("action")
     lists = view.columns[cell].lists
-    assert name is not None and lists is not None
+    assert name is not None
+    assert lists is not None
     of = (catalog.table.sample, catalog.first("item") or "") if catalog is not None else None
     shares = folder.sampled.known_items(view.table.sample, name, target, cell, lists.separator, of)
     return {text for text, share in shares.items() if share >= JOINED}
@@ -175,7 +176,9 @@ def _actions(guess: Guess) -> set[str]:
     found: set[str] = set()
     for entry in guess.of("events"):
         values = entry.columns["action"].values
-        found |= {str(each) for each in (values.map or {}).values()} | {str(e) for e in (values.at_least or {}).values()}
+        found |= {str(each) for each in (values.map or {}).values()} | {
+            str(e) for e in (values.at_least or {}).values()
+        }
         found |= {str(values.value)} if values.value is not None else set()
         if values.source and values.map is None and values.at_least is None:
             found |= set(_SAME_WORDS)
@@ -214,13 +217,18 @@ def _date_catalog(folder: _Folder, catalog: View | None) -> None:
     dated = catalog.columns[entry.columns["valid_from_ts"].values.source[0]].times
     used = [
         times.first
-        for view in (*folder.that_hold(Holds.EVENTS), *folder.that_hold(Holds.IMPRESSIONS), *folder.that_hold(Holds.LISTS))
+        for view in (
+            *folder.that_hold(Holds.EVENTS),
+            *folder.that_hold(Holds.IMPRESSIONS),
+            *folder.that_hold(Holds.LISTS),
+        )
         for name in view.roles.get("time", ())[:1]
         if (times := view.columns[name].times) is not None
     ]
     if dated is not None and used and dated.first > min(used):
         folder.guess.settings["catalog"] = Setting(
-            "from_start", f"the catalog is dated from {dated.first:%Y-%m-%d} on, after the first event: an export's date"
+            "from_start",
+            f"the catalog is dated from {dated.first:%Y-%m-%d} on, after the first event: an export's date",
         )
 
 

@@ -46,7 +46,7 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SourceTable, name: str
     times, lists = None, None
     if measured is not None:
         times = epoch_times(low, high)
-        if times is None and measured.whole and 19_000_101 <= low and high <= 21_001_231:
+        if times is None and measured.whole and low >= 19_000_101 and high <= 21_001_231:
             times = text_times(connection, of, name)
     else:
         times = text_times(connection, of, name)
@@ -77,7 +77,8 @@ def _values(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tupl
 
 
 def _examples(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tuple[str, ...]:
-    sql = f"SELECT DISTINCT {column} FROM (SELECT {column} FROM {of} WHERE {column} IS NOT NULL LIMIT 100) LIMIT {EXAMPLES}"
+    some = f"SELECT {column} FROM {of} WHERE {column} IS NOT NULL LIMIT 100"
+    sql = f"SELECT DISTINCT {column} FROM ({some}) LIMIT {EXAMPLES}"
     return tuple(sorted(str(row[0]) for row in connection.execute(sql).fetchall()))
 
 
@@ -94,7 +95,7 @@ def _lists(connection: duckdb.DuckDBPyConnection, of: str, column: str, dtype: s
                                   avg((TRY_CAST(part AS DOUBLE) IS NOT NULL)::INT)
                            FROM ({parts}))
             """
-        ).fetchone()  # type: ignore[misc]
+        ).fetchone()
         # Blanks and commas separate the words of names, too: only the parts of a list are ids, or recur in other cells.
         recur = distinct < (cells if separator in (" ", ",") else count / 2)
         if dtype.endswith("[]") or (share >= LIST_SHARE and (ids >= TYPE_SHARE or (recur and separator != " "))):

@@ -31,7 +31,7 @@ def epoch_times(low: float, high: float) -> Times | None:
     for unit, factor in UNITS.items():
         first, last = (bound * factor for bound in EPOCH_SECONDS)
         if first <= low and high <= last:
-            return Times(*(datetime.fromtimestamp(each / factor, UTC) for each in (low, high)), unit=unit, zoned=True)
+            return Times(_instant(low / factor), _instant(high / factor), unit=unit, zoned=True)
     return None
 
 
@@ -41,7 +41,8 @@ def text_times(connection: duckdb.DuckDBPyConnection, table: str, column: str) -
     texts = f"(SELECT DISTINCT {name} AS v FROM {table} WHERE {name} IS NOT NULL LIMIT {MANY_DATES})"
     plausible, iso, count = _row(
         connection,
-        f"SELECT avg(regexp_full_match(v, '{DIGITS}')::INT), avg(regexp_full_match(v, '{ISO}')::INT), count(*) FROM {texts}",
+        f"SELECT avg(regexp_full_match(v, '{DIGITS}')::INT), avg(regexp_full_match(v, '{ISO}')::INT), count(*) "
+        f"FROM {texts}",
     )
     if not count or plausible < TYPE_SHARE:
         return None

@@ -54,7 +54,9 @@ def reader(paths: Sequence[Path], kind: Kind, written: FileFormat) -> str:
     if kind == "parquet":
         return f"read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
     if kind == "json":
-        return f"read_json({listed}, union_by_name = true, hive_partitioning = false, convert_strings_to_integers = false)"
+        return (
+            f"read_json({listed}, union_by_name = true, hive_partitioning = false, convert_strings_to_integers = false)"
+        )
     delimiter = f", delim = {literal(written.delimiter)}" if written.delimiter is not None else ""
     return (
         f"read_csv({listed}, all_varchar = true, header = {str(written.header).lower()}{delimiter}, quote = '\"', "

@@ -1,6 +1,6 @@
 """Finds the files below a folder, and those of one kind: the same columns, and names that differ in a part only.
 
-    events_2024-01.csv, events_2024-02.csv  ->  events_*.csv
+events_2024-01.csv, events_2024-02.csv  ->  events_*.csv
 """
 
 from __future__ import annotations
@@ -137,14 +137,19 @@ def common_pattern(names: Sequence[str]) -> str | None:
     """``a_1.csv``, ``a_2.csv`` -> ``a_*.csv``. None where the differing parts speak of different actions."""
     if len(names) == 1:
         return names[0]
-    head = os.path.commonprefix(list(names))
-    tail = os.path.commonprefix([each[len(head) :][::-1] for each in names])[::-1]
+    head = _common_start(names)
+    tail = _common_start([each[len(head) :][::-1] for each in names])[::-1]
     head, tail = _at_a_boundary(head, names), _at_a_boundary(tail[::-1], [each[::-1] for each in names])[::-1]
     middles = {each[len(head) : len(each) - len(tail)] for each in names}
     actions = {action_of(each) for each in middles}
     if len(actions) > 1 or any("/" in each for each in middles):
         return None
     return f"{head}*{tail}"
+
+
+def _common_start(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    return first[: next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))]
 
 
 def _at_a_boundary(head: str, names: Sequence[str]) -> str:

@@ -127,8 +127,6 @@ def whole_distinct(connection: duckdb.DuckDBPyConnection, table: SourceTable, co
     listed = ", ".join(quoted(each) for each in columns)
     some = " AND ".join(f"{quoted(each)} IS NOT NULL" for each in columns)
     of = table.whole if table.is_sampled else table.sample
-    found = connection.execute(
-        f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM {of} WHERE {some})"
-    ).fetchone()
+    found = connection.execute(f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM {of} WHERE {some})").fetchone()
     assert found is not None
     return int(found[0])

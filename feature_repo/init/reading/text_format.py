@@ -46,7 +46,9 @@ def text_format(path: Path, given: FileFormat | None = None) -> TextFormat:
     if header and len(set(columns)) < len(columns):
         raise NotText(f"has two columns of the name {Counter(columns).most_common(1)[0][0]!r}: rename one")
     decimal = "," if delimiter != "," and _has_decimal_comma(rows[1:]) else "."
-    return TextFormat(FileFormat(delimiter=delimiter, encoding=encoding, header=header, decimal=decimal), columns, doubt)
+    return TextFormat(
+        FileFormat(delimiter=delimiter, encoding=encoding, header=header, decimal=decimal), columns, doubt
+    )
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -83,7 +85,7 @@ def _is_utf8(probe: bytes) -> bool:
     try:
         inner.decode("utf-8")
     except UnicodeDecodeError as error:
-        return len(inner) - error.start < 4 and len(inner) == error.end or error.reason == "unexpected end of data"
+        return (len(inner) - error.start < 4 and len(inner) == error.end) or error.reason == "unexpected end of data"
     return True
 
 

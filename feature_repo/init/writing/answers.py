@@ -1,10 +1,10 @@
 """Answers of the command line: ``--set events.event_ts.format=%d/%m/%Y``.
 
-    TABLE.COLUMN.KEY=VALUE   of one column of the log, in all files of the table that have it
-    TABLE.KEY=VALUE          of the files themselves: events.where={type: [buy]}
-    KEY=VALUE, KEY.KEY=VALUE at the top: anonymous=drop, slates.targets=[like], ignore=[notes.csv]
-    FILE.format.KEY=VALUE    how a text file is written: ratings.dat.format.header=false
-    timezone=, title=, currency=   in dataset.json
+TABLE.COLUMN.KEY=VALUE   of one column of the log, in all files of the table that have it
+TABLE.KEY=VALUE          of the files themselves: events.where={type: [buy]}
+KEY=VALUE, KEY.KEY=VALUE at the top: anonymous=drop, slates.targets=[like], ignore=[notes.csv]
+FILE.format.KEY=VALUE    how a text file is written: ratings.dat.format.header=false
+timezone=, title=, currency=   in dataset.json
 """
 
 from __future__ import annotations
@@ -108,5 +108,10 @@ def _with(before: Mapping[str, Any], key: str | None, value: Any) -> Any:
         return value
     if key == "from" and before.get("from") == "?":
         before = {}
-    rivals = {"from": ("value", "relative"), "value": ("from", "relative", "map", "at_least"), "format": ("unit",), "unit": ("format",)}
+    rivals = {
+        "from": ("value", "relative"),
+        "value": ("from", "relative", "map", "at_least"),
+        "format": ("unit",),
+        "unit": ("format",),
+    }
     return {name: each for name, each in before.items() if name not in rivals.get(key, ())} | {key: value}

@@ -100,7 +100,10 @@ def questions_page(questions: Sequence[Question], file: str) -> str:
         key = each.place.rpartition(".")[2]
         lines.append(f"  {each.place}")
         lines.append(f"      {each.problem}")
-        lines += [f"      {'in the file:' if n == 0 else '         or:'} {key}: {answer}" for n, answer in enumerate(each.answers)]
+        lines += [
+            f"      {'in the file:' if n == 0 else '         or:'} {key}: {answer}"
+            for n, answer in enumerate(each.answers)
+        ]
         lines.append(f"      or --set '{each.place}={_bare(each.answers[0])}'")
     return "\n".join(lines)
 

@@ -101,7 +101,9 @@ def _last_line(node: Any) -> int:
 
 def _need(node: Any, place: Place) -> Any:
     if not isinstance(node, yaml.MappingNode):
-        raise DatasetError(f"the parameters have another form than expected at {'.'.join(map(str, place))}: edit it by hand")
+        raise DatasetError(
+            f"the parameters have another form than expected at {'.'.join(map(str, place))}: edit it by hand"
+        )
     return node
 
 
@@ -159,7 +161,9 @@ def _with_entry(text: str, body: Mapping[str, Any], entry: Entry, reasons: Mappi
         new = " " * indent + "files:\n" + entry_text(indent + 2, body, entry, reasons)
         return _after(text, _last_line(log), new)
     if files.flow_style or not files.value:
-        raise DatasetError("log.files of the parameters has another form than expected: put each entry on a line of its own")
+        raise DatasetError(
+            "log.files of the parameters has another form than expected: put each entry on a line of its own"
+        )
     indent = files.value[0].start_mark.column - 2
     return _after(text, _last_line(files), entry_text(indent, body, entry, reasons))
 

@@ -100,4 +100,8 @@ def named(place: Place) -> str:
         return ".".join(map(str, place))
     table, path, number = place[1]
     short = table if not number else f"{table}[{number}]"
-    return ".".join([short, *map(str, place[3:] if place[2:3] == ("columns",) else place[2:])]) if place[2:] else f"{short} ({path})"
+    return (
+        ".".join([short, *map(str, place[3:] if place[2:3] == ("columns",) else place[2:])])
+        if place[2:]
+        else f"{short} ({path})"
+    )

@@ -14,7 +14,9 @@ LINE = 118
 
 def flow(value: Any) -> str:
     """A value in one line: ``{from: ts, unit: s}``."""
-    dumped: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf"))
+    dumped: str = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
     return dumped.removesuffix("\n").removesuffix("\n...")
 
 
@@ -56,9 +58,7 @@ def document(tree: Mapping[str, Any], reasons: Mapping[Place, str], head: str, f
     for name, value in tree.items():
         if name == "files":
             lines.append("  files:")
-            lines += [
-                entry_text(4, body, entry, reasons) for entry, body in zip(entries(value), value, strict=True)
-            ]
+            lines += [entry_text(4, body, entry, reasons) for entry, body in zip(entries(value), value, strict=True)]
         else:
             lines.append(line_of(2, name, value, reasons.get((name,), "")))
     return "\n".join([*lines, *_comment(foot)]) + "\n"
