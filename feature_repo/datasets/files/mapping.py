@@ -164,8 +164,8 @@ class SourceMapping(_Section):
     anonymous: rows without a user_id: their session stands for the user, or they are dropped
     times:     ``made``: the source has none; slates get a seeded random order, so that the split is random by slate
     returns:   orders with a negative quantity; dropped, because what was ordered stays known at the time of the order
-    catalog:   items whose first row is dated after their first use, as in a catalog dated at its export: ``dated`` takes
-               the date, and nothing is known of them until then; ``from_start`` dates the first row before the log
+    catalog:   items whose first row is dated after their first use, as in a catalog dated at its export: ``dated``
+               takes the date, nothing is known of them until then; ``from_start`` dates the first row before the log
     slates:    None: the source has impressions
     """
 

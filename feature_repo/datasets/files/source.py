@@ -1,0 +1,64 @@
+"""Where a user's own files are: the mapping of the data set, its folder and its dataset.json.
+
+The mapping is the section ``log`` of params/NAME.yaml beside params.yaml.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE
+from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.files.mapping import SourceMapping, mapping_from
+from infra.settings import Settings
+
+
+@dataclass(frozen=True)
+class FilesSource:
+    """``folder``: what the mapping's paths are relative to. ``declaration``: the path of dataset.json, if it exists."""
+
+    mapping: SourceMapping
+    folder: Path
+    declaration: Path
+
+
+def files_source(settings: Settings, source: Path | None) -> FilesSource:
+    """``source``: replaces the mapping's input; a folder, or the only file. Raises DatasetError."""
+    path = mapping_file(settings)
+    section = _section(path)
+    named = source or section.get("input")
+    if named is None:
+        raise DatasetError(f"{path}: log.input is missing: the folder with the files; or give --input FOLDER")
+    folder = settings.params_file.parent / Path(named).expanduser() if source is None else source
+    if not folder.exists():
+        raise DatasetError(f"{folder}: there is no such folder (log.input of {path}, or --input)")
+    folder = folder.parent if folder.is_file() else folder
+    beside = path.with_name(f"{settings.dataset}.{DECLARATION_FILE}")
+    try:
+        mapping = mapping_from(section)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    return FilesSource(mapping, folder, beside if beside.exists() else folder / DECLARATION_FILE)
+
+
+def mapping_file(settings: Settings) -> Path:
+    return settings.params_file.parent / "params" / f"{settings.dataset}.yaml"
+
+
+def _section(path: Path) -> dict[str, Any]:
+    try:
+        body = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path} is missing: it says what the files hold; python -m feature_repo.init NAME --input FOLDER writes it"
+        ) from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BadSource(path, f"is not YAML: {error}") from error
+    section = body.get("log") if isinstance(body, dict) else None
+    if not isinstance(section, dict):
+        raise BadSource(path, "has no section log: python -m feature_repo.init NAME --input FOLDER writes one")
+    return section
