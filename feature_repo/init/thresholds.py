@@ -58,3 +58,4 @@ LIKED_SHARES = (0.1, 0.8)  # of the ratings that are liked; else the scale is us
 TINY_PRICE = 0.005  # rounded to cents it is nothing
 FIXED = 1.2  # values per item at most on average: the column belongs to the item
 ATTRIBUTE_SHARE = 0.5  # distinct texts by items at most: more are names or ids
+FEW_ORDERS = 3_000  # rows: fewer make too few lists, so that carts are predicted, too

@@ -101,7 +101,8 @@ ACTION_WORDS: dict[str, frozenset[str]] = {
 }
 ADDED = a_set("add added to item product")  # alone: to the cart
 LISTED = a_set("view open show see begin start initiate")  # of a cart or checkout: it is looked at
-NO_ACTION = a_set("sort filter change shipping payment info refund return returned logout")
+NO_ACTION = a_set("shipping payment info refund return returned logout")
+REFINED = a_set("sort filter filters refine")  # a search is narrowed
 CATEGORY_VISIT = a_set("category listing list plp")
 HOME_VISIT = a_set("home homepage login start")
 
@@ -164,7 +165,7 @@ def action_of(text: str) -> str | None:
     found = set(in_order)
     if not found or found & NO_ACTION or (found & REMOVED and found & WISHED):
         return None
-    if in_order[0] in ACTION_WORDS["search"]:
+    if in_order[0] in ACTION_WORDS["search"] or found & REFINED:
         return "search"
     if found & LISTED and found & (CART | {"checkout"}) and not found & {"add", "added"}:
         return "list_cart"

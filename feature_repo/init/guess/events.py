@@ -11,7 +11,7 @@ from feature_repo.init.guess.people import add_people, add_time
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column
-from feature_repo.init.thresholds import JOINED, WARM_UP_DAYS, WARM_UP_SHARE
+from feature_repo.init.thresholds import FEW_ORDERS, JOINED, WARM_UP_DAYS, WARM_UP_SHARE
 from feature_repo.init.words import is_id_like
 from infra.limits import MAX_QUANTITY
 
@@ -117,14 +117,19 @@ def _quantity(guess: Guess, view: View, column: Column) -> Decision:
     return Decision(column_of(column.name, round=not numbers.whole), "; ".join(told))
 
 
-def add_slates(guess: Guess, days: float, actions: set[str]) -> None:
-    """Slates made from events, where no file has lists."""
+def add_slates(guess: Guess, days: float, actions: dict[str, float]) -> None:
+    """Slates made from events, where no file has lists. ``actions``: with the number of their rows, about."""
     target = next((each for each in TARGETS if each in actions), None)
     if target is None:
         guess.ask("slates.targets", "no file has lists, and no action that could be predicted is known", *TARGETS)
-    value: dict[str, object] = {"targets": [target or UNKNOWN]}
+    targets = [target or UNKNOWN]
+    if target == "order" and actions["order"] < FEW_ORDERS and "add_to_cart" in actions:
+        targets.append("add_to_cart")
+    value: dict[str, object] = {"targets": targets}
     warm_up = min(WARM_UP_DAYS, int(days * WARM_UP_SHARE))
-    reason = f"no file has lists that were shown: they are made, and the next {target} is predicted"
+    reason = f"no file has lists that were shown: they are made, and the next {' or '.join(targets)} is predicted"
+    if len(targets) > 1:
+        reason += f"; there are few orders, about {actions['order']:.0f}"
     if warm_up < WARM_UP_DAYS:
         value["warm_up_days"] = warm_up
         reason += f"; the first {warm_up} of {days:.0f} days are history only"

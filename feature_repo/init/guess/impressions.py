@@ -13,7 +13,7 @@ from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.guess.tables import Slate, slate_of
 from feature_repo.init.profile.column import Column, Kind
-from feature_repo.init.thresholds import CHOSEN, CONSTANT, FEW_VALUES
+from feature_repo.init.thresholds import CHOSEN, CONSTANT, FEW_VALUES, KEY_SHARE
 from infra.limits import MAX_TEXT_LENGTH
 
 
@@ -26,10 +26,9 @@ def impressions_of(guess: Guess, sampled: Sampled, lookup: Lookup) -> FileGuess:
     assert slate is not None
     told = f"one row per candidate: {slate.rows:.1f} rows have the same {', '.join(slate.key)}, and a label"
     entry = FileGuess("impressions", view.pattern, told, format=view.table.format)
+    made = column_of(slate.key[0]).model_copy(update={"source": slate.key})
+    entry.columns["slate_id"] = Decision(made, f"{slate.rows:.1f} rows each, no item and no position twice")
     if slate.own:
-        entry.columns["slate_id"] = Decision(
-            column_of(slate.key[0]), f"{slate.rows:.1f} rows each, no item and no position twice"
-        )
         lookup.named |= set(slate.key)
     add_people(guess, entry, lookup)
     entry.columns["item_id"] = Decision(column_of(item), f"{view.columns[item].distinct:,} items in the sample")
@@ -116,10 +115,11 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
     entry.where = _where(sampled, view, cell)
     split = {} if column.source_type.endswith("[]") else {"split": mark}
     add_people(guess, entry, lookup)
-    slate = view.first("slate")
-    if slate is not None and slate in view.unique:
-        entry.columns["slate_id"] = Decision(column_of(slate), "one list per row")
-        lookup.use(slate)
+    key = _key_of_rows(sampled, view)
+    if key:
+        made = column_of(key[0]).model_copy(update={"source": key})
+        entry.columns["slate_id"] = Decision(made, "one list per row")
+        lookup.named |= set(key)
     entry.columns["item_id"] = Decision(column_of(cell, **split), told)
     if not add_time(guess, entry, lookup, "shown_ts"):
         guess.settings["times"] = Setting(
@@ -142,6 +142,21 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
         )  # fmt: skip
     _add_aligned(guess, sampled, entry, lookup, cell)
     return entry
+
+
+def _key_of_rows(sampled: Sampled, view: View) -> tuple[str, ...]:
+    """What names a row that is a list: an id, or the number of the row in its session. Else () is user, session, time."""
+    slate = view.first("slate")
+    if slate is not None and slate in view.unique:
+        return (slate,)
+    owner = view.first("session") or view.first("user")
+    if owner is None:
+        return ()
+    for column in view.columns.values():
+        counts = column.numbers is not None and column.numbers.whole and column.numbers.low in (0, 1)
+        if counts and sampled.distinct_share(view.table.sample, (owner, column.name)) >= KEY_SHARE:
+            return (owner, column.name)
+    return ()
 
 
 def _where(sampled: Sampled, view: View, cell: str) -> dict[str, tuple[str, ...]]:

@@ -52,6 +52,12 @@ def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
         finest = max(fit, key=lambda each: (each.lists is None, round(1 - each.nulls, 1), each.distinct))
         entry.columns["category_id"] = category_decision(finest)
         lookup.use(finest.name)
+    labels = [
+        c for c in view.columns.values() if c.lists is not None and not c.lists.numeric and c.name not in lookup.named
+    ]
+    if not categories and len(labels) == 1 and labels[0].lists.distinct <= ATTRIBUTE_SHARE * labels[0].filled:
+        entry.columns["category_id"] = category_decision(labels[0])
+        lookup.use(labels[0].name)
     for role, target in COMMON:
         name = view.first(role)
         if name is not None:
@@ -164,7 +170,8 @@ def items_beside(
             ):
                 add_extra(guess, entry, view, column)
     made_of = entry.columns.keys() - {"item_id", "valid_from_ts"}
-    return entry if made_of else None
+    said = {"price", "category_id"} if source.table == "events" else set()  # the adapter takes these from the events
+    return entry if made_of - said else None
 
 
 def _belongs_to(sampled: Sampled, view: View, item: str, name: str) -> bool:
@@ -177,3 +184,19 @@ def _is_someones(view: View, name: str) -> bool:
     return any(
         name in view.roles.get(role, ()) for role in ("user", "session", "order", "slate", "time", "action", "label")
     )
+
+
+def items_of_lists(guess: Guess, lists: FileGuess, view: View) -> FileGuess | None:
+    """Prices that stand beside the items of a list, as they were at its time."""
+    for name, decision in lists.columns.items():
+        column = view.columns.get(decision.values.source[0]) if decision.values.source else None
+        if column is None or column.lists is None or not column.lists.numeric or "shown_ts" not in lists.columns:
+            continue
+        if w.core(column.name) & w.PRICE_CORE and w.core(column.name) <= w.PRICE | w.PRICE_CORE and name != "item_id":
+            entry = FileGuess("items", view.pattern, "prices as the lists show them", where=dict(lists.where))
+            entry.format = view.table.format
+            entry.columns["item_id"] = lists.columns["item_id"]
+            entry.columns["valid_from_ts"] = Decision(lists.columns["shown_ts"].values, "known since the list's time")
+            entry.columns["price"] = Decision(decision.values, "the item's price in the list")
+            return entry
+    return None

@@ -9,8 +9,9 @@ from feature_repo.init.guess.actions import action_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, Setting, column_of
 from feature_repo.init.guess.events import add_slates, events_of
 from feature_repo.init.guess.impressions import impressions_of, lists_of, target_of
-from feature_repo.init.guess.items import items_beside, items_of
+from feature_repo.init.guess.items import items_beside, items_of, items_of_lists
 from feature_repo.init.guess.lookup import Lookup
+from feature_repo.init.guess.outcomes import events_of_lists
 from feature_repo.init.guess.overlap import note_overlaps
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
@@ -45,9 +46,13 @@ def guessed(sampled: Sampled, source: Source, views: Sequence[View]) -> Guess:
     for view in folder.that_hold(Holds.IMPRESSIONS):
         guess.files.append(impressions_of(guess, sampled, folder.lookup(view)))
     _add_events(folder, catalog)
+    if not guess.of("events"):
+        by_pattern = {view.pattern: view for view in views}
+        for lists in guess.of("impressions"):
+            guess.files += events_of_lists(guess, lists, by_pattern[lists.path])
     _add_items(folder, catalog)
     if not guess.of("impressions") and guess.of("events"):
-        add_slates(guess, _days(folder), _actions(guess))
+        add_slates(guess, _days(folder), _actions(folder))
     if not guess.of("impressions") and not guess.of("events"):
         _ask_for_events(folder)
     _date_catalog(folder, catalog)
@@ -151,8 +156,13 @@ def _add_items(folder: _Folder, catalog: View | None) -> None:
         lookup = Lookup(catalog, folder.references[catalog.pattern])
         lookup.references = [each for each in lookup.references if each not in others]
         guess.files.append(items_of(guess, lookup, others))
-        return
     by_pattern = {view.pattern: view for view in folder.views}
+    for lists in guess.of("impressions"):
+        priced = items_of_lists(guess, lists, by_pattern[lists.path])
+        if priced is not None and not any("price" in each.columns for each in guess.of("items")):
+            guess.files.append(priced)
+    if catalog is not None:
+        return
     for entry in [*guess.of("events"), *guess.of("impressions")]:
         item = entry.columns["item_id"].values if "item_id" in entry.columns else Values()
         view = by_pattern[entry.path]
@@ -171,21 +181,29 @@ def guess_names(entry: FileGuess) -> list[str]:
     return [name for each in entry.columns.values() for name in each.values.source]
 
 
-def _actions(guess: Guess) -> set[str]:
-    """All actions that the events will have."""
-    found: set[str] = set()
-    for entry in guess.of("events"):
-        values = entry.columns["action"].values
-        found |= {str(each) for each in (values.map or {}).values()} | {
-            str(e) for e in (values.at_least or {}).values()
-        }
-        found |= {str(values.value)} if values.value is not None else set()
-        if values.source and values.map is None and values.at_least is None:
-            found |= set(_SAME_WORDS)
+def _actions(folder: _Folder) -> dict[str, float]:
+    """Action -> its rows in all events, about."""
+    found: dict[str, float] = {}
+    by_pattern = {view.pattern: view for view in folder.views}
+    for entry in folder.guess.of("events"):
+        view, values = by_pattern[entry.path], entry.columns["action"].values
+        for action, rows in _rows_of(values, view):
+            found[action] = found.get(action, 0) + rows * view.table.rows / max(
+                next(iter(view.columns.values())).rows, 1
+            )
     return found
 
 
-_SAME_WORDS = ("order", "add_to_cart", "like", "view")  # a column whose texts are the log's own actions
+def _rows_of(values: Values, view: View) -> list[tuple[str, int]]:
+    """(action, rows in the sample) of the texts or thresholds of an action's column."""
+    if not values.source:
+        return [(str(values.value), next(iter(view.columns.values())).rows)]
+    told = view.columns[values.source[0]].values
+    if values.at_least is not None:
+        steps = sorted(values.at_least.items())
+        return [(str([made for low, made in steps if low <= float(text)][-1]), rows) for text, rows in told]
+    known = values.map if values.map is not None else {text: text for text, _ in told}
+    return [(str(known[text]), rows) for text, rows in told if text in known]
 
 
 def _days(folder: _Folder) -> float:
