@@ -82,6 +82,14 @@ class Sampled:
         )
         return share
 
+    def ends_in_flag_share(self, table: str, cell: str, separator: str, sign: str) -> float:
+        """Share of the parts of a cell that end in the sign and 0 or 1."""
+        (share,) = self.row(
+            f"SELECT avg(regexp_full_match(v, {literal('.+' + sign + '[01]')})::INT) FROM ("
+            f"SELECT trim(unnest(string_split({quoted(cell)}, {literal(separator)}))) v FROM {table})"
+        )
+        return share
+
     def same_length_share(self, table: str, one: str, other: str, marks: tuple[str, str]) -> float:
         """Share of the rows whose two cells have as many parts."""
         lengths = [f"len(string_split({quoted(c)}, {literal(m)}))" for c, m in zip((one, other), marks, strict=True)]

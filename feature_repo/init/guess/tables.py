@@ -21,6 +21,18 @@ from feature_repo.init.thresholds import JOINED, KEY_SHARE, SLATE_ROWS, SLATE_UN
 LISTED = w.ITEM | w.SLATE | {"impressions", "shown", "candidates", "results", "recs", "hotels", "displayed", "ids"}
 
 
+SHOWN = w.SLATE - {"page", "order"} | {
+    "shown",
+    "impressions",
+    "slates",
+    "lists",
+    "displayed",
+    "exposures",
+    "shows",
+    "searches",
+}
+
+
 class Holds(Enum):
     LISTS = "lists of items in one cell"
     IMPRESSIONS = "one row per item that was shown"
@@ -134,9 +146,15 @@ def holds(sampled: Sampled, view: View, views: Sequence[View], joined: Sequence[
     item = view.first("item")
     if item is None:
         return Holds.SIDE
-    if view.has("label") and slate_of(sampled, view, item) is not None:
+    if (view.has("label") or _speaks_of_lists(view, views)) and slate_of(sampled, view, item) is not None:
         return Holds.IMPRESSIONS
     somebody = view.has("user", "session", "order") or any(each.other.has("user", "session") for each in joined)
     if somebody and not (item in view.unique and not view.has("time")):
         return Holds.EVENTS
     return Holds.ITEMS
+
+
+def _speaks_of_lists(view: View, views: Sequence[View]) -> bool:
+    """Lists without a label: the file's name says that they were shown, and another file says what users did."""
+    shown = set(stem(view)) & SHOWN and not view.has("action")
+    return bool(shown) and any(other is not view and other.has("action", "order") for other in views)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feature_repo.datasets.files.mapping import Values
-from feature_repo.init.guess.actions import action_decision
+from feature_repo.init.guess.columns.actions import action_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, Setting, column_of
-from feature_repo.init.guess.events import add_slates, events_of
-from feature_repo.init.guess.impressions import impressions_of, lists_of, target_of
-from feature_repo.init.guess.items import items_beside, items_of, items_of_lists
+from feature_repo.init.guess.entries.events import add_slates, events_of
+from feature_repo.init.guess.entries.impressions import impressions_of, lists_of, target_of
+from feature_repo.init.guess.entries.items import items_beside, items_of, items_of_lists
+from feature_repo.init.guess.entries.outcomes import events_of_lists
 from feature_repo.init.guess.lookup import Lookup
-from feature_repo.init.guess.outcomes import events_of_lists
 from feature_repo.init.guess.overlap import note_overlaps
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View

@@ -6,8 +6,9 @@ Without events items and users have no history, and most features of the model a
 from __future__ import annotations
 
 from feature_repo.datasets.files.mapping import Values
+from feature_repo.init.guess.columns.extras import YES
+from feature_repo.init.guess.columns.labels import outcome_depth
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess
-from feature_repo.init.guess.labels import YES, outcome_depth
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column, Kind
 

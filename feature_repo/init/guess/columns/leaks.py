@@ -6,7 +6,7 @@ Such a column has a value where the user did something and none elsewhere, or ra
 from __future__ import annotations
 
 from feature_repo.init import words as w
-from feature_repo.init.guess.labels import YES
+from feature_repo.init.guess.columns.extras import YES
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column, Kind

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from feature_repo.init.guess.columns.extras import is_number
+from feature_repo.init.guess.columns.labels import label_decision
+from feature_repo.init.guess.columns.leaks import leak_of
+from feature_repo.init.guess.columns.people import add_people, add_time
 from feature_repo.init.guess.decisions import UNKNOWN, Decision, FileGuess, Guess, Setting, column_of
-from feature_repo.init.guess.extras import is_number
-from feature_repo.init.guess.items import add_extra
-from feature_repo.init.guess.labels import label_decision
-from feature_repo.init.guess.leaks import leak_of
+from feature_repo.init.guess.entries.items import add_extra
 from feature_repo.init.guess.lookup import Lookup
-from feature_repo.init.guess.people import add_people, add_time
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.guess.tables import Slate, slate_of
@@ -38,10 +38,14 @@ def impressions_of(guess: Guess, sampled: Sampled, lookup: Lookup) -> FileGuess:
             "made", "no times in the files: lists get a seeded random order, the split, too"
         )
     _add_position(guess, entry, lookup)
-    label, sources, positive = label_decision(sampled, view)
-    entry.columns["label"] = label
+    sources: list[str] = []
+    positive = "NULL"
+    if view.has("label"):
+        entry.columns["label"], sources, positive = label_decision(sampled, view)
+    else:
+        guess.notes.append(f"{view.pattern} has no label: it is made of the events within 24 hours after each list")
     lookup.named |= set(sources)
-    for name in view.roles["label"]:
+    for name in view.roles.get("label", ()):
         if name not in sources:
             guess.leave_out(view.pattern, name, f"LEAK: an outcome beside {', '.join(sources)}")
             lookup.named.add(name)
@@ -120,7 +124,9 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
         made = column_of(key[0]).model_copy(update={"source": key})
         entry.columns["slate_id"] = Decision(made, "one list per row")
         lookup.named |= set(key)
-    entry.columns["item_id"] = Decision(column_of(cell, **split), told)
+    apart = _label_in_part(sampled, view, cell, mark)
+    cut = {"cut": apart} if apart else {}
+    entry.columns["item_id"] = Decision(column_of(cell, **split, **cut), told)
     if not add_time(guess, entry, lookup, "shown_ts"):
         guess.settings["times"] = Setting(
             "made", "no times in the files: lists get a seeded random order, the split, too"
@@ -130,7 +136,10 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
     entry.columns["shown_position"] = Decision(at, "it was shown in this order, for the correction of position bias")
     lookup.use(cell)
     target = target_of(sampled, view, cell)
-    if target is not None:
+    if apart:
+        label = column_of(cell, **split, cut=apart, part=-1)
+        entry.columns["label"] = Decision(label, f"1 or 0 behind the {apart!r} of each item")
+    elif target is not None:
         entry.columns["label"] = Decision(
             column_of(target).model_copy(update={"source": (), "equals": target}), f"1 for the item that {target} names"
         )
@@ -145,7 +154,7 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
 
 
 def _key_of_rows(sampled: Sampled, view: View) -> tuple[str, ...]:
-    """What names a row that is a list: an id, or the number of the row in its session. Else () is user, session, time."""
+    """What names a row that is a list: an id, or its number in the session. (): user, session and time do."""
     slate = view.first("slate")
     if slate is not None and slate in view.unique:
         return (slate,)
@@ -178,6 +187,14 @@ def target_of(sampled: Sampled, view: View, cell: str) -> str | None:
         if name != cell and sampled.in_cell_share(view.table.sample, name, cell, lists.separator) >= CHOSEN:
             return name
     return None
+
+
+def _label_in_part(sampled: Sampled, view: View, cell: str, mark: str) -> str:
+    """The sign between an item and its label, as in ``N55689-1 N35729-0``; "" where there is none."""
+    for sign in ("-", ":", "_", "="):
+        if sign != mark and sampled.ends_in_flag_share(view.table.sample, cell, mark, sign) == 1:
+            return sign
+    return ""
 
 
 def _add_aligned(guess: Guess, sampled: Sampled, entry: FileGuess, lookup: Lookup, cell: str) -> None:

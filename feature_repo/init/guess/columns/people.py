@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from feature_repo.datasets.files.mapping import RelativeTime, Values
 from feature_repo.init import words as w
+from feature_repo.init.guess.columns.times import time_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, Setting, column_of
 from feature_repo.init.guess.lookup import Found, Lookup
-from feature_repo.init.guess.times import time_decision
 from feature_repo.init.profile.column import Column
 from feature_repo.init.thresholds import SESSION_GAP_MINUTES
 

@@ -14,6 +14,7 @@ from feature_repo.schema import Column as SchemaColumn
 from feature_repo.schema import Declaration, DType, item_changes_table, log_tables, views
 
 LONGEST = 60
+YES = ("true", "t", "yes", "y", "1", "1.0")
 
 
 @cache
@@ -51,3 +52,10 @@ def is_number(column: Column) -> bool:
     if column.kind is Kind.INTEGER and is_id_like(column.name):
         return False
     return column.is_numeric or column.kind is Kind.FLAG or (column.lists is not None and column.lists.numeric)
+
+
+def flag_map(column: Column) -> dict[str, object]:
+    """How a flag of words becomes 1 and 0."""
+    if column.kind is not Kind.FLAG or set(column.texts) <= {"0", "1"}:
+        return {}
+    return {"map": {text: int(text.lower() in YES) for text in column.texts}}

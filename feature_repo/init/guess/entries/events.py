@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from feature_repo.datasets.files.mapping import Values
-from feature_repo.init.guess.actions import TARGETS, action_decision
+from feature_repo.init.guess.columns.actions import TARGETS, action_decision
+from feature_repo.init.guess.columns.money import price_decision
+from feature_repo.init.guess.columns.people import add_people, add_time
 from feature_repo.init.guess.decisions import UNKNOWN, Decision, FileGuess, Guess, Setting, column_of
 from feature_repo.init.guess.lookup import Lookup
-from feature_repo.init.guess.money import price_decision
-from feature_repo.init.guess.people import add_people, add_time
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.init import words as w
+from feature_repo.init.guess.columns.extras import extra_name, extra_of, flag_map, is_number
+from feature_repo.init.guess.columns.money import price_decision
+from feature_repo.init.guess.columns.times import time_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Group, Guess, column_of
-from feature_repo.init.guess.events import category_decision
-from feature_repo.init.guess.extras import extra_name, extra_of, is_number
+from feature_repo.init.guess.entries.events import category_decision
 from feature_repo.init.guess.lookup import Lookup
-from feature_repo.init.guess.money import price_decision
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.guess.tables import Reference
-from feature_repo.init.guess.times import time_decision
-from feature_repo.init.profile.column import Column, Kind
+from feature_repo.init.profile.column import Column, Kind, Lists
 from feature_repo.init.thresholds import ATTRIBUTE_SHARE, FEW_VALUES, FIXED, KEY_SHARE
 from infra.limits import MAX_TEXT_LENGTH
 
@@ -53,11 +53,11 @@ def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
         entry.columns["category_id"] = category_decision(finest)
         lookup.use(finest.name)
     labels = [
-        c for c in view.columns.values() if c.lists is not None and not c.lists.numeric and c.name not in lookup.named
+        name for name, lists in _label_lists(view) if lists.distinct <= ATTRIBUTE_SHARE * view.columns[name].filled
     ]
-    if not categories and len(labels) == 1 and labels[0].lists.distinct <= ATTRIBUTE_SHARE * labels[0].filled:
-        entry.columns["category_id"] = category_decision(labels[0])
-        lookup.use(labels[0].name)
+    if not categories and len(labels) == 1:
+        entry.columns["category_id"] = category_decision(view.columns[labels[0]])
+        lookup.use(labels[0])
     for role, target in COMMON:
         name = view.first(role)
         if name is not None:
@@ -68,6 +68,11 @@ def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
         if name is not None:
             entry.columns[target] = price_decision(guess, view, view.columns[name], f"items.{target}")
             lookup.use(name)
+
+
+def _label_lists(view: View) -> list[tuple[str, Lists]]:
+    """Columns with several labels in one cell."""
+    return [(c.name, c.lists) for c in view.columns.values() if c.lists is not None and not c.lists.numeric]
 
 
 def _add_extra(
@@ -97,14 +102,6 @@ def add_extra(guess: Guess, entry: FileGuess, owner: View, column: Column, value
     made = values if values is not None else column_of(column.name, **flag_map(column))
     kind = "a number: a feature of the model" if is_number(column) else "a text"
     entry.columns[known.column.name] = Decision(made, f"{kind}, {group} of dataset.json")
-
-
-def flag_map(column: Column) -> dict[str, object]:
-    """How a flag of words becomes 1 and 0."""
-    if column.kind is not Kind.FLAG or set(column.texts) <= {"0", "1"}:
-        return {}
-    yes = ("true", "t", "yes", "y", "1", "1.0")
-    return {"map": {text: int(text.lower() in yes) for text in column.texts}}
 
 
 def not_an_attribute(column: Column, owner: View, *, len_items: int) -> str | None:
