@@ -338,7 +338,7 @@ def _f(name: str, description: str, unit: str, low: float | None = 0, high: floa
 
 def _as_float32(value: float) -> float:
     """The nearest Float32, which is what the largest price becomes as a feature."""
-    return float(pa.scalar(value, pa.float32()).as_py())
+    return float(pa.scalar(float(value), pa.float32()).as_py())
 
 
 def _windowed(stem: str, what: str) -> tuple[Column, ...]:

@@ -99,11 +99,12 @@ def first_problems(
     """``problems``: (name of the column, SQL of its sentence). The first row of each that has one, in one scan."""
     if not problems:
         return []
+    texts = ", ".join(f"{sql} AS p{number}" for number, (_, sql) in enumerate(problems))
     firsts = ", ".join(
-        f"min(struct_pack(file := {FILE}, row := {ROW}, text := {sql})) FILTER ({sql} IS NOT NULL)"
-        for _, sql in problems
+        f"min(struct_pack(file := {FILE}, row := {ROW}, text := p{number})) FILTER (p{number} IS NOT NULL)"
+        for number in range(len(problems))
     )
-    found = connection.execute(f"SELECT {firsts} FROM {relation}").fetchall()[0]
+    found = connection.execute(f"SELECT {firsts} FROM (SELECT {FILE}, {ROW}, {texts} FROM {relation})").fetchall()[0]
     return [
         BadSource(Path(first["file"]), first["text"], column=name, row=first["row"])
         for (name, _), first in zip(problems, found, strict=True)

@@ -42,20 +42,20 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> Coverage:
 
 
 def why_not_more(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> str:
-    """How many sessions there are, and what each rule leaves. Reads ``session_acts``, ``orders`` and ``slates``."""
-    sessions, history, late, buyers, slates = connection.execute(
+    """How many sessions there are, and what each rule leaves. Reads ``session_acts`` and ``orders``."""
+    sessions, history, late, buyers = connection.execute(
         f"""
         WITH opened AS (SELECT person, opened_at, min(t) AS t FROM session_acts GROUP BY person, opened_at)
         SELECT count(*),
             count(*) FILTER (t < getvariable('first_day') + INTERVAL {rules.warm_up_days} DAY),
             count(*) FILTER (t >= getvariable('last_day') + INTERVAL 1 DAY),
-            count(*) FILTER (person IN (SELECT person FROM orders)), (SELECT count(*) FROM slates)
+            count(*) FILTER (person IN (SELECT person FROM orders))
         FROM opened
         """
     ).fetchall()[0]
     targets = " or ".join(map(str, rules.targets))
     return (
-        f"{slates:,} slates of {sessions:,} sessions: {history:,} are in the first {rules.warm_up_days} days "
+        f"of {sessions:,} sessions {history:,} are in the first {rules.warm_up_days} days "
         f"(warm_up_days), {late:,} begin too late for {rules.label_hours} hours of labels (label_hours), "
         f"{sessions - buyers:,} are of users without any {targets} (targets), and a day has at most {rules.per_day} "
         "slates (per_day), of sessions with something to predict"

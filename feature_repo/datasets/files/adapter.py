@@ -19,6 +19,7 @@ from feature_repo.datasets.files.completion.events import drop_returns, event_fa
 from feature_repo.datasets.files.completion.given import gather
 from feature_repo.datasets.files.completion.ids import make_event_ids, make_slate_ids
 from feature_repo.datasets.files.completion.items import complete_items, item_faults
+from feature_repo.datasets.files.completion.known_facts import complete_facts
 from feature_repo.datasets.files.completion.made_slates import make_slates
 from feature_repo.datasets.files.completion.made_times import make_times
 from feature_repo.datasets.files.completion.people import complete_people
@@ -58,6 +59,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
         for table in tables:
             _finish(connection, table)
         write_tables(connection, log, declaration, size)
+        staging.print_notes()
 
 
 def read_files(staging: Staging, folder: Path, mapping: SourceMapping, tables: Sequence[Table]) -> dict[str, set[str]]:
@@ -101,6 +103,7 @@ def complete(staging: Staging, mapping: SourceMapping, tables: Sequence[Table], 
         complete_slates(staging, impressions, given["impressions"])
     with step("items"):
         complete_items(staging, mapping, items)
+        complete_facts(staging, events)
     if mapping.slates is not None:
         make_slates(staging, mapping.slates)
 

@@ -13,13 +13,14 @@ from feature_repo.datasets.log_writer import LogWriter
 
 
 class Staging:
-    """``folder``: the scratch folder. Notes go to the log and are printed."""
+    """``folder``: the scratch folder."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, log: LogWriter) -> None:
         self.connection = connection
         self.folder = folder
         self._log = log
         self._saved = 0
+        self._said: list[str] = []
 
     def save(self, name: str, query: str) -> None:
         """Write the rows of ``query``; the view ``name`` reads them. A view of that name may be read by the query."""
@@ -47,7 +48,10 @@ class Staging:
         """What was dropped or mended; nothing where ``count`` is 0."""
         if count:
             self._log.note(ImportNote(table, what, count, why, example))
-            print(f"  {table}: {count:,} {what}: {why}{f' (e.g. {example})' if example else ''}", file=sys.stderr)
+            self._said.append(f"  {table}: {count:,} {what}: {why}{f' (e.g. {example})' if example else ''}")
+
+    def print_notes(self) -> None:
+        print("dropped, mended or made:", *(self._said or ["  nothing"]), sep="\n", file=sys.stderr)
 
     def note_where(self, table: str, relation: str, where: str, example: str, what: str, why: str) -> None:
         """A note on the rows of ``relation`` that are ``where``. ``example``: SQL of one of them as text."""

@@ -35,6 +35,8 @@ def complete_items(staging: Staging, mapping: SourceMapping, items: Table) -> No
     if not staging.count("given_items"):
         _items_of_events(staging)
     _dates(staging, mapping)
+    if sum(file.table == "items" for file in mapping.files) > 1:
+        _filled(staging, items)
     _versions(staging, items)
     _unknown_items(staging)
     _unknown_categories(staging)
@@ -105,6 +107,25 @@ def _dates(staging: Staging, mapping: SourceMapping) -> None:
     after = "valid_from_ts > getvariable('end_of_log')"
     staging.note_where("items", "given_items", after, "item_id", "rows dropped", "they are dated after the log's end")
     staging.save("given_items", f"SELECT * FROM given_items WHERE NOT {after}")
+
+
+def _filled(staging: Staging, items: Table) -> None:
+    """Where several entries say something of an item, what one does not say stays as it was known."""
+    names = [f'"{column.name}"' for column in items.columns if column.name not in items.key]
+    known = ", ".join(f"min({name}) AS {name}" for name in names)
+    last = ", ".join(f"last_value({name} IGNORE NULLS) OVER so_far AS {name}" for name in names)
+    filled = ", ".join(f"coalesce(g.{name}, k.{name}) AS {name}" for name in names)
+    staging.save(
+        "given_items",
+        f"""
+        WITH at_once AS (SELECT item_id, valid_from_ts, {known} FROM given_items GROUP BY item_id, valid_from_ts),
+        known AS (
+            SELECT item_id, valid_from_ts, {last} FROM at_once
+            WINDOW so_far AS (PARTITION BY item_id ORDER BY valid_from_ts)
+        )
+        SELECT g.* REPLACE ({filled}) FROM given_items g JOIN known k USING (item_id, valid_from_ts)
+        """,
+    )
 
 
 def _versions(staging: Staging, items: Table) -> None:

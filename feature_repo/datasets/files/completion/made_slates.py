@@ -15,7 +15,8 @@ from feature_repo.datasets.files.mapping import Slates
 from feature_repo.datasets.files.staging import Staging
 from infra.progress import step
 
-FILL_TO = 60  # candidates
+FILL_TO = 100  # candidates
+FROM_TOGETHER = 40
 FEW = 300  # slates: fewer tell little
 
 
@@ -28,6 +29,7 @@ def make_slates(staging: Staging, slates: Slates) -> None:
         per_day=slates.per_day,
         every_session=True,
         fill_to=FILL_TO,
+        from_together=FROM_TOGETHER,
     )
     staging.save("session_acts", _ACTS)
     staging.save("products", _PRODUCTS)
@@ -60,9 +62,10 @@ def _note(staging: Staging, rules: SlateRules) -> None:
         f"the files have no lists; they hold {found.all:.0%} of the {found.wanted:,} items that were wanted, which is "
         f"the most that any order of them can find (by source alone: {shares})",
     )  # fmt: skip
-    why = why_not_more(staging.connection, rules)
-    few = "few slates: what is learnt and measured on them is uncertain" if found.slates < FEW else "sessions"
-    staging.note("impressions", few, found.slates, why)
+    few = ", which are few to learn from and to judge by" if found.slates < FEW else ""
+    staging.note(
+        "impressions", f"sessions that got a slate{few}", found.slates, why_not_more(staging.connection, rules)
+    )
 
 
 # Sessions of a user that begin at one time are told apart by microseconds.

@@ -7,13 +7,13 @@ from pathlib import Path
 import duckdb
 
 from feature_repo.datasets.checks.columns import undeclared_columns
-from feature_repo.datasets.checks.values import FILE, LOST_SHARE, ROW, first_problems, lost, lost_amounts
+from feature_repo.datasets.checks.values import FILE, LOST_SHARE, ROW, first_problems, lost, lost_amounts, problem
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.files.mapping import FileMapping, Values
 from feature_repo.datasets.files.reading.file_rows import INDEX, mapped_rows, whole_columns
 from feature_repo.datasets.files.reading.source_files import Relation, reading_fault
-from feature_repo.datasets.files.reading.texts import literal
-from feature_repo.datasets.files.reading.values import Cells, MappedValue, mapped_value
+from feature_repo.datasets.files.reading.texts import literal, text_of
+from feature_repo.datasets.files.reading.values import Cells, MappedValue, mapped_value, number_name, raw_name
 from feature_repo.datasets.files.staging import Staging
 from feature_repo.schema import DType, Table
 
@@ -29,12 +29,13 @@ def map_file(staging: Staging, folder: Path, number: int, mapping: FileMapping, 
         if undeclared:
             types = {name: _type(relation, mapping.columns[name]) for name in undeclared}
             return [undeclared_columns(relation.path, table, types)]
-        cells = Cells(relation.column, _whole(staging, relation, mapping, table), INDEX)
+        whole = _whole(staging, relation, mapping, table)
+        cells = Cells(relation.column, lambda name: f'"text {relation.column(name).sql}"', INDEX)
         chosen = {name: mapped_value(cells, mapping, name, table.column(name)) for name in mapping.columns}
     except DatasetError as error:
         return [error]
     try:
-        staging.save(f"checked_{number}", _checked(cells, mapping, relation, chosen))
+        staging.save(f"checked_{number}", _checked(cells, mapping, relation, whole, chosen))
     except duckdb.Error as error:
         return [reading_fault(error, relation)]
     faults = _faults(staging, number, mapping, chosen)
@@ -70,19 +71,36 @@ def _whole(staging: Staging, relation: Relation, mapping: FileMapping, table: Ta
     return found
 
 
-def _checked(cells: Cells, mapping: FileMapping, relation: Relation, chosen: dict[str, MappedValue]) -> str:
+def _checked(
+    cells: Cells, mapping: FileMapping, relation: Relation, whole: frozenset[str], chosen: dict[str, MappedValue]
+) -> str:
     """SQL: the values, the sentence about what is wrong with each, and why a row is dropped."""
+    used = dict.fromkeys(name for values in mapping.columns.values() for name in _sources(values))
+    texts = "".join(f", {text_of(relation.column(name), name in whole)} AS {cells.text(name)}" for name in used)
+    read = [f"{value.raw} AS {raw_name(name)}" for name, value in chosen.items()]
+    read += [f"{value.number} AS {number_name(name)}" for name, value in chosen.items() if value.number is not None]
+    read += [f"{sql} AS {name}" for name, sql in _relative_values(cells, mapping).items()]
+    typed = "".join(f', {value.typed} AS "{name}"' for name, value in chosen.items())
     unnamed = " ".join(
         f"WHEN {value.unnamed} THEN {literal(name + ': ')} || coalesce({_shown(cells, mapping.columns[name])}, 'blank')"
         for name, value in chosen.items()
         if value.unnamed
     )
-    columns = [f'{value.source.typed} AS "{name}"' for name, value in chosen.items()]
-    columns += [f'{value.problem} AS "problem_{name}"' for name, value in chosen.items()]
-    columns += [f'{lost(value.source)} AS "lost_{name}"' for name, value in chosen.items() if _is_money(value)]
-    columns += [f"{sql} AS {name}" for name, sql in _relative_values(cells, mapping).items()]
-    columns.append(f"CASE {unnamed} END AS unnamed" if unnamed else "NULL::VARCHAR AS unnamed")
-    return f"SELECT {FILE}, {ROW}, {', '.join(columns)} FROM ({relation.query})"
+    result = [f'"{name}"' for name in (*chosen, *_relative(mapping))]
+    result += [f'{problem(value.source)} AS "problem_{name}"' for name, value in chosen.items()]
+    result += [f'{lost(value.source)} AS "lost_{name}"' for name, value in chosen.items() if _is_money(value)]
+    result.append(f"CASE {unnamed} END AS unnamed" if unnamed else "NULL::VARCHAR AS unnamed")
+    query = f"SELECT *{texts} FROM ({relation.query})"
+    query = f"SELECT *, {', '.join(read)} FROM ({query})"
+    query = f"SELECT *{typed} FROM ({query})"
+    return f"SELECT {FILE}, {ROW}, {', '.join(result)} FROM ({query})"
+
+
+def _sources(values: Values) -> tuple[str, ...]:
+    """The columns whose text a value needs."""
+    relative = values.relative
+    more = (relative.per, relative.order, relative.days, relative.hour) if relative else ()
+    return tuple(name for name in (*values.source, values.equals, *more) if name is not None)
 
 
 def _shown(cells: Cells, values: Values) -> str:

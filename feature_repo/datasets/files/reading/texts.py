@@ -43,12 +43,9 @@ def text_of(column: SourceColumn, whole: bool = False) -> str:
     return f"{value}::VARCHAR"
 
 
-def number_of(column: SourceColumn, decimal: str) -> str:
-    """As DOUBLE; null where it is none. true and false are 1 and 0."""
-    if column.type != "VARCHAR":
-        # A timestamp is no number, however DuckDB may count it.
-        return f"TRY_CAST({column.sql} AS DOUBLE)" if is_number(column.type) else "NULL::DOUBLE"
-    return number_in(text_of(column), decimal)
+def number_of(column: SourceColumn) -> str:
+    """Of a column that is no text, as DOUBLE. A timestamp is no number, however DuckDB may count it."""
+    return f"TRY_CAST({column.sql} AS DOUBLE)" if is_number(column.type) else "NULL::DOUBLE"
 
 
 def number_in(text: str, decimal: str) -> str:
