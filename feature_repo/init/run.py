@@ -25,7 +25,6 @@ from feature_repo.init.writing.splice import set_values, spliced, with_section
 from feature_repo.init.writing.tree import Place, entries, flat, is_open, named, reasons_of, tree_of
 from feature_repo.init.writing.yaml_text import document
 from feature_repo.init.written import Written, section_in, text_at
-from infra.settings import PROJECT_ROOT
 
 HEAD = """How the files of {name} become the log. Written by: python -m feature_repo.init {name} --input PATH
 Edit it freely: a further run keeps your lines. docs/first-hour.md tells what each key means."""
@@ -54,7 +53,7 @@ def initialise(
     mine = None if force else section_in(text, files.params)
     base = None if force else section_in(text_at(files.params_copy), files.params_copy)
     source, views, guess = _guess(connection, path, mine, base, answers)
-    new = tree_of(guess, _written_path(path))
+    new = tree_of(guess, _written_path(path, files.params.parent.parent))
     reasons = reasons_of(guess)
     fresh = document(new, reasons, HEAD.format(name=name), _foot(guess))
     merged, made = fresh, None
@@ -90,10 +89,10 @@ def _guess(
     return source, views, guess
 
 
-def _written_path(path: Path) -> str:
-    """Relative to the project inside it, so that it may be moved; absolute elsewhere."""
-    absolute = path.resolve()
-    return absolute.relative_to(PROJECT_ROOT).as_posix() if absolute.is_relative_to(PROJECT_ROOT) else str(absolute)
+def _written_path(path: Path, project: Path) -> str:
+    """Relative to the project's folder inside it, so that it may be moved; absolute elsewhere."""
+    absolute, root = path.resolve(), project.resolve()
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
 
 
 def _foot(guess: Guess) -> str:

@@ -102,7 +102,7 @@ class Sampled:
     def values(self, table: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
         """All combinations of values that occur, most frequent first."""
         listed, some = _listed(columns)
-        sql = f"SELECT {listed} FROM {table} WHERE {some} GROUP BY ALL ORDER BY count(*) DESC, ALL"
+        sql = f"SELECT {listed} FROM {table} WHERE {some} GROUP BY ALL ORDER BY count(*) DESC, {listed}"
         return [tuple(map(str, row)) for row in self.connection.execute(sql).fetchall()]
 
     def when_filled(self, table: str, cell: str, column: str) -> list[tuple[str, int, int]]:

@@ -166,7 +166,7 @@ def _add_items(folder: _Folder, catalog: View | None) -> None:
     for entry in [*guess.of("events"), *guess.of("impressions")]:
         item = entry.columns["item_id"].values if "item_id" in entry.columns else Values()
         view = by_pattern[entry.path]
-        if not item.source or item.split or item.source[0] not in view.columns:
+        if not item.source or item.source[0] not in view.columns or view.columns[item.source[0]].lists is not None:
             continue
         time = view.first("time")
         beside = items_beside(guess, sampled, entry, view, item.source[0], time)

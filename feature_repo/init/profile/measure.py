@@ -21,8 +21,7 @@ def profile(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> tuple[
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SourceTable, name: str, dtype: str) -> Column:
     column, of = quoted(name), table.sample
-    value = f"replace({column}, ',', '.')" if table.format.decimal == "," else column
-    number = f"TRY_CAST({value} AS DOUBLE)"
+    number = number_of(column, table.format.decimal)
     found = connection.execute(
         f"""
         SELECT count(*), count({column}), count(DISTINCT {column}), avg(length({column})), count({number}),
@@ -101,3 +100,12 @@ def _lists(connection: duckdb.DuckDBPyConnection, of: str, column: str, dtype: s
         if dtype.endswith("[]") or (share >= LIST_SHARE and (ids >= TYPE_SHARE or (recur and separator != " "))):
             return Lists(separator, float(length), int(distinct), numbers >= TYPE_SHARE)
     return None
+
+
+def number_of(column: str, decimal: str) -> str:
+    """SQL of the number that a text is; the other sign of point and comma groups thousands."""
+    other = "," if decimal == "." else "."
+    grouped = rf"[+-]?\d{{1,3}}(\{other}\d{{3}})+(\{decimal}\d*)?"
+    without = f"replace(replace({column}, '{other}', ''), ',', '.')"
+    plain = column if decimal == "." else f"replace({column}, ',', '.')"
+    return f"TRY_CAST(CASE WHEN regexp_full_match({column}, '{grouped}') THEN {without} ELSE {plain} END AS DOUBLE)"

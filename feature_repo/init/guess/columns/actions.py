@@ -76,9 +76,10 @@ def liked_from(column: Column) -> float:
 def _of_file(view: View) -> Decision | None:
     """By the name of the file, the order number, the goods and money, or the name of the time."""
     by_name = w.action_of_name(" ".join(stem(view)))
-    if by_name is not None:
-        return Decision(Values(value=by_name), f"the file's name says so: {view.pattern}")
     order = view.first("order")
+    in_basket = order is not None and by_name == "add_to_cart"  # lines of baskets that were paid for, not of carts
+    if by_name is not None and not in_basket:
+        return Decision(Values(value=by_name), f"the file's name says so: {view.pattern}")
     if order is not None:
         return Decision(Values(value="order"), f"each row belongs to an order: {order}")
     if view.has("quantity") and view.has("price", "value"):

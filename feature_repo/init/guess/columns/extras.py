@@ -14,6 +14,7 @@ from feature_repo.schema import Column as SchemaColumn
 from feature_repo.schema import Declaration, DType, item_changes_table, log_tables, views
 
 LONGEST = 60
+READ_ALREADY = frozenset(["0", "1", "0.0", "1.0", "true", "false"])
 YES = ("true", "t", "yes", "y", "1", "1.0")
 
 
@@ -55,7 +56,8 @@ def is_number(column: Column) -> bool:
 
 
 def flag_map(column: Column) -> dict[str, object]:
-    """How a flag of words becomes 1 and 0."""
-    if column.kind is not Kind.FLAG or set(column.texts) <= {"0", "1"}:
+    """How a flag of words becomes 1 and 0; a blank is no. Numbers, true and false are read as they are."""
+    if column.kind is not Kind.FLAG or {text.lower() for text in column.texts} <= READ_ALREADY:
         return {}
-    return {"map": {text: int(text.lower() in YES) for text in column.texts}}
+    blank = {"": 0} if column.nulls else {}
+    return {"map": {text: int(text.lower() in YES) for text in column.texts} | blank}

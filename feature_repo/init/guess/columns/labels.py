@@ -34,6 +34,8 @@ def label_decision(sampled: Sampled, view: View) -> tuple[Decision, list[str], s
         "|".join(values): max((gains[n] for n, v in zip(names, values, strict=True) if v.lower() in YES), default=0)
         for values in sampled.values(view.table.sample, names)
     }
+    if any(each.nulls for each in flags):
+        combined[""] = 0  # a blank in one of them makes the whole key blank
     told = ", ".join(f"{name} {gain}" for name, gain in gains.items())
     made = Decision(
         column_of(names[0], map=combined).model_copy(update={"source": tuple(names)}), f"the deepest of {told}"

@@ -140,6 +140,7 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
         label = column_of(cell, **split, cut=apart, part=-1)
         entry.columns["label"] = Decision(label, f"1 or 0 behind the {apart!r} of each item")
     elif target is not None:
+        lookup.use(target)
         entry.columns["label"] = Decision(
             column_of(target).model_copy(update={"source": (), "equals": target}), f"1 for the item that {target} names"
         )
