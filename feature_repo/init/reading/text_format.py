@@ -116,14 +116,14 @@ def _has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     first, rest = rows[0], rows[1:]
     if any(NUMBER.match(cell) or DATE_LIKE.match(cell) for cell in first) or (len(first) > 1 and not all(first[1:])):
         return False, ""
-    if len(set(first)) < len(first):
-        return False, ""
     typed = any(
         rest and sum(bool(NUMBER.match(row[n]) or DATE_LIKE.match(row[n])) for row in rest) > len(rest) / 2
         for n in range(len(first))
     )
     named = all(re.fullmatch(r"[A-Za-z_][\w .()/#%-]*", cell) for cell in first if cell)
     repeated = any(any(row[n] == cell for row in rest) for n, cell in enumerate(first))
+    if not typed and len(set(first)) < len(first):
+        return False, ""
     if named and (typed or not repeated):
         return True, ""
     doubt = f"the first row ({', '.join(first)[:80]}) may be the names of the columns or values"
