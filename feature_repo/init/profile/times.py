@@ -23,6 +23,7 @@ DATES = (
 CLOCKS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ":%H:%M:%S", " %H%M%S")
 ISO = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?"
 ZONED = r".*(Z|UTC|:\d{2}([.,]\d+)?[+-]\d{2}(:?\d{2})?)"
+EARLIEST = EPOCH_SECONDS[0] - 50 * 365 * 86_400
 DIGITS = r".*\d.*\d.*"
 
 
@@ -70,14 +71,18 @@ def _formatted(connection: duckdb.DuckDBPyConnection, texts: str) -> Times | Non
         reads = ", ".join(f"count(try_strptime(v, {literal(each)})) / count(*)" for each in tried)
         shares = _row(connection, f"SELECT {reads} FROM {some}")
         tried = [each for each, read in zip(tried, shares, strict=True) if read >= share]
-    if not tried:
+    spans = {each: _span(connection, texts, each) for each in tried}
+    plausible = [each for each, (first, last) in spans.items() if first >= EARLIEST and last <= EPOCH_SECONDS[1]]
+    if not plausible:
         return None
-    at = f"try_strptime(v, {literal(tried[0])})"
-    first, last = _row(connection, f"SELECT epoch(min({at})), epoch(max({at})) FROM {texts}")
-    low, high = (bound for bound in EPOCH_SECONDS)
-    if first < low - 50 * 365 * 86_400 or last > high:
-        return None
-    return Times(_instant(first), _instant(last), formats=tuple(_without_doubles(tried)))
+    first, last = spans[plausible[0]]
+    return Times(_instant(first), _instant(last), formats=tuple(_without_doubles(plausible)))
+
+
+def _span(connection: duckdb.DuckDBPyConnection, texts: str, written: str) -> tuple[float, ...]:
+    """The first and the last time under a format, in seconds since 1970. A year 19 instead of 2019 shows here."""
+    at = f"try_strptime(v, {literal(written)})"
+    return _row(connection, f"SELECT epoch(min({at})), epoch(max({at})) FROM {texts}")
 
 
 def _without_doubles(formats: list[str]) -> list[str]:

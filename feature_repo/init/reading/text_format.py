@@ -18,7 +18,7 @@ from feature_repo.init.words import words
 DELIMITERS = (",", "\t", ";", "|", "::")
 LINES = 400
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?$")
-COMMA = re.compile(r"-?\d+,\d+$")
+COMMA = re.compile(r"-?\d+,(\d{1,2}|\d{4,})$")  # three digits behind it may be thousands
 DATE_LIKE = re.compile(r"\d{1,4}[-/.:]\d{1,2}")
 
 
@@ -131,8 +131,9 @@ def _has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
 
 
 def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
-    return any(
-        sum(bool(COMMA.match(cell)) for cell in column) > SAME_FIELDS * sum(bool(NUMBER.match(c)) for c in column) / 2
-        and any(COMMA.match(cell) for cell in column)
-        for column in zip(*rows, strict=True)
-    )
+    for column in zip(*rows, strict=True):
+        numbers = [cell for cell in column if NUMBER.match(cell)]
+        with_comma = sum(bool(COMMA.match(cell)) for cell in numbers)
+        if with_comma and not any("." in cell for cell in column) and 2 * with_comma > SAME_FIELDS * len(numbers):
+            return True
+    return False

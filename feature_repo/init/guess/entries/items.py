@@ -146,7 +146,7 @@ def items_beside(
         "items", view.pattern, "no catalog: attributes stand beside each row, and hold from its time on",
         where=dict(source.where), format=view.table.format,
     )  # fmt: skip
-    lookup = Lookup(view, ())
+    lookup, asked, extras = Lookup(view, ()), len(guess.questions), len(guess.extras)
     entry.columns["item_id"] = Decision(source.columns["item_id"].values, "the item of the row")
     if time is not None:
         made = source.columns["shown_ts" if source.table == "impressions" else "event_ts"]
@@ -168,7 +168,10 @@ def items_beside(
                 add_extra(guess, entry, view, column)
     made_of = entry.columns.keys() - {"item_id", "valid_from_ts"}
     said = {"price", "category_id"} if source.table == "events" else set()  # the adapter takes these from the events
-    return entry if made_of - said else None
+    if made_of - said:
+        return entry
+    del guess.questions[asked:], guess.extras[extras:]
+    return None
 
 
 def _belongs_to(sampled: Sampled, view: View, item: str, name: str) -> bool:
