@@ -264,6 +264,9 @@ def _ignore_the_rest(folder: _Folder, source: Source) -> None:
         guess.ignored[unreadable.name] = unreadable.problem
         guess.unread.add(unreadable.name)
     for pattern, doubt in source.doubts.items():
+        if pattern not in used and guess.of("events"):
+            guess.notes.append(f"{pattern}: {doubt}; it is no part of the log")
+            continue
         guess.ask(f"files.{pattern}.format.header", f"{pattern}: {doubt}", "true", "false")
 
 

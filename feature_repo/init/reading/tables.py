@@ -59,7 +59,7 @@ def read_source(
     opened: list[_Opened] = []
     for file in files:
         try:
-            opened.append(_opened(connection, file, formats.get(file.name)))
+            opened.append(_opened(connection, file, _given(file.name, formats)))
         except NotText as error:
             unreadable.append(Unreadable(file.name, str(error)))
         except duckdb.Error as error:
@@ -68,7 +68,7 @@ def read_source(
     doubts: dict[str, str] = {}
     for pattern, group in _groups(opened):
         try:
-            tables.append(_table(connection, len(tables), pattern, group, formats.get(pattern)))
+            tables.append(_table(connection, len(tables), pattern, group))
         except duckdb.Error as error:
             unreadable.append(Unreadable(pattern, str(error).splitlines()[0][:200]))
             continue
@@ -82,6 +82,10 @@ def read_source(
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _given(name: str, formats: Mapping[str, FileFormat]) -> FileFormat | None:
+    return next((each for pattern, each in formats.items() if fnmatchcase(name, pattern)), None)
 
 
 def _opened(connection: duckdb.DuckDBPyConnection, file: SourceFile, given: FileFormat | None) -> _Opened:
@@ -104,11 +108,9 @@ def _groups(opened: Sequence[_Opened]) -> list[tuple[str, list[_Opened]]]:
     return sorted(found, key=lambda pair: pair[0])
 
 
-def _table(
-    connection: duckdb.DuckDBPyConnection, number: int, pattern: str, group: list[_Opened], given: FileFormat | None
-) -> SourceTable:
+def _table(connection: duckdb.DuckDBPyConnection, number: int, pattern: str, group: list[_Opened]) -> SourceTable:
     first = group[0]
-    written = given or (first.text.format if first.text else FileFormat())
+    written = first.text.format if first.text else FileFormat()
     sql = reader([each.file.path for each in group], first.file.kind, written)
     connection.execute(f"CREATE TEMP VIEW whole_{number} AS SELECT * FROM {sql}")
     described = connection.execute(f"DESCRIBE whole_{number}").fetchall()

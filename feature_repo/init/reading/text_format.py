@@ -36,16 +36,17 @@ class NotText(ValueError):
 
 
 def text_format(path: Path, given: FileFormat | None = None) -> TextFormat:
-    """``given``: what the user says about it. Raises NotText."""
-    encoding = given.encoding if given else _encoding(path)
-    rows, delimiter = _rows(_head(path).decode(encoding, errors="replace"), given.delimiter if given else None)
+    """``given``: what the user says about it; the rest is found out. Raises NotText."""
+    said = {name: getattr(given, name) for name in given.model_fields_set} if given is not None else {}
+    encoding = said.get("encoding") or _encoding(path)
+    rows, delimiter = _rows(_head(path).decode(encoding, errors="replace"), said.get("delimiter"))
     if not rows:
         raise NotText("holds no lines")
-    header, doubt = (given.header, "") if given else _has_header(rows)
+    header, doubt = (said["header"], "") if "header" in said else _has_header(rows)
     columns = tuple(rows[0]) if header else tuple(f"column{n}" for n in range(len(rows[0])))
     if header and len(set(columns)) < len(columns):
         raise NotText(f"has two columns of the name {Counter(columns).most_common(1)[0][0]!r}: rename one")
-    decimal = "," if delimiter != "," and _has_decimal_comma(rows[1:]) else "."
+    decimal = said.get("decimal") or ("," if delimiter != "," and _has_decimal_comma(rows[1:]) else ".")
     return TextFormat(
         FileFormat(delimiter=delimiter, encoding=encoding, header=header, decimal=decimal), columns, doubt
     )

@@ -49,8 +49,8 @@ def answers_of(texts: Sequence[str]) -> Answers:
         if not is_answer or not all(parts):
             raise DatasetError(f"--set {text}: write it as events.event_ts.format=%d/%m/%Y")
         if ".format." in place and parts[0] not in TABLES:
-            file, key = place.strip().rsplit(".format.", 1)
-            formats.setdefault(file, {})[key] = _value(value)
+            file, key = place.strip().removeprefix("files.").rsplit(".format.", 1)
+            formats.setdefault(file, {})[key] = _value(value) if key == "header" else value
         elif parts[0] in TABLES and len(parts) == 2 and parts[1] in KEYS:
             found.files[(parts[0], parts[1])] = _value(value)
         elif parts[0] in TABLES and len(parts) in (2, 3):

@@ -98,16 +98,14 @@ def test_answers_are_put_there_or_replaced():
 
 def test_a_new_section_leaves_the_others_alone():
     text = with_section(TEXT, "log:\n  adapter: files\n")
-    assert (
-        text
-        == "# mine\ntrain: {rounds: 5}  # fewer\n\nlog:\n  adapter: files\n  # the end of the log\nsplit:\n  from_log: true\n"
-    )
+    before, after = TEXT.partition("log:\n")[0], TEXT.partition("  # the end of the log\n")[2]
+    assert text == f"{before}log:\n  adapter: files\n  # the end of the log\n{after}"
     assert with_section("train: {rounds: 5}\n", "log: {}\n") == "train: {rounds: 5}\n\nlog: {}\n"
     assert with_section("", "log: {}\n") == "log: {}\n"
 
 
 def test_a_file_of_another_form_is_refused_with_its_place():
-    with pytest.raises(DatasetError, match="no YAML|not YAML"):
+    with pytest.raises(DatasetError, match="not YAML"):
         set_values("log: [", {("anonymous",): "drop"})
     with pytest.raises(DatasetError, match="another form"):
         set_values("log: {files: 3}\n", {(*EVENTS, "columns", "x"): 1})
