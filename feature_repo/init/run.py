@@ -29,6 +29,8 @@ from feature_repo.init.written import Written, section_in, text_at
 HEAD = """How the files of {name} become the log. Written by: python -m feature_repo.init {name} --input PATH
 Edit it freely: a further run keeps your lines. docs/first-hour.md tells what each key means."""
 
+BY_USER = "you say so"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -56,6 +58,8 @@ def initialise(
     new = tree_of(guess, _written_path(path, files.params.parent.parent))
     reasons = reasons_of(guess)
     fresh = document(new, reasons, HEAD.format(name=name), _foot(guess))
+    guess.unread |= {each for each, why in guess.ignored.items() if why == BY_USER}
+    own = document(tree_of(guess, new["input"]), reasons, HEAD.format(name=name), _foot(guess))
     merged, made = fresh, None
     if mine is not None and text is not None:
         made = changes(flat(base) if base is not None else None, flat(mine), flat(new))
@@ -69,7 +73,7 @@ def initialise(
     body = _declaration(guess, name, files, answers, tree, force=force)
     open_questions = [each for each in guess.questions if not _is_answered(each, tree)] + _open_in(tree, guess)
     problems = what_no_longer_fits(tree, views)
-    wrote = files.write(merged, declaration.text_of(body[0]), (fresh, declaration.text_of(body[1])))
+    wrote = files.write(merged, declaration.text_of(body[0]), (own, declaration.text_of(body[1])))
     if not open_questions and not problems:
         mapping_from(tree)
     return Outcome(source, views, guess, tree, reasons, made, open_questions, problems, wrote)
@@ -85,7 +89,7 @@ def _guess(
     source = read_source(connection, path, formats | answers.formats, [*ignored, *answers.ignored])
     views = [view_of(connection, table) for table in source.tables]
     guess = guessed(Sampled(connection), source, views)
-    guess.ignored |= dict.fromkeys([*ignored, *answers.ignored], "you say so")
+    guess.ignored |= dict.fromkeys([*ignored, *answers.ignored], BY_USER)
     return source, views, guess
 
 

@@ -125,7 +125,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     repeated = any(any(row[n] == cell for row in rest) for n, cell in enumerate(first))
     if not typed and len(set(first)) < len(first):
         return False, ""
-    if named and (typed or not repeated):
+    if typed or (named and not repeated):
         return True, ""
     doubt = f"the first row ({', '.join(first)[:80]}) may be the names of the columns or values"
     return any(words(cell) for cell in first), doubt

@@ -13,7 +13,7 @@ from typing import Any
 
 from feature_repo.init.writing.tree import Place
 
-ALWAYS_NEW = (("input",),)  # the command line says it
+ALWAYS_NEW = (("input",), ("ignore",))  # the command line says the one; the other has the user's names already
 
 
 @dataclass
