@@ -14,6 +14,7 @@ TIME_REMEDY = "a number since 1970 needs its unit: s, ms, us or ns"
 MONEY_REMEDY = (
     f'"max_price" in dataset.json raises the bound, up to {MAX_MONEY:,.2f}; in a mapping, "scale" changes the unit'
 )
+MAP_REMEDY = "in a mapping, map names them, e.g. map: {purchase: order}"
 LABEL_REMEDY = "grades of a rating are made by at_least in a mapping, e.g. at_least: {3: 1, 4: 2, 5: 3}"
 
 
@@ -51,7 +52,7 @@ def column_checks(column: Column, value: str, *, nan_is_unknown: bool = False) -
         yield ColumnCheck(f"at most {column.maximum:.12g}", f"{value} > {column.maximum!r}{known}", _remedy(column))
     if column.allowed is not None:
         values = ", ".join("'" + each.replace("'", "''") + "'" for each in column.allowed)
-        yield ColumnCheck(f"one of {', '.join(column.allowed)}", f"{value} NOT IN ({values})")
+        yield ColumnCheck(f"one of {', '.join(column.allowed)}", f"{value} NOT IN ({values})", MAP_REMEDY)
 
 
 def _remedy(column: Column) -> str:

@@ -24,6 +24,7 @@ Columns that are not named are made where they can be (:mod:`feature_repo.datase
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -40,11 +41,18 @@ def _several(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    """YAML reads unquoted texts as numbers, dates and booleans. Of a boolean its text is not known any more."""
+    if isinstance(value, bool):
+        raise ValueError(f"{value} needs quotes: YAML reads yes, no, on, off, true and false without them as booleans")
+    return str(value) if isinstance(value, int | float | date) else value
 
 
 def _text_keys(value: object) -> object:
     return {_text(key): each for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _constant(value: object) -> object:
+    return str(value) if isinstance(value, date) else value
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
@@ -89,7 +97,7 @@ class Values(_Section):
     """
 
     source: Annotated[Texts, Field(alias="from")] = ()
-    value: str | float | None = None
+    value: Annotated[str | float | None, BeforeValidator(_constant)] = None
     unit: Literal["s", "ms", "us", "ns"] | None = None
     format: str | None = None
     zone: str | None = None

@@ -114,10 +114,14 @@ def _taken_apart(staging: Staging, relation: Relation, mapping: FileMapping) -> 
     first, *others = parts
     if others:
         _refuse_uneven(staging, relation, apart, list(lists), list(parts))
-    unnested = ", ".join(f"unnest(CASE WHEN len({sql}) > 0 THEN {sql} ELSE [NULL] END) AS {sql}" for sql in parts)
+    cells = {sql: f"CASE WHEN len({sql}) > 0 THEN {sql} ELSE [NULL] END" for sql in parts}
+    unnested = ", ".join(f"unnest({cell}) AS {sql}" for sql, cell in cells.items())
+    blank = " AND ".join(f"coalesce({sql}::VARCHAR, '') = ''" for sql in parts)
+    # An event may have no item. A list without items is none, and a separator at the end of a cell adds nothing.
+    dropped = f"{blank} AND (cell_size > 1 OR {mapping.table != 'events'})"
     query = (
-        f"SELECT * EXCLUDE ({', '.join(parts)}), {unnested}, "
-        f"generate_subscripts(CASE WHEN len({first}) > 0 THEN {first} ELSE [NULL] END, 1) - 1 AS {INDEX} FROM ({apart})"
+        f"SELECT * EXCLUDE (cell_size) FROM (SELECT * EXCLUDE ({', '.join(parts)}), {unnested}, len({cells[first]}) AS "
+        f"cell_size, generate_subscripts({cells[first]}, 1) - 1 AS {INDEX} FROM ({apart})) WHERE NOT ({dropped})"
     )
     columns = {
         name: SourceColumn(column.sql, column.type.removesuffix("[]") if name in lists else column.type)
@@ -133,9 +137,8 @@ def _parts(column: SourceColumn, separator: str) -> str:
     text = rf"regexp_replace(trim({text_of(column)}), '^[\[(]|[\])]$', '', 'g')"
     if not separator.strip():
         return rf"string_split_regex({text}, '\s+')"
-    trimmed = f"trim({text}, {literal(separator)})" if len(separator) == 1 else text
     quotes = "' ''\"'"
-    return f"list_transform(string_split({trimmed}, {literal(separator)}), lambda x: trim(x, {quotes}))"
+    return f"list_transform(string_split({text}, {literal(separator)}), lambda x: trim(x, {quotes}))"
 
 
 def _refuse_uneven(staging: Staging, relation: Relation, apart: str, names: list[str], sqls: list[str]) -> None:

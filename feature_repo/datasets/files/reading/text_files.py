@@ -121,7 +121,9 @@ def unreadable_text(path: Path, message: str) -> BadSource:
     line = re.search(r"CSV Error on Line: (\d+)", message)
     named = re.search(r"^\s*file = (.+)$", message, re.MULTILINE)
     lines = [each.strip() for each in message.splitlines() if each.strip()]
-    reason = next((text for text in lines[1:] if not text.startswith("Original Line")), lines[0])
+    reason = lines[0]
+    if line is not None:
+        reason = next((text for text in lines[1:] if not text.startswith("Original Line")), reason)
     if "utf-8" in message:
         reason = f"the text is not in UTF-8; {ENCODING_REMEDY}"
     elif "Expected Number of Columns" in reason:

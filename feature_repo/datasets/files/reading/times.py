@@ -14,6 +14,7 @@ from feature_repo.datasets.files.reading.source_files import SourceColumn
 from feature_repo.datasets.files.reading.texts import is_number, literal
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_AWARE = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _FARTHEST_US = 9_000_000_000_000_000  # the year 2255: of what DuckDB can hold, and far beyond what a log may hold
 # A time of day, then Z, UTC, +02, +0200 or +02:00.
 _HAS_ZONE = r"[0-9]:[0-9]{2}.*(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
@@ -29,8 +30,8 @@ def time_of(text: str, column: SourceColumn | None, values: Values) -> str:
     if values.unit is not None:
         naive = _since_1970(text if kind == "VARCHAR" or column is None else column.sql, values.unit)
         return f"timezone({zone}, {naive})"
-    if column is not None and kind == "TIMESTAMP WITH TIME ZONE":
-        return column.sql
+    if column is not None and kind in _AWARE:
+        return f"{column.sql}::TIMESTAMPTZ"
     if column is not None and (kind.startswith("TIMESTAMP") or kind == "DATE"):
         return f"timezone({zone}, {column.sql}::TIMESTAMP)"
     if is_number(kind):
