@@ -12,6 +12,7 @@ from datetime import datetime
 
 from feature_repo.datasets.errors import DatasetError
 from infra.clock import WallClock
+from infra.command import command_settings
 from infra.settings import Settings
 from validation.gates.gates import GATES, Unreadable, report_folder, run_gate
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation", description=__doc__)
     parser.add_argument("gate", choices=[*GATES, "all"])
     chosen = parser.parse_args(argv).gate
-    settings, now = Settings(), WallClock().now()
+    settings, now = command_settings(), WallClock().now()
     passed = [_run(gate, settings, now) for gate in (GATES if chosen == "all" else (chosen,))]
     return 0 if all(passed) else 1
 

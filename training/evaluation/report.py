@@ -10,7 +10,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-from infra.settings import Settings
+from infra.command import command_settings
 from training.evaluation import plots
 from training.evaluation.baselines import YARDSTICKS
 from training.evaluation.html_page import image, page, rankers_table, table, write_page
@@ -94,7 +94,7 @@ def _slices(run: RunResults) -> str:
 
 
 def main() -> int:
-    settings = Settings()
+    settings = command_settings()
     try:
         print(write_report(settings.training_dir / "run", settings.reports_dir))
     except BadRun as error:

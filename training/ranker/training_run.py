@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from feature_repo.build.log_views import open_log
 from feature_repo.contract import current_contract
@@ -26,6 +25,7 @@ from feature_repo.early_outcomes import early_outcomes
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.offline.errors import OfflineError
+from infra.command import command_params, command_settings
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
@@ -186,8 +186,8 @@ def main(argv: list[str] | None = None) -> int:
         "--label-hours", type=float, help="hours after a slate in which feedback counts; default: params.yaml"
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())
+    settings = command_settings()
+    params = command_params(settings)
     hours = params["train"].get("label_hours", LABEL_HOURS) if arguments.label_hours is None else arguments.label_hours
     try:
         folder = from_log(settings, params, timedelta(hours=hours)) if arguments.from_log else settings.training_dir

@@ -18,14 +18,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from infra.arguments import timestamp
+from infra.command import command_params, command_settings
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker, Ranker
 from infra.progress import step
@@ -56,7 +54,7 @@ DECIDING = "recall@25"
 
 
 def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dict[str, Any]:
-    """The whole run. Returns the body of metrics.json. ``params``: of :func:`recommend_params`.
+    """The whole run. Returns the body of metrics.json. ``params``: the section ``recommend``.
 
     Raises as :func:`training.stage_two.recommender.fit_recommender`.
     """
@@ -174,8 +172,8 @@ def main(argv: list[str] | None = None) -> int:
         help="as of then; default: the features' end",
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    settings = command_settings()
+    params = command_params(settings)["recommend"]
     try:
         until = midnight_before(asked_time(settings, arguments.at))
         metrics = train(settings, params, until)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 SPLITS = ("train", "validation", "test")
+TIMES = ("validation_start", "test_start")
 TRAIN_SHARE, VALIDATION_SHARE = 0.70, 0.15
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ class TimeSplit:
             raise BadSplit("validation_start must not be after test_start")
 
     def timestamps(self) -> dict[str, str]:
-        """The split in the form of params.yaml."""
+        """The split in the form of the parameters."""
         return {
             "validation_start": (EPOCH + timedelta(microseconds=self.validation_us)).isoformat(),
             "test_start": (EPOCH + timedelta(microseconds=self.test_us)).isoformat(),
@@ -46,11 +47,11 @@ def time_split(params: dict[str, Any] | None, shown_us: npt.NDArray[np.int64]) -
 
     Slates with equal timestamps are in the same split. Raises BadSplit.
     """
-    if params:
+    if params and any(name in params for name in TIMES):
         try:
-            return TimeSplit(_micros(params["validation_start"]), _micros(params["test_start"]))
+            return TimeSplit(*(_micros(params[name]) for name in TIMES))
         except (KeyError, TypeError, ValueError) as error:
-            raise BadSplit(f"params.yaml, split: {error}") from error
+            raise BadSplit(f"the parameters, split: {error}") from error
     ordered = np.sort(shown_us)
     cut = [ordered[int(len(ordered) * share)] for share in (TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE)]
     return TimeSplit(int(cut[0]), int(cut[1]))
