@@ -17,7 +17,7 @@ from feature_repo.init.run import Outcome, check_name, initialise
 from feature_repo.init.writing.answers import answers_of
 from feature_repo.init.writing.page import changes_page, found_page, meaning_page, questions_page
 from feature_repo.init.written import Written
-from infra.settings import Settings
+from infra.command import command_settings
 
 NOT_SURE = 2
 
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    settings = Settings()
+    settings = command_settings("feature_repo.init")
     try:
         check_name(arguments.name)
         files = Written.of(arguments.name, settings)

@@ -12,8 +12,10 @@ from typing import Any
 
 import yaml
 
+from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE
 from feature_repo.datasets.errors import DatasetError
 from infra.durable_file import write_durably
+from infra.params import own_file
 from infra.settings import Settings
 
 SECTION = "log"
@@ -30,13 +32,9 @@ class Written:
 
     @classmethod
     def of(cls, name: str, settings: Settings) -> Written:
-        folder, copies = settings.params_file.parent / "params", settings.state_dir / "init"
-        return cls(
-            folder / f"{name}.yaml",
-            folder / f"{name}.dataset.json",
-            copies / f"{name}.yaml",
-            copies / f"{name}.dataset.json",
-        )
+        params, copies = own_file(settings.params_file, name), settings.state_dir / "init"
+        declaration = params.with_name(f"{name}.{DECLARATION_FILE}")
+        return cls(params, declaration, copies / params.name, copies / declaration.name)
 
     def write(self, params: str, declaration: str, base: tuple[str, str]) -> bool:
         """``base``: what init itself would have written. Returns whether one of the two files changed."""

@@ -83,23 +83,39 @@ def _examples(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tu
 
 def _lists(connection: duckdb.DuckDBPyConnection, of: str, column: str, dtype: str) -> Lists | None:
     """The first separator that enough cells hold and that does not stand between the words of a text."""
-    for separator in ("|",) if dtype.endswith("[]") else SEPARATORS:
-        mark = literal(separator)
-        parts = f"SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of} WHERE {column} IS NOT NULL"
-        share, length, cells, count, distinct, ids, numbers = connection.execute(
-            f"""
-            SELECT * FROM (SELECT avg(contains({column}, {mark})::INT), avg(len(string_split({column}, {mark}))),
-                                  count(DISTINCT {column}) FROM {of} WHERE {column} IS NOT NULL),
-                          (SELECT count(*), count(DISTINCT part), avg(regexp_full_match(part, '{ID_PART}')::INT),
-                                  avg((TRY_CAST(part AS DOUBLE) IS NOT NULL)::INT)
-                           FROM ({parts}))
-            """
-        ).fetchone()
-        # Blanks and commas separate the words of names, too: only the parts of a list are ids, or recur in other cells.
-        recur = distinct < (cells if separator in (" ", ",") else count / 2)
-        if dtype.endswith("[]") or (share >= LIST_SHARE and (ids >= TYPE_SHARE or (recur and separator != " "))):
-            return Lists(separator, float(length), int(distinct), numbers >= TYPE_SHARE)
+    if dtype.endswith("[]"):
+        return _parts(connection, of, column, "|")[0]
+    holding = ", ".join(f"avg(contains({column}, {literal(each)})::INT)" for each in SEPARATORS)
+    shares = connection.execute(f"SELECT {holding} FROM {of} WHERE {column} IS NOT NULL").fetchone()
+    assert shares is not None
+    for separator, share in zip(SEPARATORS, shares, strict=True):
+        if share >= LIST_SHARE:
+            lists, are_ids, recur = _parts(connection, of, column, separator)
+            if are_ids or (recur and separator != " "):
+                return lists
     return None
+
+
+def _parts(connection: duckdb.DuckDBPyConnection, of: str, column: str, separator: str) -> tuple[Lists, bool, bool]:
+    """(the lists, whether their parts are ids, whether they recur in other cells).
+
+    Blanks and commas separate the words of names, too: these recur less than cells do.
+    """
+    mark = literal(separator)
+    parts = f"SELECT trim(unnest(string_split({column}, {mark}))) AS part FROM {of} WHERE {column} IS NOT NULL"
+    found = connection.execute(
+        f"""
+        SELECT * FROM (SELECT avg(len(string_split({column}, {mark}))), count(DISTINCT {column}) FROM {of}
+                       WHERE {column} IS NOT NULL),
+                      (SELECT count(*), count(DISTINCT part), avg(regexp_full_match(part, '{ID_PART}')::INT),
+                              avg((TRY_CAST(part AS DOUBLE) IS NOT NULL)::INT)
+                       FROM ({parts}))
+        """
+    ).fetchone()
+    assert found is not None
+    length, cells, count, distinct, ids, numbers = found
+    recur = distinct < (cells if separator in (" ", ",") else count / 2)
+    return Lists(separator, float(length), int(distinct), numbers >= TYPE_SHARE), ids >= TYPE_SHARE, recur
 
 
 def number_of(column: str, decimal: str) -> str:

@@ -60,7 +60,10 @@ class Project:
     def run(self, source: Path, *arguments: str, name: str = "shop") -> tuple[int, str]:
         """(exit status, what was printed)."""
         self.output.readouterr()
-        status = main([name, "--input", str(source), *arguments])
+        try:
+            status = main([name, "--input", str(source), *arguments])
+        except SystemExit as stop:
+            status = int(str(stop.code))
         printed = self.output.readouterr()
         return status, printed.out + printed.err
 
