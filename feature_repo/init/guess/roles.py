@@ -31,6 +31,10 @@ class View:
         found = self.roles.get(role, ())
         return found[0] if found else None
 
+    def counted(self, name: str, what: str) -> str:
+        """``603 items``, and that only a sample was looked at."""
+        return f"{self.columns[name].distinct:,} {what}{' in the sample' if self.table.is_sampled else ''}"
+
     def has(self, *roles: str) -> bool:
         return any(self.roles.get(role) for role in roles)
 

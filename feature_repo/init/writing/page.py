@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from feature_repo.init.writing.tree import Place, entries, named
 from feature_repo.init.writing.yaml_text import flow
 
 WIDTH = 140
+CELL = 44  # characters at most, of all columns but the last
+EXAMPLES = 60  # characters
 
 
 def found_page(source: Source, views: Sequence[View]) -> str:
@@ -23,7 +26,10 @@ def found_page(source: Source, views: Sequence[View]) -> str:
         many = f", {len(view.table.names)} files" if len(view.table.names) > 1 else ""
         sampled = ", a sample was read" if view.table.is_sampled else ""
         lines.append(f"  {view.pattern}: {view.table.rows:,} rows{many}{sampled}")
-        told = [(each.name, _type(each), _share(each), ", ".join(each.examples)) for each in view.columns.values()]
+        told = [
+            (each.name, _type(each), _share(each), _cut(", ".join(each.examples), EXAMPLES))
+            for each in view.columns.values()
+        ]
         lines += _table(told, indent=4)
     lines += [f"  {each.name}: {each.problem}" for each in source.unreadable]
     return "\n".join(lines)
@@ -113,16 +119,16 @@ def _bare(answer: str) -> str:
 
 
 def _table(rows: Sequence[tuple[str, ...]], indent: int) -> list[str]:
-    """Aligned columns; the last is cut to the width."""
+    """Aligned columns; the last one goes on below itself where it is too long."""
     if not rows:
         return []
     limits = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    widths = [min(limit, 44) for limit in limits]
+    widths = [min(limit, CELL) for limit in limits[:-1]]
     lines = []
     for row in rows:
-        cells = [_cut(cell, width).ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        line = " " * indent + "  ".join([*cells, row[-1]])
-        lines.append(_cut(line.rstrip(), WIDTH))
+        head = " " * indent + "".join(f"{_cut(cell, n):{n}}  " for cell, n in zip(row, widths, strict=False))
+        parts = textwrap.wrap(row[-1], WIDTH - len(head)) or [""]
+        lines += [f"{head}{parts[0]}".rstrip(), *(" " * len(head) + each for each in parts[1:])]
     return lines
 
 

@@ -33,9 +33,9 @@ def add_people(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
         )
 
 
-def _users(user: Found) -> str:
-    column = user.column
-    told = f"{column.distinct:,} users in the sample"
+def _users(found: Found) -> str:
+    column = found.column
+    told = found.view.counted(found.name, "users")
     if column.source_type.startswith(("FLOAT", "DOUBLE")) or any(each.endswith(".0") for each in column.examples):
         told += f"; {column.examples[0]} is read as a whole number"
     if column.nulls:

@@ -70,7 +70,7 @@ def _item(guess: Guess, sampled: Sampled, view: View, catalog: View | None) -> D
     if len(ids) > 1:
         guess.ask("events.item_id.from", f"{view.pattern}: {' and '.join(ids)} may both be the item", *ids)
         return Decision(column_of(UNKNOWN), "say which column is the item", 0.0)
-    return Decision(column_of(candidates[0]), f"{view.columns[candidates[0]].distinct:,} items in the sample")
+    return Decision(column_of(candidates[0]), view.counted(candidates[0], "items"))
 
 
 def _add_numbers(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
@@ -96,7 +96,7 @@ def _add_numbers(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
 def category_decision(column: Column) -> Decision:
     """Of several categories in one cell the first is taken."""
     if column.lists is None:
-        return Decision(column_of(column.name), f"{column.distinct} categories in the sample")
+        return Decision(column_of(column.name), f"{column.distinct:,} categories")
     mark = column.lists.separator
     return Decision(column_of(column.name, cut=mark), f"several separated by {mark!r}: the first is the category", 0.8)
 

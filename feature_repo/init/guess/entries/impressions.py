@@ -31,7 +31,7 @@ def impressions_of(guess: Guess, sampled: Sampled, lookup: Lookup) -> FileGuess:
     if slate.own:
         lookup.named |= set(slate.key)
     add_people(guess, entry, lookup)
-    entry.columns["item_id"] = Decision(column_of(item), f"{view.columns[item].distinct:,} items in the sample")
+    entry.columns["item_id"] = Decision(column_of(item), view.counted(item, "items"))
     lookup.use(item)
     if not add_time(guess, entry, lookup, "shown_ts"):
         guess.settings["times"] = Setting(

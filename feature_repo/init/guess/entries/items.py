@@ -61,7 +61,7 @@ def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
     for role, target in COMMON:
         name = view.first(role)
         if name is not None:
-            entry.columns[target] = Decision(column_of(name), f"{view.columns[name].distinct} of them in the sample")
+            entry.columns[target] = Decision(column_of(name), view.counted(name, "of them"))
             lookup.use(name)
     for role, target in (("price", "price"), ("old_price", "old_price")):
         name = view.first(role)
