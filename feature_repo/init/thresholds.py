@@ -22,12 +22,15 @@ MANY_DATES = 20_000  # distinct texts that are tried as dates
 EPOCH_SECONDS = (788_918_400, 2_208_988_800)
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
+PLAUSIBLE_YEARS = (1995, 2040)  # of a time that is one already: others are a mistake in its unit
+
 # ------------------------------------------------------------------------------------------- tables
 
 KEY_SHARE = 0.999  # distinct values by rows: unique but for a few repeated rows
 JOINED = 0.9  # of one file's values stand in the other: it refers to it
 RELATED = 0.02  # of one file's ids stand in the other: the same ids, but hardly overlapping
 FEW_OVERLAP = 0.5  # of the ids stand in the other table: said, because models see little then
+SHARED_SESSIONS = 0.05  # of the sessions are of several users
 SLATE_ROWS = 1.5  # rows per list at least, on average
 SLATE_UNIQUE = 0.97  # of (list, item) and of (list, position) are unique
 CHOSEN = 0.8  # of the lists hold the value of the column that names what was chosen

@@ -1,4 +1,4 @@
-"""Whether the tables speak of the same users, sessions and items."""
+"""Whether the tables speak of the same users, sessions and items, and a session of one user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,24 @@ from collections.abc import Mapping
 from feature_repo.init.guess.decisions import FileGuess, Guess
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
-from feature_repo.init.thresholds import FEW_OVERLAP
+from feature_repo.init.thresholds import FEW_OVERLAP, SHARED_SESSIONS
+
+
+def note_shared_sessions(guess: Guess, sampled: Sampled, views: Mapping[str, View]) -> None:
+    """Say where one session is of several users: its id is not unique, or it is a device that people share."""
+    for entry in guess.files:
+        user, session = (entry.columns.get(name) for name in ("user_id", "session_id"))
+        view = views[entry.path]
+        if user is None or session is None or not {*user.values.source, *session.values.source} <= view.columns.keys():
+            continue
+        share = sampled.several_share(view.table.sample, session.values.source, user.values.source[0])
+        if share > SHARED_SESSIONS:
+            named = ", ".join(session.values.source)
+            guess.notes.append(
+                f"{entry.path}: {share:.0%} of the sessions ({named}) are of several users: is it unique? "
+                'A key of two parts is written as "from: [user, session]"'
+            )
+            return
 
 
 def note_overlaps(guess: Guess, sampled: Sampled, views: Mapping[str, View]) -> None:

@@ -48,6 +48,15 @@ class Sampled:
         )
         return share
 
+    def several_share(self, table: str, key: Sequence[str], column: str) -> float:
+        """Share of the keys that have several values of the column; nulls are none."""
+        (owner, _), (_, some) = _listed(key), _listed((*key, column))
+        (share,) = self.row(
+            f"SELECT avg((d > 1)::INT) FROM (SELECT count(DISTINCT {quoted(column)}) d FROM {table} "
+            f"WHERE {some} GROUP BY {owner})"
+        )
+        return share
+
     def values_per(self, table: str, key: str, column: str) -> float:
         """Mean number of distinct values of the column per key that stands in several rows."""
         (mean,) = self.row(

@@ -12,7 +12,7 @@ from feature_repo.init.guess.entries.impressions import impressions_of, lists_of
 from feature_repo.init.guess.entries.items import items_beside, items_of, items_of_lists
 from feature_repo.init.guess.entries.outcomes import events_of_lists
 from feature_repo.init.guess.lookup import Lookup
-from feature_repo.init.guess.overlap import note_overlaps
+from feature_repo.init.guess.overlap import note_overlaps, note_shared_sessions
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.guess.tables import Holds, Reference, holds, list_column, references
@@ -57,6 +57,7 @@ def guessed(sampled: Sampled, source: Source, views: Sequence[View]) -> Guess:
         _ask_for_events(folder)
     _date_catalog(folder, catalog)
     note_overlaps(guess, sampled, {view.pattern: view for view in views})
+    note_shared_sessions(guess, sampled, {view.pattern: view for view in views})
     _ignore_the_rest(folder, source)
     guess.files.sort(key=lambda entry: ("events", "impressions", "items").index(entry.table))
     return guess

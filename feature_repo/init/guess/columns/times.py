@@ -5,6 +5,7 @@ from __future__ import annotations
 from feature_repo.init.guess.decisions import UNKNOWN, Decision, Guess, column_of
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Times
+from feature_repo.init.thresholds import PLAUSIBLE_YEARS
 
 
 def time_decision(guess: Guess, view: View, name: str, place: str) -> Decision:
@@ -19,6 +20,14 @@ def time_decision(guess: Guess, view: View, name: str, place: str) -> Decision:
             *(f'"{each}"' for each in times.formats),
         )
         return Decision(column_of(name, format=UNKNOWN), "which number is the day is for you to say", 0.0)
+    if not PLAUSIBLE_YEARS[0] <= times.first.year <= times.last.year <= PLAUSIBLE_YEARS[1]:
+        guess.ask(
+            f"{place}.from",
+            f"{view.pattern}, {name}: its times are from {times.first:%Y-%m-%d} to {times.last:%Y-%m-%d}: "
+            "are they milliseconds that were taken for microseconds? Write the file anew, or name another column",
+            f"{name}  # it is right so; or another column",
+        )
+        return Decision(column_of(UNKNOWN), "the times are implausible", 0.0)
     span = f"{times.first:%Y-%m-%d} to {times.last:%Y-%m-%d}"
     if times.native:
         return Decision(column_of(name), f"timestamps, {span}{_zone(times)}")

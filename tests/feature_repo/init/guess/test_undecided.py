@@ -160,3 +160,24 @@ def test_extras_never_take_a_name_that_the_log_has(tmp_path):
     names = [each.column.name for each in guess.extras]
     assert names == ["own_views_7d", "own_own_views_7d"]
     assert json.dumps(names)
+
+
+def test_times_that_were_written_in_another_unit(tmp_path):
+    times = [f"1970-01-20 {n % 24:02d}:{n:02d}:00" for n in range(60)]
+    guess = purchases(tmp_path, ts=None, time=times)
+    (question,) = guess.questions
+    assert question.place == "events.event_ts.from"
+    assert "1970-01-20" in question.problem
+
+
+def test_sessions_of_several_users_are_said(tmp_path):
+    sessions = [f"s{n % 9}" for n in range(60)]
+    (note,) = purchases(tmp_path, session_id=sessions).notes
+    assert note.startswith("purchases.csv: 100% of the sessions (session_id) are of several users")
+
+
+def test_a_file_without_names_is_asked_about_with_what_is_in_it(tmp_path):
+    write(tmp_path, "ratings.dat", (), [(1 + n // 9, 100 + n % 30, 1 + n % 5, SECONDS + n) for n in range(90)], "::")
+    (question,) = guess_in(tmp_path).questions
+    assert question.place == "files"
+    assert "ratings.dat: column0, column1, column2, column3" in question.problem
