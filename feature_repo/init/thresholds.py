@@ -58,7 +58,9 @@ SESSION_GAP_MINUTES = 30.0
 
 LIKED_OF_SCALE = 0.8  # of the highest rating: from there on the user liked it
 LIKED_SHARES = (0.1, 0.8)  # of the ratings that are liked; else the scale is used otherwise
+SMALL_PRICE = 1.0  # where no price reaches it, cents lose digits
 TINY_PRICE = 0.005  # rounded to cents it is nothing
 FIXED = 1.2  # values per item at most on average: the column belongs to the item
+FEW_NAMES = 20  # distinct texts that are an attribute in any case
 ATTRIBUTE_SHARE = 0.5  # distinct texts by items at most: more are names or ids
 FEW_ORDERS = 3_000  # rows: fewer make too few lists, so that carts are predicted, too

@@ -13,11 +13,14 @@ def a_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ID = a_set("id ids no nr num number code key hash hashed uuid guid pk ref uid index anonymous anon anonymized")
+ID = a_set(
+    "id ids no nr num number code key hash hashed uuid guid pk ref "
+    "uid index anonymous anon anonymized pseudo encrypted ga"
+)
 
 USER = a_set(
     "user users customer cust visitor client member buyer shopper person account household profile reader viewer "
-    "consumer player subscriber guest uid userid cookie reviewer"
+    "consumer player subscriber guest uid userid cookie reviewer email mail"
 )
 SESSION = a_set("session sess sid visit sessionid")
 ITEM = a_set(
@@ -26,6 +29,9 @@ ITEM = a_set(
     "isbn ean upc gtin merchandise accommodation show pid iid"
 )
 REFERENCE = a_set("reference target clicked chosen selected")
+LINE = a_set("lineitem line")  # around the words of an order's line
+ADDRESS = a_set("url document doc page")
+LONG = a_set("detail details long short full")
 ORDER = a_set("order invoice basket transaction receipt ticket bill checkout purchase cart trans trx")
 SLATE = a_set(
     "query search srch request impression slate list page qid rec recommendation serp response group exposure q req "

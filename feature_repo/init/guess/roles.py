@@ -78,7 +78,9 @@ def _time(column: Column) -> int | None:
 
 def _id_of(known: frozenset[str]) -> Callable[[Column], int | None]:
     def fits(column: Column) -> int | None:
-        if column.kind in (Kind.NUMBER, Kind.TIME, Kind.LIST) or not w.is_named(column.name, known):
+        if column.kind in (Kind.TIME, Kind.LIST) or not w.is_named(column.name, known):
+            return None
+        if column.kind is Kind.NUMBER and not w.is_id_like(column.name):
             return None
         if column.numbers is not None and column.numbers.low < 0 and not w.is_id_like(column.name):
             return None
@@ -88,9 +90,11 @@ def _id_of(known: frozenset[str]) -> Callable[[Column], int | None]:
 
 
 def _item(column: Column) -> int | None:
-    """An item's id; ``product`` alone may be a name, so an id in the same table comes first."""
-    rank = _id_of(w.ITEM)(column)
-    return rank if rank is None or column.kind is not Kind.FLAG else None
+    """An item's id; ``product`` alone may be a name, so an id in the same table comes first. Addresses come last."""
+    rank = _id_of(w.ITEM | w.LINE)(column) if w.core(column.name) - w.LINE else None
+    if rank is None or column.kind is Kind.FLAG:
+        return None
+    return rank + 2 if w.core(column.name) & w.ADDRESS else rank
 
 
 def _session(column: Column) -> int | None:
@@ -123,17 +127,21 @@ def _action(column: Column) -> int | None:
         return None
     named = bool(w.core(column.name) & w.ACTION_CORE)
     if column.kind is not Kind.TEXT:
-        return 2 if w.is_named(column.name, w.ACTION) and named and column.distinct > 1 else None
-    known = sum(rows for text, rows in column.values if w.action_of(text))
+        return 4 if w.is_named(column.name, w.ACTION) and named and column.distinct > 1 else None
+    actions = {text: w.action_of(text) for text in column.texts}
+    known = sum(rows for text, rows in column.values if actions[text])
     if known >= ACTIONS_KNOWN * column.filled and (named or (known == column.filled and column.distinct > 1)):
-        return 0 if named else 1
-    return 2 if w.is_named(column.name, w.ACTION - {"name", "category", "kind"}) and named else None
+        deep = bool({"order", "add_to_cart"} & set(actions.values()))
+        return (0 if deep else 1) + (0 if named else 2)
+    return 4 if w.is_named(column.name, w.ACTION - {"name", "category", "kind"}) and named else None
 
 
 def _price(column: Column) -> int | None:
     if column.kind is Kind.FLAG or not column.is_numeric or not w.core(column.name) & w.PRICE_CORE:
         return None
-    return 0 if w.core(column.name) <= w.PRICE else 1 if not w.speaks_of(column.name, w.OLD | {"log"}) else None
+    return (
+        0 if w.core(column.name) <= w.PRICE | w.LINE else 1 if not w.speaks_of(column.name, w.OLD | {"log"}) else None
+    )
 
 
 def _old_price(column: Column) -> int | None:
@@ -149,7 +157,7 @@ def _value(column: Column) -> int | None:
 def _quantity(column: Column) -> int | None:
     if not column.is_numeric or not w.core(column.name) & w.QUANTITY_CORE:
         return None
-    return 0 if w.is_named(column.name, w.QUANTITY, around=w.ITEM | w.ORDER) else None
+    return 0 if w.is_named(column.name, w.QUANTITY, around=w.ITEM | w.ORDER | w.LINE) else None
 
 
 def _position(column: Column) -> int | None:
@@ -165,6 +173,8 @@ def _label(column: Column) -> int | None:
     """An outcome as a flag or small count, or a grade."""
     numbers = column.numbers
     found = w.core(column.name) - w.ACTOR or w.core(column.name)
+    if w.is_id_like(column.name):
+        return None
     if column.kind is Kind.FLAG or (numbers is not None and numbers.whole and numbers.low >= 0 and numbers.high < 100):
         outcome = any(found & known for known in w.OUTCOMES.values()) and found <= _OUTCOME_WORDS
         if outcome and (column.kind is Kind.FLAG or (numbers is not None and numbers.low == 0)):
@@ -196,7 +206,7 @@ def _named(known: frozenset[str], core: frozenset[str] | None = None) -> Callabl
 
 def _title(column: Column) -> int | None:
     texty = column.kind in (Kind.TEXT, Kind.LIST)
-    return 0 if texty and w.is_named(column.name, w.TITLE, around=w.ITEM | w.ORDER) else None
+    return 0 if texty and w.is_named(column.name, w.TITLE, around=w.ITEM | w.ORDER | w.LINE | w.LONG) else None
 
 
 def _target(column: Column) -> int | None:

@@ -148,7 +148,8 @@ def holds(sampled: Sampled, view: View, views: Sequence[View], joined: Sequence[
         return Holds.SIDE
     if (view.has("label") or _speaks_of_lists(view, views)) and slate_of(sampled, view, item) is not None:
         return Holds.IMPRESSIONS
-    somebody = view.has("user", "session", "order") or any(each.other.has("user", "session") for each in joined)
+    acts = view.has("action") and view.has("time")
+    somebody = acts or view.has("user", "session", "order") or any(each.other.has("user", "session") for each in joined)
     if somebody and not (item in view.unique and not view.has("time")):
         return Holds.EVENTS
     return Holds.ITEMS

@@ -59,6 +59,9 @@ def guessed(sampled: Sampled, source: Source, views: Sequence[View]) -> Guess:
     note_overlaps(guess, sampled, {view.pattern: view for view in views})
     note_shared_sessions(guess, sampled, {view.pattern: view for view in views})
     _ignore_the_rest(folder, source)
+    for view in views:
+        for name in view.table.nested:
+            guess.leave_out(view.pattern, name, "its cells have fields of their own: write one line for each of them")
     guess.files.sort(key=lambda entry: ("events", "impressions", "items").index(entry.table))
     return guess
 
@@ -164,7 +167,8 @@ def _add_items(folder: _Folder, catalog: View | None) -> None:
             guess.files.append(priced)
     if catalog is not None:
         return
-    for entry in [*guess.of("events"), *guess.of("impressions")]:
+    with_lists = {each.path for each in guess.of("impressions")}
+    for entry in [*(each for each in guess.of("events") if each.path not in with_lists), *guess.of("impressions")]:
         item = entry.columns["item_id"].values if "item_id" in entry.columns else Values()
         view = by_pattern[entry.path]
         if not item.source or item.source[0] not in view.columns or view.columns[item.source[0]].lists is not None:
@@ -277,6 +281,8 @@ def _why_ignored(folder: _Folder, view: View) -> str:
         return "does not say what users did: no action, order or rating"
     if what is Holds.ITEMS:
         return "tells nothing more of the items: only names and ids of other systems"
+    if view.has("user") and set(view.roles["user"]) & view.unique:
+        return "attributes of users: the log has none"
     if any(each.other is view for refs in folder.references.values() for each in refs):
         return "only names of what other files refer to"
     return "has neither items nor what users did"

@@ -14,13 +14,16 @@ from feature_repo.init.reading.sample import literal, quoted
 from feature_repo.init.thresholds import EPOCH_SECONDS, MANY_DATES, TYPE_SHARE, UNITS
 
 DATES = (
-    "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
     "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%m.%d.%Y",
     "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%d.%m.%y", "%m.%d.%y",
     "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d/%b/%Y", "%d-%b-%y",
     "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y",
 )  # fmt: skip
-CLOCKS = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ":%H:%M:%S", " %H%M%S")
+CLOCKS = (
+    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ":%H:%M:%S", " %H%M%S",
+    " %H:%M:%S %z", "T%H:%M:%S%z", ":%H:%M:%S %z",
+)  # fmt: skip
 ISO = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?"
 ZONED = r".*(Z|UTC|:\d{2}([.,]\d+)?[+-]\d{2}(:?\d{2})?)"
 EARLIEST = EPOCH_SECONDS[0] - 50 * 365 * 86_400
@@ -47,8 +50,8 @@ def text_times(connection: duckdb.DuckDBPyConnection, table: str, column: str) -
     )
     if not count or plausible < TYPE_SHARE:
         return None
-    if iso >= TYPE_SHARE:
-        return _iso(connection, texts)
+    if iso >= TYPE_SHARE and (found := _iso(connection, texts)) is not None:
+        return found
     return _formatted(connection, texts)
 
 
@@ -76,7 +79,9 @@ def _formatted(connection: duckdb.DuckDBPyConnection, texts: str) -> Times | Non
     if not plausible:
         return None
     first, last = spans[plausible[0]]
-    return Times(_instant(first), _instant(last), formats=tuple(_without_doubles(plausible)))
+    return Times(
+        _instant(first), _instant(last), formats=tuple(_without_doubles(plausible)), zoned="%z" in plausible[0]
+    )
 
 
 def _span(connection: duckdb.DuckDBPyConnection, texts: str, written: str) -> tuple[float, ...]:

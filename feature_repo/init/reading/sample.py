@@ -25,7 +25,10 @@ FLOATING = ("FLOAT", "DOUBLE")
 
 @dataclass(frozen=True)
 class SourceTable:
-    """Files of one kind. ``number`` names its tables: ``sample_0``, ``whole_0``. ``types``: column -> DuckDB's type."""
+    """Files of one kind. ``number`` names its tables: ``sample_0``, ``whole_0``. ``types``: column -> DuckDB's type.
+
+    ``nested``: columns whose cells have fields of their own; they are not read.
+    """
 
     number: int
     pattern: str
@@ -34,6 +37,7 @@ class SourceTable:
     format: FileFormat
     types: dict[str, str] = field(hash=False)
     rows: int
+    nested: tuple[str, ...] = ()
 
     @property
     def sample(self) -> str:

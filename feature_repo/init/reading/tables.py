@@ -114,9 +114,10 @@ def _table(connection: duckdb.DuckDBPyConnection, number: int, pattern: str, gro
     sql = reader([each.file.path for each in group], first.file.kind, written)
     connection.execute(f"CREATE TEMP VIEW whole_{number} AS SELECT * FROM {sql}")
     described = connection.execute(f"DESCRIBE whole_{number}").fetchall()
-    types = {row[0]: row[1] for row in described if not row[1].startswith(NESTED) or row[1].endswith("[]")}
+    types = {row[0]: row[1] for row in described if not any(each in row[1] for each in NESTED)}
+    nested = tuple(row[0] for row in described if row[0] not in types)
     names = tuple(each.file.name for each in group)
-    table = SourceTable(number, pattern, names, first.file.kind, written, types, 0)
+    table = SourceTable(number, pattern, names, first.file.kind, written, types, 0, nested)
     rows = connection.execute(f"SELECT count(*) FROM {table.whole}").fetchone()
     assert rows is not None
     table = replace(table, rows=int(rows[0]))

@@ -110,7 +110,8 @@ def questions_page(questions: Sequence[Question], file: str) -> str:
             f"      {'in the file:' if n == 0 else '         or:'} {key}: {answer}"
             for n, answer in enumerate(each.answers)
         ]
-        lines.append(f"      or --set '{each.place}={_bare(each.answers[0])}'")
+        if each.place != "files":
+            lines.append(f"      or --set '{each.place}={_bare(each.answers[0])}'")
     return "\n".join(lines)
 
 

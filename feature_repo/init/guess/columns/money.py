@@ -7,7 +7,7 @@ from math import ceil, log10
 from feature_repo.init.guess.decisions import Decision, Guess, Setting, column_of
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column
-from feature_repo.init.thresholds import TINY_PRICE
+from feature_repo.init.thresholds import SMALL_PRICE, TINY_PRICE
 from infra.limits import MAX_PRICE
 
 
@@ -22,6 +22,9 @@ def price_decision(guess: Guess, view: View, column: Column, place: str) -> Deci
             f"{view.pattern}, {column.name}: prices up to {numbers.high:g} are 0.00 in cents: what is their unit?",
             "1000  # each is multiplied by it",
         )
+    elif 0 < numbers.high < SMALL_PRICE:
+        small = f"{view.pattern}, {column.name}: no price is above {numbers.high:g}"
+        guess.notes.append(f"{small}: cents keep few of its digits; scale: 100 keeps more")
     if numbers.high > MAX_PRICE:
         bound = float(10 ** min(ceil(log10(numbers.high)) + 1, 9))
         known = guess.declared.get("max_price")

@@ -12,7 +12,7 @@ from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column
 from feature_repo.init.thresholds import FEW_ORDERS, JOINED, WARM_UP_DAYS, WARM_UP_SHARE
-from feature_repo.init.words import is_id_like
+from feature_repo.init.words import ADDRESS, core, is_id_like
 from infra.limits import MAX_QUANTITY
 
 
@@ -66,7 +66,7 @@ def _item(guess: Guess, sampled: Sampled, view: View, catalog: View | None) -> D
             "the others have no attributes"
         )
         return Decision(column_of(best), f"items; {shares[best]:.0%} of them stand in {catalog.pattern}", 0.7)
-    ids = [name for name in candidates if is_id_like(name)]
+    ids = [name for name in candidates if is_id_like(name) and not core(name) & ADDRESS]
     if len(ids) > 1:
         guess.ask("events.item_id.from", f"{view.pattern}: {' and '.join(ids)} may both be the item", *ids)
         return Decision(column_of(UNKNOWN), "say which column is the item", 0.0)

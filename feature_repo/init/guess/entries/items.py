@@ -14,7 +14,7 @@ from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.guess.tables import Reference
 from feature_repo.init.profile.column import Column, Kind, Lists
-from feature_repo.init.thresholds import ATTRIBUTE_SHARE, FEW_VALUES, FIXED, KEY_SHARE
+from feature_repo.init.thresholds import ATTRIBUTE_SHARE, FEW_NAMES, FEW_VALUES, FIXED, KEY_SHARE
 from infra.limits import MAX_TEXT_LENGTH
 
 COMMON = (("brand", "brand"), ("shop", "shop_id"))
@@ -26,7 +26,9 @@ def items_of(guess: Guess, lookup: Lookup, others: list[Reference]) -> FileGuess
     entry = FileGuess("items", view.pattern, "one row per item", format=view.table.format)
     key = view.first("item")
     assert key is not None
-    entry.columns["item_id"] = Decision(column_of(key), f"{view.table.rows:,} rows, one per item")
+    entry.columns["item_id"] = Decision(
+        column_of(key), f"{view.table.rows:,} rows" + (", one per item" if key in view.unique else "")
+    )
     lookup.use(key)
     time = next((name for name in view.roles.get("time", ()) if w.speaks_of(name, w.VALID_FROM)), None)
     if time is not None or (key not in view.unique and view.has("time")):
@@ -128,7 +130,7 @@ def not_an_attribute(column: Column, owner: View, *, len_items: int) -> str | No
 
 
 def _is_free_text(column: Column, items: int) -> bool:
-    return column.distinct > FEW_VALUES and column.distinct > ATTRIBUTE_SHARE * items
+    return column.distinct > FEW_NAMES and column.distinct > ATTRIBUTE_SHARE * items
 
 
 def _same_as_key(reference: Reference, column: Column) -> str | None:

@@ -181,3 +181,46 @@ def test_a_file_without_names_is_asked_about_with_what_is_in_it(tmp_path):
     (question,) = guess_in(tmp_path).questions
     assert question.place == "files"
     assert "ratings.dat: column0, column1, column2, column3" in question.problem
+
+
+def test_cells_with_fields_of_their_own_are_named(tmp_path):
+    rows = [{"session": n, "events": [{"item": n % 5, "ts": SECONDS + n}]} for n in range(20)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    guess = guess_in(tmp_path)
+    assert asked(guess) == {"files"}
+    assert "fields of their own" in left_out(guess)["events"]
+
+
+def test_of_two_columns_of_actions_the_one_with_orders_counts(tmp_path):
+    kinds = [("page", "product")[n % 2] + "view" for n in range(60)]
+    did = [("detail", "add", "purchase", "remove")[n % 4] if n % 2 else None for n in range(60)]
+    guess = purchases(tmp_path, event_type=kinds, product_action=did)
+    assert made(only(guess, "events"), "action")["from"] == "product_action"
+
+
+def test_an_address_is_not_the_item_where_an_id_is_there(tmp_path):
+    guess = purchases(tmp_path, hashed_url=[f"h{n}" for n in range(60)])
+    assert made(only(guess, "events"), "item_id") == {"from": "item_id"}
+
+
+def test_a_rating_of_a_book_id_is_no_booking(tmp_path):
+    rows = [(n % 20, n * 7 % 30, 1 + n % 5) for n in range(200)]
+    write(tmp_path, "ratings.csv", ("user_id", "book_id", "rating"), rows)
+    guess = guess_in(tmp_path)
+    assert asked(guess) == {"events.event_ts.from"}
+    assert made(only(guess, "events"), "item_id") == {"from": "book_id"}
+
+
+def test_two_catalogs_of_one_key_become_one(tmp_path):
+    write(tmp_path, "products.csv", ("item_id", "price"), [(f"i{n}", 1.5 + n) for n in range(11)])
+    write(tmp_path, "kinds.csv", ("item_id", "category", "grade"), [(f"i{n}", n % 3, n % 4) for n in range(11)])
+    items = only(purchases(tmp_path), "items")
+    assert [each.path for each in items.join] == [
+        {"kinds.csv": "products.csv", "products.csv": "kinds.csv"}[items.path]
+    ]
+    assert {"item_id", "category_id", "price"} <= items.columns.keys() | {"price"}
+
+
+def test_users_of_a_file_of_their_own_are_not_used(tmp_path):
+    write(tmp_path, "people.csv", ("user_id", "age"), [(f"u{n}", 20 + n) for n in range(7)])
+    assert purchases(tmp_path).ignored["people.csv"] == "attributes of users: the log has none"

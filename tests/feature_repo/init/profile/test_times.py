@@ -79,3 +79,9 @@ def test_other_formats_are_found(times, text, written):
 def test_texts_with_digits_are_no_times(times):
     assert times("A12", "B34") is None
     assert times("10.5 kg", "11.25 kg") is None
+
+
+def test_an_offset_without_a_colon_is_read_by_a_format(times):
+    found = times("2020-09-01 02:00:00 +0200", "2020-09-02 02:00:00 +0200")
+    assert (found.formats, found.zoned) == (("%Y-%m-%d %H:%M:%S %z",), True)
+    assert found.first == datetime(2020, 9, 1, tzinfo=UTC)
