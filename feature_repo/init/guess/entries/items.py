@@ -17,7 +17,8 @@ from feature_repo.init.profile.column import Column, Kind, Lists
 from feature_repo.init.thresholds import ATTRIBUTE_SHARE, FEW_NAMES, FEW_VALUES, FIXED, KEY_SHARE
 from infra.limits import MAX_TEXT_LENGTH
 
-COMMON = (("brand", "brand"), ("shop", "shop_id"))
+COMMON = (("brand", "brand"), ("shop", "shop_id"), ("price", "price"), ("old_price", "old_price"))  # role, column
+PRICES = ("price", "old_price")
 
 
 def items_of(guess: Guess, lookup: Lookup, others: list[Reference]) -> FileGuess:
@@ -35,41 +36,46 @@ def items_of(guess: Guess, lookup: Lookup, others: list[Reference]) -> FileGuess
         name = time or view.roles["time"][0]
         entry.columns["valid_from_ts"] = time_decision(guess, view, name, "items.valid_from_ts")
         lookup.use(name)
-    _add_common(guess, entry, lookup)
+    _add_common(guess, entry, lookup, view)
+    for also in others:
+        _add_common(guess, entry, lookup, also.other, also)
     for name, owner, reference in lookup.all_columns():
         _add_extra(guess, entry, lookup, owner, name, reference)
-    for reference in others:
-        for name in reference.other.columns:
+    for also in others:
+        for name in also.other.columns:
             if name not in view.columns:
-                _add_extra(guess, entry, lookup, reference.other, name, reference)
+                _add_extra(guess, entry, lookup, also.other, name, also)
     entry.join = lookup.joins
     return entry
 
 
-def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
-    view = lookup.view
+def _add_common(guess: Guess, entry: FileGuess, lookup: Lookup, view: View, reference: Reference | None = None) -> None:
+    """Category, brand, shop and prices of ``view``: the catalog, or what is joined to it. What is there stays."""
+    category = None if "category_id" in entry.columns else _category(view)
+    if category is not None:
+        entry.columns["category_id"] = category_decision(view.columns[category])
+        lookup.use(category, reference)
+    for role, target in COMMON:
+        name = view.first(role)
+        if name is None or target in entry.columns:
+            continue
+        if target in PRICES:
+            entry.columns[target] = price_decision(guess, view, view.columns[name], f"items.{target}")
+        else:
+            entry.columns[target] = Decision(column_of(name), view.counted(name, "of them"))
+        lookup.use(name, reference)
+
+
+def _category(view: View) -> str | None:
+    """The finest category that several items share; without one, labels in a cell, of which the first counts."""
     categories = [view.columns[name] for name in view.roles.get("category", ())]
     fit = [each for each in categories if each.distinct <= max(ATTRIBUTE_SHARE * each.filled, 2)]
     if fit:
-        finest = max(fit, key=lambda each: (each.lists is None, round(1 - each.nulls, 1), each.distinct))
-        entry.columns["category_id"] = category_decision(finest)
-        lookup.use(finest.name)
+        return max(fit, key=lambda each: (each.lists is None, round(1 - each.nulls, 1), each.distinct)).name
     labels = [
         name for name, lists in _label_lists(view) if lists.distinct <= ATTRIBUTE_SHARE * view.columns[name].filled
     ]
-    if not categories and len(labels) == 1:
-        entry.columns["category_id"] = category_decision(view.columns[labels[0]])
-        lookup.use(labels[0])
-    for role, target in COMMON:
-        name = view.first(role)
-        if name is not None:
-            entry.columns[target] = Decision(column_of(name), view.counted(name, "of them"))
-            lookup.use(name)
-    for role, target in (("price", "price"), ("old_price", "old_price")):
-        name = view.first(role)
-        if name is not None:
-            entry.columns[target] = price_decision(guess, view, view.columns[name], f"items.{target}")
-            lookup.use(name)
+    return labels[0] if not categories and len(labels) == 1 else None
 
 
 def _label_lists(view: View) -> list[tuple[str, Lists]]:
@@ -159,7 +165,7 @@ def items_beside(
         role: tuple(c for c in named if c in fixed or role in ("price", "old_price"))
         for role, named in view.roles.items()
     }
-    _add_common(guess, entry, Lookup(View(view.table, view.columns, roles, view.unique), (), lookup.used, lookup.named))
+    _add_common(guess, entry, lookup, View(view.table, view.columns, roles, view.unique))
     used = lookup.named | {c for each in source.columns.values() for c in each.values.source}
     if source.table == "events":
         for name in sorted(fixed - used, key=list(view.columns).index):

@@ -218,7 +218,12 @@ def test_two_catalogs_of_one_key_become_one(tmp_path):
     assert [each.path for each in items.join] == [
         {"kinds.csv": "products.csv", "products.csv": "kinds.csv"}[items.path]
     ]
-    assert {"item_id", "category_id", "price"} <= items.columns.keys() | {"price"}
+    assert {name: made(items, name)["from"] for name in items.columns} == {
+        "item_id": "item_id",
+        "category_id": "category",
+        "price": "price",
+        "grade": "grade",
+    }
 
 
 def test_users_of_a_file_of_their_own_are_not_used(tmp_path):
