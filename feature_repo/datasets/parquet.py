@@ -15,7 +15,8 @@ strings or integers; times may be any timestamp (UTC if it has no zone) or ISO 8
 rounded to cents. The order of columns does not matter. A missing nullable column is filled with null. An undeclared
 column is an error, so that no data is dropped silently. All faults that do not depend on each other are named at once.
 
-Files in another form (CSV, JSON lines, other names, missing sessions, ...): :mod:`feature_repo.datasets.files`.
+The same tables as CSV or JSON lines (``events.csv``, ``events.csv.gz``, ``events.jsonl``) are taken, too. Files with
+other names or columns, without sessions and so on: :mod:`feature_repo.datasets.files`.
 
 ``dataset.json`` declares additional columns, the time zone of the days, and for a currency of large numbers the bound
 of prices. Without it there are no additional columns, and days are UTC days::
@@ -48,6 +49,8 @@ from feature_repo.datasets.checks.values import (
 )
 from feature_repo.datasets.declarations.user_declaration import user_declaration
 from feature_repo.datasets.errors import BadSource, DatasetError, raise_all
+from feature_repo.datasets.files.adapter import write_mapped
+from feature_repo.datasets.files.canonical import canonical_mapping, is_canonical
 from feature_repo.datasets.log_writer import LogWriter, duckdb_type
 from feature_repo.datasets.own_log import completed, defaulted, write_tables
 from feature_repo.duckdb_connection import connect
@@ -65,10 +68,15 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
     """
     if source is None:
         raise DatasetError("parquet needs --input: a folder with items.parquet, events.parquet and impressions.parquet")
+    if not source.is_dir():
+        raise DatasetError(f"{source}: there is no such folder")
     if source.resolve() == out.resolve():
         raise DatasetError(f"{source} is both --input and --out: the source would be replaced")
     declaration = user_declaration(source, settings)
     tables = log_tables(declaration)
+    if is_canonical(source, tables):
+        write_mapped(out, source, declaration, size, settings, lambda s: canonical_mapping(s, source, tables))
+        return
     with connect(settings) as connection, LogWriter(out, declaration) as log:
         with step("checking the columns"):
             raise_all([fault for table in tables for fault in _opened(connection, source, table)])
@@ -107,9 +115,7 @@ def _opened(connection: duckdb.DuckDBPyConnection, source: Path, table: Table) -
 def _missing(source: Path, table: Table) -> str:
     others = sorted(path.name for path in source.glob(f"{table.name}.*")) if source.is_dir() else []
     if others:
-        return (
-            f"the file is missing; for {others[0]} and others there is python -m feature_repo.init NAME --input FOLDER"
-        )
+        return f"the file is missing; python -m feature_repo.init NAME --input FOLDER finds out what {others[0]} holds"
     return "the file is missing"
 
 

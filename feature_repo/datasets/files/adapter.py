@@ -8,7 +8,7 @@ parquet does. Notes beside the log say what was dropped, mended or made, and why
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -32,7 +32,7 @@ from feature_repo.datasets.files.staging import Staging
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.own_log import write_tables
 from feature_repo.duckdb_connection import connect
-from feature_repo.schema import Table, log_tables
+from feature_repo.schema import Declaration, Table, log_tables
 from infra.progress import step
 from infra.settings import Settings
 
@@ -46,6 +46,18 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
     if own.folder.resolve() == out.resolve():
         raise DatasetError(f"{own.folder} is both --input and --out: the source would be replaced")
     declaration = user_declaration(own.folder, settings, own.declaration)
+    write_mapped(out, own.folder, declaration, size, settings, lambda _: own.mapping)
+
+
+def write_mapped(
+    out: Path,
+    folder: Path,
+    declaration: Declaration,
+    size: int | None,
+    settings: Settings,
+    mapping_of: Callable[[Staging], SourceMapping],
+) -> None:
+    """Write the log of the files below ``folder``. Raises DatasetError."""
     tables = log_tables(declaration)
     settings.spill_dir.mkdir(parents=True, exist_ok=True)
     with (
@@ -54,8 +66,9 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
         tempfile.TemporaryDirectory(dir=settings.spill_dir, prefix="files-") as scratch,
     ):
         staging = Staging(connection, Path(scratch), log)
-        given = read_files(staging, own.folder, own.mapping, tables)
-        complete(staging, own.mapping, tables, given)
+        mapping = mapping_of(staging)
+        given = read_files(staging, folder, mapping, tables)
+        complete(staging, mapping, tables, given)
         for table in tables:
             _finish(connection, table)
         write_tables(connection, log, declaration, size)

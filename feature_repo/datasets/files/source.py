@@ -1,6 +1,6 @@
 """Where a user's own files are: the mapping of the data set, its folder and its dataset.json.
 
-The mapping is the section ``log`` of params/NAME.yaml beside params.yaml.
+The mapping is the section ``log`` of params/NAME.yaml.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE
-from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.files.mapping import SourceMapping, mapping_from
+from infra.params import BadParams, own_file, read_params
 from infra.settings import Settings
 
 
@@ -28,10 +27,10 @@ class FilesSource:
 
 def files_source(settings: Settings, source: Path | None) -> FilesSource:
     """``source``: replaces the mapping's input; a folder, or the only file. Raises DatasetError."""
-    path = mapping_file(settings)
-    section = _section(path)
+    path = own_file(settings.params_file, settings.dataset)
+    section = _section(settings, path)
     named = source or section.get("input")
-    if named is None:
+    if not named:
         raise DatasetError(f"{path}: log.input is missing: the folder with the files; or give --input FOLDER")
     folder = settings.params_file.parent / Path(named).expanduser() if source is None else source
     if not folder.exists():
@@ -45,20 +44,14 @@ def files_source(settings: Settings, source: Path | None) -> FilesSource:
     return FilesSource(mapping, folder, beside if beside.exists() else folder / DECLARATION_FILE)
 
 
-def mapping_file(settings: Settings) -> Path:
-    return settings.params_file.parent / "params" / f"{settings.dataset}.yaml"
-
-
-def _section(path: Path) -> dict[str, Any]:
+def _section(settings: Settings, path: Path) -> dict[str, Any]:
     try:
-        body = yaml.safe_load(path.read_text())
-    except FileNotFoundError as error:
+        section: dict[str, Any] = read_params(settings).get("log", {})
+    except BadParams as error:
+        raise DatasetError(str(error)) from error
+    if "files" not in section:
+        why = "holds no log.files" if path.exists() else "is missing"
         raise DatasetError(
-            f"{path} is missing: it says what the files hold; python -m feature_repo.init NAME --input FOLDER writes it"
-        ) from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise BadSource(path, f"is not YAML: {error}") from error
-    section = body.get("log") if isinstance(body, dict) else None
-    if not isinstance(section, dict):
-        raise BadSource(path, "has no section log: python -m feature_repo.init NAME --input FOLDER writes one")
+            f"{path} {why}: it says what the files hold; python -m feature_repo.init NAME --input FOLDER writes it"
+        )
     return section

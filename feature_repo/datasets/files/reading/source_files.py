@@ -6,7 +6,6 @@ read as text, so that no guess changes a value: "007" stays, and so does "34.0".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +14,12 @@ import duckdb
 from feature_repo.datasets.checks.values import FILE, ROW
 from feature_repo.datasets.errors import BadSource, DatasetError, raise_all
 from feature_repo.datasets.files.mapping import FileFormat
-from feature_repo.datasets.files.reading.text_files import TextFile, open_text, unreadable_text
+from feature_repo.datasets.files.reading.text_files import open_text, unreadable_text
 
 PARQUET = (".parquet", ".pq")
 JSON = (".json", ".jsonl", ".ndjson")
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".psv", ".tab")
+FORMATS = (*PARQUET, *JSON, *TEXT)
 _PACKED = (".gz",)
 
 
@@ -102,8 +102,10 @@ def _opened(
     if suffix in TEXT:
         file = open_text(path, form, scratch)
         return file.rows, dict.fromkeys(file.names, "VARCHAR")
-    known = ", ".join((*PARQUET, *JSON, *TEXT))
-    raise BadSource(path, f"the format {suffix or 'without a suffix'!r} is not known; known are {known}, also with .gz")
+    raise BadSource(
+        path,
+        f"the format {suffix or 'without a suffix'!r} is not known; known are {', '.join(FORMATS)}, text also with .gz",
+    )
 
 
 def _suffix(path: Path) -> str:
@@ -143,10 +145,3 @@ def _literal(text: str) -> str:
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def listed(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-__all__ = ["Relation", "SourceColumn", "TextFile", "listed", "matching_files", "open_files", "reading_fault"]

@@ -60,6 +60,7 @@ class OwnFiles:
         self.out = folder / "log"
         self.settings = settings.model_copy(update={"params_file": folder / "params.yaml"})
         self.folder.mkdir()
+        self.settings.params_file.write_text("log: {adapter: complete_journey}\n")
 
     def write(self, files: Mapping[str, Content], mapping: str, declaration: Mapping[str, Any] | None = None) -> None:
         """``mapping``: the section log as YAML, without adapter and input."""

@@ -83,7 +83,8 @@ def test_what_one_entry_does_not_say_of_an_item_stays_as_another_said_it(own: Ow
     own.write({"items.csv": "i,c\na,x\n"}, "{}")
     entries = (
         "\n  - {table: items, path: items.csv, columns: {item_id: {from: i}, category_id: {from: c}}}"
-        "\n  - {table: items, path: lists.csv, columns: {item_id: {from: i}, valid_from_ts: {from: t}, price: {from: p}}}"
+        "\n  - {table: items, path: lists.csv, "
+        "columns: {item_id: {from: i}, valid_from_ts: {from: t}, price: {from: p}}}"
     )
     files = {"lists.csv": "i,t,p\na,2024-05-01T08:00:00Z,5\na,2024-05-01T09:00:00Z,6\n", "slates.csv": SLATE}
     log = own.log(files, f"files: {SLATES}{entries}")

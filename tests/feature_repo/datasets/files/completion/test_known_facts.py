@@ -21,7 +21,8 @@ def facts(own: OwnFiles, events: str) -> list[tuple[object, ...]]:
 
 
 def test_price_and_category_are_those_known_strictly_before_the_event(own: OwnFiles) -> None:
-    rows = "a,2024-03-01,view,,\na,2024-05-01T10:00:00Z,view,,\na,2024-05-01T10:00:01Z,view,,\n,2024-05-01T11:00:00Z,search,,\n"
+    views = "".join(f"a,{when},view,,\n" for when in ("2024-03-01", "2024-05-01T10:00:00Z", "2024-05-01T10:00:01Z"))
+    rows = f"{views},2024-05-01T11:00:00Z,search,,\n"
     assert facts(own, rows) == [(None, None, None), (5, "x", None), (6, "y", None), (None, None, None)]
 
 

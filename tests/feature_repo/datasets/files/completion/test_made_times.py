@@ -27,7 +27,7 @@ def test_slates_get_a_seeded_random_order_a_minute_apart(own: OwnFiles) -> None:
     assert sorted(order) == [str(q) for q in range(8)] != order
     backwards = "q,i,c\n" + "\n".join(reversed(LISTS.splitlines()[1:]))
     assert own.slates(backwards, COLUMNS, more="times: made\n").query(times) == found
-    assert [note.count for note in log.noted("seeded random order")][0] == 8
+    assert [note.count for note in log.noted("given a time in a seeded random order")] == [8]
 
 
 @pytest.mark.parametrize("link", ["request_id", "session_id"])
