@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from feature_repo.init.reading.sample import SourceTable
 from feature_repo.init.thresholds import ACTIONS_KNOWN, MANY_ACTIONS
 from infra.limits import MAX_LABEL
 
+NAMELESS = re.compile(r"column\d+")  # of a file without a header
 ROW_NUMBER = ("column0", "unnamed: 0", "__index_level_0__", "index", "row", "rownum", "row_number", "")
 
 
@@ -73,6 +75,8 @@ def _time(column: Column) -> int | None:
     speaks = w.speaks_of(column.name, w.TIME_CORE)
     if column.kind is Kind.TIME:
         return 0 if speaks else 1
+    if NAMELESS.fullmatch(column.name):
+        return 1
     return 0 if speaks or w.is_named(column.name, w.TIME) else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.init.guess.columns.actions import action_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, Setting, column_of
-from feature_repo.init.guess.entries.events import add_slates, events_of
+from feature_repo.init.guess.entries.events import add_slates, asked_events_of, events_of
 from feature_repo.init.guess.entries.impressions import impressions_of, lists_of, target_of
 from feature_repo.init.guess.entries.items import items_beside, items_of, items_of_lists
 from feature_repo.init.guess.entries.outcomes import events_of_lists
@@ -16,6 +16,7 @@ from feature_repo.init.guess.overlap import note_overlaps, note_shared_sessions
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.guess.tables import Holds, Reference, holds, list_column, references
+from feature_repo.init.profile.column import Kind
 from feature_repo.init.reading.tables import Source
 from feature_repo.init.thresholds import JOINED
 
@@ -51,10 +52,11 @@ def guessed(sampled: Sampled, source: Source, views: Sequence[View]) -> Guess:
         for lists in guess.of("impressions"):
             guess.files += events_of_lists(guess, lists, by_pattern[lists.path])
     _add_items(folder, catalog)
+    if not guess.of("impressions") and not guess.of("events"):
+        guess.files = []
+        _ask_for_events(folder)
     if not guess.of("impressions") and guess.of("events"):
         add_slates(guess, _days(folder), _actions(folder))
-    if not guess.of("impressions") and not guess.of("events"):
-        _ask_for_events(folder)
     _date_catalog(folder, catalog)
     note_overlaps(guess, sampled, {view.pattern: view for view in views})
     note_shared_sessions(guess, sampled, {view.pattern: view for view in views})
@@ -173,8 +175,7 @@ def _add_items(folder: _Folder, catalog: View | None) -> None:
         view = by_pattern[entry.path]
         if not item.source or item.source[0] not in view.columns or view.columns[item.source[0]].lists is not None:
             continue
-        time = view.first("time")
-        beside = items_beside(guess, sampled, entry, view, item.source[0], time)
+        beside = items_beside(guess, sampled, entry, view, item.source[0])
         if beside is not None:
             guess.files.append(beside)
             still = set(guess_names(beside))
@@ -215,7 +216,8 @@ def _days(folder: _Folder) -> float:
     """From the first event to the last."""
     spans = [
         times.days
-        for view in folder.that_hold(Holds.EVENTS)
+        for view in folder.views
+        if view.pattern in {each.path for each in folder.guess.of("events")}
         for name in view.roles.get("time", ())[:1]
         if (times := view.columns[name].times) is not None
     ]
@@ -223,6 +225,13 @@ def _days(folder: _Folder) -> float:
 
 
 def _ask_for_events(folder: _Folder) -> None:
+    """Nothing is known as an event. A file with a time, as one without a header, is asked about column by column."""
+    best = max(folder.views, key=lambda view: (view.has("time", "action"), view.table.rows))
+    ids = [column.name for column in best.columns.values() if column.kind in (Kind.INTEGER, Kind.TEXT)]
+    ids = [name for name in ids if name not in (*best.roles.get("time", ()), *best.roles.get("action", ()))]
+    if best.has("time", "action") and len(ids) > 1:
+        folder.guess.files.append(asked_events_of(folder.guess, folder.sampled, folder.lookup(best), ids))
+        return
     listed = "; ".join(f"{view.pattern}: {', '.join(list(view.columns)[:12])}" for view in folder.views)
     folder.guess.ask(
         "files",

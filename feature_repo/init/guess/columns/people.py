@@ -46,6 +46,12 @@ def _users(found: Found) -> str:
 def add_time(guess: Guess, entry: FileGuess, lookup: Lookup, name: str) -> bool:
     """The column ``name`` from a time, or from the days between a user's orders. False where there is neither."""
     time = lookup.first("time")
+    if time is not None and name == "shown_ts" and _is_one_instant(time.column):
+        reason = (
+            f"all lists are of one instant, {time.column.examples[0]}: they get a seeded random order, the split, too"
+        )
+        guess.settings["times"] = Setting("made", reason)
+        return True
     if time is not None:
         entry.columns[name] = time_decision(guess, time.view, time.name, f"{entry.table}.{name}")
         return True
@@ -58,6 +64,10 @@ def add_time(guess: Guess, entry: FileGuess, lookup: Lookup, name: str) -> bool:
         0.9,
     )
     return True
+
+
+def _is_one_instant(column: Column) -> bool:
+    return column.times is not None and column.times.first == column.times.last and column.rows > 1
 
 
 def _relative(lookup: Lookup) -> RelativeTime | None:

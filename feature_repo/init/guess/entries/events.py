@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.init.guess.columns.actions import TARGETS, action_decision
 from feature_repo.init.guess.columns.money import price_decision
@@ -14,6 +16,17 @@ from feature_repo.init.profile.column import Column
 from feature_repo.init.thresholds import FEW_ORDERS, JOINED, WARM_UP_DAYS, WARM_UP_SHARE
 from feature_repo.init.words import ADDRESS, core, is_id_like
 from infra.limits import MAX_QUANTITY
+
+
+def asked_events_of(guess: Guess, sampled: Sampled, lookup: Lookup, ids: Sequence[str]) -> FileGuess:
+    """The entry of a file whose names do not say who did what with which item: the user is asked for both."""
+    entry = events_of(guess, sampled, lookup, None, item=UNKNOWN)
+    columns = lookup.view.columns
+    told = "; ".join(f"{name}: {columns[name].distinct:,} values, as {columns[name].examples[0]}" for name in ids)
+    for name, what in (("user_id", "the user"), ("item_id", "the item")):
+        entry.columns[name] = Decision(column_of(UNKNOWN), f"say which column is {what}", 0.0)
+        guess.ask(f"events.{name}.from", f"{lookup.view.pattern}: no name says which column is {what}. {told}", *ids)
+    return entry
 
 
 def events_of(

@@ -146,9 +146,7 @@ def _same_as_key(reference: Reference, column: Column) -> str | None:
     return None
 
 
-def items_beside(
-    guess: Guess, sampled: Sampled, source: FileGuess, view: View, item: str, time: str | None
-) -> FileGuess | None:
+def items_beside(guess: Guess, sampled: Sampled, source: FileGuess, view: View, item: str) -> FileGuess | None:
     """Items whose attributes stand in each event or list row: no catalog is there. None where there are none."""
     entry = FileGuess(
         "items", view.pattern, "no catalog: attributes stand beside each row, and hold from its time on",
@@ -156,10 +154,9 @@ def items_beside(
     )  # fmt: skip
     lookup, asked, extras = Lookup(view, ()), len(guess.questions), len(guess.extras)
     entry.columns["item_id"] = Decision(source.columns["item_id"].values, "the item of the row")
-    if time is not None:
-        made = source.columns["shown_ts" if source.table == "impressions" else "event_ts"]
-        if made.values.relative is None:
-            entry.columns["valid_from_ts"] = Decision(made.values, "known since the row's time", made.certainty)
+    made = source.columns.get("shown_ts" if source.table == "impressions" else "event_ts")
+    if made is not None and made.values.relative is None:
+        entry.columns["valid_from_ts"] = Decision(made.values, "known since the row's time", made.certainty)
     fixed = {name for name in view.columns if name != item and _belongs_to(sampled, view, item, name)}
     roles = {
         role: tuple(c for c in named if c in fixed or role in ("price", "old_price"))

@@ -176,11 +176,27 @@ def test_sessions_of_several_users_are_said(tmp_path):
     assert note.startswith("purchases.csv: 100% of the sessions (session_id) are of several users")
 
 
-def test_a_file_without_names_is_asked_about_with_what_is_in_it(tmp_path):
-    write(tmp_path, "ratings.dat", (), [(1 + n // 9, 100 + n % 30, 1 + n % 5, SECONDS + n) for n in range(90)], "::")
-    (question,) = guess_in(tmp_path).questions
-    assert question.place == "files"
-    assert "ratings.dat: column0, column1, column2, column3" in question.problem
+def test_a_file_without_a_header_is_asked_about_column_by_column(tmp_path):
+    did = ("pv", "cart", "buy")
+    write(tmp_path, "log.dat", (), [(1 + n // 9, 100 + n % 30, did[n % 3], SECONDS + n) for n in range(90)], "::")
+    guess = guess_in(tmp_path)
+    assert {each.place: each.answers for each in guess.questions} == {
+        "events.user_id.from": ("column0", "column1"),
+        "events.item_id.from": ("column0", "column1"),
+    }
+    assert "column1: 30 values" in guess.questions[0].problem
+    events = only(guess, "events")
+    assert made(events, "event_ts") == {"from": "column3", "unit": "s"}
+    assert made(events, "action")["map"] == {"pv": "view", "cart": "add_to_cart", "buy": "order"}
+
+
+def test_lists_of_one_instant_get_a_made_time(tmp_path):
+    rows = [(f"l{n // 4}", f"i{n % 19}", n % 4, int(n % 7 == 0), "2024-05-01") for n in range(200)]
+    write(tmp_path, "lists.csv", ("slate_id", "item_id", "position", "click", "date"), rows)
+    guess = guess_in(tmp_path)
+    assert guess.settings["times"].value == "made"
+    assert "shown_ts" not in only(guess, "impressions").columns
+    assert not guess.questions
 
 
 def test_cells_with_fields_of_their_own_are_named(tmp_path):
