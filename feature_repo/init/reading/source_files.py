@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import Literal
 
@@ -122,9 +123,9 @@ def group_names(names: Sequence[str], others: Iterable[str]) -> list[tuple[str, 
         pattern = common_pattern(group)
         outside = [each for each in (*others, *names) if each not in group]
         if len(group) > 1 and (pattern is None or any(fnmatchcase(each, pattern) for each in outside)):
-            found += [(each, [each]) for each in group]
+            found += [(escape(each), [each]) for each in group]
         else:
-            found.append((pattern or group[0], group))
+            found.append((pattern or escape(group[0]), group))
     return found
 
 
@@ -136,7 +137,7 @@ def name_shape(name: str) -> str:
 def common_pattern(names: Sequence[str]) -> str | None:
     """``a_1.csv``, ``a_2.csv`` -> ``a_*.csv``. None where the differing parts speak of different actions."""
     if len(names) == 1:
-        return names[0]
+        return escape(names[0])
     head = _common_start(names)
     tail = _common_start([each[len(head) :][::-1] for each in names])[::-1]
     head, tail = _at_a_boundary(head, names), _at_a_boundary(tail[::-1], [each[::-1] for each in names])[::-1]
@@ -144,7 +145,7 @@ def common_pattern(names: Sequence[str]) -> str | None:
     actions = {action_of(each) for each in middles}
     if len(actions) > 1 or any("/" in each for each in middles):
         return None
-    return f"{head}*{tail}"
+    return f"{escape(head)}*{escape(tail)}"
 
 
 def _common_start(names: Sequence[str]) -> str:

@@ -81,7 +81,7 @@ def read_source(
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _given(name: str, formats: Mapping[str, FileFormat]) -> FileFormat | None:

@@ -230,3 +230,13 @@ def test_nothing_of_the_files_is_executed(project, tmp_path):
     assert status == 0, printed
     assert project.entry("events")["path"] == "a'b.csv"
     assert not os.path.exists("pwned")
+
+
+def test_names_with_signs_of_patterns_are_read_as_they_are(project, tmp_path):
+    source = folders.apart(tmp_path / "my [old] shop")
+    (source / "clicks.csv").rename(source / "clicks [1].csv")
+    (source / "purchases.csv").rename(source / "purchases *.csv")
+    status, printed = project.run(source)
+    assert status == 0, printed
+    paths = [each["path"] for each in project.log()["files"]]
+    assert [list(source.glob(path)) for path in paths] == [[source / "clicks [1].csv"], [source / "purchases *.csv"]]
