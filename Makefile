@@ -1,7 +1,6 @@
 # One verb per job; CI calls the same verbs.
 PYTHON ?= python3.11
 BIN := .venv/bin
-DATASET := $(shell sed -n 's/^dataset: *//p' params.yaml)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -10,6 +9,19 @@ export FEAST_USAGE := false
 TEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --durations=20
 MORE := --examples 200 --fuzz-examples 1000 --requests 1500 --kills 12 \
 	--live-events 10000 --writer-events 1000 --log-slates 10000
+
+# Settings are read by infra/settings.py, not here. make run DATASET=my_shop INPUT=/path/to/files says which data set, and
+# where its files are; any other setting may follow, as RERANK_PORT=8080. Docs: docs/settings.md.
+ifeq ($(origin DATASET),command line)
+export RERANK_DATASET := $(value DATASET)
+endif
+ifeq ($(origin INPUT),command line)
+ifneq ($(origin DATASET),command line)
+$(error INPUT needs a name for the data set: make run DATASET=my_shop INPUT=/path/to/files)
+endif
+export INPUT_PATH := $(value INPUT)
+INIT := python -m feature_repo.init "$$RERANK_DATASET" --input "$$INPUT_PATH" &&
+endif
 
 .PHONY: FORCE run pipeline serve recommend test test-all check lint types clean
 
@@ -38,20 +50,20 @@ FORCE:
 
 # Everything, from nothing to an answering scorer; Ctrl-C stops the scorer and Redis.
 run: .venv/installed
-	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/run.sh
+	@$(INIT) infra/run.sh
 
 # The pipeline alone; Redis is left running.
 pipeline: .venv/installed
-	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh --stay
+	@$(INIT) infra/pipeline.sh --stay
 
 # The scorer alone, over what the pipeline left.
 serve: .venv/installed
-	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/serve.sh
+	@infra/serve.sh
 
 # The pipeline, then the batch: who is worth a message in the next days, and 25 items for each.
 recommend: .venv/installed
-	@RERANK_DATASET=$(DATASET) RERANK_CLOCK=replay infra/pipeline.sh --stay
-	@RERANK_CLOCK=replay $(BIN)/dvc repro training/recommend/dvc.yaml
+	@$(INIT) infra/pipeline.sh --stay
+	@dvc repro training/recommend/dvc.yaml
 
 # What is quick; the goal is ten minutes on two cores. No network.
 test: .venv/installed-test
@@ -76,4 +88,4 @@ docs: .venv/installed-docs
 
 clean:
 	-$(BIN)/python -m infra.redis_server stop
-	rm -rf .venv data var dvc.lock training/gru4rec/dvc.lock training/recommend/dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv data var effective.yaml dvc.lock training/gru4rec/dvc.lock training/recommend/dvc.lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

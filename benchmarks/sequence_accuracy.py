@@ -18,6 +18,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from infra.command import command_settings
+from infra.params import read_params
 from infra.settings import Settings
 from training.gru4rec.config import Gru4RecConfig, read_config
 from training.gru4rec.errors import SequenceError
@@ -94,11 +96,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     parser.add_argument("settings", nargs="*", metavar="section.name=value", help="other settings than the reference's")
     arguments = parser.parse_args()
-    settings = Settings()
+    settings = command_settings()
     files = [f"data.{key}={arguments.data}/yoochoose-clicks-100k_{name}.txt" for key, name in FILES.items()]
     with tempfile.TemporaryDirectory(prefix="sequence-accuracy-") as folder:
         try:
-            config = read_config(settings.params_file, [*SETTINGS, *files, f"out={folder}", *arguments.settings])
+            config = read_config(read_params(settings), [*SETTINGS, *files, f"out={folder}", *arguments.settings])
             result = measure(config, arguments.seeds, settings)
         except SequenceError as error:
             print(f"benchmarks.sequence_accuracy: {error}", file=sys.stderr)

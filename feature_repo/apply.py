@@ -8,6 +8,7 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.feast_objects import feast_objects
 from feature_repo.store import open_store, write_feature_store_yaml
+from infra.command import command_settings
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 
@@ -20,7 +21,7 @@ def apply(settings: Settings) -> None:
 
 
 def main() -> int:
-    settings = Settings()
+    settings = command_settings()
     try:
         apply(settings)
     except (DatasetError, RedisServerError) as error:

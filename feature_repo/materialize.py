@@ -25,6 +25,7 @@ from feature_repo.online.materialization_log import MaterializationLog, Run
 from feature_repo.schema import views
 from feature_repo.store import open_store
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
+from infra.command import command_settings
 from infra.redis_server.server import RedisServerError, endpoint
 from infra.settings import Settings
 
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         "--check", action="store_true", help="fill nothing; remove the receipt if Redis does not match it"
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     try:
         if arguments.check:
             if not redis_holds_receipt(settings):

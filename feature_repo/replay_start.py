@@ -23,6 +23,7 @@ from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.items.files import ITEM_CHANGES
 from feature_repo.live.score_records import score_files
 from infra.clock import ClockHeld, not_before, open_clock, set_anchor, settable, timestamp_of, timestamp_text
+from infra.command import command_settings
 from infra.redis_server import keys as redis_keys
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, Role, endpoint
 from infra.settings import Settings
@@ -119,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {COMMAND}", description=__doc__.split("\n")[0])
     parser.add_argument("--not-before", type=timestamp, metavar="TIMESTAMP", help="ISO 8601; for later starts, too")
     later = parser.parse_args(argv).not_before
-    settings = Settings()
+    settings = command_settings()
     if settings.clock == "wall":
         print("RERANK_CLOCK=wall: the clock needs no anchor")
         return 0

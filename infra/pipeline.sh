@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Start Redis and the clock, then run the pipeline until Redis holds the features. With --stay, Redis stays after it.
 set -euo pipefail
-exec 9>>"$(python -m infra.redis_server lock-file)" # locked by the next line, so that no other script stops Redis
+# What dvc knows of the settings and the parameters; it fails here where one is wrong, before anything runs.
+python -m infra.effective
+lock=$(python -m infra.redis_server lock-file)
+exec 9>>"$lock" # locked by the next line, so that no other script stops Redis
 python -m infra.redis_server start --holder 9 "$@"
 # Write the events accepted since the last run to the log, before anything is built from it.
 python -m feature_repo.live --once

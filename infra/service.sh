@@ -10,7 +10,8 @@ stop() {
     done
     python -m infra.redis_server stop --holder 9
 }
-exec 9>>"$(python -m infra.redis_server lock-file)" # open in all that this script starts, and locked by the first of it
+lock=$(python -m infra.redis_server lock-file)
+exec 9>>"$lock" # open in all that this script starts, and locked by the first of it
 trap stop EXIT
 python -m infra.redis_server start --holder 9
 

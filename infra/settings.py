@@ -1,19 +1,23 @@
-"""All settings of the system, read once from the environment.
+"""All settings of the system, read once. :mod:`infra.settings_sources` says from where, and in which order.
 
 A ``main`` or a fixture builds one :class:`Settings` and passes it on. No other code reads the environment.
 Each field is an environment variable ``RERANK_<FIELD>`` (see ``.env.example``).
+
+``python -m infra.settings``: each setting with its value, its source and its meaning; ``--json`` for programs.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from infra.limits import MAX_DEADLINE_MS
+from infra.settings_sources import ParamsSource
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGIN = re.compile(r"https?://([a-z0-9.\-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
@@ -21,14 +25,16 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
 class Settings(BaseSettings):
-    """Immutable. Raises pydantic's ``ValidationError``, which names the field."""
+    """Immutable. Raises pydantic's ``ValidationError``, which names the field, or BadParams, which names the file."""
 
     model_config = SettingsConfigDict(env_prefix="RERANK_", env_file=PROJECT_ROOT / ".env", frozen=True, extra="ignore")
 
     dataset: str = Field("complete_journey", description="Data set: Feast project, model name and folder.")
     data_dir: Path = Field(PROJECT_ROOT / "data", description="Logs, feature parquet, training sets, reports.")
     state_dir: Path = Field(PROJECT_ROOT / "var", description="Embedded Redis, Feast registry, MLflow, clock.")
-    params_file: Path = Field(PROJECT_ROOT / "params.yaml", description="Hyperparameters of the pipeline.")
+    params_file: Path = Field(
+        PROJECT_ROOT / "params.yaml", description="Parameters of the pipeline; params/NAME.yaml beside it counts more."
+    )
     redis_url: str | None = Field(None, description="redis://host:port/db; unset starts an embedded server.")
     events_redis_url: str | None = Field(
         None, description="Redis that stores accepted events, with appendfsync always; unset starts an embedded one."
@@ -84,9 +90,21 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, description="Scorer processes that share the port; each uses one core.")
     reload_s: float = Field(10.0, gt=0, description="Seconds between two looks at the registry for a new champion.")
     opentelemetry: bool = Field(False, description="FastAPI's traces and metrics, if a provider is set up.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     duckdb_memory_limit: str = Field("3GB", description="Memory DuckDB may use before it spills to disk.")
     threads: int = Field(2, ge=1, description="Threads for DuckDB and for training.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = (ParamsSource(settings_cls, is_own=True), ParamsSource(settings_cls, is_own=False))
+        return init_settings, env_settings, dotenv_settings, *files
 
     @field_validator("dataset")
     @classmethod
@@ -180,3 +198,9 @@ class Settings(BaseSettings):
     @property
     def tracking_uri(self) -> str:
         return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+
+
+if __name__ == "__main__":
+    from infra.settings_table import main  # it imports this module, here under its own name
+
+    sys.exit(main())

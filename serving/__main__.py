@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 
 import uvicorn
-from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from infra.clock import Clock, ClockNotAnchored, held_clock
+from infra.command import command_settings
 from infra.settings import LOOPBACK, Settings
 from serving.api.app import REPLACEMENT_TIMEOUT_S
 from serving.api.connection_timeout import ReadTimeoutProtocol
@@ -39,13 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving", description="The scorer, until SIGINT or SIGTERM.")
     parser.add_argument("--shop", action="store_true", help="with the marketplace, unless others reach the host")
     arguments = parser.parse_args(argv)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for each in error.errors():
-            name = "".join(f"RERANK_{str(field).upper()}: " for field in each["loc"][:1])
-            print(f"serving: {name}{each['msg'].removeprefix('Value error, ')}", file=sys.stderr)
-        return 2
+    settings = command_settings("serving")
     if arguments.shop and "shop" not in settings.model_fields_set:
         settings = settings.model_copy(update={"shop": settings.host in LOOPBACK})
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

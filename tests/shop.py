@@ -24,6 +24,7 @@ import yaml
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.models.model_store import ModelStore
+from infra.params import read_params
 from infra.redis_server.server import EVENTS, FEATURES, endpoint, stop
 from infra.settings import PROJECT_ROOT, Settings
 
@@ -99,8 +100,8 @@ class Shop:
         assert not done.value.code, f"python -m {arguments}: exit {done.value.code}"
 
     def write_params(self, **changes: Any) -> None:
-        """params.yaml for a few thousand rows: the project's own with fewer rounds and smaller leaves."""
-        params = yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text())
+        """params.yaml for a few thousand rows: the data set's own with fewer rounds and smaller leaves."""
+        params = read_params(self.settings.model_copy(update={"params_file": PROJECT_ROOT / "params.yaml"}))
         params["dataset"] = self.dataset
         params["train"] |= {"rounds": 60, "early_stopping_rounds": 20, "bootstrap_resamples": 300}
         params["train"]["lightgbm"] |= {"min_data_in_leaf": 100, "learning_rate": 0.06}
@@ -231,7 +232,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -
 
 
 def _wait_until_ready(
-    client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str, seconds: float = 60
+    client: httpx.Client, process: subprocess.Popen[bytes], log: Path, path: str, seconds: float = 120
 ) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:

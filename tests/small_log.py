@@ -1,5 +1,6 @@
 """Rows of a small canonical log, written by hand in a test, and the function that writes the log."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from feature_repo.datasets.import_notes import ImportNote
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.schema import Declaration, Table, log_tables
 
@@ -57,6 +59,7 @@ def write_log(
     events: list[dict[str, Any]],
     impressions: list[dict[str, Any]],
     declaration: Declaration = DECLARATION,
+    notes: Iterable[ImportNote] = (),
 ) -> None:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
@@ -64,6 +67,8 @@ def write_log(
         for table, rows in zip(log_tables(declaration), (items, events, impressions), strict=True):
             connection.register("rows", _frame(table, rows))
             log.write(connection, table, "SELECT * FROM rows")
+        for note in notes:
+            log.note(note)
 
 
 def _frame(table: Table, rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -17,8 +18,11 @@ pytestmark = pytest.mark.slow
 
 
 class Project:
+    """``environment``: settings that the user's shell has, beside those of the project."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment = {"RERANK_DATASET": "simulated"}
         tracked = subprocess.run(
             ["git", "ls-files"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
         ).stdout.split()
@@ -28,37 +32,45 @@ class Project:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(PROJECT_ROOT / name, target)
 
-    def run(self, *command: str) -> str:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("RERANK_")}
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-        done = subprocess.run(
+    def call(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("RERANK_")}
+        inherited["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}"
+        return subprocess.run(
             command,
             cwd=self.folder,
-            env={**environment, "RERANK_DATASET": "simulated", "RERANK_CLOCK": "replay"},
+            env={**inherited, "PYTHONPATH": str(self.folder), **self.environment, **environment},
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def run(self, *command: str, **environment: str) -> str:
+        done = self.call(*command, **environment)
         assert done.returncode == 0, f"{command}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done.stdout
 
-    def change_params(self, **changes: object) -> None:
-        path = self.folder / "params.yaml"
-        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}, sort_keys=False))
+    def write_params(self, dataset: str = "simulated", **sections: object) -> None:
+        """Those of a data set, over those of the project."""
+        (self.folder / "params" / f"{dataset}.yaml").write_text(yaml.safe_dump(sections))
 
-    def stages_to_run(self) -> set[str]:
-        lines = self.run("dvc", "repro", "--dry").splitlines()
-        return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+    def stages_to_run(self, **environment: str) -> set[str]:
+        """Of ``make pipeline``: that stage by which dvc looks at the settings always runs."""
+        self.run(sys.executable, "-m", "infra.effective", **environment)
+        lines = self.run("dvc", "repro", "--dry", **environment).splitlines()
+        found = {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+        assert SETTINGS in found
+        return found - {SETTINGS}
+
+
+SETTINGS = "settings"
+LOG = {"adapter": "simulated", "arguments": "--size 400"}
+TRAIN = {"rounds": 40, "bootstrap_resamples": 200}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("project"))
-    params = yaml.safe_load((project.folder / "params.yaml").read_text())
-    params["train"] |= {"rounds": 40, "bootstrap_resamples": 200}
-    project.change_params(
-        dataset="simulated", log={"adapter": "simulated", "arguments": "--size 400"}, train=params["train"]
-    )
+    project.write_params(log=LOG, train=TRAIN)
     try:
         project.run("infra/pipeline.sh")
         yield project
@@ -71,17 +83,87 @@ def test_the_pipeline_leaves_every_output_and_a_second_run_does_nothing(project)
     for name in ("log", "features", "training/training_set.parquet", "training/run", "reports", "materialize.json"):
         assert (data / name).exists(), name
     before = (project.folder / "dvc.lock").read_text()
+    assert str(project.folder) not in before  # so that it holds after the project was moved
     assert project.stages_to_run() == set()
     project.run("infra/pipeline.sh")
     assert (project.folder / "dvc.lock").read_text() == before
 
 
-def test_a_changed_hyperparameter_trains_again_and_builds_nothing(project):
-    params = yaml.safe_load((project.folder / "params.yaml").read_text())
-    project.change_params(train={**params["train"], "seed": 8})
-    assert project.stages_to_run() == {"train"}  # materialize follows if the model comes out different
-    project.change_params(train=params["train"])
+@pytest.mark.parametrize(
+    ("changed", "stages"),
+    [
+        ({"train": {**TRAIN, "seed": 8}}, {"train"}),  # materialize follows if the model comes out different
+        ({"recommend": {"candidates": 100}}, {"recommend"}),
+        ({"recommend": {"rules": []}}, set()),  # read by the scorer
+        ({"gru4rec": {"train": {"epochs": 1}}}, set()),  # of a pipeline of its own
+        ({"settings": {"threads": 1, "port": 9}}, set()),
+    ],
+)
+def test_a_changed_parameter_runs_the_stages_that_read_it_and_no_other(project, changed, stages):
+    project.write_params(**{"log": LOG, "train": TRAIN, **changed})
+    assert project.stages_to_run() == stages
+    project.write_params(log=LOG, train=TRAIN)
+
+
+def test_a_changed_split_makes_the_training_set_anew(project):
+    split = {"validation_start": "2024-02-10T00:00:00+00:00", "test_start": "2024-02-20T00:00:00+00:00"}
+    project.write_params(log=LOG, train=TRAIN, split=split)
+    assert project.stages_to_run() == {"training_set"}
+    project.write_params(log=LOG, train=TRAIN)
+
+
+def test_parameters_of_another_data_set_run_nothing(project):
+    project.write_params("other", log=LOG, train={"seed": 9})
     assert project.stages_to_run() == set()
+
+
+def test_dvc_alone_takes_new_parameters_and_says_when_it_cannot(project):
+    """``dvc repro`` without ``make``."""
+    project.write_params(log=LOG, train={**TRAIN, "seed": 8})
+    target = ("dvc", "repro", "validate_log")
+    project.run(*target)
+    written = yaml.safe_load((project.folder / "effective.yaml").read_text())
+    assert written["train"]["seed"] == 8
+    project.write_params("other", log=LOG)
+    before = (project.folder / "dvc.lock").read_text()
+    for environment in ({"RERANK_DATASET": "other"}, {"RERANK_DATA_DIR": str(project.folder / "elsewhere")}):
+        done = project.call(*target, **environment)
+        assert done.returncode != 0
+        assert "run the same command again" in done.stderr
+        assert done.stdout.count("Running stage") == 1
+    assert not (project.folder / "data" / "other").exists()
+    assert not (project.folder / "elsewhere").exists()
+    (project.folder / "effective.yaml").unlink()
+    done = project.call(*target)
+    assert done.returncode != 0
+    assert "effective.yaml" in done.stderr  # the head of dvc.yaml says what to do
+    project.write_params(log=LOG, train=TRAIN)
+    assert project.stages_to_run() == set()
+    assert (project.folder / "dvc.lock").read_text() == before
+
+
+def test_a_log_is_read_again_after_its_source_changed_in_place(project, tmp_path):
+    """Also where the source and the data lie in folders with a blank, which the shell's environment names."""
+    source, data = tmp_path / "my shop", tmp_path / "its data"
+    shutil.copytree(project.folder / "data" / "simulated" / "log", source)
+    project.write_params("own", log={"adapter": "parquet", "input": str(source)})
+    environment = {"RERANK_DATASET": "own", "RERANK_DATA_DIR": str(data)}
+    events = pq.read_table(source / "events.parquet")
+    target = ("dvc", "repro", "log")
+
+    wrong = events.set_column(events.schema.get_field_index("quantity"), "quantity", pc.negate(events["quantity"]))
+    pq.write_table(wrong, source / "events.parquet")
+    project.run(sys.executable, "-m", "infra.effective", **environment)
+    refused = project.call(*target, **environment)
+    assert refused.returncode != 0
+    assert "quantity" in refused.stdout + refused.stderr
+
+    for rows in (len(events), len(events) - 10):
+        pq.write_table(events.slice(0, rows), source / "events.parquet")
+        assert "Running stage 'log'" in project.run(*target, **environment)
+        assert pq.read_metadata(data / "own" / "log" / "events.parquet").num_rows == rows
+    assert "Stage 'log' didn't change" in project.run(*target, **environment)
+    assert not (project.folder / "data" / "own").exists()
 
 
 def test_an_emptied_redis_is_filled_again_and_nothing_else_runs(project):

@@ -79,10 +79,11 @@ class Project:
                 target = self.folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source / name, target)
-        params = yaml.safe_load((source / "params.yaml").read_text())
-        params |= {"dataset": DATASET, "log": {"adapter": DATASET, "arguments": "--size 300"}}
-        params["train"] |= {"rounds": 30, "bootstrap_resamples": 100}
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        own = {
+            "log": {"adapter": DATASET, "arguments": "--size 300"},
+            "train": {"rounds": 30, "bootstrap_resamples": 100},
+        }
+        (self.folder / "params" / f"{DATASET}.yaml").write_text(yaml.safe_dump(own))
 
     def run(self, *command: str) -> str:
         done = subprocess.run(

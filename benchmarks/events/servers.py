@@ -32,8 +32,8 @@ from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
 from feature_repo.store import open_store
 from infra.clock import EPOCH, epoch_us, open_clock
+from infra.command import command_settings
 from infra.redis_server.server import EVENTS, endpoint
-from infra.settings import Settings
 from serving.events.event_schema import SentEvent, parse_events
 from serving.redis_client.connection import ReconnectingConnection
 
@@ -57,7 +57,7 @@ class Accepted(BaseModel):
 
 
 def naive() -> FastAPI:
-    settings = Settings()
+    settings = command_settings()
     client = redis.asyncio.Redis.from_url(endpoint(settings, EVENTS).url)
     store, clock = open_store(settings, offline=False), open_clock(settings)
     app = FastAPI()
@@ -88,7 +88,7 @@ def naive() -> FastAPI:
 
 
 def floor() -> FastAPI:
-    settings = Settings()
+    settings = command_settings()
     connection = ReconnectingConnection("the events' Redis", lambda: endpoint(settings, EVENTS))
 
     @asynccontextmanager

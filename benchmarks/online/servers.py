@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from feature_repo.model_features import feature_matrix
 from feature_repo.store import open_store
 from infra.clock import epoch_us, open_clock
+from infra.command import command_settings
 from infra.limits import MAX_ITEMS
 from infra.models.model_store import ModelStore
 from infra.models.trees.compiled_trees import CompiledRanker, compiled
@@ -104,11 +105,11 @@ def floor_app(settings: Settings) -> FastAPI:
 
 
 def naive() -> FastAPI:
-    return with_health(naive_app(Settings()))
+    return with_health(naive_app(command_settings()))
 
 
 def floor() -> FastAPI:
-    return with_health(floor_app(Settings()))
+    return with_health(floor_app(command_settings()))
 
 
 def with_health(app: FastAPI) -> FastAPI:

@@ -26,6 +26,7 @@ from feature_repo.candidates.stage_two_features import recommend_matrix
 from feature_repo.candidates.union import Sources
 from feature_repo.store import open_store
 from infra.clock import epoch_us, open_clock
+from infra.command import command_settings
 from infra.models.model_store import ModelStore
 from infra.settings import Settings
 from serving.features.feast_reader import FeastReader
@@ -70,7 +71,7 @@ class Implicit:
 
 
 def app() -> FastAPI:
-    settings = Settings()
+    settings = command_settings()
     model, sources = ModelStore(settings, settings.recommend_name).load_with(_read_sources)
     declaration = declaration_in(model)
     reader = FeastReader(open_store(settings, offline=False), declaration)

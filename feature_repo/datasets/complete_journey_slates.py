@@ -11,18 +11,20 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-HOUSEHOLDS = 2_469
+from feature_repo.datasets.errors import DatasetError
+
+EVERY = 10_000  # of a rate: each eligible basket has a slate
 
 
 @dataclass(frozen=True)
 class SlateRules:
-    """How slates are sampled and filled. Rates are per 10,000 eligible baskets."""
+    """How slates are sampled and filled. Rates are per EVERY eligible baskets."""
 
     seed: int = 20170101
     first: str = "2017-03-06"  # earlier baskets get no slate: they are history
     dense_from: str = "2017-11-13"  # from here on, in the weeks of the test split, dense_rate applies
-    rate: int = 620
-    dense_rate: int = 3000
+    rate: int = 2_000
+    dense_rate: int = EVERY
     min_products: int = 4
     window_days: int = 28
     from_household: int = 100
@@ -30,10 +32,11 @@ class SlateRules:
     from_promotion: int = 30
     from_cart: int = 20
 
-    def for_households(self, households: int) -> SlateRules:
-        """The rules for a smaller number of households: higher rates, at most every basket of the test weeks."""
-        factor = max(1.0, min(10_000 / self.dense_rate, HOUSEHOLDS / households))
-        return replace(self, rate=int(self.rate * factor), dense_rate=int(self.dense_rate * factor))
+    def at_rate(self, rate: int) -> SlateRules:
+        """The rules with another rate. Raises DatasetError."""
+        if not 1 <= rate <= EVERY:
+            raise DatasetError(f"--slate-rate is of {EVERY:,} baskets: from 1 to {EVERY:,}, not {rate}")
+        return replace(self, rate=rate)
 
 
 def sample_slates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
@@ -47,7 +50,7 @@ def sample_slates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> N
         FROM lines LEFT JOIN (SELECT basket_id, count(*) AS in_cart FROM carts GROUP BY basket_id) USING (basket_id)
         GROUP BY basket_id
         HAVING count(*) >= {rules.min_products} AND relevant_total > 0 AND any_value(t) >= '{rules.first}'
-            AND md5_number_lower('{rules.seed}:slate:' || basket_id) % 10000
+            AND md5_number_lower('{rules.seed}:slate:' || basket_id) % {EVERY}
                 < CASE WHEN any_value(t) >= '{rules.dense_from}' THEN {rules.dense_rate} ELSE {rules.rate} END;
         CREATE TABLE slate_carts AS SELECT s.basket_id, s.t, c.product_id FROM slates s JOIN carts c USING (basket_id);
         CREATE TABLE candidates (basket_id BIGINT, product_id BIGINT);
@@ -109,21 +112,29 @@ def _promotion(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None
 
 
 def _cart(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
-    connection.execute(
-        f"""
-        CREATE TABLE cart_baskets AS
-        SELECT c.basket_id AS slate, l.basket_id, count(*) AS weight
-        FROM slate_carts c JOIN lines l
-            ON l.product_id = c.product_id AND l.t < c.t AND l.t >= c.t - INTERVAL {rules.window_days} DAY
-        GROUP BY slate, l.basket_id;
-        INSERT INTO candidates
-        SELECT slate, l.product_id
-        FROM cart_baskets JOIN lines l USING (basket_id)
-        GROUP BY slate, l.product_id
-        QUALIFY row_number() OVER (PARTITION BY slate ORDER BY sum(weight) DESC, l.product_id) <= {rules.from_cart};
-        DROP TABLE cart_baskets;
-        """
-    )
+    """By weeks of slates, because a cart meets thousands of earlier baskets, each with all its products."""
+    weeks = connection.execute("SELECT DISTINCT date_trunc('week', t) FROM slate_carts ORDER BY ALL").fetchall()
+    for (week,) in weeks:
+        connection.execute(
+            f"""
+            INSERT INTO candidates
+            WITH recent AS (
+                SELECT * FROM lines
+                WHERE t >= $week - INTERVAL {rules.window_days} DAY AND t < $week + INTERVAL 7 DAY
+            ), cart_baskets AS (
+                SELECT c.basket_id AS slate, l.basket_id, count(*) AS weight
+                FROM slate_carts c JOIN recent l
+                    ON l.product_id = c.product_id AND l.t < c.t AND l.t >= c.t - INTERVAL {rules.window_days} DAY
+                WHERE date_trunc('week', c.t) = $week
+                GROUP BY slate, l.basket_id
+            )
+            SELECT slate, l.product_id
+            FROM cart_baskets JOIN recent l USING (basket_id)
+            GROUP BY slate, l.product_id
+            QUALIFY row_number() OVER (PARTITION BY slate ORDER BY sum(weight) DESC, l.product_id) <= {rules.from_cart}
+            """,
+            {"week": week},
+        )
 
 
 AddCandidates = Callable[[duckdb.DuckDBPyConnection, SlateRules], None]

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 from feature_repo.datasets.column_checks import column_checks
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_to_json
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.datasets.import_notes import NOTES_FILE, ImportNote, write_notes
 from feature_repo.schema import Declaration, DType, Table, log_tables
+from feature_repo.times.time_unit import unit_hint
 from infra.limits import MAX_SLATE_ITEMS
 
 
@@ -27,6 +29,7 @@ class LogWriter:
         self.out = out
         self.declaration = declaration
         self.partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+        self._notes: list[ImportNote] = []
 
     def __enter__(self) -> LogWriter:
         self._refuse_to_replace_other_files()
@@ -47,7 +50,8 @@ class LogWriter:
         if not self.out.is_dir():
             raise DatasetError(f"{self.out} is not a folder")
         found = {path.name for path in self.out.iterdir()}
-        other = sorted(name for name in found if name != DECLARATION_FILE and not name.endswith(".parquet"))
+        ours = (DECLARATION_FILE, NOTES_FILE)
+        other = sorted(name for name in found if name not in ours and not name.endswith(".parquet"))
         if other or (found and DECLARATION_FILE not in found):
             name = (other or sorted(found))[0]
             raise DatasetError(f"{self.out} holds {name}, so it is not a log: choose a new folder for --out")
@@ -71,11 +75,17 @@ class LogWriter:
         """Path for an additional file of the adapter. It is published beside the tables."""
         return self.partial / name
 
+    def note(self, note: ImportNote) -> None:
+        """Something that was dropped or mended. All notes are published beside the tables."""
+        self._notes.append(note)
+
     def _publish(self) -> None:
         for table in log_tables(self.declaration):
             if not (self.partial / f"{table.name}.parquet").exists():
                 raise DatasetError(f"table {table.name} was not written")
         (self.partial / DECLARATION_FILE).write_text(declaration_to_json(self.declaration))
+        if self._notes:
+            write_notes(self.partial, self._notes)
         retired = self.out.with_name(f".{self.out.name}.{os.getpid()}.old")
         if self.out.exists():
             self.out.rename(retired)
@@ -119,10 +129,11 @@ def _check_values(connection: duckdb.DuckDBPyConnection, table: Table, path: Pat
     found = connection.execute(f"SELECT {counts} FROM read_parquet('{path}')").fetchall()[0]
     for (name, problem, breaks), count in zip(broken, found, strict=True):
         if count:
-            (value,) = connection.execute(
-                f"SELECT left(min(\"{name}\")::VARCHAR, 80) FROM read_parquet('{path}') WHERE {breaks}"
+            us = f'epoch_us(min("{name}"))' if table.column(name).dtype is DType.TIMESTAMP else "NULL"
+            value, us_found = connection.execute(
+                f"SELECT left(min(\"{name}\")::VARCHAR, 80), {us} FROM read_parquet('{path}') WHERE {breaks}"
             ).fetchall()[0]
-            example = "" if value is None else f", e.g. {value!r}"
+            example = "" if value is None else f", e.g. {value!r}{unit_hint(us_found)}"
             raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are {problem}{example}")
 
 

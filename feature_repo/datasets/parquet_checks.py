@@ -10,6 +10,7 @@ from feature_repo.datasets.column_checks import column_checks
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, Declaration, DType, Table
+from feature_repo.times.time_unit import unit_hint
 
 SOURCE = "source_rows"  # the view over the unchanged file
 ROW = "file_row_number"  # the row number in the file, from 0
@@ -36,16 +37,17 @@ def check_column(connection: duckdb.DuckDBPyConnection, path: Path, column: Colu
     if nested or (column.dtype is DType.STRING and source_type.startswith(_FLOATING)):
         wanted = "strings or integers" if column.dtype is DType.STRING else column.dtype.value
         raise BadSource(path, f"the type is {source_type}; it must be {wanted}", column=column.name)
+    us = f'epoch_us(TRY_CAST("{column.name}" AS TIMESTAMPTZ))' if column.dtype is DType.TIMESTAMP else "NULL"
     found = connection.execute(
         f"""
-        SELECT {ROW} + 1, "{column.name}"::VARCHAR, problem FROM (
+        SELECT {ROW} + 1, "{column.name}"::VARCHAR, problem, {us} FROM (
             SELECT {ROW}, "{column.name}", {_problem(column, source_type)} AS problem FROM {SOURCE}
         ) WHERE problem IS NOT NULL ORDER BY {ROW} LIMIT 1
         """
     ).fetchall()
     if found:
-        row, value, problem = found[0]
-        shown = "null is not allowed" if value is None else f"{value!r} {problem}"
+        row, value, problem, us_found = found[0]
+        shown = "null is not allowed" if value is None else f"{value!r} {problem}{unit_hint(us_found)}"
         raise BadSource(path, shown, column=column.name, row=row)
 
 

@@ -60,7 +60,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
     if source is None:
         raise DatasetError(
             "stokman needs --input: a folder with stokman_catalog_preprocessed.pq, train_actions.pq, "
-            "catalog_vector_mapping.pq and vectors.npz (python -m feature_repo.datasets.stokman_sample makes one)"
+            "catalog_vector_mapping.pq and vectors.npz (python -m feature_repo.datasets.samples.stokman makes one)"
         )
     rules = SlateRules()
     with (

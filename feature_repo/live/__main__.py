@@ -24,6 +24,7 @@ from feature_repo.live.drain import AlreadyDraining, Drain, sole_consumer
 from feature_repo.live.event_files import EVENTS as EVENT_FILES
 from feature_repo.live.items.drain import ItemDrain
 from feature_repo.live.items.files import ITEM_CHANGES
+from infra.command import command_settings
 from infra.redis_server.durability import durability_problem
 from infra.redis_server.server import EVENTS, FEATURES, RedisServerError, endpoint
 from infra.settings import Settings
@@ -103,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m feature_repo.live", description=__doc__.split("\n")[0])
     parser.add_argument("--once", action="store_true", help="drain the present events and end")
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

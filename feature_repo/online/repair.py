@@ -26,6 +26,7 @@ from feature_repo.online.redis_format.entity_keys import id_in, key_pattern
 from feature_repo.online.rows import created_field, event_field, feature_field
 from feature_repo.schema import View, views
 from infra.clock import Clock, ClockNotAnchored, epoch_us, open_clock, timestamp_of
+from infra.command import command_settings
 from infra.redis_server.server import RedisServerError, endpoint
 from infra.settings import Settings
 
@@ -103,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m feature_repo.online.repair", description=__doc__.split("\n")[0])
     parser.add_argument("--dry-run", action="store_true", help="only list the rows")
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     try:
         found = repair(settings, open_clock(settings), dry_run=arguments.dry_run)
     except (DatasetError, RedisServerError, ClockNotAnchored, redis.RedisError) as error:

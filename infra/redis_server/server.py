@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.command import command_settings
 from infra.redis_server.embedded import EmbeddedRedis
 from infra.redis_server.endpoint import Endpoint, parse_url
 from infra.redis_server.errors import NoRedis, RedisServerError, RedisServerFailed
@@ -147,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--stay", action="store_true", help="with --holder: the servers stay after the last script")
     chosen = parser.parse_args(arguments)
-    settings = Settings()
+    settings = command_settings()
     try:
         if chosen.verb == "status":
             known = [_status(settings, role) for role in (FEATURES, EVENTS)]

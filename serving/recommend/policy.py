@@ -11,13 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.schema import ACTIONS, Declaration, DType, item_attributes_view
 from infra.limits import MAX_K
+from infra.params import BadParams, read_params
 from infra.settings import Settings
 from serving.recommend import rules
 from serving.recommend.rules import Rule
@@ -49,15 +47,10 @@ def read_policy(settings: Settings) -> Policy:
     Raises BadPolicy, also for a rule on a column that the data set has as a text.
     """
     try:
-        params = yaml.safe_load(settings.params_file.read_text()) or {}
-    except OSError as error:
-        raise BadPolicy(
-            f"{settings.params_file}: {error.strerror or error}: the scorer reads the rules of /recommend from it; "
-            "name the file by RERANK_PARAMS_FILE"
-        ) from error
-    except yaml.YAMLError as error:
-        raise BadPolicy(f"{settings.params_file} is not YAML: {error}") from error
-    found = policy_of(recommend_params(params, settings.dataset) if params.get("recommend") else {})
+        params = read_params(settings)
+    except BadParams as error:
+        raise BadPolicy(f"{error}: the scorer reads the rules of /recommend from it") from error
+    found = policy_of(params.get("recommend") or {})
     with suppress(DatasetError):  # a scorer without the log knows the columns only with a model
         _refuse_texts(found.rules, declaration_of(settings))
     return found
@@ -71,7 +64,7 @@ def _refuse_texts(listed: Sequence[Rule], declaration: Declaration) -> None:
 
 
 def policy_of(section: Mapping[str, Any]) -> Policy:
-    """``section``: of :func:`recommend_params`. Raises BadPolicy."""
+    """``section``: the section ``recommend``. Raises BadPolicy."""
     listed = section.get("rules") or []
     if not isinstance(listed, Sequence) or isinstance(listed, str):
         raise BadPolicy("params.yaml, recommend.rules: must be a list")

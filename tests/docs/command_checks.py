@@ -33,6 +33,7 @@ BODIES = {
     "/invocations": json.loads,
 }
 SETTINGS = {f"RERANK_{name.upper()}" for name in Settings.model_fields}
+VARIABLES = {"DATASET", "INPUT"}  # of the Makefile, beside the settings
 EXTRAS = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 _HELP = """
 import contextlib, io, json, runpy, sys
@@ -83,6 +84,11 @@ def _without_assignments(words: list[str]) -> list[str]:
 def _make(arguments: list[str], _: pytest.Config) -> None:
     verbs = set(re.findall(r"^([a-z][a-z-]*):", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE))
     for verb in arguments:
+        name = re.match(r"([A-Z_]+)=", verb)
+        if name:
+            known = name[1] in SETTINGS | VARIABLES
+            _require(known, f"make {verb}: neither a setting nor {' or '.join(sorted(VARIABLES))}")
+            continue
         _require(verb in verbs, f"make {verb}: the Makefile has no such verb")
 
 
@@ -280,6 +286,7 @@ CHECKS = {
     "setsid": _setsid,
     "docker": _docker,
     "sleep": _nothing,
+    "echo": _nothing,
 }
 
 

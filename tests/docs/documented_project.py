@@ -38,13 +38,12 @@ class DocumentedProject:
         self.folder = folder
         self.ports = {"8000": free_port(), "5001": free_port()}
         self._copy()
-        self._params = self._sample()
-        (folder / "params.yaml").write_text(self._params)
+        self._sample()
         self._environment: dict[str, str] = {}
         self.start_page()
 
     def start_page(self) -> None:
-        """A new terminal, and the parameters as they were."""
+        """A new terminal."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
         self._environment = {
             **inherited,
@@ -52,7 +51,6 @@ class DocumentedProject:
             "PYTHONPATH": str(self.folder),
             "PATH": os.pathsep.join(inherited["PATH"].split(os.pathsep)),
         }
-        (self.folder / "params.yaml").write_text(self._params)
 
     def run(self, block: Block) -> str:
         """What the block prints. Raises AssertionError where one of its commands fails."""
@@ -147,18 +145,21 @@ class DocumentedProject:
         for name in INSTALLED:
             (environment / name).touch()
 
-    def _sample(self) -> str:
-        """The project's parameters for a few thousand rows, as text that the documented ``sed`` can edit."""
-        text = (PROJECT_ROOT / "params.yaml").read_text()
-        changes: Mapping[str, str] = {
-            'arguments: ""': f'arguments: "--size {HOUSEHOLDS}"',
-            "rounds: 2000": "rounds: 120",
-            "early_stopping_rounds: 150": "early_stopping_rounds: 30",
-            "bootstrap_resamples: 2000": "bootstrap_resamples: 300",
-            "min_data_in_leaf: 300": "min_data_in_leaf: 100",
+    def _sample(self) -> None:
+        """The project's parameters for a few thousand rows, comments and all."""
+        changes: Mapping[str, Mapping[str, str]] = {
+            "params/complete_journey.yaml": {'arguments: ""': f'arguments: "--size {HOUSEHOLDS}"'},
+            "params.yaml": {
+                "rounds: 2000": "rounds: 120",
+                "early_stopping_rounds: 150": "early_stopping_rounds: 30",
+                "bootstrap_resamples: 2000": "bootstrap_resamples: 300",
+                "min_data_in_leaf: 300": "min_data_in_leaf: 100",
+            },
         }
-        for before, after in changes.items():
-            assert before in text, before
-            text = text.replace(before, after)
-        yaml.safe_load(text)
-        return text
+        for name, pairs in changes.items():
+            text = (PROJECT_ROOT / name).read_text()
+            for before, after in pairs.items():
+                assert before in text, before
+                text = text.replace(before, after)
+            yaml.safe_load(text)
+            (self.folder / name).write_text(text)

@@ -14,7 +14,7 @@ def run_pages() -> list[Page]:
     """Those with blocks to run. One that changes the data set comes last: the pipeline would run again after it."""
     found = [page for page in pages() if any(not block.not_run for block in page.blocks())]
     return sorted(
-        found, key=lambda page: any("params.yaml" in block.text for block in page.blocks() if not block.not_run)
+        found, key=lambda page: any("make run DATASET=" in block.text for block in page.blocks() if not block.not_run)
     )
 
 

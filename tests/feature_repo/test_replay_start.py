@@ -136,7 +136,7 @@ def test_the_wall_clock_gets_no_anchor(
 def test_the_command_prints_the_anchor(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    monkeypatch.setattr(replay_start, "command_settings", lambda: settings)
     assert replay_start.main([]) == 0
     assert END.isoformat() in capsys.readouterr().out
 
@@ -144,7 +144,7 @@ def test_the_command_prints_the_anchor(
 def test_the_command_leaves_the_clock_of_a_running_service_as_it_is(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    monkeypatch.setattr(replay_start, "command_settings", lambda: settings)
     assert replay_start.main([]) == 0
     before = settings.clock_file.read_text()
     with held_clock(settings):
@@ -156,7 +156,7 @@ def test_the_command_leaves_the_clock_of_a_running_service_as_it_is(
 def test_time_that_was_let_pass_has_passed_in_later_starts_too(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_start, "Settings", lambda: settings)
+    monkeypatch.setattr(replay_start, "command_settings", lambda: settings)
     next_day = END + timedelta(days=1)
     assert replay_start.main(["--not-before", next_day.isoformat()]) == 0
     assert next_day <= open_clock(settings).now() < next_day + timedelta(hours=1)

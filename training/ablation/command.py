@@ -13,12 +13,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import yaml
-
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from infra.arguments import timestamp
+from infra.command import command_params, command_settings
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.ablation.experiment import run
@@ -46,7 +44,7 @@ def ablate(
     else:
         until = midnight_before(asked_time(settings, at))
         size = int(params["recommend"]["sources"].get(NEXT_ITEM, {}).get("candidates", 0))
-        own = recommend_params(params, settings.dataset)
+        own = params["recommend"]
         experiment = recommender_experiment(settings, own, until, FOLDER, size)
     ablation = run(experiment, settings.threads, seeds)
     found = body(ablation, experiment, settings.dataset, None if until is None else until.isoformat())
@@ -66,8 +64,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--at is not for the ranker: build its training set with --known-at")
     if arguments.seeds < 1:
         parser.error("--seeds is at least 1")
-    settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())
+    settings = command_settings()
+    params = command_params(settings)
     try:
         found = ablate(settings, params, arguments.model, arguments.at, arguments.seeds)
     except (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -144,17 +144,7 @@ def _one_list(data: RankingData) -> RankingData:
     lists it takes as long as the fit."""
     positives = np.add.reduceat(data.labels > 0, data.starts)
     chosen = int(np.argmax((data.sizes > 1) & (positives > 0)))
-    rows = slice(int(data.starts[chosen]), int(data.starts[chosen] + data.sizes[chosen]))
-    return replace(
-        data,
-        matrix=data.matrix[rows],
-        labels=data.labels[rows],
-        sizes=data.sizes[[chosen]],
-        relevant_total=data.relevant_total[[chosen]],
-        shown_at=None if data.shown_at is None else data.shown_at[rows],
-        clusters=None,
-        click_through=None,
-    )
+    return data.only(np.arange(len(data.sizes)) == chosen)
 
 
 def _say(what: str, found: Interval) -> None:

@@ -57,7 +57,7 @@ class _WideData:
 def recommender_experiment(
     settings: Settings, params: Mapping[str, Any], until: datetime, folder: str, next_item_size: int = 0
 ) -> Experiment:
-    """``params``: of :mod:`feature_repo.candidates.recommend_params`. ``folder``: below the training folder, for the
+    """``params``: the section ``recommend``. ``folder``: below the training folder, for the
     set. ``next_item_size``: candidates of the sequence model's source where ``params`` switch it off.
 
     Raises as :func:`training.stage_two.training_set.write_training_set`.

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import yaml
-
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from feature_repo.store import open_store
 from infra.arguments import positive, timestamp
+from infra.command import command_params, command_settings
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
@@ -75,8 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--at", type=timestamp, metavar="TIMESTAMP", help="default: the features' end")
     parser.add_argument("--days", type=positive, default=3, help="days in which an order counts")
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)["buyers"]
+    settings = command_settings()
+    params = command_params(settings)["recommend"]["buyers"]
     try:
         at = asked_time(settings, arguments.at)
         with open_orders(settings, at) as orders:

@@ -16,11 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
@@ -29,6 +26,7 @@ from feature_repo.replay_start import NoLog, log_end
 from feature_repo.store import open_store
 from infra.arguments import positive, timestamps
 from infra.clock import timestamp_text
+from infra.command import command_params, command_settings
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.candidates.fit import BadSources, fit_sources
@@ -93,8 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--days", type=positive, help="of a window; default: recommend.windows.days")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    settings = command_settings()
+    params = command_params(settings)["recommend"]
     try:
         midnight = log_end(settings.log_dir).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         starts = arguments.at or validation_starts(midnight, params["windows"])

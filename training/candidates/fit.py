@@ -45,7 +45,7 @@ class BadSources(ValueError):
 
 
 def fit_sources(settings: Settings, params: Params, known_at: datetime) -> Sources:
-    """``params``: of :func:`recommend_params`. Raises BadSources or DatasetError."""
+    """``params``: the section ``recommend``. Raises BadSources or DatasetError."""
     declaration = declaration_of(settings)
     wanted = _wanted(params["sources"])
     fitted: list[Source] = []

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.settings import Settings
+from infra.command import command_settings
 from training.evaluation.bootstrap import Interval
 from training.evaluation.metrics import METRICS
 from training.evaluation.run_results import BadRun, RankerMetrics, intervals, read_run
@@ -64,7 +64,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def main() -> int:
-    settings = Settings()
+    settings = command_settings()
     try:
         print(markdown_table(read_run(settings.training_dir / "run").rankers))
     except BadRun as error:

@@ -6,7 +6,7 @@ evaluate       compare the best checkpoint with the baselines on the same split
 export_mlflow  write an ONNX graph and an MLflow model that needs neither torch nor this project
 serve_mlflow   serve that model at POST /invocations on loopback
 
-The settings are in params.yaml, section gru4rec.
+The settings are in params.yaml and params/NAME.yaml, section gru4rec.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from infra.settings import Settings
+from infra.command import command_params, command_settings
 from training.gru4rec.config import known_keys, read_config
 from training.gru4rec.errors import SequenceError
 
@@ -34,11 +34,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{__doc__}The keys are {', '.join(known_keys())}.")
         return 0 if arguments else 2
     command, *rest = arguments
-    settings = Settings()
+    settings = command_settings()
     try:
         if command not in COMMANDS:
             raise SequenceError(f"unknown command {command!r}; the commands are {', '.join(COMMANDS)}")
-        config = read_config(settings.params_file, rest)
+        config = read_config(command_params(settings, "training.gru4rec"), rest)
         # Not imported at the top, because serve_mlflow runs without torch.
         module: Any = import_module(COMMANDS[command])
         module.run(config, settings)

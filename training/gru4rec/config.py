@@ -1,8 +1,9 @@
-"""Settings of the sequence model: params.yaml, section ``gru4rec``, then ``section.name=value`` arguments."""
+"""Settings of the sequence model: the parameters' section ``gru4rec``, then ``section.name=value`` arguments."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -146,12 +147,9 @@ class Gru4RecConfig:
         return Folders(Path(self.out) if self.out else settings.data_dir / settings.dataset / "gru4rec")
 
 
-def read_config(params_file: Path, arguments: list[str]) -> Gru4RecConfig:
-    """``arguments``: ``section.name=value``, the value in YAML. Raises BadConfig."""
-    try:
-        found = (yaml.safe_load(params_file.read_text()) or {}).get(SECTION) or {}
-    except (OSError, yaml.YAMLError, AttributeError) as error:
-        raise BadConfig(f"{params_file} cannot be read: {error}") from error
+def read_config(params: Mapping[str, Any], arguments: list[str]) -> Gru4RecConfig:
+    """``params``: all sections. ``arguments``: ``section.name=value``, the value in YAML. Raises BadConfig."""
+    found = params.get(SECTION) or {}
     values: dict[str, Any] = {"": {}}
     for section, entries in found.items():
         if isinstance(entries, dict):

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.arguments import positive, timestamp
+from infra.command import command_settings
 from infra.models.arrays import Doubles
+from infra.params import read_params
 from infra.settings import Settings
 from training.buyers.orders import Orders, has_happened, open_orders
 from training.buyers.registration import register_buyers
@@ -63,7 +63,7 @@ def recommend(settings: Settings, arguments: argparse.Namespace) -> None:
     k, days, wanted = arguments.k, arguments.days, arguments.users
     target = without_password(arguments.out) if is_database(arguments.out) else arguments.out
     form = None if is_database(arguments.out) else format_of(Path(arguments.out), arguments.format)
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    params = read_params(settings)["recommend"]
     at = asked_time(settings, arguments.at)
     run = Run(arguments.run_id or run_id(settings, at, days, wanted, k), at, at + timedelta(days=days))
     if form is None:
@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--allow-fewer", action="store_true", help="where fewer users are known, take them all")
     arguments = parser.parse_args(argv)
     try:
-        recommend(Settings(), arguments)
+        recommend(command_settings(), arguments)
     except REFUSALS as error:
         print(f"training.recommend: {error}", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from feature_repo.datasets.errors import DatasetError
 from infra.arguments import positive, timestamp
-from infra.settings import Settings
+from infra.command import command_settings
 from training.buyers.orders import open_orders
 from training.candidates.known_log import log_reaches
 from training.recommend.errors import BatchError
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--users", type=positive, default=3000, help="at most so many are allowed")
     parser.add_argument("--k", type=positive, default=25, help="items that each user must have")
     arguments = parser.parse_args(argv)
-    settings, end = Settings(), arguments.at + timedelta(days=arguments.days)
+    settings, end = command_settings(), arguments.at + timedelta(days=arguments.days)
     try:
         submission = read_submission(arguments.submission, arguments.format)
         submission.check(arguments.users, arguments.k)

@@ -20,6 +20,7 @@ from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import TIMESTAMP
 from feature_repo.store import open_store
 from infra.models.arrays import Doubles, Floats
+from infra.params import BadParams
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
@@ -41,7 +42,7 @@ from training.training_set.ranking_data import BadTrainingSet
 
 REFUSALS = (
     DatasetError, OfflineError, RedisServerError, BadTime, TooFewWindows, BadSources, BadWindows,
-    BadTrainingSet, BatchError,
+    BadTrainingSet, BatchError, BadParams,
 )  # fmt: skip
 """What the batch refuses: errors that a command reports in one line."""
 
@@ -75,7 +76,7 @@ def find_prospects(
 ) -> Prospects:
     """Fit the buyer model, the sources and the ranker on what was known at ``at``, and ask them about every user.
 
-    ``params``: of :mod:`feature_repo.candidates.recommend_params`. ``folder``: for the ranker's training set.
+    ``params``: the section ``recommend``. ``folder``: for the ranker's training set.
 
     Raises REFUSALS.
     """

@@ -12,13 +12,11 @@ import sys
 from html import escape
 from pathlib import Path
 
-import yaml
-
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from infra.arguments import timestamp
-from infra.settings import Settings
-from training.evaluation.html_page import page, write_page
+from infra.command import command_params, command_settings
+from infra.report_page.page import page, write_page
 from training.report import algorithms, buyers, data, examples, hypotheses, method, tuning, validation
 from training.report.study import Section, Study
 
@@ -66,9 +64,9 @@ def main(argv: list[str] | None = None) -> int:
         help="describe the log as it was known then; default: all of it",
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     try:
-        print(write_experiments(Study(settings, yaml.safe_load(settings.params_file.read_text()), arguments.at)))
+        print(write_experiments(Study(settings, command_params(settings), arguments.at)))
     except DatasetError as error:
         print(f"training.report: {error}", file=sys.stderr)
         return 2

@@ -11,7 +11,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.errors import DatasetError
 from infra.models.model_store import ModelStoreError
 from infra.settings import Settings
@@ -19,16 +18,17 @@ from infra.settings import Settings
 
 @dataclass(frozen=True)
 class Study:
-    """``params``: of the whole params.yaml. ``at``: the log is described as it was known then; None: all of it."""
+    """``params``: all sections. ``at``: the log is described as it was known then; None: all of it."""
 
     settings: Settings
     params: Mapping[str, Any]
     at: datetime | None = None
 
     @cached_property
-    def recommend(self) -> dict[str, Any]:
-        """The data set's own parameters of the recommender."""
-        return recommend_params(self.params, self.settings.dataset)
+    def recommend(self) -> Mapping[str, Any]:
+        """The parameters of the recommender."""
+        found: Mapping[str, Any] = self.params["recommend"]
+        return found
 
     def training_file(self, *names: str) -> Path:
         return self.settings.training_dir.joinpath(*names)

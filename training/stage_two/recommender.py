@@ -45,7 +45,7 @@ class FittedRecommender:
 def fit_recommender(settings: Settings, params: Mapping[str, Any], until: datetime, folder: Path) -> FittedRecommender:
     """Build the training set in ``folder`` and fit a ranker, all on what was received before ``until``.
 
-    ``params``: of :mod:`feature_repo.candidates.recommend_params`. Raises as :func:`write_training_set`, and
+    ``params``: the section ``recommend``. Raises as :func:`write_training_set`, and
     BadTrainingSet.
     """
     declaration = declaration_of(settings)

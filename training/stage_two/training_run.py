@@ -2,7 +2,8 @@
 
 The model ``recommend-NAME`` ranks what the candidate sources list. Its training set are rolling windows
 (:mod:`training.stage_two.training_set`); the newest ones test it. It must beat the baselines, which rank the same
-candidates, and the champion by recall@25. Where the log is too short for windows, the sources' order is served.
+candidates, and the champion by recall@25. Where the log is too short for windows, the sources' order is served. On a
+log with outcomes before their slates nothing is promoted.
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from infra.arguments import timestamp
+from infra.command import command_params, command_settings
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker, Ranker
 from infra.progress import step
@@ -38,6 +37,7 @@ from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import coverage, evaluate, without_positive
 from training.evaluation.run_files import write_json
 from training.evaluation.run_output import write_run
+from training.ranker.outcome_leak import outcome_leak
 from training.ranker.promotion import Reports, best_baseline, decide, fallback
 from training.ranker.registration import (
     UNCHANGED,
@@ -56,7 +56,7 @@ DECIDING = "recall@25"
 
 
 def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dict[str, Any]:
-    """The whole run. Returns the body of metrics.json. ``params``: of :func:`recommend_params`.
+    """The whole run. Returns the body of metrics.json. ``params``: the section ``recommend``.
 
     Raises as :func:`training.stage_two.recommender.fit_recommender`.
     """
@@ -80,13 +80,15 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             threads=settings.threads,
             deciding=DECIDING,
         )
+    leak = outcome_leak(settings)
     best = best_baseline({name: evaluation.mean(name) for name in BASELINES})
     decision = decide(
         evaluation.difference(MODEL, best),
         best,
         evaluation.difference(MODEL, CHAMPION) if CHAMPION in rankers else None,
-        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "summary.md"),
+        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "report.html"),
         users=evaluation.users,
+        leak=leak,
         metric=DECIDING,
     )
     metrics = {
@@ -119,7 +121,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             data["test"].matrix,
             folders,
         )
-        serving = fallback(evaluation)
+        serving = fallback(evaluation, leak=leak)
         settle_champion(store, version, MODEL, serving, champion, rankers, contract, metrics, run, folders)
     return metrics
 
@@ -174,8 +176,8 @@ def main(argv: list[str] | None = None) -> int:
         help="as of then; default: the features' end",
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    settings = command_settings()
+    params = command_params(settings)["recommend"]
     try:
         until = midnight_before(asked_time(settings, arguments.at))
         metrics = train(settings, params, until)

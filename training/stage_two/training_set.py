@@ -54,7 +54,7 @@ class Written:
 def write_training_set(
     settings: Settings, params: Mapping[str, Any], until: datetime, folder: Path, *, test: bool = True
 ) -> Written:
-    """``params``: of :mod:`feature_repo.candidates.recommend_params`. ``until``: nothing received at or after it is
+    """``params``: the section ``recommend``. ``until``: nothing received at or after it is
     used. Raises DatasetError, OfflineError, RedisServerError, BadSources or BadWindows.
 
     ``test``: False leaves out the test windows. Then nothing received at or after the first of them is used.

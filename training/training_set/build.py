@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from tqdm import tqdm
 
 from feature_repo.contract import current_contract
@@ -34,13 +33,14 @@ from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
 from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
 from feature_repo.store import open_store
+from feature_repo.times.time_split import BadSplit, TimeSplit, time_split
 from infra.arguments import timestamp
+from infra.command import command_params, command_settings
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.training_set.content_hash import ContentHash
 from training.training_set.recipe import Recipe, feature_service_hash
 from training.training_set.served_slates import NOT_SHOWN, Served
-from training.training_set.time_split import BadSplit, TimeSplit, time_split
 
 SLATES_PER_CHUNK = 2000
 TRAINING_SET_FILE = "training_set.parquet"
@@ -200,10 +200,10 @@ def main(argv: list[str] | None = None) -> int:
         "--known-at", type=timestamp, metavar="TIMESTAMP", help="leave out data that became known later"
     )
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())
+    settings = command_settings()
+    params = command_params(settings)
     try:
-        recipe = write_training_set(settings, (params.get("split") or {}).get(settings.dataset), arguments.known_at)
+        recipe = write_training_set(settings, params.get("split"), arguments.known_at)
     except (DatasetError, OfflineError, BadSplit, RedisServerError) as error:
         print(f"training.training_set: {error}", file=sys.stderr)
         return 2

@@ -49,7 +49,10 @@ class RankingData:
 
     def judged(self) -> RankingData:
         """The slates that a ranking can be judged by: those of at least two candidates."""
-        kept = self.sizes > 1
+        return self.only(self.sizes > 1)
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> RankingData:
+        """``kept``: (g,) of the slates."""
         rows = np.repeat(kept, self.sizes)
         return replace(
             self,

@@ -30,7 +30,7 @@ def tuned_until(at: datetime, recommend: Mapping[str, Any]) -> datetime:
 
 
 def buyers_task(settings: Settings, recommend: Mapping[str, Any], at: datetime) -> Task:
-    """``recommend``: of :mod:`feature_repo.candidates.recommend_params`.
+    """``recommend``: the section ``recommend``.
 
     Windows are those before :func:`tuned_until`, read once for all trials.
 

@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import Any
 
 import optuna
-import yaml
 
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
 from infra.arguments import positive, timestamp
+from infra.command import command_params, command_settings
 from infra.durable_file import write_durably
+from infra.params import BadParams, own_file
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.buyers.windows import TooFewWindows
@@ -29,7 +29,7 @@ from training.candidates.fit import BadSources
 from training.stage_two.windows import BadWindows, midnight_before
 from training.training_set.ranking_data import BadTrainingSet
 from training.tune.buyers_task import buyers_task
-from training.tune.params_edit import BadParams, edited, nested
+from training.tune.params_edit import edited, nested
 from training.tune.ranker_task import ranker_task
 from training.tune.recommender_task import recommender_task
 from training.tune.results import objective_table, present_trial, summary
@@ -53,7 +53,7 @@ def task_of(settings: Settings, arguments: argparse.Namespace, params: dict[str,
     if arguments.model == "ranker":
         return ranker_task(settings, params)
     at: datetime = asked_time(settings, arguments.at)
-    own = recommend_params(params, settings.dataset)
+    own = params["recommend"]
     if arguments.model == "buyers":
         return buyers_task(settings, own, at)
     until = midnight_before(at)
@@ -61,14 +61,16 @@ def task_of(settings: Settings, arguments: argparse.Namespace, params: dict[str,
 
 
 def write_best(settings: Settings, task: Task, study: optuna.Study) -> str:
-    """Write the best parameters into params.yaml. Returns what was done. Raises BadParams."""
+    """Write the best parameters into the data set's own file. Returns what was done. Raises BadParams or OSError."""
     best = best_trial(study)
     present = present_trial(task, study)
     if best is None or (present is not None and best.number == present.number):
-        return f"{settings.params_file.name} is unchanged: no trial is better than what it holds"
-    text = settings.params_file.read_text()
-    write_durably(settings.params_file, edited(text, task.section, values_of(best)).encode())
-    return f"{settings.params_file.name}: {'.'.join(task.section)} has the parameters of trial {best.number}"
+        return "the parameters are unchanged: no trial is better than what they are"
+    file = own_file(settings.params_file, settings.dataset)
+    text = file.read_text() if file.exists() else f"# Parameters of {settings.dataset}. Merged over params.yaml.\n"
+    file.parent.mkdir(exist_ok=True)
+    write_durably(file, edited(text, task.section, values_of(best)).encode())
+    return f"params/{file.name}: {'.'.join(task.section)} has the parameters of trial {best.number}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--wider", type=float, default=1.5, help="recommender: sources of at most so many times their size are tried"
     )
-    parser.add_argument("--write", action="store_true", help="write the best parameters into params.yaml")
+    parser.add_argument("--write", action="store_true", help="write the best parameters into params/NAME.yaml")
     arguments = parser.parse_args(argv)
     if arguments.model == "ranker" and arguments.at is not None:
         parser.error("--at is not for the ranker: build its training set with --known-at")
@@ -96,8 +98,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.minutes is not None and not arguments.minutes >= 0:
         parser.error("--minutes is a number of at least 0")
     trials = TRIALS if arguments.trials is None and arguments.minutes is None else arguments.trials
-    settings = Settings()
-    params = yaml.safe_load(settings.params_file.read_text())
+    settings = command_settings()
+    params = command_params(settings)
     seed = int((params["recommend"]["buyers"] if arguments.model == "buyers" else params["train"])["seed"])
     try:
         task = task_of(settings, arguments, params)
@@ -106,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.write:
             print(write_best(settings, task, study))
         elif (best := best_trial(study)) is not None:
-            print(f"--write would put into {settings.params_file.name}:\n\n{nested(task.section, values_of(best))}")
+            print(f"--write would put into params/{settings.dataset}.yaml:\n\n{nested(task.section, values_of(best))}")
     except (
         DatasetError, OfflineError, RedisServerError, BadSources, BadTime, BadTrainingSet, BadWindows, TooFewWindows,
         BadParams,

@@ -1,4 +1,4 @@
-"""Changes values in the text of params.yaml and nothing else: comments, order, quotes and line breaks stay.
+"""Changes values in the text of a file of parameters and nothing else: comments, order, quotes and line breaks stay.
 
 A YAML library that writes the whole file again lays it out anew. Here the parser says where each value stands, and only
 that piece of the text is replaced; the result is parsed and compared with what was meant.
@@ -11,11 +11,9 @@ from typing import Any
 
 import yaml
 
+from infra.params import BadParams
+
 STEP = "  "
-
-
-class BadParams(ValueError):
-    """The file has another form than expected, so that it was not changed."""
 
 
 def edited(text: str, section: tuple[str, ...], values: Mapping[str, Any]) -> str:
@@ -23,7 +21,7 @@ def edited(text: str, section: tuple[str, ...], values: Mapping[str, Any]) -> st
 
     Raises BadParams.
     """
-    wanted = yaml.safe_load(text)
+    wanted = yaml.safe_load(text) or {}
     for name, value in values.items():
         path = (*section, *name.split("."))
         text = _replaced(text, path, value)
@@ -33,7 +31,7 @@ def edited(text: str, section: tuple[str, ...], values: Mapping[str, Any]) -> st
             at = at[parent]
         at[path[-1]] = value
     if yaml.safe_load(text) != wanted:
-        raise BadParams(f"{'.'.join(section)} of params.yaml cannot be edited; write the values by hand")
+        raise BadParams(f"{'.'.join(section)} cannot be edited; write the values by hand")
     return text
 
 
@@ -50,9 +48,11 @@ def nested(section: tuple[str, ...], values: Mapping[str, Any]) -> str:
 
 def _replaced(text: str, path: tuple[str, ...], value: Any) -> str:
     node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None or node.tag == "tag:yaml.org,2002:null":  # only comments
+        return "\n".join([text.removesuffix("\n"), *_block(path, value, "")]).lstrip("\n") + "\n"
     for depth, name in enumerate(path):
         if not isinstance(node, yaml.MappingNode):
-            raise BadParams(f"params.yaml: {'.'.join(path[:depth])} is not a mapping")
+            raise BadParams(f"{'.'.join(path[:depth])} is not a mapping")
         found = next((each for key, each in node.value if key.value == name), None)
         if found is None or (depth < len(path) - 1 and found.tag == "tag:yaml.org,2002:null"):
             if found is not None:
@@ -60,7 +60,7 @@ def _replaced(text: str, path: tuple[str, ...], value: Any) -> str:
             return _inserted(text, node, path[depth:], value)
         node = found
     if not isinstance(node, yaml.ScalarNode):
-        raise BadParams(f"params.yaml: {'.'.join(path)} is not a single value")
+        raise BadParams(f"{'.'.join(path)} is not a single value")
     return _spliced(text, node, _separated(text, node, _scalar(value)))
 
 
@@ -80,13 +80,17 @@ def _inserted(text: str, node: Any, path: tuple[str, ...], value: Any) -> str:
             return _spliced(text, node, _flow(path, value))
         end = node.value[-1][1].end_mark.index
         return f"{text[:end]}, {_flow(path, value)[1:-1]}{text[end:]}"
-    indent = " " * node.value[0][0].start_mark.column
-    lines = [f"{indent}{STEP * depth}{name}:" for depth, name in enumerate(path)]
-    lines[-1] += f" {_scalar(value)}"
+    lines = _block(path, value, " " * node.value[0][0].start_mark.column)
     end = text.find("\n", _last(node).end_mark.index)
     if end < 0:
         return "\n".join([text, *lines])
     return "\n".join([text[:end], *lines]) + text[end:]
+
+
+def _block(path: tuple[str, ...], value: Any, indent: str) -> list[str]:
+    lines = [f"{indent}{STEP * depth}{name}:" for depth, name in enumerate(path)]
+    lines[-1] += f" {_scalar(value)}"
+    return lines
 
 
 def _last(node: Any) -> Any:

@@ -29,7 +29,7 @@ EVALUATION_ONLY = ("bootstrap_resamples",)
 def recommender_task(
     settings: Settings, params: Mapping[str, Any], until: datetime, *, wider: float = 1.5, half_lives: bool = False
 ) -> Task:
-    """``params``: of :mod:`feature_repo.candidates.recommend_params`. ``wider``: sources of at most so many times
+    """``params``: the section ``recommend``. ``wider``: sources of at most so many times
     their size are tried. ``half_lives``: try each one that own_history can have, with a training set of its own.
 
     Raises as :func:`training.stage_two.training_set.write_training_set`.
@@ -43,7 +43,7 @@ def recommender_task(
     return Task(
         MODEL,
         METRIC,
-        ("recommend", "datasets", settings.dataset),
+        ("recommend",),
         space,
         digest(space, [sets[each].content_hash for each in days], METRIC, _fixed(space, params)),
         _Measure(settings, params, wide[days[0]], sets, present),

@@ -16,8 +16,8 @@ import redis
 
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.offline.errors import OfflineError
+from infra.command import command_settings
 from infra.redis_server.server import RedisServerError
-from infra.settings import Settings
 from validation.skew.audit import audit
 from validation.skew.errors import UnusableInput
 from validation.skew.report import headline, write_report
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the report")
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     try:
         findings = audit(settings, arguments.since)
         path = write_report(findings, arguments.out or settings.reports_dir / "skew")

@@ -25,6 +25,7 @@ from feature_repo.live.score_records import ScoreRecord, read_records, score_fil
 from feature_repo.offline.errors import OfflineError
 from feature_repo.schema import Feature
 from feature_repo.slate import Floats
+from infra.command import command_settings
 from infra.models.arrays import Doubles
 from infra.models.model_store import LoadedModel, ModelStore, ModelStoreError
 from infra.models.ranker import NotAdditive
@@ -161,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("request_id")
     parser.add_argument("--item", metavar="ITEM_ID", help="only this item")
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     try:
         found = replay(settings, arguments.request_id)
         if arguments.item is not None and arguments.item not in found.comparison.record.item_ids:

@@ -12,7 +12,7 @@ from feature_repo.datasets.__main__ import main
 from feature_repo.datasets.declarations.built_in import STOKMAN
 from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.datasets.stokman_sample import write_sample
+from feature_repo.datasets.samples.stokman.sample import write_sample
 from feature_repo.schema import ITEM_VECTORS, log_tables, views
 from tests.feature_repo.datasets.stokman_source import VIEW, Source, action, at
 from tests.source_tree import ROOT
@@ -45,7 +45,7 @@ def test_the_same_files_give_the_same_log(tmp_path, settings):
 
 
 def test_without_a_source_the_error_names_the_command_that_makes_a_sample(out, settings):
-    with pytest.raises(DatasetError, match="stokman_sample makes one"):
+    with pytest.raises(DatasetError, match=r"samples\.stokman makes one"):
         stokman.write_log(out, source=None, size=None, settings=settings)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from infra.settings import Settings
 from serving.recommend.policy import BadPolicy, Explore, policy_of, read_policy
@@ -33,8 +34,10 @@ def test_a_policy_with_a_fault_is_refused_and_the_fault_named(section, named):
 
 def test_rules_keep_their_order_and_a_data_set_has_its_own(tmp_path):
     listed = [{"rule": "blocked_categories", "categories": ["x"]}, {"rule": "already_bought", "days": 7}]
-    own = {"complete_journey": {"rules": [{"rule": "out_of_stock"}], "explore": {"share": 0.1}}}
-    settings = with_params(Settings(_env_file=None, dataset="shop"), tmp_path, rules=listed, datasets=own)
+    own = {"rules": [{"rule": "out_of_stock"}], "explore": {"share": 0.1}}
+    settings = with_params(Settings(_env_file=None, dataset="shop"), tmp_path, rules=listed)
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "complete_journey.yaml").write_text(yaml.safe_dump({"recommend": own}))
     assert [rule.name for rule in read_policy(settings).rules] == ["blocked_categories", "already_bought"]
     other = read_policy(settings.model_copy(update={"dataset": "complete_journey"}))
     assert [rule.name for rule in other.rules] == ["out_of_stock"]

@@ -16,7 +16,6 @@ import yaml
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import Queries, queries_of_rows
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.schema import HALF_LIVES_DAYS, Column, Declaration, DType
 from feature_repo.slate import Row
 from infra.clock import epoch_us
@@ -45,7 +44,7 @@ class SmallShop:
     @property
     def params(self) -> dict[str, Any]:
         """Those of the project, for a few items."""
-        params = recommend_params(yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text()), "tiny")
+        params = yaml.safe_load((PROJECT_ROOT / "params.yaml").read_text())["recommend"]
         for each in params["sources"].values():
             each["candidates"] = 15
         params["sources"]["als"] |= {"factors": 8, "iterations": 3, "min_buyers": 2}

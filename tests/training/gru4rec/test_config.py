@@ -1,20 +1,21 @@
-"""Settings: params.yaml, overridden by arguments. Unknown keys and bad values are named."""
+"""Settings: the parameters, overridden by arguments. Unknown keys and bad values are named."""
 
 import pytest
 
+from infra.params import read_file
 from infra.settings import PROJECT_ROOT, Settings
 from training.gru4rec.__main__ import main
 from training.gru4rec.config import Gru4RecConfig, known_keys, read_config
 from training.gru4rec.errors import BadConfig
 
-PARAMS = PROJECT_ROOT / "params.yaml"
+PARAMS = read_file(PROJECT_ROOT / "params.yaml")
 
 
 @pytest.fixture
 def params(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("dataset: x\ngru4rec:\n  train: {epochs: 3, learning_rate: 1e-3}\n  out: here\n")
-    return path
+    return read_file(path)
 
 
 def test_arguments_override_the_file_and_the_file_overrides_the_defaults(params):

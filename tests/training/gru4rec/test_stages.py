@@ -22,9 +22,10 @@ def test_each_stage_runs_a_command_on_files_and_settings_that_exist():
     made = {next(iter(out)) for stage in STAGES.values() for out in [*stage["outs"], *stage.get("metrics", [])]}
     for stage in STAGES.values():
         for dependency in stage["deps"]:
-            known = dependency in made or dependency == "data/${dataset}/log"
+            known = dependency in made or dependency == "${folder}/log"
             assert known or (PROJECT_ROOT / dependency).exists(), dependency
-        assert all(name.partition(".")[2] in params["gru4rec"] for name in stage["params"])
+        (read,) = stage["params"]
+        assert all(name.partition(".")[2] in params["gru4rec"] for name in read["effective.yaml"])
 
 
 def test_the_main_pipeline_depends_neither_on_the_stages_nor_on_their_code():

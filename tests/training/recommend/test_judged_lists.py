@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from feature_repo.candidates.recommend_params import recommend_params
 from infra.clock import epoch_us, timestamp_of
+from infra.params import read_params
 from tests.small_log import at
 from tests.training.buyers.small_shop import basket, order_days, small_shop
 from tests.training.recommend.batch_shop import DAY, K, write_params
@@ -21,7 +20,7 @@ def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judged")
     settings = small_shop(folder).model_copy(update={"params_file": folder / "params.yaml"})
     write_params(settings)
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), "tiny")
+    params = read_params(settings)["recommend"]
     return fit_recommender(settings, params, at(DAY), folder / "batch")
 
 

@@ -12,7 +12,7 @@ MAIN = yaml.safe_load((PROJECT_ROOT / "dvc.yaml").read_text())["stages"]
 
 def test_the_batch_runs_commands_that_exist_on_what_the_main_pipeline_makes():
     made = {next(iter(out)) for stage in MAIN.values() for out in stage["outs"]}
-    made |= {f"data/${{dataset}}/live_checked/{name}.parquet" for name in ("events", "item_changes")}
+    made |= {f"${{folder}}/live_checked/{name}.parquet" for name in ("events", "item_changes")}
     (stage,) = STAGES.values()
     for command in stage["cmd"]:
         module = command.split("python -m ")[1].split()[0]

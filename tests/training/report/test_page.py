@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
+from infra.params import read_params
 from infra.settings import PROJECT_ROOT, Settings
 from tests.small_log import at, event, item, write_log
 from tests.training.buyers.small_shop import DAYS, basket, order_days, small_shop
@@ -40,7 +41,7 @@ class Pages:
     examples: list[Example]
 
     def study(self) -> Study:
-        return Study(self.settings, yaml.safe_load(self.settings.params_file.read_text()))
+        return Study(self.settings, read_params(self.settings))
 
 
 def sections(text: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 import pytest
 
-from feature_repo.candidates.recommend_params import recommend_params
+from infra.params import merged
 from tests.small_log import at
 from tests.training.buyers.small_shop import DAYS, PARAMS, small_shop
 from tests.training.tune.test_buyers_task import RECOMMEND
@@ -31,9 +31,8 @@ def test_an_argument_that_cannot_be_is_refused(arguments, message, capsys):
 def test_the_buyers_are_tuned_before_the_windows_of_their_own_data_set(tmp_path):
     shop = small_shop(tmp_path)
     own = {"windows": {"test": 6}, "buyers": {"seed": 9}}
-    params = {"recommend": {**RECOMMEND, "datasets": {shop.dataset: own}}}
+    params = merged({"recommend": RECOMMEND}, {"recommend": own})
     task = task_of(shop, Namespace(model="buyers", at=at(DAYS)), params)
     cut = small_shop(tmp_path / "cut", until=at(DAYS - 18))  # six test windows of three days
-    merged = recommend_params(params, shop.dataset)
-    assert task.study_name == buyers_task(cut, merged, at(DAYS)).study_name
-    assert merged["buyers"] == {**PARAMS, "seed": 9}
+    assert task.study_name == buyers_task(cut, params["recommend"], at(DAYS)).study_name
+    assert params["recommend"]["buyers"] == {**PARAMS, "seed": 9}

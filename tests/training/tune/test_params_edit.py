@@ -87,21 +87,21 @@ def test_a_section_of_another_form_is_not_touched(section, name):
 
 
 def test_the_projects_parameters_keep_every_other_line():
-    text = (PROJECT_ROOT / "params.yaml").read_text()
+    text = (PROJECT_ROOT / "params" / "complete_journey.yaml").read_text()
     values = {
         "train.lightgbm.num_leaves": 63,
         "train.weights": "equal",
         "candidates": 250,
-        "sources.als.candidates": 0,
+        "sources.als.candidates": 5,
         "sources.covisitation.candidates": 70,
     }
-    after = edited(text, ("recommend", "datasets", "complete_journey"), values)
+    after = edited(text, ("recommend",), values)
     removed = [line for line in changed(text, after) if line.startswith("-")]
-    assert len(removed) == 1  # covisitation is there, in one line; all else is new
-    assert removed[0].strip("- ").startswith("covisitation: {targets: ")
+    # covisitation and als are there, in one line each; all else is new
+    assert [line.strip("- ").split(":")[0] for line in removed] == ["covisitation", "als"]
     comments = [line.partition("#")[2] for line in text.splitlines()]
     assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == [c for c in comments if c]
-    own = yaml.safe_load(after)["recommend"]["datasets"]["complete_journey"]
+    own = yaml.safe_load(after)["recommend"]
     assert own["sources"]["covisitation"] == {"targets": {"add_to_cart": 0.0, "view": 0.0}, "candidates": 70}
     assert own["train"] == {"lightgbm": {"num_leaves": 63}, "weights": "equal"}
 

@@ -164,20 +164,21 @@ def test_the_command_prints_the_best_and_writes_it_when_asked(shop, wide, state,
     file = tmp_path / "params.yaml"
     file.write_text(f"# kept\n{yaml.safe_dump({'train': {'seed': 7}, 'recommend': PARAMS}, sort_keys=False)}# end\n")
     settings = shop.model_copy(update={"params_file": file, "state_dir": state})
-    monkeypatch.setattr("training.tune.command.Settings", lambda: settings)
-    before = file.read_text()
+    monkeypatch.setattr("training.tune.command.command_settings", lambda: settings)
+    before, own = file.read_text(), tmp_path / "params" / "tiny.yaml"
+    own.parent.mkdir()
+    own.write_text("# kept\ntrain: {seed: 7}  # so\n")
     assert main(["recommender", "--trials", "3"]) == 0
     printed, log = capsys.readouterr()
     assert "| objective | best recall@25 | trial | trials | pruned |" in printed
-    assert "recommend:\n  datasets:\n    tiny:\n" in printed or "no trial is better" in printed
+    assert "params/tiny.yaml:\n\nrecommend:\n" in printed or "no trial is better" in printed
     assert log.count("\ntrial ") + log.startswith("trial ") == 3
-    assert file.read_text() == before
+    assert own.read_text() == "# kept\ntrain: {seed: 7}  # so\n"
     assert main(["recommender", "--trials", "3", "--write"]) == 0  # no further trial
     printed, log = capsys.readouterr()
     assert "trial " not in log
-    after = file.read_text()
-    if "unchanged" in printed:
-        assert after == before
-    else:
-        assert after.startswith(before.removesuffix("# end\n"))
-        assert yaml.safe_load(after)["recommend"]["datasets"]["tiny"]["train"]["lightgbm"]["num_leaves"] > 0
+    assert file.read_text() == before
+    after = own.read_text()
+    assert after.startswith("# kept\ntrain: {seed: 7}  # so\n")
+    if "unchanged" not in printed:
+        assert yaml.safe_load(after)["recommend"]["train"]["lightgbm"]["num_leaves"] > 0

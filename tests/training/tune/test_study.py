@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 import lightgbm
 import pytest
+import yaml
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from optuna import Study
 from optuna.trial import TrialState
 
 from infra.models.model_store import ModelStore
+from infra.params import read_params
 from infra.settings import Settings
 from training.tune.command import tune, write_best
 from training.tune.results import objective_table, summary
@@ -154,12 +156,17 @@ def test_each_trial_is_a_run_inside_the_run_of_its_study(finished):
 
 
 def test_the_best_is_written_only_when_asked_and_only_if_it_is_better(settings):
-    before = settings.params_file.read_text()
+    before, own = settings.params_file.read_text(), settings.params_file.parent / "params" / f"{settings.dataset}.yaml"
     study = tune(settings, task(), Budget(trials=1), seed=7)
     assert "unchanged" in write_best(settings, task(), study)
     study = tune(settings, task(), Budget(trials=4), seed=7)
-    assert settings.params_file.read_text() == before
+    assert not own.exists()
     assert f"trial {best_trial(study).number}" in write_best(settings, task(), study)
     found = best_trial(study).user_attrs["values"]
-    shown = f"objective: lambdarank, x: {found['lightgbm.x']}, z: 1, level: {found['lightgbm.level']}"
-    assert settings.params_file.read_text() == f"train:\n  lightgbm: {{{shown}}}  # the ranker's\n"
+    assert settings.params_file.read_text() == before
+    assert yaml.safe_load(own.read_text()) == {
+        "train": {
+            "lightgbm": {"objective": "lambdarank", "x": found["lightgbm.x"], "level": found["lightgbm.level"]},
+        }
+    }
+    assert read_params(settings)["train"]["lightgbm"]["z"] == 1  # what is not tuned stays

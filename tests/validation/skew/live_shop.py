@@ -17,12 +17,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pytest
-import yaml
 from fastapi.testclient import TestClient
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
-from feature_repo.candidates.recommend_params import recommend_params
 from feature_repo.candidates.stage_two_features import recommend_contract, recommend_features
 from feature_repo.contract import current_contract
 from feature_repo.live.__main__ import drain_once
@@ -31,6 +29,7 @@ from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker
+from infra.params import read_params
 from infra.redis_server.server import EVENTS, FEATURES, start, stop
 from infra.settings import Settings
 from serving.api.app import create_app
@@ -259,7 +258,7 @@ def _promote(settings: Settings, folder: Path) -> None:
     store = ModelStore(settings)
     run = store.client.create_run(store.experiment_id()).info.run_id
     store.promote(store.register(run, _ranker(FEATURES_OF_MODEL), current_contract("tiny", DECLARATION), {}))
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), "tiny")["sources"]
+    params = read_params(settings)["recommend"]["sources"]
     few = {name: {**params[name], "candidates": 12} for name in SOURCES}
     sources = fit_sources(settings, {"candidates": 25, "sources": few}, OPENING)
     sources.save(folder)

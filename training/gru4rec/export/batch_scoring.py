@@ -25,7 +25,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
-from infra.settings import Settings
+from infra.command import command_params, command_settings
 from training.gru4rec.config import read_config
 from training.gru4rec.errors import BadLog, SequenceError
 from training.gru4rec.sessions.processed import Vocabulary
@@ -133,9 +133,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--k", type=int, default=100, help="items per session")
     parser.add_argument("--exclude-seen", action="store_true", help="leave out the session's own items")
     arguments = parser.parse_args(argv)
-    settings = Settings()
+    settings = command_settings()
     try:
-        folder = arguments.model or read_config(settings.params_file, []).folders(settings).mlflow_model
+        folder = arguments.model or read_config(command_params(settings), []).folders(settings).mlflow_model
         scorer = BatchScorer.load(folder)
         done = score_file(scorer, arguments.sessions, arguments.out, k=arguments.k, exclude_seen=arguments.exclude_seen)
     except SequenceError as error:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from feature_repo.candidates.recommend_params import recommend_params
 from infra.arguments import positive, timestamp
+from infra.command import command_params, command_settings
 from infra.models.arrays import Doubles, Floats, Integers
 from infra.settings import Settings
 from training.buyers.evaluation import BASELINES
@@ -139,8 +138,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--k", type=positive, default=25)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args(argv)
-    settings = Settings()
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    settings = command_settings()
+    params = command_params(settings)["recommend"]
     try:
         body = compare(settings, params, arguments.at, arguments.days, arguments.users, arguments.k)
     except REFUSALS as error:

@@ -29,7 +29,7 @@ POPULAR, FREQUENT, DECAYED, TIFU = "popular", "personal frequency", f"decayed {D
 def reference_lists(
     settings: Settings, params: Mapping[str, Any], orders: Orders, at: datetime, users: Sequence[str], k: int
 ) -> dict[str, Submission]:
-    """Name -> the list of each user as of ``at``. ``params``: of :mod:`feature_repo.candidates.recommend_params`; a
+    """Name -> the list of each user as of ``at``. ``params``: the section ``recommend``; a
     source that is switched off there is asked, too. ``orders``: known at ``at``.
 
     Raises as :func:`training.candidates.fit.fit_sources` and NotEnough.

@@ -1,4 +1,4 @@
 """The sample of the adapter stokman: its catalog, the people who shop in it, their actions, and what was planted.
 
-Only :mod:`feature_repo.datasets.stokman_sample` and tests import it.
+Only tests import it.
 """

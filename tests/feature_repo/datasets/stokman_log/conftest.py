@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_repo.datasets.stokman_sample import write_sample
+from feature_repo.datasets.samples.stokman.sample import write_sample
 from infra.settings import Settings
 from tests.feature_repo.datasets.stokman_source import Query, adapt
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from infra.settings import PROJECT_ROOT, Settings
+from infra.params import read_params
+from infra.settings import Settings
 from training.gru4rec.config import read_config
 from training.gru4rec.errors import BadConfig, SplitError
 from training.gru4rec.sessions.preprocess import run
@@ -29,7 +30,7 @@ def preprocess(tmp_path):
     settings = Settings(dataset="x", data_dir=tmp_path, state_dir=tmp_path / "var", threads=1)
 
     def call(*arguments):
-        config = read_config(PROJECT_ROOT / "params.yaml", [f"out={tmp_path / 'out'}", *arguments])
+        config = read_config(read_params(settings), [f"out={tmp_path / 'out'}", *arguments])
         run(config, settings)
         return config.folders(settings).processed
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
-from feature_repo.candidates.recommend_params import recommend_params
+from infra.params import read_params
 from tests.small_log import at
 from tests.training.buyers.small_shop import small_shop
 from tests.training.recommend.batch_shop import DAY, K, write_params
@@ -18,7 +17,7 @@ def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("references")
     settings = small_shop(folder).model_copy(update={"params_file": folder / "params.yaml"})
     write_params(settings)
-    params = recommend_params(yaml.safe_load(settings.params_file.read_text()), settings.dataset)
+    params = read_params(settings)["recommend"]
     with open_orders(settings, at(DAY)) as orders:
         users = [*orders.users(at(DAY)).to_pylist(), "nobody"]
         lists = reference_lists(settings, params, orders, at(DAY), users, K)
