@@ -121,20 +121,21 @@ def _check(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> N
 
 def _check_values(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> None:
     """Check all columns in one scan."""
-    broken = [(c.name, "null", f'"{c.name}" IS NULL') for c in table.columns if not c.nullable]
+    broken = [(c.name, "null", f'"{c.name}" IS NULL', "") for c in table.columns if not c.nullable]
     for column in table.columns:
         checks = column_checks(column, f'"{column.name}"')
-        broken += [(column.name, f"not {check.text}", check.breaks) for check in checks]
-    counts = ", ".join(f"count(*) FILTER ({breaks})" for _, _, breaks in broken)
+        broken += [(column.name, f"not {check.text}", check.breaks, check.remedy) for check in checks]
+    counts = ", ".join(f"count(*) FILTER ({breaks})" for _, _, breaks, _ in broken)
     found = connection.execute(f"SELECT {counts} FROM read_parquet('{path}')").fetchall()[0]
-    for (name, problem, breaks), count in zip(broken, found, strict=True):
+    for (name, problem, breaks, remedy), count in zip(broken, found, strict=True):
         if count:
             us = f'epoch_us(min("{name}"))' if table.column(name).dtype is DType.TIMESTAMP else "NULL"
             value, us_found = connection.execute(
                 f"SELECT left(min(\"{name}\")::VARCHAR, 80), {us} FROM read_parquet('{path}') WHERE {breaks}"
             ).fetchall()[0]
             example = "" if value is None else f", e.g. {value!r}{unit_hint(us_found)}"
-            raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are {problem}{example}")
+            way_out = f"; {remedy}" if remedy else ""
+            raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are {problem}{example}{way_out}")
 
 
 def _check_slate_sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

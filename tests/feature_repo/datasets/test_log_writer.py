@@ -56,6 +56,10 @@ def test_the_error_names_a_table_that_was_not_written(out):
         ({"events": [event(1, at(1), "view", "a", user_id=None)]}, "table events, column 'user_id': 1 rows are null"),
         ({"items": [item("a", price="dear")]}, "table items: .*dear"),
         (
+            {"items": [item("a", price=200_000)]},
+            "'price': 1 rows are not at most 100000, e.g. '200000.00'; \"max_price\" in dataset.json raises the bound",
+        ),
+        (
             {"items": [item("a", valid_from_ts=datetime.fromtimestamp(1_709_294, UTC))]},
             "'1970-01-20 .*'; probably milliseconds read as microseconds, .*, and it would be of 2024-03-01",
         ),
