@@ -22,7 +22,7 @@ def mapped_rows(staging: Staging, folder: Path, number: int, mapping: FileMappin
     relation = _opened(staging, folder, mapping.path, mapping.format)
     for place, join in enumerate(mapping.join):
         relation = _joined(staging, folder, f"joined_{number}_{place}", mapping, join, relation)
-    return _taken_apart(staging, _chosen(relation, mapping), mapping)
+    return _taken_apart(staging, _chosen(staging, relation, mapping), mapping)
 
 
 def _opened(staging: Staging, folder: Path, path: str, form: FileFormat) -> Relation:
@@ -107,14 +107,31 @@ def _refuse_repeated_join(staging: Staging, other: Relation, key: tuple[str, ...
         raise BadSource(Path(file), f"{value!r} occurs twice; the key of a join is unique", ", ".join(key), row)
 
 
-def _chosen(relation: Relation, mapping: FileMapping) -> Relation:
+def _chosen(staging: Staging, relation: Relation, mapping: FileMapping) -> Relation:
+    """Only the rows with the values of ``where``. Raises BadSource where there are none."""
     if not mapping.where:
         return relation
+    whole = whole_columns(staging, relation, tuple(mapping.where))
+    texts = {name: text_of(relation.column(name), name in whole) for name in mapping.where}
     kept = " AND ".join(
-        f"coalesce({text_of(relation.column(name))}, '') IN ({', '.join(map(literal, values))})"
-        for name, values in mapping.where.items()
+        f"coalesce({texts[name]}, '') IN ({', '.join(map(literal, values))})" for name, values in mapping.where.items()
     )
-    return replace(relation, query=f"SELECT * FROM ({relation.query}) WHERE {kept}")
+    chosen = replace(relation, query=f"SELECT * FROM ({relation.query}) WHERE {kept}")
+    try:
+        if not staging.rows(f"SELECT 1 FROM ({chosen.query}) LIMIT 1"):
+            raise BadSource(relation.path, f"where keeps no row; {_most_frequent(staging, relation, texts)}")
+    except duckdb.Error as error:
+        raise reading_fault(error, relation) from error
+    return chosen
+
+
+def _most_frequent(staging: Staging, relation: Relation, texts: dict[str, str]) -> str:
+    """What the columns hold, for a message."""
+    found = []
+    for name, text in texts.items():
+        rows = staging.rows(f"SELECT {text}, count(*) FROM ({relation.query}) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5")
+        found.append(f"{name} holds {', '.join('blank' if value is None else repr(value) for value, _ in rows)}")
+    return "; ".join(found)
 
 
 def _taken_apart(staging: Staging, relation: Relation, mapping: FileMapping) -> Relation:

@@ -38,12 +38,23 @@ def map_file(staging: Staging, folder: Path, number: int, mapping: FileMapping, 
         staging.save(f"checked_{number}", _checked(cells, mapping, relation, whole, chosen))
     except duckdb.Error as error:
         return [reading_fault(error, relation)]
-    faults = _faults(staging, number, mapping, chosen)
+    faults: list[DatasetError] = [*_faults(staging, number, mapping, chosen)]
+    if not faults and not staging.count(f"checked_{number}", "unnamed IS NULL"):
+        faults.append(_no_rows(staging, number, relation))
     if not faults:
         _note_dropped(staging, number, mapping, chosen)
         columns = ", ".join((FILE, ROW, *(f'"{name}"' for name in (*chosen, *_relative(mapping)))))
         staging.view(f"mapped_{number}", f"SELECT {columns} FROM checked_{number} WHERE unnamed IS NULL")
-    return [*faults]
+    return faults
+
+
+def _no_rows(staging: Staging, number: int, relation: Relation) -> BadSource:
+    found = staging.rows(f"SELECT unnamed FROM checked_{number} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 5")
+    if not found:
+        return BadSource(relation.path, "the file holds no rows")
+    return BadSource(
+        relation.path, f"the mapping drops every row: it has no value for {', '.join(u for (u,) in found)}"
+    )
 
 
 def _type(relation: Relation, values: Values) -> str:

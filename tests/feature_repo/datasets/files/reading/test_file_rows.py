@@ -20,6 +20,31 @@ def test_only_rows_with_the_values_of_where_are_kept(own: OwnFiles) -> None:
     assert log.column("SELECT item_id FROM events ORDER BY 1") == ["a", "b"]
 
 
+def test_where_compares_ids_however_pandas_wrote_them(own: OwnFiles) -> None:
+    log = own.events("i,s\na,3.0\nb,4.0\n", f"{{{EVENT}, item_id: {{from: i}}}}", more="    where: {s: 3}\n")
+    assert log.column("SELECT item_id FROM events") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "problem"),
+    [
+        ("i,s\na,done\nb,done\nc,\n", "    where: {s: Done}\n", r"where keeps no row; s holds 'done', blank"),
+        ("i,s\n", "", r"events\.csv: the file holds no rows"),
+    ],
+)
+def test_an_entry_without_any_row_is_refused_with_what_the_file_holds(
+    own: OwnFiles, content: str, more: str, problem: str
+) -> None:
+    with pytest.raises(DatasetError, match=problem):
+        own.events(content, f"{{{EVENT}, item_id: {{from: i}}}}", more=more)
+
+
+def test_a_map_that_drops_every_row_is_refused_with_what_it_does_not_name(own: OwnFiles) -> None:
+    columns = "{event_ts: {value: 2024-05-01}, item_id: {from: i}, action: {from: a, map: {Buy: order}}}"
+    with pytest.raises(DatasetError, match="drops every row: it has no value for action: buy, action: blank"):
+        own.events("i,a\na,buy\nb,buy\nc,\n", columns)
+
+
 def test_a_joined_file_adds_its_columns_by_a_key_however_pandas_wrote_it(own: OwnFiles) -> None:
     own.write({"orders.csv": "order,user,i\n1.0,x,no\n2.0,y,no\n"}, "{}")
     columns = f"{{{EVENT}, user_id: {{from: user}}, session_id: {{from: order}}, item_id: {{from: i}}}}"
