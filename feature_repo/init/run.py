@@ -54,6 +54,10 @@ def initialise(
     text = text_at(files.params)
     mine = None if force else section_in(text, files.params)
     base = None if force else section_in(text_at(files.params_copy), files.params_copy)
+    if mine is not None and mine.get("adapter") not in (None, "files"):
+        raise DatasetError(
+            f"{files.params}: log.adapter is {mine['adapter']}; --force replaces the section by a new one"
+        )
     source, views, guess = _guess(connection, path, mine, base, answers)
     new = tree_of(guess, _written_path(path, files.params.parent.parent))
     reasons = reasons_of(guess)

@@ -240,3 +240,14 @@ def test_names_with_signs_of_patterns_are_read_as_they_are(project, tmp_path):
     assert status == 0, printed
     paths = [each["path"] for each in project.log()["files"]]
     assert [list(source.glob(path)) for path in paths] == [[source / "clicks [1].csv"], [source / "purchases *.csv"]]
+
+
+def test_a_section_of_another_adapter_is_not_touched(project, tmp_path):
+    source = folders.apart(tmp_path / "in")
+    project.params().parent.mkdir()
+    project.params().write_text("log: {adapter: parquet, input: elsewhere}\n")
+    status, printed = project.run(source)
+    assert (status, "log.adapter is parquet; --force" in printed) == (2, True)
+    assert project.log() == {"adapter": "parquet", "input": "elsewhere"}
+    assert project.run(source, "--force")[0] == 0
+    assert project.log()["adapter"] == "files"
