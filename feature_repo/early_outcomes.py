@@ -48,11 +48,6 @@ OUTCOMES = f"""
     )
     SELECT found.* FROM found JOIN own USING (label, action)
 """
-# The early ones of OUTCOMES, if they are too many.
-EARLY = f"""
-    SELECT * FROM ({OUTCOMES})
-    QUALIFY early AND count(*) FILTER (early) OVER () > greatest({MAX_SHARE} * count(*) OVER (), {MIN_COUNT - 1})
-"""
 
 
 @dataclass(frozen=True)

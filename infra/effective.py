@@ -9,6 +9,7 @@ which runs this with ``--loaded``.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shlex
 import sys
 from pathlib import Path
@@ -30,30 +31,38 @@ HEAD = "# Written by `python -m infra.effective` from params.yaml, params/ and t
 def effective(settings: Settings, params: Params) -> dict[str, Any]:
     """Paths inside the project are relative to it. ``params``: of :func:`read_params`. Raises BadParams."""
     log = params.get("log") or {}
-    name = f"params/{own_file(settings.params_file, settings.dataset).name}"
+    own = own_file(settings.params_file, settings.dataset)
+    name = f"params/{own.name}"
     if not log.get("adapter"):
         raise BadParams(
             f"{name}, log.adapter: nothing says how the log of {settings.dataset} is made. "
             f"`make run DATASET={settings.dataset} INPUT=/path/to/files` finds it out"
         )
-    source = _source(log.get("input"), name)
+    source = _source(settings, log.get("input"), name)
     words = [str(log["adapter"]), *(["--input", source] if source else [])]
     return {
         "folder": str(_relative((settings.data_dir / settings.dataset).absolute())),
         "adapter": " ".join(filter(None, [shlex.join(words), str(log.get("arguments") or "")])),
         "source": source or NO_SOURCE,
         **{section: params.get(section) or {} for section in SECTIONS if section != "settings"},
+        "log": {**log, **_declaration(own)},
     }
 
 
-def _source(given: object, name: str) -> str:
-    """The file or folder that is read; empty where the adapter needs none."""
+def _source(settings: Settings, given: object, name: str) -> str:
+    """The file or folder that is read; empty where the adapter needs none. ``given``: relative to params.yaml."""
     if not given:
         return ""
-    path = Path(str(given)).expanduser()
-    if not (PROJECT_ROOT / path).exists():
-        raise BadParams(f"{name}, log.input: {PROJECT_ROOT / path} does not exist")
+    path = settings.params_file.absolute().parent / Path(str(given)).expanduser()
+    if not path.exists():
+        raise BadParams(f"{name}, log.input: {path} does not exist")
     return str(_relative(path))
+
+
+def _declaration(own: Path) -> dict[str, str]:
+    """SHA-256 of what is declared beside the parameters of the data set, where something is."""
+    file = own.with_name(f"{own.stem}.dataset.json")
+    return {"declaration": hashlib.sha256(file.read_bytes()).hexdigest()} if file.exists() else {}
 
 
 def _relative(path: Path) -> Path:

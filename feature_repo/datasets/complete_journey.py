@@ -31,6 +31,7 @@ from feature_repo.datasets.complete_journey_slates import (
 )
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from feature_repo.datasets.errors import BadSource
+from feature_repo.datasets.import_notes import ImportNote
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
@@ -45,6 +46,8 @@ SOURCE_COLUMNS = {
     "products": {"product_id", "department", "brand", "product_category", "product_type"},
     "promotions": {"product_id", "store_id", "display_location", "mailer_location", "week"},
 }  # fmt: skip
+
+FUEL = "coalesce(department = 'FUEL', false) OR coalesce(product_type, '') LIKE 'GASOLINE%'"
 
 
 def write_log(
@@ -76,6 +79,8 @@ def write_log(
             log.write(connection, events_table(COMPLETE_JOURNEY), _EVENTS)
         with step("writing impressions"):
             log.write(connection, impressions_table(COMPLETE_JOURNEY), impressions_query(rules))
+        for note in _notes(connection, log.extra("impressions.parquet")):
+            log.note(note)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, folder: Path, size: int | None, rules: SlateRules) -> None:
@@ -102,10 +107,33 @@ def _read(connection: duckdb.DuckDBPyConnection, folder: Path, size: int | None,
             round((sales_value + retail_disc) / quantity, 2)::DECIMAL(12,2) AS unit_price,
             product_category AS category, brand
         FROM source_transactions JOIN source_products USING (product_id) JOIN households USING (household_id)
-        WHERE quantity > 0 AND department IS DISTINCT FROM 'FUEL'
-            AND coalesce(product_type, '') NOT LIKE 'GASOLINE%'
+        WHERE quantity > 0 AND NOT ({FUEL})
         """
     )
+
+
+def _notes(connection: duckdb.DuckDBPyConnection, impressions: Path) -> list[ImportNote]:
+    """What of the source is not in the log, and what of the log is not in the source. ``impressions``: as written."""
+    unknown, empty, fuel = connection.execute(
+        f"""
+        SELECT count(*) FILTER (p.product_id IS NULL), count(*) FILTER (p.product_id IS NOT NULL AND quantity = 0),
+            count(*) FILTER (p.product_id IS NOT NULL AND quantity > 0 AND ({FUEL}))
+        FROM source_transactions t SEMI JOIN households USING (household_id)
+            LEFT JOIN source_products p ON p.product_id = t.product_id
+        """
+    ).fetchall()[0]
+    carts, slates = connection.execute(
+        f"SELECT (SELECT count(*) FROM carts), (SELECT count(DISTINCT slate_id) FROM read_parquet('{impressions}'))"
+    ).fetchall()[0]
+    cart = "the source has no carts: a third of each basket counts as added in the seconds before its payment"
+    slate = "the source has no lists: the candidates of a basket are what was known before its payment"
+    return [
+        ImportNote("events", "dropped", unknown, "the product is not in the list of products"),
+        ImportNote("events", "dropped", empty, "the quantity is 0"),
+        ImportNote("events", "dropped", fuel, "fuel is sold by volume, not by piece"),
+        ImportNote("events", "made", carts, cart),
+        ImportNote("impressions", "slates made", slates, slate),
+    ]
 
 
 def _refuse_bad_lines(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

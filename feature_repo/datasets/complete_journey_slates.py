@@ -112,21 +112,29 @@ def _promotion(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None
 
 
 def _cart(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
-    connection.execute(
-        f"""
-        CREATE TABLE cart_baskets AS
-        SELECT c.basket_id AS slate, l.basket_id, count(*) AS weight
-        FROM slate_carts c JOIN lines l
-            ON l.product_id = c.product_id AND l.t < c.t AND l.t >= c.t - INTERVAL {rules.window_days} DAY
-        GROUP BY slate, l.basket_id;
-        INSERT INTO candidates
-        SELECT slate, l.product_id
-        FROM cart_baskets JOIN lines l USING (basket_id)
-        GROUP BY slate, l.product_id
-        QUALIFY row_number() OVER (PARTITION BY slate ORDER BY sum(weight) DESC, l.product_id) <= {rules.from_cart};
-        DROP TABLE cart_baskets;
-        """
-    )
+    """By weeks of slates, because a cart meets thousands of earlier baskets, each with all its products."""
+    weeks = connection.execute("SELECT DISTINCT date_trunc('week', t) FROM slate_carts ORDER BY ALL").fetchall()
+    for (week,) in weeks:
+        connection.execute(
+            f"""
+            INSERT INTO candidates
+            WITH recent AS (
+                SELECT * FROM lines
+                WHERE t >= $week - INTERVAL {rules.window_days} DAY AND t < $week + INTERVAL 7 DAY
+            ), cart_baskets AS (
+                SELECT c.basket_id AS slate, l.basket_id, count(*) AS weight
+                FROM slate_carts c JOIN recent l
+                    ON l.product_id = c.product_id AND l.t < c.t AND l.t >= c.t - INTERVAL {rules.window_days} DAY
+                WHERE date_trunc('week', c.t) = $week
+                GROUP BY slate, l.basket_id
+            )
+            SELECT slate, l.product_id
+            FROM cart_baskets JOIN recent l USING (basket_id)
+            GROUP BY slate, l.product_id
+            QUALIFY row_number() OVER (PARTITION BY slate ORDER BY sum(weight) DESC, l.product_id) <= {rules.from_cart}
+            """,
+            {"week": week},
+        )
 
 
 AddCandidates = Callable[[duckdb.DuckDBPyConnection, SlateRules], None]

@@ -1,4 +1,4 @@
-"""What an adapter dropped or mended, left beside the log for the import report.
+"""What an adapter dropped, mended or made, left beside the log for the import report.
 
 The file ``import_notes.json`` is a list of objects with the keys of :class:`ImportNote`. An adapter calls
 :meth:`feature_repo.datasets.log_writer.LogWriter.note`; a note whose count is 0 is left out.

@@ -14,6 +14,7 @@ from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.import_notes import NOTES_FILE, ImportNote, write_notes
 from feature_repo.schema import Declaration, DType, Table, log_tables
+from feature_repo.times.time_unit import unit_hint
 from infra.limits import MAX_SLATE_ITEMS
 
 
@@ -128,10 +129,11 @@ def _check_values(connection: duckdb.DuckDBPyConnection, table: Table, path: Pat
     found = connection.execute(f"SELECT {counts} FROM read_parquet('{path}')").fetchall()[0]
     for (name, problem, breaks), count in zip(broken, found, strict=True):
         if count:
-            (value,) = connection.execute(
-                f"SELECT left(min(\"{name}\")::VARCHAR, 80) FROM read_parquet('{path}') WHERE {breaks}"
+            us = f'epoch_us(min("{name}"))' if table.column(name).dtype is DType.TIMESTAMP else "NULL"
+            value, us_found = connection.execute(
+                f"SELECT left(min(\"{name}\")::VARCHAR, 80), {us} FROM read_parquet('{path}') WHERE {breaks}"
             ).fetchall()[0]
-            example = "" if value is None else f", e.g. {value!r}"
+            example = "" if value is None else f", e.g. {value!r}{unit_hint(us_found)}"
             raise DatasetError(f"table {table.name}, column {name!r}: {count} rows are {problem}{example}")
 
 

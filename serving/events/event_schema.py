@@ -11,22 +11,24 @@ import msgspec
 from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
 from feature_repo.schema import ACTIONS
-from infra.limits import MAX_EVENTS, MAX_MONEY, MAX_POSITION, MAX_PRICE, MAX_QUANTITY, MAX_TEXT_LENGTH
+from infra.limits import MAX_EVENTS, MAX_MONEY, MAX_POSITION, MAX_PRICE, MAX_QUANTITY
 from serving.errors import InvalidRequest, Problem
 from serving.events.event_times import form_problem
+from serving.ids import StructId, text_ids
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 NEEDS_ITEM = frozenset(("impression", "view", "like", "add_to_cart", "remove_from_cart"))
 
 
 class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One thing that a user did. An ``order`` without an item orders the cart."""
 
-    event_id: Annotated[Text, msgspec.Meta(description="An event that is sent again has the same id, and counts once.")]
-    user_id: Text
-    session_id: Text
+    event_id: Annotated[
+        StructId, msgspec.Meta(description="An event that is sent again has the same id, and counts once.")
+    ]
+    user_id: StructId
+    session_id: StructId
     action: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(ACTIONS)})]
-    item_id: Annotated[Text | None, msgspec.Meta(description=f"Needed for {', '.join(sorted(NEEDS_ITEM))}.")] = None
+    item_id: Annotated[StructId | None, msgspec.Meta(description=f"Needed for {', '.join(sorted(NEEDS_ITEM))}.")] = None
     event_ts: Annotated[
         Annotated[datetime, msgspec.Meta(tz=True)] | None,
         msgspec.Meta(
@@ -40,11 +42,14 @@ class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         msgspec.Meta(description=f"Money paid, 0 to {MAX_PRICE} or to the data set's max_price, rounded to cents."),
     ] = None
     request_id: Annotated[
-        Text | None, msgspec.Meta(description="The request_id of the /score answer that it follows from.")
+        StructId | None, msgspec.Meta(description="The request_id of the /score answer that it follows from.")
     ] = None
     shown_position: (
         Annotated[int, msgspec.Meta(ge=0, le=MAX_POSITION, description="Position on the screen, from 0.")] | None
     ) = None
+
+    def __post_init__(self) -> None:
+        text_ids(self, ("event_id", "user_id", "session_id", "item_id", "request_id"))
 
 
 class EventsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +96,7 @@ def _decoded(raw: msgspec.Raw) -> SentEvent | str:
 
 def value_problem(event: SentEvent, max_price: float) -> str | None:
     """Why the money paid is rejected. ``max_price``: of the data set's declaration."""
-    if event.value is None or 0 <= event.value <= max_price:
+    if event.value is None or 0 <= event.value <= Decimal(str(max_price)):  # a float of the bound may be below it
         return None
     return f"value must be from 0 to {max_price:.12g}"
 

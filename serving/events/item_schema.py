@@ -19,7 +19,8 @@ from feature_repo.live.items.change import ItemChange, text_of
 from feature_repo.schema import IN_STOCK, Column, Declaration, DType, item_values
 from infra.limits import MAX_FLOAT32, MAX_ITEM_CHANGES
 from serving.errors import InvalidRequest, Problem
-from serving.events.event_schema import RejectedEvent, Text
+from serving.events.event_schema import RejectedEvent
+from serving.ids import StructId, as_text
 
 _ATTRIBUTE = "attribute_"  # begins the names of a body's fields in Python, where a column may be called like a keyword
 
@@ -77,11 +78,12 @@ def _sent_item(declaration: Declaration) -> type[msgspec.Struct]:
     """The struct of one change: an attribute that is left out is UNSET."""
     columns = item_values(declaration)
     fields: list[Any] = [
-        ("item_id", Text),
+        ("item_id", StructId),
         (
             "change_id",
             Annotated[
-                Text | None, msgspec.Meta(description="A change that is sent again has the same id, and counts once.")
+                StructId | None,
+                msgspec.Meta(description="A change that is sent again has the same id, and counts once."),
             ],
             None,
         ),
@@ -99,7 +101,7 @@ def _sent_item(declaration: Declaration) -> type[msgspec.Struct]:
 
 
 def _type(column: Column) -> Any:
-    kind: Any = Text
+    kind: Any = StructId
     if column.dtype is DType.MONEY:
         kind = Decimal
     elif column.dtype is DType.FLOAT32:
@@ -131,13 +133,15 @@ def _decoded(raw: msgspec.Raw, decoder: msgspec.json.Decoder[Any], columns: Sequ
     values = {}
     for column in columns:
         value = getattr(sent, _ATTRIBUTE + column.name)
+        value = as_text(value) if column.dtype is DType.STRING else value
         if value is not msgspec.UNSET:
             if value is not None and not _is_in_range(value, column):
                 return f"{column.name} must be{_range(column).removeprefix(',')} - at `$.{column.name}`"
             values[column.name] = text_of(value, column.dtype)
     if not values:
         return f"nothing to change: send at least one of {', '.join(column.name for column in columns)}"
-    change = ItemChange(change_id=sent.change_id or uuid4().hex, item_id=sent.item_id, values=values)
+    change_id = uuid4().hex if sent.change_id is None else str(sent.change_id)
+    change = ItemChange(change_id=change_id, item_id=str(sent.item_id), values=values)
     return SentChange(change, fingerprint(change))
 
 
@@ -146,5 +150,10 @@ def _is_in_range(value: Any, column: Column) -> bool:
         return value in column.allowed
     if isinstance(value, Decimal) and not value.is_finite():
         return False
-    low, high = column.minimum, column.maximum
+    low, high = (_exact(bound, value) for bound in (column.minimum, column.maximum))
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _exact(bound: float | None, value: Any) -> float | Decimal | None:
+    """A decimal bound for a decimal value: a float of 9999999999.99 is below it."""
+    return Decimal(str(bound)) if bound is not None and isinstance(value, Decimal) else bound

@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.limits import MAX_FILTER_VALUES, MAX_ITEMS, MAX_K, MAX_MONEY
-from serving.score.score_schema import Text
+from serving.ids import Id, Text
 
 DEFAULT_K = 25
 K = Annotated[int, Field(ge=1, le=MAX_K)]
-Values = Annotated[list[Text], Field(max_length=MAX_FILTER_VALUES)]
+Values = Annotated[list[Id], Field(max_length=MAX_FILTER_VALUES)]
 Price = Annotated[float, Field(ge=0, le=MAX_MONEY, allow_inf_nan=False)]
 
 
@@ -34,14 +34,14 @@ class RecommendRequest(_Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "900", "session_id": "s1", "k": 10}]})
 
-    user_id: Text | None = Field(None, description="Left out or null: an unknown user.")
-    session_id: Text | None = Field(None, description="Left out or null: an unknown session.")
+    user_id: Id | None = Field(None, description="Left out or null: an unknown user.")
+    session_id: Id | None = Field(None, description="Left out or null: an unknown session.")
     k: K = Field(DEFAULT_K, description="How many items. There are fewer where fewer are left.")
-    context: dict[Text, Text | None] = Field(
+    context: dict[Text, Id | None] = Field(
         default_factory=dict, description="The context that the data set declares. null means unknown."
     )
     filters: Filters = Field(default_factory=Filters)
-    exclude: Annotated[list[Text], Field(max_length=MAX_ITEMS)] = Field(
+    exclude: Annotated[list[Id], Field(max_length=MAX_ITEMS)] = Field(
         default_factory=list, description="Items that the answer may not hold."
     )
 
@@ -50,6 +50,6 @@ class ExplainRecommendRequest(_Body):
     """The body of ``POST /explain`` for a recommendation."""
 
     recommend: RecommendRequest
-    pair: tuple[Text, Text] | None = Field(
+    pair: tuple[Id, Id] | None = Field(
         None, description="Two candidates: why does one rank above the other? Left out or null: no pair."
     )

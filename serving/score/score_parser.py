@@ -21,14 +21,15 @@ from serving.score import score_schema
 NUL = b"\\u0000"  # the only form that NUL has in JSON
 
 Schema = TypeVar("Schema", bound=score_schema.ScoreRequest)
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]  # a body with NUL takes the other way
+Id = Text | int
 Value = Annotated[float, msgspec.Meta(ge=-MAX_FLOAT32, le=MAX_FLOAT32)]
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One item of the list, as the body has it."""
 
-    item_id: Text
+    item_id: Id
     features: dict[Text, Value | None] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -36,9 +37,9 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What :class:`serving.score.score_schema.ScoreRequest` documents."""
 
     items: Annotated[list[Candidate], msgspec.Meta(min_length=1, max_length=MAX_ITEMS)]
-    user_id: Text | None = None
-    session_id: Text | None = None
-    context: dict[Text, Text | None] = {}
+    user_id: Id | None = None
+    session_id: Id | None = None
+    context: Mapping[Text, Id | None] = {}
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,17 @@ def parse_explain(content: bytes) -> tuple[ScoreRequest, tuple[str, str] | None]
 
 
 def _request(body: Body) -> ScoreRequest:
-    ids = [candidate.item_id for candidate in body.items]
+    ids = [str(candidate.item_id) for candidate in body.items]
     known = positions(ids)
     if len(known) < len(ids):
         raise InvalidRequest(list(_repeated(ids)))
     sent = [(i, candidate.features) for i, candidate in enumerate(body.items) if candidate.features]
-    return ScoreRequest(ids, known, sent, body.user_id, body.session_id, body.context)
+    context = {name: _text(value) for name, value in body.context.items()}
+    return ScoreRequest(ids, known, sent, _text(body.user_id), _text(body.session_id), context)
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _validated_body(content: bytes) -> Body:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-from infra.limits import MAX_FLOAT32, MAX_ITEMS, MAX_TEXT_LENGTH
+from infra.limits import MAX_FLOAT32, MAX_ITEMS
+from serving.ids import Id, Text
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH, pattern=r"^[^\x00]*$")]
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_FLOAT32, le=MAX_FLOAT32)]
 
 
@@ -23,7 +23,7 @@ class _Body(BaseModel):
 class Candidate(_Body):
     """One item of the list to be ordered."""
 
-    item_id: Text
+    item_id: Id
     features: dict[Text, Value | None] = Field(
         default_factory=dict,
         description="Features of the model by name (see GET /model); they replace stored values. null means unknown. "
@@ -46,9 +46,9 @@ class ScoreRequest(_Body):
         }
     )
 
-    user_id: Text | None = Field(None, description="Left out or null: an unknown user.")
-    session_id: Text | None = Field(None, description="Left out or null: an unknown session.")
-    context: dict[Text, Text | None] = Field(
+    user_id: Id | None = Field(None, description="Left out or null: an unknown user.")
+    session_id: Id | None = Field(None, description="Left out or null: an unknown session.")
+    context: dict[Text, Id | None] = Field(
         default_factory=dict,
         description="The context that the data set declares. null means unknown.",
     )
@@ -60,6 +60,6 @@ class ScoreRequest(_Body):
 class ExplainRequest(ScoreRequest):
     """The body of ``POST /explain``."""
 
-    pair: tuple[Text, Text] | None = Field(
+    pair: tuple[Id, Id] | None = Field(
         None, description="Two of the items: why does one rank above the other? Left out or null: no pair."
     )

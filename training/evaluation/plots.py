@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.figure import Figure
 
+from infra.report_page.colours import ACCENT, INK, MUTED
+from infra.report_page.plot import figure_of, plain
 from training.evaluation.bootstrap import Interval
 from training.evaluation.run_results import RankerMetrics, Rows
 
-INK, MUTED, ACCENT, GRID = "#24292f", "#8a94a0", "#0b62a4", "#e3e6ea"
-WIDTH = 7.2  # inches
 IMPORTANCE_SHOWN = 25
 
 
@@ -87,22 +86,5 @@ def _intervals(rows: Mapping[str, Interval], metric: str, highlighted: Sequence[
     return figure
 
 
-def figure_of(height: float) -> tuple[Figure, Any]:
-    """An empty figure of ``height`` inches, and its axes."""
-    figure = Figure(figsize=(WIDTH, max(height, 1.6)), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(MUTED)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
 def _numbers(rows: Rows, column: str) -> list[float]:
     return [float(row[column]) for row in rows]
-
-
-def plain(name: str) -> str:
-    """The name with escaped dollar signs, because matplotlib reads text between two of them as mathematics."""
-    return name.replace("$", r"\$")

@@ -11,10 +11,12 @@ from html import escape
 from pathlib import Path
 
 from infra.command import command_settings
+from infra.report_page.page import page, table, write_page
+from infra.report_page.plot import image
 from training.evaluation import plots
 from training.evaluation.baselines import YARDSTICKS
-from training.evaluation.html_page import image, page, rankers_table, table, write_page
 from training.evaluation.metrics_table import cell, table_rows
+from training.evaluation.rankers_table import rankers_table
 from training.evaluation.run_results import BadRun, RunResults, read_run
 
 PLOTTED_METRICS = ("ndcg@10", "map@10", "recall@25")

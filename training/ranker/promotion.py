@@ -23,7 +23,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Reports:
-    """What a refused promotion points to. ``training``: the page of the run; ``gate``: the log gate's summary."""
+    """What a refused promotion points to. ``training``: the page of the run; ``gate``: the import report."""
 
     training: Path
     gate: Path

@@ -16,15 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from feature_repo.build.log_views import open_log
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.duckdb_connection import connect
-from feature_repo.early_outcomes import early_outcomes
-from feature_repo.live.checked_events import live_events
-from feature_repo.live.event_files import reading
 from feature_repo.offline.errors import OfflineError
+from feature_repo.times.time_split import BadSplit
 from infra.command import command_params, command_settings
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker, Ranker
@@ -43,13 +39,13 @@ from training.evaluation.ranker_evaluation import (
 )
 from training.evaluation.run_output import write_run
 from training.ranker.lambdamart import fit
+from training.ranker.outcome_leak import outcome_leak
 from training.ranker.promotion import Decision, Reports, best_baseline, decide, fallback
 from training.ranker.registration import current_champion, register_model, settle_champion
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 from training.training_set.recipe import read_recipe
 from training.training_set.served_slates import SLATES_FILE, write_served_slates
-from training.training_set.time_split import BadSplit
 
 RUN_FOLDER, FROM_LOG = "run", "from_log"
 LABEL_HOURS = 24.0
@@ -70,7 +66,8 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
         recipe = read_recipe(folder / RECIPE_FILE)
     counts = _counts(data)
     data = {name: split if name == "train" else split.judged() for name, split in data.items()}
-    leak = _leak(settings, folder)
+    served = folder / SLATES_FILE
+    leak = outcome_leak(settings, served if served.exists() else None)
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params, settings.threads)
     ranker = LightGbmRanker(fitted.booster, contract.feature_names)
@@ -105,22 +102,11 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     return metrics
 
 
-def _leak(settings: Settings, folder: Path) -> str:
-    """How outcomes leak into the features of the slates in ``folder``, as a sentence; empty where they do not."""
-    with reading(settings.live_dir), connect(settings) as connection:
-        open_log(connection, settings, live_events(settings))
-        served = folder / SLATES_FILE
-        if served.exists():
-            connection.execute(f"CREATE OR REPLACE VIEW impressions AS SELECT * FROM read_parquet('{served}')")
-        found = early_outcomes(connection)
-    return str(found) if found.too_many else ""
-
-
 def _decide(settings: Settings, evaluation: Evaluation, best: str, *, has_champion: bool, leak: str) -> Decision:
     folder = settings.reports_dir
     if folder.is_relative_to(PROJECT_ROOT):  # the reason is stored, and the project may be moved
         folder = folder.relative_to(PROJECT_ROOT)
-    reports = Reports(training=folder / "training.html", gate=folder / "validation" / "log" / "summary.md")
+    reports = Reports(training=folder / "training.html", gate=folder / "validation" / "log" / "report.html")
     return decide(
         evaluation.difference(MODEL, best),
         best,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from infra.report_page.page import table
+from infra.report_page.plot import image
 from training.evaluation import plots
 from training.evaluation.baselines import YARDSTICKS
-from training.evaluation.html_page import image, rankers_table, table
+from training.evaluation.rankers_table import rankers_table
 from training.evaluation.run_results import RankerMetrics, interval, intervals
 from training.report.study import Section, Study, block, note, paragraph, read_object
 from training.report.tuning import METRICS, command, history, objectives

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from infra.report_page.page import table
+from infra.report_page.plot import image
 from training.evaluation import plots
-from training.evaluation.html_page import image, table
 from training.report.study import Section, Study, block, note, paragraph, read_object
 
 COMMAND = "python -m training.buyers"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from feature_repo.datasets.declarations.built_in import declaration_of
-from training.evaluation.html_page import image, table
+from infra.report_page.page import table
+from infra.report_page.plot import image
 from training.report import figures
 from training.report.log_facts import LogFacts, log_facts
 from training.report.study import Section, Study, block, note, paragraph

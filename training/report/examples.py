@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from infra.models.model_store import NoModel
-from training.evaluation.html_page import table
+from infra.report_page.page import table
 from training.report.algorithms import RECOMMENDER, RECOMMENDER_RUN
 from training.report.example_lists import Bought, Example, K, example_lists
 from training.report.study import Section, Study, block, not_run, note, paragraph, read_object

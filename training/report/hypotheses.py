@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infra.report_page.page import table
+from infra.report_page.plot import image
 from training.ablation.experiment import FEATURES, SEQUENCE, SOURCE
 from training.ablation.results import COSTS, EARNS, FOLDER, NOTE, UNCLEAR
 from training.candidates.source_table import CUTS
-from training.evaluation.html_page import image, table
 from training.evaluation.run_results import interval
 from training.report import figures
 from training.report.study import Section, Study, block, not_run, note, paragraph, read_object

@@ -16,7 +16,7 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from infra.arguments import timestamp
 from infra.command import command_params, command_settings
-from training.evaluation.html_page import page, write_page
+from infra.report_page.page import page, write_page
 from training.report import algorithms, buyers, data, examples, hypotheses, method, tuning, validation
 from training.report.study import Section, Study
 

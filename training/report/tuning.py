@@ -8,8 +8,9 @@ from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from infra.report_page.page import table
+from infra.report_page.plot import image
 from infra.settings import Settings
-from training.evaluation.html_page import image, table
 from training.report import figures
 from training.report.study import Section, Study, block, paragraph
 

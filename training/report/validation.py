@@ -6,7 +6,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from training.evaluation.html_page import table
+from infra.report_page.page import table
 from training.evaluation.metrics_table import cell
 from training.evaluation.run_results import interval, intervals
 from training.report.algorithms import RANKER, RANKER_RUN, RECOMMENDER, RECOMMENDER_RUN
@@ -68,7 +68,7 @@ def _gate_row(study: Study, gate: str, folder: Path) -> str:
     found = GATE.search((folder / "summary.md").read_text())
     if found is None:
         raise ValueError(f"{folder / 'summary.md'} does not say whether the gate passed")
-    page = folder / "index.html"
+    page = folder / "report.html"
     link = page.relative_to(study.settings.reports_dir).as_posix()
     name = f'<a href="{escape(link)}">{escape(gate)}</a>' if page.exists() else escape(gate)
     return f"<p>{name}: <strong>{found[1]}</strong>; {escape(found[2])}.</p>\n"

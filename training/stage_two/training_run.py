@@ -2,7 +2,8 @@
 
 The model ``recommend-NAME`` ranks what the candidate sources list. Its training set are rolling windows
 (:mod:`training.stage_two.training_set`); the newest ones test it. It must beat the baselines, which rank the same
-candidates, and the champion by recall@25. Where the log is too short for windows, the sources' order is served.
+candidates, and the champion by recall@25. Where the log is too short for windows, the sources' order is served. On a
+log with outcomes before their slates nothing is promoted.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import coverage, evaluate, without_positive
 from training.evaluation.run_files import write_json
 from training.evaluation.run_output import write_run
+from training.ranker.outcome_leak import outcome_leak
 from training.ranker.promotion import Reports, best_baseline, decide, fallback
 from training.ranker.registration import (
     UNCHANGED,
@@ -78,13 +80,15 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             threads=settings.threads,
             deciding=DECIDING,
         )
+    leak = outcome_leak(settings)
     best = best_baseline({name: evaluation.mean(name) for name in BASELINES})
     decision = decide(
         evaluation.difference(MODEL, best),
         best,
         evaluation.difference(MODEL, CHAMPION) if CHAMPION in rankers else None,
-        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "summary.md"),
+        Reports(folder / RUN_FOLDER / "metrics.json", settings.reports_dir / "validation" / "log" / "report.html"),
         users=evaluation.users,
+        leak=leak,
         metric=DECIDING,
     )
     metrics = {
@@ -117,7 +121,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             data["test"].matrix,
             folders,
         )
-        serving = fallback(evaluation)
+        serving = fallback(evaluation, leak=leak)
         settle_champion(store, version, MODEL, serving, champion, rankers, contract, metrics, run, folders)
     return metrics
 

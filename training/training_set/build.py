@@ -33,6 +33,7 @@ from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
 from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
 from feature_repo.store import open_store
+from feature_repo.times.time_split import BadSplit, TimeSplit, time_split
 from infra.arguments import timestamp
 from infra.command import command_params, command_settings
 from infra.redis_server.server import RedisServerError
@@ -40,7 +41,6 @@ from infra.settings import Settings
 from training.training_set.content_hash import ContentHash
 from training.training_set.recipe import Recipe, feature_service_hash
 from training.training_set.served_slates import NOT_SHOWN, Served
-from training.training_set.time_split import BadSplit, TimeSplit, time_split
 
 SLATES_PER_CHUNK = 2000
 TRAINING_SET_FILE = "training_set.parquet"

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -24,11 +26,17 @@ from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.live.items.versions import changes_sql, live_changes
 from feature_repo.schema import Declaration
+from infra.params import read_params
 from infra.settings import Settings
 from validation.gates.docs import SuiteRunner
-from validation.gates.outcome import GateReport, Outcome
+from validation.gates.facts.log_facts import LogFacts
 from validation.gates.quarantine import set_aside
-from validation.gates.report_folder import replaced
+from validation.gates.report.content import Section
+from validation.gates.report.gate_page import write_pages
+from validation.gates.report.import_report.sections import import_sections
+from validation.gates.report.outcome import GateReport, Outcome
+from validation.gates.report.report_folder import replaced
+from validation.gates.report.summary import SUMMARY_FILE, summary
 from validation.gates.rule_evaluation import measure, open_files, set_timestamps
 from validation.gates.rules.feature_rules import feature_files, feature_rules
 from validation.gates.rules.live_rules import live_files, live_rules, readable_rule
@@ -37,7 +45,6 @@ from validation.gates.rules.rule import Rule
 from validation.gates.rules.table_file import TableFile, read_facts
 from validation.gates.rules.training_rules import training_file, training_rules
 from validation.gates.suites import row_expectations, row_frame, schema_expectations, schema_frame, schema_rules_of
-from validation.gates.summary import SUMMARY_FILE, summary
 
 
 class Unreadable(RuntimeError):
@@ -46,16 +53,21 @@ class Unreadable(RuntimeError):
 
 @dataclass(frozen=True)
 class Gate:
-    """``files``: checked by ``rules``. ``others``: read by the rules; only their columns are checked."""
+    """``files``: checked by ``rules``. ``others``: read by the rules; only their columns are checked.
+
+    ``about_data``: what the gate's page says beside the outcomes of the rules.
+    """
 
     name: str
     files: tuple[TableFile, ...]
     others: tuple[TableFile, ...]
     rules: tuple[Rule, ...]
+    about_data: Callable[[LogFacts], list[Section]] = lambda _: []
 
 
 def log_gate(settings: Settings, declaration: Declaration) -> Gate:
-    return Gate("log", log_files(settings, declaration), (), tuple(log_rules(settings, declaration)))
+    files, rules = log_files(settings, declaration), tuple(log_rules(settings, declaration))
+    return Gate("log", files, (), rules, partial(import_sections, settings, declaration))
 
 
 def live_gate(settings: Settings, declaration: Declaration) -> Gate:
@@ -91,10 +103,10 @@ def report_folder(settings: Settings, gate: str) -> Path:
 
 
 def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
-    """Check the gate's tables, and write Data Docs and summary below ``settings.reports_dir``.
+    """Check the gate's tables, and write page, summary and Data Docs below ``settings.reports_dir``.
 
-    ``now``: later timestamps in the log are in the future. Raises DatasetError if the log has no declaration, and
-    Unreadable if parquet pages are damaged; then the report of the last run stays.
+    ``now``: later timestamps in the log are in the future. Raises DatasetError if the log has no declaration,
+    Unreadable if parquet pages are damaged, and BadParams; then the report of the last run stays.
     """
     declaration = declaration_of(settings)
     with replaced(report_folder(settings, name)) as folder, reading(settings.live_dir):
@@ -102,11 +114,12 @@ def run_gate(name: str, settings: Settings, now: datetime) -> GateReport:
         try:
             unreadable = set_aside(settings, now) if name == "live" else []
             gate = GATES[name](settings, declaration)
-            outcomes = [*map(_left_out, unreadable), *_check(gate, runner, settings, now)]
+            outcomes, about_data = _check(gate, runner, settings, now)
         except duckdb.Error as error:
             raise Unreadable(f"gate {name}: {str(error).splitlines()[0]}") from error
-        report = GateReport(name, settings.dataset, tuple(outcomes))
+        report = GateReport(name, settings.dataset, (*map(_left_out, unreadable), *outcomes))
         runner.build()
+        write_pages(folder, report, about_data)
         (folder / SUMMARY_FILE).write_text(summary(report))
     return report
 
@@ -115,7 +128,7 @@ def _left_out(path: Path) -> Outcome:
     return Outcome(readable_rule(path), False, 1, str(path))
 
 
-def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -> list[Outcome]:
+def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -> tuple[list[Outcome], list[Section]]:
     outcomes, sound = [], []
     for file in (*gate.files, *gate.others):
         found = _check_schema(file, runner)
@@ -126,13 +139,19 @@ def _check(gate: Gate, runner: SuiteRunner, settings: Settings, now: datetime) -
     with connect(settings) as connection:
         open_files(connection, sound)
         set_timestamps(connection, now, log_end={"events", "impressions"} <= names)
+        facts = LogFacts(connection, names, now, _split(settings))
         for file in gate.files:
             rules = [rule for rule in gate.rules if rule.table == file.name]
             ready = [rule for rule in rules if {file.name, *rule.needs} <= names]
             outcomes += [Outcome(rule, None, 0) for rule in rules if rule not in ready]
             if ready:
-                outcomes += _check_rows(file, ready, runner, connection)
-    return outcomes
+                outcomes += _check_rows(file, ready, runner, connection, facts)
+        return outcomes, gate.about_data(facts)
+
+
+def _split(settings: Settings) -> dict[str, Any] | None:
+    """The data set's own split; None without one. A gate needs no params.yaml."""
+    return read_params(settings).get("split") if settings.params_file.exists() else None
 
 
 def _check_schema(file: TableFile, runner: SuiteRunner) -> list[Outcome]:
@@ -148,8 +167,8 @@ def _schema_outcome(rule: Rule, success: bool, found: str, file: TableFile) -> O
 
 
 def _check_rows(
-    file: TableFile, rules: list[Rule], runner: SuiteRunner, connection: duckdb.DuckDBPyConnection
+    file: TableFile, rules: list[Rule], runner: SuiteRunner, connection: duckdb.DuckDBPyConnection, facts: LogFacts
 ) -> list[Outcome]:
-    findings = measure(connection, file.name, rules)
+    findings = measure(connection, file.name, rules, facts)
     success = runner.run(f"{file.name} rows", row_expectations(rules), row_frame(findings))
     return [Outcome(f.rule, success[f.rule.title], f.unexpected, f.example) for f in findings]

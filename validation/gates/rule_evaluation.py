@@ -1,4 +1,4 @@
-"""Counts the rows that break each rule, in DuckDB: one scan per table for all rules on single rows."""
+"""Counts the rows that break each rule: one scan per table for all rules on single rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 
-from validation.gates.rules.rule import QueryRule, RowRule, Rule, shown
+from validation.gates.facts.log_facts import LogFacts
+from validation.gates.rules.rule import FactRule, QueryRule, RowRule, Rule, shown
 from validation.gates.rules.table_file import TableFile
 
 
@@ -56,13 +57,16 @@ def set_timestamps(connection: duckdb.DuckDBPyConnection, now: datetime, *, log_
         )
 
 
-def measure(connection: duckdb.DuckDBPyConnection, table: str, rules: Sequence[Rule]) -> list[Finding]:
+def measure(connection: duckdb.DuckDBPyConnection, table: str, rules: Sequence[Rule], facts: LogFacts) -> list[Finding]:
     """One finding per rule, in order. Raises duckdb.Error if the pages of the file cannot be read."""
     rows, broken = _scan(connection, table, [rule for rule in rules if isinstance(rule, RowRule)])
     findings = []
     for rule in rules:
         if isinstance(rule, QueryRule):
             count, example = _row(connection, f"SELECT count(*), min(example) FROM ({rule.query})")
+        elif isinstance(rule, FactRule):
+            example = rule.problem(facts)
+            count = int(example is not None)
         else:
             count, example = broken[rule.title]
         findings.append(Finding(rule, count, rows, example))

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 
+from infra.report_page.page import page as whole_page
+from infra.report_page.page import table
 from validation.skew.comparison import NAMES, UNEXPLAINED
 from validation.skew.findings import Example, FeatureFindings, Findings
 
@@ -15,14 +17,6 @@ MARKDOWN, PAGE = "skew.md", "index.html"
 HEADER = ("feature", "source", "compared", "equal", "different", "unexplained", "causes")
 EXAMPLE_HEADER = ("feature", "cause", "request", "item", "online", "offline")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #24292f; max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.4rem }
-table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid #e3e6ea; text-align: left; white-space: nowrap }
-.note { color: #57606a; font-size: .9rem } .verdict { border-left: 4px solid #0b62a4; padding: .5rem 1rem }
-.verdict.skewed { border-color: #c2410c }
-"""
 NOTE = (
     "A difference is explained only if its cause, applied to the offline values, gives the online value bit for bit. "
     f"The causes {', '.join(sorted(UNEXPLAINED))} count as unexplained, because serving and training disagree."
@@ -63,19 +57,16 @@ def markdown(findings: Findings) -> str:
 
 
 def page(findings: Findings) -> str:
-    title = escape(f"Skew audit of {findings.dataset}")
+    title = f"Skew audit of {findings.dataset}"
     tables = "".join(
-        f"<h2>{escape(name)}</h2>\n<table><tr>{_cells('th', header)}</tr>"
-        + "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
-        + "</table>\n"
-        for name, header, rows in _tables(findings)
+        f"<h2>{escape(name)}</h2>\n{table(header, rows, texts=True)}" for name, header, rows in _tables(findings)
     )
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n"
-        f'<p class="verdict{" skewed" if findings.unexplained else ""}"><strong>{escape(headline(findings))}.</strong>'
-        f"<br><span class=note>{escape(_scope(findings))}</span></p>\n<p class=note>{escape(NOTE)}</p>\n"
-        f"{tables}</body></html>\n"
+    severity = "blocking" if findings.unexplained else "passed"
+    return whole_page(
+        title,
+        f"<h1>{escape(title)}</h1>\n"
+        f'<p class="verdict {severity}"><strong>{escape(headline(findings))}.</strong>'
+        f"<br><span class=note>{escape(_scope(findings))}</span></p>\n<p class=note>{escape(NOTE)}</p>\n{tables}",
     )
 
 
@@ -121,7 +112,3 @@ def _scope(findings: Findings) -> str:
 
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
-def _cells(tag: str, texts: Iterable[str]) -> str:
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)

@@ -15,6 +15,7 @@ from feature_repo.datasets.column_checks import LABEL_REMEDY, MONEY_REMEDY, colu
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, DType
+from feature_repo.times.time_unit import unit_hint_sql
 from infra.limits import MAX_MONEY
 
 FILE, ROW = "source_file", "source_row"
@@ -80,7 +81,8 @@ def problem(value: SourceValue) -> str:
         cases.append(f"WHEN {value.number} <> trunc({value.number}) THEN {shown} || {_text(f'is not whole{remedy}')}")
     for check in column_checks(column, typed):
         remedy = f"; {check.remedy}" if check.remedy else ""
-        cases.append(f"WHEN {check.breaks} THEN {shown} || {_text(f'is not {check.text}{remedy}')}")
+        hint = f" || {unit_hint_sql(f'epoch_us({typed})')}" if column.dtype is DType.TIMESTAMP else ""
+        cases.append(f"WHEN {check.breaks} THEN {shown} || {_text(f'is not {check.text}{remedy}')}{hint}")
     return f"CASE {' '.join(cases)} END"
 
 

@@ -1,5 +1,6 @@
 """A log appears complete or not at all, and it replaces only another log."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -54,6 +55,10 @@ def test_the_error_names_a_table_that_was_not_written(out):
         ({"items": [item("a"), item("a")]}, "table items: key .* occurs 2 times"),
         ({"events": [event(1, at(1), "view", "a", user_id=None)]}, "table events, column 'user_id': 1 rows are null"),
         ({"items": [item("a", price="dear")]}, "table items: .*dear"),
+        (
+            {"items": [item("a", valid_from_ts=datetime.fromtimestamp(1_709_294, UTC))]},
+            "'1970-01-20 .*'; probably milliseconds read as microseconds, .*, and it would be of 2024-03-01",
+        ),
     ],
 )
 def test_what_the_schema_forbids_is_refused(out, rows, message):

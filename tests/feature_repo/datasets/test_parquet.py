@@ -158,6 +158,7 @@ def test_a_size_selects_whole_slates_and_is_repeatable(tmp_path, settings, out):
         ("items", "valid_from_ts", [NOON.isoformat(), "soon"], 2, "'soon' cannot be a timestamp"),
         ("items", "valid_from_ts", [20240501, 20240502], 1, "cannot be a timestamp"),
         ("items", "valid_from_ts", ["infinity", NOON.isoformat()], 1, "is not finite"),
+        ("items", "valid_from_ts", ["1970-01-20 17:22:35", NOON.isoformat()], 1, "probably milliseconds read as micro"),
         ("items", "rating", [4.0, float("inf")], 2, "is not finite"),
         ("items", "rating", [4.0, 6.0], 2, "is not at most 5"),
         ("events", "action", ["view", "purchase"], 2, "'purchase' is not one of impression, view, like"),

@@ -151,7 +151,7 @@ def test_each_bad_event_is_rejected_by_its_index_and_field_and_the_others_are_ac
     good = event(session)
     bad: list[tuple[object, str]] = [
         ({**good, "event_id": ""}, "event_id"),
-        ({**good, "event_id": 7}, "event_id"),
+        ({**good, "event_id": 7.5}, "event_id"),
         ({**good, "user_id": "x" * 201}, "user_id"),
         ({**good, "session_id": "a\0b"}, "session_id"),
         ({**good, "action": "stare"}, "action must be one of impression, view"),

@@ -83,7 +83,7 @@ def test_other_values_are_refused_by_name(text):
         (body(items=[{"item_id": str(i)} for i in range(MAX_ITEMS + 1)]), ("items",)),
         (body(items=[{"item_id": "a"}, {"item_id": "b"}, {"item_id": "a"}]), ("items", 2, "item_id")),
         (body(items=[{"item_id": ""}]), ("items", 0, "item_id")),
-        (body(items=[{"item_id": 7}]), ("items", 0, "item_id")),
+        (body(items=[{"item_id": 7.5}]), ("items", 0, "item_id")),
         (body(items=[{"item_id": None}]), ("items", 0, "item_id")),
         (body(items=[{"item_id": "x" * 201}]), ("items", 0, "item_id")),
         (body(items=[{"item_id": "nul\0"}]), ("items", 0, "item_id")),
@@ -91,11 +91,11 @@ def test_other_values_are_refused_by_name(text):
         (body(items=["a"]), ("items", 0)),
         (body(items=[{"item_id": "a", "price": 1}]), ("items", 0, "price")),
         (body(items=[{"item_id": "a", "features": [1]}]), ("items", 0, "features")),
-        (body(user_id=5), ("user_id",)),
+        (body(user_id=5.5), ("user_id",)),
         (body(user_id=""), ("user_id",)),
         (body(session_id=True), ("session_id",)),
         (body(session_id=["s"]), ("session_id",)),
-        (body(context={"store_id": 330}), ("context", "store_id")),
+        (body(context={"store_id": 33.5}), ("context", "store_id")),
         (body(context="store"), ("context",)),
         (body(colour="red"), ("colour",)),
         (b"[]", ()),
@@ -209,3 +209,25 @@ def test_the_parser_agrees_with_the_schema_on_damaged_bodies(values, data):
         position = data.draw(st.integers(0, len(content) - 1))
         content[position : position + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     assert_agrees_with_the_schema(bytes(content))
+
+
+def test_integers_count_as_their_decimal_text_like_the_ids_of_a_log():
+    sent = b'{"user_id":900,"session_id":0,"context":{"store_id":330},"items":[{"item_id":1095275},{"item_id":"b"}]}'
+    request = parse(sent)
+    assert (request.user_id, request.session_id, request.item_ids) == ("900", "0", ["1095275", "b"])
+    assert request.context == {"store_id": "330"}
+    assert request.positions == {"1095275": 0, "b": 1}
+
+
+def test_the_schema_reads_integers_as_the_parser_does():
+    found = score_schema.ScoreRequest.model_validate_json('{"user_id":900,"items":[{"item_id":-7}]}')
+    assert (found.user_id, found.items[0].item_id) == ("900", "-7")
+
+
+def test_an_item_is_the_same_as_text_and_as_integer():
+    assert locations(b'{"items":[{"item_id":7},{"item_id":"7"}]}') == [("items", 1, "item_id")]
+
+
+@pytest.mark.parametrize("value", ["34.0", "true", "[1]", "1e3"])
+def test_what_is_neither_text_nor_an_integer_is_no_id(value):
+    assert locations(b'{"items":[{"item_id":%s}]}' % value.encode()) == [("items", 0, "item_id")]

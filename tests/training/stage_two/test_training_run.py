@@ -1,21 +1,24 @@
 """The run of stage two on a small shop: what it writes, registers and promotes."""
 
 import json
+import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from feature_repo.apply import apply
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.store import open_store
 from infra.models.model_store import ModelStore
 from infra.settings import PROJECT_ROOT
-from tests.small_log import at
-from tests.training.buyers.small_shop import DAYS, small_shop
+from tests.small_log import at, impression
+from tests.training.buyers.small_shop import DAYS, REGULARS, basket, order_days, small_shop
 from training.candidates import fit
 from training.evaluation.platt_scaling import PlattScaling
 from training.stage_two.predict import ranked
@@ -133,3 +136,24 @@ def test_a_log_that_is_too_short_serves_the_sources_order(tmp_path):
     model, sources = store(shop).load_with(lambda folder: Sources.load(folder / "sources"))
     assert (model.kind, sources.names) == ("baseline", ("own_history", "trending"))
     assert json.loads((shop.training_dir / FOLDER / "run/metrics.json").read_text()) == found
+
+
+def test_nothing_is_promoted_where_outcomes_stand_before_their_slates(shop, metrics, tmp_path):
+    """The slates are dated half an hour after their orders, as a mistake with time zones does."""
+    shutil.copytree(shop.data_dir, tmp_path / "data")
+    shifted = shop.model_copy(update={"data_dir": tmp_path / "data", "state_dir": tmp_path / "var"})
+    path = shifted.log_dir / "impressions.parquet"
+    slates = []
+    for user in range(REGULARS):
+        for day in order_days(user)[10:20]:
+            ids = {"user_id": f"u{user:02d}", "session_id": f"u{user:02d}-{day}"}
+            items = enumerate(basket(user, day))
+            slates += [impression(f"{user}-{day}", n, at(day, 37_800), each, 1, **ids) for n, each in items]
+    pq.write_table(pa.Table.from_pylist(slates, schema=pq.read_schema(path)), path)
+    apply(shifted)
+    found = train(shifted, PARAMS, at(DAYS))
+    assert found["decision"].startswith(
+        "not promoted: 360 of 360 positives (100%) have their outcome before their slate and none at or after it"
+    )
+    assert not found["promoted"]
+    assert found["champion"] == "input_order"

@@ -12,7 +12,6 @@ from feature_repo.schema import ITEM_WINDOWS, SESSION_EXPIRY
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 from training.training_set.build import write_training_set
-from training.training_set.time_split import BadSplit, TimeSplit, time_split
 
 SPLIT = {"validation_start": at(20).isoformat(), "test_start": at(30).isoformat()}
 
@@ -113,25 +112,3 @@ def test_ages_in_the_users_history_count_from_the_time_of_scoring(log):
 def test_slates_are_split_by_their_timestamp(log):
     splits = {r["slate_id"]: r["split"] for r in log[1]}
     assert splits == {**dict.fromkeys("12345", "train"), "6": "validation", "7": "test"}
-
-
-def test_a_split_without_configuration_keeps_slates_with_equal_timestamps_together():
-    found = time_split(None, np.array([1, 2, 2, 2, 3, 3, 4, 5, 6, 6])).of(np.array([2, 4, 5, 6]))
-    assert found.tolist() == ["train", "train", "validation", "test"]
-
-
-@pytest.mark.parametrize(
-    ("params", "named"),
-    [
-        ({"test_start": at(1).isoformat()}, "validation_start"),
-        ({"validation_start": "2024-01-01", "test_start": "2024-01-02"}, "time zone"),
-        ({"validation_start": at(2).isoformat(), "test_start": at(1).isoformat()}, "after"),
-    ],
-)
-def test_a_bad_split_is_refused_with_the_reason(params, named):
-    with pytest.raises(BadSplit, match=named):
-        time_split(params, np.array([1]))
-
-
-def test_a_slate_at_the_boundary_belongs_to_the_later_split():
-    assert TimeSplit(10, 20).of(np.array([9, 10, 19, 20])).tolist() == ["train", "validation", "validation", "test"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from feature_repo.schema import Declaration, log_tables
 from infra.settings import Settings
-from validation.gates.rules.leakage_rules import leakage_rules
+from validation.gates.rules.id_rules import id_rules
+from validation.gates.rules.label_rules import label_rules
+from validation.gates.rules.price_rules import price_rules
 from validation.gates.rules.rule import QueryRule, RowRule, Rule, Severity, shown
 from validation.gates.rules.schema_rules import not_empty, row_rule, schema_rules
 from validation.gates.rules.table_file import TableFile
+from validation.gates.rules.thresholds import CLOCK_SKEW_SHARE, UNKNOWN_CATEGORY_SHARE, UNKNOWN_PRICE_SHARE
+from validation.gates.rules.time_rules import time_rules
 
-CLOCK_SKEW_SHARE = 0.01
-UNKNOWN_PRICE_SHARE = 0.25
-UNKNOWN_CATEGORY_SHARE = 0.10
 LOG_END = "getvariable('log_end')"
 NOW = "getvariable('now')"
 
@@ -36,7 +37,10 @@ def log_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
         *_timestamps(items, events, impressions),
         *_query_groups(impressions, declaration),
         *_warnings(events, declaration),
-        *leakage_rules(),
+        *id_rules(),
+        *time_rules(),
+        *label_rules(),
+        *price_rules(),
     ]
 
 
@@ -54,6 +58,7 @@ def known_item(file: TableFile) -> QueryRule:
                 EXCEPT SELECT item_id FROM items
             )
         """,
+        advice="Give each of these items a row in items, dated before it is shown or touched, or leave its rows out.",
     )
 
 
@@ -75,11 +80,20 @@ def _known_category(events: TableFile) -> QueryRule:
 def _timestamps(items: TableFile, events: TableFile, impressions: TableFile) -> list[RowRule]:
     """The timestamps that define the end of the log are not after ``now``; the others are not after the end."""
     end = ("events", "impressions")
+    zone = "Look at the clock, the time zone and the unit of these times."
+    export = "A catalog that was exported after the log knows nothing in time: date it before the first slate."
     return [
-        row_rule(events, "received_ts", "not in the future", f"received_ts > {NOW}"),
-        row_rule(impressions, "shown_ts", "not in the future", f"shown_ts > {NOW}"),
-        row_rule(events, "event_ts", "not after the end of the log", f"event_ts > {LOG_END}", needs=end),
-        row_rule(items, "valid_from_ts", "not after the end of the log", f"valid_from_ts > {LOG_END}", needs=end),
+        row_rule(events, "received_ts", "not in the future", f"received_ts > {NOW}", advice=zone),
+        row_rule(impressions, "shown_ts", "not in the future", f"shown_ts > {NOW}", advice=zone),
+        row_rule(events, "event_ts", "not after the end of the log", f"event_ts > {LOG_END}", needs=end, advice=zone),
+        row_rule(
+            items,
+            "valid_from_ts",
+            "not after the end of the log",
+            f"valid_from_ts > {LOG_END}",
+            needs=end,
+            advice=export,
+        ),
     ]
 
 
@@ -128,12 +142,21 @@ def _slates(column: str, text: str, breaks: str, value: str) -> QueryRule:
 
 
 def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
+    clocks = "An event cannot be received before it happened: look at the clocks of whoever sends them."
+    unknown = "Give the event what its item had at that time. Without it, features of categories and prices are poorer."
     limits = [
-        ("event_ts", "not after received_ts", "event_ts > received_ts", CLOCK_SKEW_SHARE),
-        ("category_id", "known for items", "item_id IS NOT NULL AND category_id IS NULL", UNKNOWN_CATEGORY_SHARE),
+        ("event_ts", "not after received_ts", "event_ts > received_ts", CLOCK_SKEW_SHARE, clocks),
+        (
+            "category_id",
+            "known for items",
+            "item_id IS NOT NULL AND category_id IS NULL",
+            UNKNOWN_CATEGORY_SHARE,
+            unknown,
+        ),
     ]
     if declaration.price_required:
-        limits.append(("price", "known for items", "item_id IS NOT NULL AND price IS NULL", UNKNOWN_PRICE_SHARE))
+        missing = "item_id IS NOT NULL AND price IS NULL"
+        limits.append(("price", "known for items", missing, UNKNOWN_PRICE_SHARE, unknown))
     return [
         RowRule(
             table="events",
@@ -143,6 +166,7 @@ def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
             tolerated=share,
             breaks=breaks,
             shows=(column, *events.key),
+            advice=advice,
         )
-        for column, text, breaks, share in limits
+        for column, text, breaks, share, advice in limits
     ]

@@ -25,11 +25,11 @@ def column_rules(file: TableFile, column: Column, nan_is_unknown: bool) -> list[
 
 
 def row_rule(
-    file: TableFile, column: str, text: str, breaks: str, *also_show: str, needs: tuple[str, ...] = ()
+    file: TableFile, column: str, text: str, breaks: str, *also_show: str, needs: tuple[str, ...] = (), advice: str = ""
 ) -> RowRule:
     """A blocking rule on single rows. An example shows the column, ``also_show`` and the key."""
     shows = (column, *also_show, *file.key)
-    return RowRule(table=file.name, column=column, text=text, breaks=breaks, shows=shows, needs=needs)
+    return RowRule(table=file.name, column=column, text=text, breaks=breaks, shows=shows, needs=needs, advice=advice)
 
 
 def unique(file: TableFile, key: tuple[str, ...]) -> QueryRule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from validation.gates.rules.rule import Rule, Severity
+from validation.gates.rules.rule import FactRule, Rule, Severity
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,17 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """One line with severity, table, column, rule, count and an example."""
+        """One line with severity, table, column, rule, what was found, and what to do about it."""
+        advice = f". {self.rule.advice}" if self.rule.advice else ""
+        return f"{self.rule.severity.word}: {self.rule.table}: {self.rule.title}: {self.found}{advice}"
+
+    @property
+    def found(self) -> str:
+        """The violations with an example; of a rule on a measure, the measure."""
+        if isinstance(self.rule, FactRule) and self.example:
+            return self.example
         count = "1 violation" if self.unexpected == 1 else f"{self.unexpected:,} violations"
-        example = f", e.g. {self.example}" if self.example else ""
-        return f"{self.rule.severity.word}: {self.rule.table}: {self.rule.title}: {count}{example}"
+        return f"{count}, e.g. {self.example}" if self.example else count
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,16 @@ class GateReport:
         return any(outcome.blocks for outcome in self.outcomes)
 
     @property
+    def holds_promotion(self) -> bool:
+        """Whether training will promote no model because of what was found."""
+        return any(outcome.rule.holds_promotion for outcome in self.failures)
+
+    @property
     def failures(self) -> Sequence[Outcome]:
-        """The failed outcomes, blocking ones first."""
+        """The failed outcomes: those first that block, then those that hold back the promotion, then those that say
+        what to do."""
         failed = [outcome for outcome in self.outcomes if outcome.success is False]
-        return sorted(failed, key=lambda outcome: not outcome.blocks)
+        return sorted(failed, key=lambda o: (not o.blocks, not o.rule.holds_promotion, not o.rule.advice))
 
     def ordered(self) -> list[Outcome]:
         """Failed rules, then rules that were not checked, then the others."""

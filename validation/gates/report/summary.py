@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from validation.gates.outcome import GateReport, Outcome
+from validation.gates.report.markdown import table_line
+from validation.gates.report.outcome import GateReport, Outcome
 
 SUMMARY_FILE = "summary.md"
 HEADER = ("table", "column", "expectation", "severity", "result", "unexpected", "example")
@@ -18,11 +19,11 @@ def summary(report: GateReport) -> str:
         else "**passed**: no blocking expectation failed.",
         "",
         f"{counts['pass']} passed, {counts['FAIL']} failed, {counts['not checked']} not checked. "
-        "Failures come first. The [Data Docs](index.html) show all suites.",
+        "Failures come first. The [report](report.html) shows what they mean, the [Data Docs](index.html) all suites.",
         "",
-        _line(HEADER),
-        _line(("---",) * len(HEADER)),
-        *(_line(_cells(outcome)) for outcome in report.ordered()),
+        table_line(HEADER),
+        table_line(("---",) * len(HEADER)),
+        *(table_line(_cells(outcome)) for outcome in report.ordered()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -31,7 +32,3 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
     rule = outcome.rule
     count = "" if outcome.success is None else str(outcome.unexpected)
     return rule.table, rule.column, rule.text, rule.severity.word, outcome.word, count, outcome.example or ""
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
