@@ -152,11 +152,13 @@ class View:
 
 @dataclass(frozen=True)
 class Declaration:
-    """The columns that a data set adds to the common ones, and the time zone of its days.
+    """The columns that a data set adds to the common ones, the time zone of its days, and its currency.
 
     item_extras: columns of the items table and of the item_attributes view
     facts:       Float32 columns of the impressions, known when the slate was made; a /score request sends them
     context:     string columns of the impressions with one value per slate; a /score request sends them as ``context``
+    max_price:   bound of a price and of the money paid in one event; up to MAX_MONEY, for currencies of large numbers
+    currency:    of all money, for people
     """
 
     name: str
@@ -166,6 +168,8 @@ class Declaration:
     facts: tuple[Column, ...] = ()
     context: tuple[Column, ...] = ()
     price_required: bool = True
+    max_price: float = MAX_PRICE
+    currency: str = ""
 
     def __hash__(self) -> int:
         """The name alone identifies a declaration. Every request looks up caches by it, so this must be cheap."""
@@ -199,8 +203,8 @@ def items_table(declaration: Declaration) -> Table:
             Column("item_id", DType.STRING, "item"),
             Column("valid_from_ts", DType.TIMESTAMP, "time from which these attributes hold"),
             Column("category_id", DType.STRING, "category", nullable=True),
-            Column("price", DType.MONEY, "price of one unit", "money", True, 0, MAX_PRICE),
-            Column("old_price", DType.MONEY, "price before a reduction", "money", True, 0, MAX_PRICE),
+            Column("price", DType.MONEY, "price of one unit", "money", True, 0, declaration.max_price),
+            Column("old_price", DType.MONEY, "price before a reduction", "money", True, 0, declaration.max_price),
             Column("brand", DType.STRING, "brand", nullable=True),
             Column("shop_id", DType.STRING, "shop that sells the item", nullable=True),
             *declaration.item_extras,
@@ -257,8 +261,16 @@ def events_table(declaration: Declaration) -> Table:
             Column("received_ts", DType.TIMESTAMP, "time when it was accepted"),
             Column("action", DType.STRING, "what was done", allowed=ACTIONS),
             Column("quantity", DType.INT32, "units", "units", True, 1, MAX_QUANTITY),
-            Column("value", DType.MONEY, "money paid", "money", True, 0, MAX_PRICE),
-            Column("price", DType.MONEY, "price of one unit as known at acceptance", "money", True, 0, MAX_PRICE),
+            Column("value", DType.MONEY, "money paid", "money", True, 0, declaration.max_price),
+            Column(
+                "price",
+                DType.MONEY,
+                "price of one unit as known at acceptance",
+                "money",
+                True,
+                0,
+                declaration.max_price,
+            ),
             Column("category_id", DType.STRING, "category as known at acceptance", nullable=True),
             Column("request_id", DType.STRING, "the /score answer that the event follows", nullable=True),
             Column("shown_position", DType.INT32, "position on the screen, from 0", "rank", True, 0, MAX_POSITION),
@@ -324,6 +336,11 @@ def _f(name: str, description: str, unit: str, low: float | None = 0, high: floa
     return Column(name, DType.FLOAT32, description, unit, True, low, high)
 
 
+def _as_float32(value: float) -> float:
+    """The nearest Float32, which is what the largest price becomes as a feature."""
+    return float(pa.scalar(float(value), pa.float32()).as_py())
+
+
 def _windowed(stem: str, what: str) -> tuple[Column, ...]:
     return tuple(_f(f"{stem}_{days}d", f"{what} in the last {days} days", "count") for days in WINDOWS_DAYS)
 
@@ -343,8 +360,8 @@ def item_attributes_view(declaration: Declaration) -> View:
             Column("category_id", DType.STRING, "category", nullable=True),
             Column("brand", DType.STRING, "brand", nullable=True),
             Column("shop_id", DType.STRING, "shop that sells the item", nullable=True),
-            _f("price", "price of one unit", "money", 0, MAX_PRICE),
-            _f("old_price", "price before a reduction", "money", 0, MAX_PRICE),
+            _f("price", "price of one unit", "money", 0, _as_float32(declaration.max_price)),
+            _f("old_price", "price before a reduction", "money", 0, _as_float32(declaration.max_price)),
             *declaration.item_extras,
             *_stock_unless_declared(declaration),
         ),

@@ -16,7 +16,8 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 # Numbers.
-MAX_PRICE = 100_000  # money: of one unit, and of the money paid in one event
+MAX_PRICE = 100_000  # money: of one unit, and of the money paid in one event, unless a declaration has max_price
+MAX_MONEY = 9_999_999_999.99  # what a declaration may raise it to: a DECIMAL(12,2) holds no more
 MAX_QUANTITY = 10_000
 MAX_POSITION = 100_000
 MAX_LABEL = 4

@@ -44,7 +44,7 @@ def read_file(path: Path, *, is_own: bool = False) -> dict[str, Any]:
     """One file as it stands; without the file, nothing. ``is_own``: it is of one data set. Raises BadParams."""
     name = f"params/{path.name}" if is_own else path.name
     try:
-        found = yaml.load(path.read_text(), _Loader)  # noqa: S506: both loaders are safe
+        found = yaml.load(path.read_text(), _Loader)  # both loaders are safe
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:

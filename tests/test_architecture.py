@@ -23,7 +23,7 @@ PACKAGES_MAY_IMPORT = {
 }
 
 # Of serving, what every folder may import: these import none but each other.
-GROUND = ("serving.errors", "serving.metrics", "serving.ttl", "serving.score_log")
+GROUND = ("serving.errors", "serving.ids", "serving.metrics", "serving.ttl", "serving.score_log")
 # The rest of serving in order: each may import the ones after it.
 SERVING = ("__main__", "worker", "api", "web", "events", "recommend", "score", "features", "item_cache", "redis_client")
 # The rooms of training.gru4rec in order: each may import the ones before it, and the modules at the package's top.

@@ -40,6 +40,7 @@ ADAPTERS = {
     "stokman": Adapter(
         "feature_repo.datasets.stokman", "catalog, actions and title vectors of a shop's next-purchase task", "people"
     ),
+    "files": Adapter("feature_repo.datasets.files.adapter", "your own files, as params/NAME.yaml maps them", "slates"),
     "parquet": Adapter("feature_repo.datasets.parquet", "your own canonical log", "slates"),
     "simulated": Adapter("feature_repo.datasets.simulated", "a simulated shop", "slates", ("seed",)),
 }

@@ -13,12 +13,15 @@ Put three parquet files into a folder and run::
 :mod:`feature_repo.schema` defines the meaning, unit and range of each column. A type must only be castable: ids may be
 strings or integers; times may be any timestamp (UTC if it has no zone) or ISO 8601 text; money may be any number and is
 rounded to cents. The order of columns does not matter. A missing nullable column is filled with null. An undeclared
-column is an error, so that no data is dropped silently.
+column is an error, so that no data is dropped silently. All faults that do not depend on each other are named at once.
 
-``dataset.json`` declares additional columns and the time zone of the days. Without it there are no additional columns,
-and days are UTC days::
+The same tables as CSV or JSON lines (``events.csv``, ``events.csv.gz``, ``events.jsonl``) are taken, too. Files with
+other names or columns, without sessions and so on: :mod:`feature_repo.datasets.files`.
 
-    {"title": "My shop", "timezone": "Europe/Paris",
+``dataset.json`` declares additional columns, the time zone of the days, and for a currency of large numbers the bound
+of prices. Without it there are no additional columns, and days are UTC days::
+
+    {"title": "My shop", "timezone": "Europe/Paris", "currency": "IDR", "max_price": 500000000,
      "item_extras": [{"name": "rating", "dtype": "float32", "description": "stars", "unit": "points",
                       "nullable": true, "minimum": 0, "maximum": 5}],
      "facts": [{"name": "is_recommended", "dtype": "float32", "description": "1 if promoted", "nullable": true}],
@@ -34,96 +37,109 @@ from pathlib import Path
 
 import duckdb
 
+from feature_repo.datasets.checks.columns import column_problems
+from feature_repo.datasets.checks.values import (
+    FILE,
+    ROW,
+    first_problems,
+    lost_money,
+    plain_value,
+    problem,
+    type_problem,
+)
 from feature_repo.datasets.declarations.user_declaration import user_declaration
-from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.errors import BadSource, DatasetError, raise_all
+from feature_repo.datasets.files.adapter import write_mapped
+from feature_repo.datasets.files.canonical import canonical_mapping, is_canonical
 from feature_repo.datasets.log_writer import LogWriter, duckdb_type
-from feature_repo.datasets.parquet_checks import ROW, SOURCE, check_column, check_columns, check_key, check_slates
+from feature_repo.datasets.own_log import completed, defaulted, write_tables
 from feature_repo.duckdb_connection import connect
-from feature_repo.schema import Column, Table, log_tables
+from feature_repo.schema import Table, log_tables
 from infra.progress import step
 from infra.settings import Settings
 
-SEED = 20240101
-# SQL for a required column that is missing.
-DEFAULTS = {
-    ("events", "received_ts"): "event_ts",
-    ("impressions", "relevant_total"): "count(*) FILTER (label > 0) OVER (PARTITION BY slate_id)",
-}
+_SOURCE_ROW = "file_row_number"  # of DuckDB, from 0
 
 
 def write_log(out: Path, *, source: Path | None, size: int | None, settings: Settings) -> None:
     """``size`` is the number of slates, a seeded sample; default all. Items and events are always written in full.
 
-    Raises DatasetError without a ``source``, BadSource for a file that the contract forbids.
+    Raises DatasetError without a ``source``, BadSource for a file that the contract forbids, BadSources for several.
     """
     if source is None:
         raise DatasetError("parquet needs --input: a folder with items.parquet, events.parquet and impressions.parquet")
+    if not source.is_dir():
+        raise DatasetError(f"{source}: there is no such folder")
     if source.resolve() == out.resolve():
         raise DatasetError(f"{source} is both --input and --out: the source would be replaced")
     declaration = user_declaration(source, settings)
-    connection = connect(settings)
-    with LogWriter(out, declaration) as log:
-        for table in log_tables(declaration):
-            with step(f"checking and writing {table.name}"):
-                path = source / f"{table.name}.parquet"
-                _read(connection, path, table)
-                if table.name == "impressions":
-                    check_slates(connection, path, declaration)
-                log.write(connection, table, _query(table, size))
+    tables = log_tables(declaration)
+    if is_canonical(source, tables):
+        write_mapped(out, source, declaration, size, settings, lambda s: canonical_mapping(s, source, tables))
+        return
+    with connect(settings) as connection, LogWriter(out, declaration) as log:
+        with step("checking the columns"):
+            raise_all([fault for table in tables for fault in _opened(connection, source, table)])
+        with step("checking the values"):
+            raise_all([fault for table in tables for fault in _bad_values(connection, table)])
+        for table in tables:
+            connection.execute(f"CREATE TEMP TABLE {table.name} AS {_typed(connection, table)}")
+        write_tables(connection, log, declaration, size)
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path, table: Table) -> None:
-    """Create ``table.name`` with the contract's columns and the column ROW. Raises BadSource."""
-    types = _types(connection, path)
-    check_columns(path, table, set(types), {name for of, name in DEFAULTS if of == table.name})
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS SELECT * FROM read_parquet('{_quoted(path)}', {ROW} = true)"
-    )
-    for column in table.columns:
-        if column.name in types:
-            check_column(connection, path, column, types[column.name])
-    present = ", ".join(
-        f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in table.columns if c.name in types
-    )
-    completed = ", ".join(f'{_completed(table, c, c.name in types)} AS "{c.name}"' for c in table.columns)
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE {table.name} AS
-        SELECT {ROW}, {completed} FROM (SELECT {ROW}, {present} FROM {SOURCE})
-        """
-    )
-    check_key(connection, path, table)
-
-
-def _types(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+def _opened(connection: duckdb.DuckDBPyConnection, source: Path, table: Table) -> list[BadSource]:
+    """Create the view ``source_NAME`` of the file with FILE and ROW, unless its columns are wrong."""
+    path = source / f"{table.name}.parquet"
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{_quoted(path)}')").fetchall()
+        types = _types(connection, f"read_parquet({_quoted(path)})")
     except duckdb.Error as error:
-        problem = "the file is missing" if not path.exists() else str(error).splitlines()[0]
-        raise BadSource(path, problem) from error
-    return {row[0]: row[1] for row in described}
+        problem = _missing(source, table) if not path.exists() else str(error).splitlines()[0]
+        return [BadSource(path, problem)]
+    faults = column_problems(path, table, types, defaulted(table))
+    faults += [
+        BadSource(path, wrong, column=column.name)
+        for column in table.columns
+        if column.name in types and (wrong := type_problem(column, types[column.name]))
+    ]
+    if not faults:
+        connection.execute(
+            f"""
+            CREATE TEMP VIEW source_{table.name} AS
+            SELECT * EXCLUDE ({_SOURCE_ROW}), {_quoted(path)} AS {FILE}, {_SOURCE_ROW} + 1 AS {ROW}
+            FROM read_parquet({_quoted(path)}, {_SOURCE_ROW} = true)
+            """
+        )
+    return faults
+
+
+def _missing(source: Path, table: Table) -> str:
+    others = sorted(path.name for path in source.glob(f"{table.name}.*")) if source.is_dir() else []
+    if others:
+        return f"the file is missing; python -m feature_repo.init NAME --input FOLDER finds out what {others[0]} holds"
+    return "the file is missing"
+
+
+def _bad_values(connection: duckdb.DuckDBPyConnection, table: Table) -> list[BadSource]:
+    present = _types(connection, f"source_{table.name}")
+    values = [plain_value(column) for column in table.columns if column.name in present]
+    problems = [(value.name, problem(value)) for value in values]
+    relation = f"source_{table.name}"
+    return first_problems(connection, relation, problems) or lost_money(connection, relation, values)
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """SQL of all columns of the contract, of its types, with FILE and ROW."""
+    present = _types(connection, f"source_{table.name}")
+    cast = ", ".join(
+        f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in table.columns if c.name in present
+    )
+    columns = ", ".join(f'{completed(table, c, c.name in present)} AS "{c.name}"' for c in table.columns)
+    return f"SELECT {FILE}, {ROW}, {columns} FROM (SELECT {FILE}, {ROW}, {cast} FROM source_{table.name})"
+
+
+def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
 
 
 def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _completed(table: Table, column: Column, present: bool) -> str:
-    """SQL of the column: the column itself, or its default if it is missing."""
-    if present:
-        return f'"{column.name}"'
-    return DEFAULTS.get((table.name, column.name), f"NULL::{duckdb_type(column.dtype)}")
-
-
-def _query(table: Table, size: int | None) -> str:
-    order = {"items": "valid_from_ts, item_id", "events": "received_ts, event_id"}.get(
-        table.name, "shown_ts, slate_id, input_position"
-    )
-    sample = ""
-    if table.name == "impressions" and size is not None:
-        sample = f"""
-            SEMI JOIN (
-                SELECT DISTINCT slate_id FROM impressions ORDER BY md5('{SEED}:' || slate_id), slate_id LIMIT {size}
-            ) USING (slate_id)
-        """
-    return f"SELECT * FROM {table.name} {sample} ORDER BY {order}"
+    return "'" + str(path).replace("'", "''") + "'"

@@ -20,7 +20,7 @@ strictly before them; an order's value is its quantity at that price, because th
 category carries the category that its pageId names, if a product of that category was known before.
 
 *Slates.* The source has no lists that were shown, so they are constructed: see
-:mod:`feature_repo.datasets.stokman_log.slates`.
+:mod:`feature_repo.datasets.event_slates.slates`.
 
 *Vectors.* ``item_vectors.parquet`` has the title's vector of each item that the mapping gives one.
 
@@ -30,6 +30,7 @@ pageIds, and the products of actions without an item, because the log has no col
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,11 +39,13 @@ import pyarrow as pa
 
 from feature_repo.datasets.declarations.built_in import STOKMAN
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.datasets.event_slates.candidates import CANDIDATE_SOURCES, open_candidates
+from feature_repo.datasets.event_slates.coverage import coverage
+from feature_repo.datasets.event_slates.rules import SlateRules
+from feature_repo.datasets.event_slates.slates import impressions_query, sample_slates
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.stokman_log.acts import SESSION_ID, write_acts, write_sessions
-from feature_repo.datasets.stokman_log.candidates import CANDIDATE_SOURCES, open_candidates
 from feature_repo.datasets.stokman_log.items import ITEMS, find_products
-from feature_repo.datasets.stokman_log.slates import SlateRules, impressions_query, report_coverage, sample_slates
 from feature_repo.datasets.stokman_log.source_files import ACTIONS, open_actions, open_catalog, open_mapping
 from feature_repo.datasets.stokman_log.vectors import VECTORS_FILE, Floats, read_vectors, vector_lists
 from feature_repo.duckdb_connection import connect
@@ -62,7 +65,11 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
             "stokman needs --input: a folder with stokman_catalog_preprocessed.pq, train_actions.pq, "
             "catalog_vector_mapping.pq and vectors.npz (python -m feature_repo.datasets.samples.stokman makes one)"
         )
-    rules = SlateRules()
+    rules = SlateRules(
+        targets=(ACTIONS.index("order"),),
+        touches=tuple(map(ACTIONS.index, ("view", "like", "add_to_cart", "order"))),
+        cart=ACTIONS.index("add_to_cart"),
+    )
     with (
         connect(settings) as connection,
         LogWriter(out, STOKMAN) as log,
@@ -85,6 +92,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
             _write_vectors(connection, log, vectors)
         with step("writing events"):
             log.write(connection, events_table(STOKMAN), _EVENTS)
+        connection.execute(f"CREATE TEMP VIEW session_acts AS SELECT *, {SESSION_ID} AS session_id FROM sessions")
         with step("sampling slates"):
             sample_slates(connection, rules)
             open_candidates(connection, rules)
@@ -93,7 +101,7 @@ def write_log(out: Path, *, source: Path | None, size: int | None, settings: Set
                 add_candidates(connection, rules)
         with step("writing impressions"):
             log.write(connection, impressions_table(STOKMAN), impressions_query(rules))
-        report_coverage(connection)
+        print(f"  {coverage(connection)}", file=sys.stderr)
 
 
 def _write_vectors(connection: duckdb.DuckDBPyConnection, log: LogWriter, vectors: Floats) -> None:

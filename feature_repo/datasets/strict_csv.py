@@ -68,7 +68,7 @@ def read_csv(
             [str(path)],
         )
     except duckdb.Error as error:
-        raise _unreadable(path, str(error)) from error
+        raise unreadable(path, str(error)) from error
     if where == "true" and connection.execute(f"SELECT count(*) FROM {table}_text").fetchall()[0][0] == 0:
         raise BadSource(path, "the file holds no rows")
     for column in columns:
@@ -103,7 +103,7 @@ def _spellings(
     return found
 
 
-def _unreadable(path: Path, message: str) -> BadSource:
+def unreadable(path: Path, message: str) -> BadSource:
     """DuckDB counts the header as line 1."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     line = re.search(r"CSV Error on Line: (\d+)", message)

@@ -47,6 +47,21 @@ def unit_hint(us: int | None) -> str:
     return f"; probably {found.text}, and it would be of {meant(us or 0, found):%Y-%m-%d}" if found else ""
 
 
+def unit_hint_sql(us: str) -> str:
+    """SQL of :func:`unit_hint` for SQL of µs since 1970 that is not null."""
+    cases = [f"WHEN {_plausible_sql(us)} THEN ''"]
+    for each in MISREADINGS:
+        meant = f"({us}) * {each.factor!r}"
+        day = f"strftime(make_timestamp(({meant})::BIGINT), '%Y-%m-%d')"
+        cases.append(f"WHEN {_plausible_sql(meant)} THEN '; probably {each.text}, and it would be of ' || {day}")
+    return f"CASE {' '.join(cases)} ELSE '' END"
+
+
+def _plausible_sql(us: str) -> str:
+    first, last = PLAUSIBLE_FROM.timestamp() * 1e6, (LATEST + AHEAD).timestamp() * 1e6
+    return f"({us}) BETWEEN {first!r} AND {last!r}"
+
+
 def meant(median_us: int, found: Misreading) -> datetime:
     """The median as it was probably written."""
     return EPOCH + timedelta(microseconds=median_us * found.factor)

@@ -68,7 +68,7 @@ def create_app(
     champion = ChampionService(settings, clock, metrics, on_scored)
     recommend = recommend_model(settings, read_policy(settings), clock, metrics, on_scored, champion.readers)
     champion.follow(recommend)
-    intake = EventIntake(settings, clock, metrics)
+    intake = EventIntake(settings, clock, metrics, lambda: champion.declaration)
     items = ItemIntake(settings, clock, metrics, lambda: champion.declaration)
     shop = open_shop(settings, clock, champion, recommend, intake) if settings.shop else None
 

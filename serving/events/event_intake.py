@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.datasets.errors import DatasetError
 from feature_repo.live.acceptance import (
     RETENTION_S,
     EventKeys,
@@ -25,13 +27,14 @@ from feature_repo.live.acceptance import (
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
 from feature_repo.online.row_encoder import RowEncoder
-from feature_repo.schema import SESSION_STATE
+from feature_repo.schema import SESSION_STATE, Declaration
 from feature_repo.sessions import Replay, is_folded
 from infra.clock import Clock, epoch_us
+from infra.limits import MAX_PRICE
 from infra.settings import Settings
 from serving.errors import EventsNotStored
 from serving.events.event_enrichment import ItemFacts, ItemFactsReader
-from serving.events.event_schema import EventsAnswer, RejectedEvent, SentEvent
+from serving.events.event_schema import EventsAnswer, RejectedEvent, SentEvent, value_problem
 from serving.events.event_times import EventTimes, event_us
 from serving.events.live_store import LiveStore
 from serving.events.session_cache import SessionCache
@@ -46,7 +49,12 @@ log = logging.getLogger(__name__)
 class EventIntake:
     """Not thread-safe: all calls come from the loop that called ``start``."""
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, metrics: Metrics, served: Callable[[], Declaration | None]
+    ) -> None:
+        """``served``: the declaration of the model in service, None without a model."""
+        self._settings = settings
+        self._served = served
         self._keys = EventKeys(settings.dataset)
         self._clock = clock
         self._times = EventTimes.of(settings)
@@ -72,8 +80,11 @@ class EventIntake:
         good = {i: each for i, each in enumerate(sent) if isinstance(each, SentEvent)}
         now, facts = await self._now_and_facts({each.item_id for each in good.values() if each.item_id is not None})
         read_at = time.monotonic()
+        max_price = self._max_price()
         for i, each in list(good.items()):
-            problem = None if each.event_ts is None else self._times.problem(each.event_ts, now, self._clock)
+            problem = value_problem(each, max_price)
+            if problem is None and each.event_ts is not None:
+                problem = self._times.problem(each.event_ts, now, self._clock)
             if problem is not None:
                 rejected[i] = problem
                 del good[i]
@@ -91,6 +102,13 @@ class EventIntake:
         self._metrics.events(accepted, duplicates, len(rejected))
         reasons = [RejectedEvent(index=i, reason=reason) for i, reason in sorted(rejected.items())]
         return EventsAnswer(accepted, duplicates, reasons)
+
+    def _max_price(self) -> float:
+        """Of the model's declaration, else of the log's; without both the usual one."""
+        try:
+            return (self._served() or declaration_of(self._settings)).max_price
+        except DatasetError:
+            return MAX_PRICE
 
     async def _now_and_facts(self, items: set[str]) -> tuple[datetime, Mapping[str, ItemFacts]]:
         """While the feature store is away, the time is this machine's, and events have no price and category."""

@@ -11,7 +11,7 @@ import msgspec
 from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
 from feature_repo.schema import ACTIONS
-from infra.limits import MAX_EVENTS, MAX_POSITION, MAX_PRICE, MAX_QUANTITY
+from infra.limits import MAX_EVENTS, MAX_MONEY, MAX_POSITION, MAX_PRICE, MAX_QUANTITY
 from serving.errors import InvalidRequest, Problem
 from serving.events.event_times import form_problem
 from serving.ids import StructId, text_ids
@@ -37,9 +37,10 @@ class SentEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         ),
     ] = None
     quantity: Annotated[int, msgspec.Meta(ge=1, le=MAX_QUANTITY)] | None = None
-    value: Annotated[Decimal | None, msgspec.Meta(description=f"Money paid, 0 to {MAX_PRICE}, rounded to cents.")] = (
-        None
-    )
+    value: Annotated[
+        Decimal | None,
+        msgspec.Meta(description=f"Money paid, 0 to {MAX_PRICE} or to the data set's max_price, rounded to cents."),
+    ] = None
     request_id: Annotated[
         StructId | None, msgspec.Meta(description="The request_id of the /score answer that it follows from.")
     ] = None
@@ -88,9 +89,16 @@ def _decoded(raw: msgspec.Raw) -> SentEvent | str:
         return f"action must be one of {', '.join(ACTIONS)}"
     if event.item_id is None and event.action in NEEDS_ITEM:
         return f"item_id is needed for {event.action}"
-    if event.value is not None and not (event.value.is_finite() and 0 <= event.value <= MAX_PRICE):
-        return f"value must be from 0 to {MAX_PRICE}"
+    if event.value is not None and not event.value.is_finite():
+        return f"value must be a number from 0 to {MAX_MONEY:.2f}"
     return event
+
+
+def value_problem(event: SentEvent, max_price: float) -> str | None:
+    """Why the money paid is rejected. ``max_price``: of the data set's declaration."""
+    if event.value is None or 0 <= event.value <= max_price:
+        return None
+    return f"value must be from 0 to {max_price:.12g}"
 
 
 class RejectedEvent(TypedDict):

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.limits import MAX_FILTER_VALUES, MAX_ITEMS, MAX_K, MAX_PRICE
+from infra.limits import MAX_FILTER_VALUES, MAX_ITEMS, MAX_K, MAX_MONEY
 from serving.ids import Id, Text
 
 DEFAULT_K = 25
 K = Annotated[int, Field(ge=1, le=MAX_K)]
 Values = Annotated[list[Id], Field(max_length=MAX_FILTER_VALUES)]
-Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=MAX_MONEY, allow_inf_nan=False)]
 
 
 class _Body(BaseModel):

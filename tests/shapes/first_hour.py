@@ -8,6 +8,7 @@ Printed: the turns that the user had to take, minutes, who is champion of the ra
 baseline, caller's order, random and the oracle on the very same test slates, and the share of the gap between the best
 baseline and the oracle that the model closes. All output of the commands goes into FOLDER/commands.log.
 
+``--ranker-only`` leaves out what the ranker does not need: recommendations, Redis' features and the scorer.
 ``--set PLACE=VALUE`` answers a question of init; each is a turn of the user's own, as is the command itself.
 """
 
@@ -29,6 +30,7 @@ from tests.shapes.truth import load_truth
 from tests.shop import Shop
 
 LOG = "commands.log"
+AFTER_THE_RANKER = ("training.stage_two", "feature_repo.materialize")
 TAIL = 30  # lines of a failed command's output that are printed
 
 
@@ -67,11 +69,15 @@ class FirstHour:
             end = "\n".join(done.stdout.splitlines()[-TAIL:])
             raise CommandFailed(f"python -m {' '.join(words)}: exit {done.returncode}\n{end}")
 
-    def pipeline(self, answers: Sequence[str] = ()) -> None:
+    def pipeline(self, answers: Sequence[str] = (), *, ranker_only: bool = False) -> None:
         """From the files to a filled Redis, which is left running. Raises CommandFailed."""
+        left_out = AFTER_THE_RANKER if ranker_only else ()
         told = [word for answer in answers for word in ("--set", answer)]
         self.run("feature_repo.init", self.shop.dataset, "--input", str(self.source), *told)
-        self.shop.run_pipeline(f"files --input {self.source}", lambda arguments: self.run(*arguments.split()))
+        self.shop.run_pipeline(
+            f"files --input {self.source}",
+            lambda arguments: None if arguments in left_out else self.run(*arguments.split()),
+        )
 
     def answer(self) -> str:
         """The order that the scorer gives to the last slate of the log, by the model that it names."""
@@ -84,17 +90,23 @@ class FirstHour:
 
 
 def first_hour(
-    name: str, folder: Path, *, seed: int = SEED, size: int | None = None, answers: Sequence[str] = ()
+    name: str,
+    folder: Path,
+    *,
+    seed: int = SEED,
+    size: int | None = None,
+    answers: Sequence[str] = (),
+    ranker_only: bool = False,
 ) -> tuple[FirstHour, OracleRun, str]:
-    """The hour, its rankers beside the oracle, and what the scorer answered. Raises CommandFailed."""
+    """The hour, its rankers beside the oracle, and what the scorer answered, if it was asked. Raises CommandFailed."""
     hour = FirstHour(Shop(folder.resolve(), name), 1 + len(answers))
     shutil.rmtree(hour.source, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(PROJECT_ROOT / "params.yaml", hour.shop.settings.params_file)
     write_shape(name, hour.source, seed=seed, size=size)
     try:
-        hour.pipeline(answers)
-        served = hour.answer()
+        hour.pipeline(answers, ranker_only=ranker_only)
+        served = "" if ranker_only else hour.answer()
     finally:
         hour.shop.stop()
     return hour, judge(hour.shop.settings, load_truth(truth_file(hour.source))), served
@@ -111,9 +123,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--size", type=int, help="lists, baskets or sessions; default: the shape's full size")
     parser.add_argument("--set", action="append", default=[], dest="answers", metavar="PLACE=VALUE")
+    parser.add_argument("--ranker-only", action="store_true", help="no recommendations and no scorer")
     given = parser.parse_args(argv)
+    options = {"seed": given.seed, "size": given.size, "answers": given.answers, "ranker_only": given.ranker_only}
     try:
-        hour, run, served = first_hour(given.name, given.out, seed=given.seed, size=given.size, answers=given.answers)
+        hour, run, served = first_hour(given.name, given.out, **options)
     except CommandFailed as error:
         print(f"tests.shapes.first_hour: {error}", file=sys.stderr)
         return 1

@@ -7,8 +7,8 @@
 
 Truth: a film's quality and its renown, which drifts from day to day and is highest after its release, plus the user's
 taste for its genres. A user comes a few times in the year and rates some films at one sitting, films drawn by
-exp(utility), none twice. The rating is the same utility, plus the user's own level and noise, cut into halves. So one
-utility orders both what a user rates next and how a user likes it.
+exp(utility), none twice, which the truth knows. The rating is the same utility, plus the user's own level and noise,
+cut into halves. So one utility orders both what a user rates next and how a user likes it.
 
 What a shop would make of it, and what the oracle is judged by, both ways:
 
@@ -40,7 +40,7 @@ from tests.shapes.drawing import (
 )
 from tests.shapes.ids import USER, named
 from tests.shapes.slates import Acts, Slates, last_part, next_slates, popularity
-from tests.shapes.truth import Truth, plain_truth
+from tests.shapes.truth import Taken, Truth, plain_truth
 
 FULL, SMALL = 4_000, 400  # sittings
 START_US = 1_514_764_800_000_000  # 2018-01-01 UTC
@@ -92,7 +92,7 @@ def write(folder: Path, *, seed: int = 7, size: int = FULL) -> Truth:
         "next": _next(truth, sitting, rater, film, halves, at),
         "sittings": _sittings(truth, sitting, rater, film, halves, at),
     }
-    return replace(truth, slates=slates)
+    return replace(truth, slates=slates, taken=Taken(rater, film, at))
 
 
 def _world(seed: int, size: int) -> Truth:

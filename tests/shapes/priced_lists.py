@@ -16,7 +16,7 @@ stand there twice, 5 % of the hotels have no metadata, most users have one or tw
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.shapes.drawing import (
     DAY_US,
     SECOND_US,
     Doubles,
+    Integers,
     heavy_tail,
     hexes,
     instants,
@@ -51,68 +52,93 @@ LOOKED = 1.5
 MISSING = 0.02
 
 
+@dataclass(frozen=True)
+class _List:
+    """One list that was shown. ``hotels``: rows of the truth, in the order shown."""
+
+    user: str
+    session: str
+    us: int
+    hotels: list[int]
+    clicked: int
+
+
 def write(folder: Path, *, seed: int = 7, size: int = FULL) -> Truth:
     """``size``: lists, about. Writes the files of the module's docstring into ``folder``."""
-    truth, price_level = _world(seed, size)
+    truth, euros = _world(seed, size)
     rng = stream(seed, "browsing")
     rows: list[dict[str, Any]] = []
-    lists: list[tuple[str, str, int, list[int], int]] = []  # user, session, µs, hotels, clicked
-    pairs: list[tuple[int, int]] = []
+    lists: list[_List] = []
+    pairs: set[tuple[int, int]] = set()
     users, sessions = (np.flatnonzero(np.char.startswith(truth.who, kind)) for kind in (USER, SESSION))
     begin = instants(rng, len(sessions), START_US, DAYS)
     visitor = rng.choice(len(users), size=len(sessions), p=heavy_tail(rng, len(users), 0.8))
     truth.weights[sessions], truth.sensitivity[sessions] = truth.weights[visitor], truth.sensitivity[visitor]
-    for number, row in enumerate(sessions.tolist()):
-        user, session = str(truth.who[visitor[number]])[2:], str(truth.who[row])[2:]
-        city = int(rng.integers(len(CITIES)))
-        inside = city * HOTELS + np.arange(HOTELS)
-        us = int(begin[number])
-        steady = {
-            "user_id": user,
-            "session_id": session,
-            "platform": str(rng.choice(["AU", "BR", "DE", "IT", "US"])),
-            "city": CITIES[city],
-            "device": str(rng.choice(["mobile", "desktop", "tablet"], p=[0.5, 0.42, 0.08])),
-        }
-        session_rows = [_act(us, "search for destination", CITIES[city])]
-        value = truth.of_all_items(row, us)[inside]
-        looked = inside[picked(rng, 0.8 * value, int(rng.integers(0, 4)))].tolist()
-        for hotel in looked:
-            us += int(rng.integers(4, 60)) * SECOND_US
-            unknown = rng.random() < MISSING
-            session_rows.append(_act(us, "interaction item image", "unknown" if unknown else str(truth.items[hotel])))
-        pairs += [(row, hotel) for hotel in looked]
-        value = value + LOOKED * np.isin(inside, looked)
-        for _ in range(1 + int(rng.geometric(0.75) - 1)):
-            us += int(rng.integers(5, 120)) * SECOND_US
-            if rng.random() < 0.15:
-                session_rows.append(_act(us - SECOND_US, "filter selection", str(rng.choice(KINDS))))
-            length = int(rng.integers(8, 26))
-            reach = inside[picked(rng, 0.4 * value, length)]
-            known = 0.6 * truth.quality[reach] + rng.normal(size=length)
-            shown = reach[np.argsort(-known, kind="stable")]
-            drive = value[shown - inside[0]] + truth.examination[:length]
-            clicked = int(shown[picked(rng, drive, 1)[0]])
-            outside = rng.random() < MISSING
-            if outside:
-                clicked = int(rng.choice(np.setdiff1d(inside, shown)))
-            day = (us - START_US) // DAY_US
-            session_rows.append(
-                _act(us, "clickout item", str(truth.items[clicked]))
-                | {
-                    "current_filters": "|".join(rng.choice(KINDS, 2, replace=False)) if rng.random() < 0.1 else "",
-                    "impressions": "|".join(truth.items[shown].tolist()),
-                    "prices": "|".join(str(price) for price in price_level[min(day, DAYS - 1), shown].tolist()),
-                }
-            )
-            lists.append((user, session, us, shown.tolist(), clicked))
-        for step, act in enumerate(session_rows, start=1):
-            rows += [{**steady, **act, "step": step}] * (2 if rng.random() < 0.01 else 1)
+    for row, user, us in zip(sessions.tolist(), truth.who[visitor].tolist(), begin.tolist(), strict=True):
+        acts, looked, shown = _session(rng, truth, euros, row, user.removeprefix(USER), us)
+        lists += shown
+        pairs |= {(row, hotel) for hotel in looked}
+        for step, act in enumerate(acts, start=1):
+            rows += [{**act, "step": step}] * (2 if rng.random() < 0.01 else 1)
     _write_files(folder, truth, rows, rng)
-    looked_at = sorted(set(pairs))
-    who, item = ([pair[n] for pair in looked_at] for n in (0, 1))
+    who, item = ([pair[n] for pair in sorted(pairs)] for n in (0, 1))
     truth = replace(truth, pairs=steady_pairs(who, item, [LOOKED] * len(who)))
     return replace(truth, slates={"clicked": _slates(truth, lists)})
+
+
+def _session(
+    rng: np.random.Generator, truth: Truth, euros: Integers, row: int, user: str, us: int
+) -> tuple[list[dict[str, Any]], list[int], list[_List]]:
+    """(rows of the file, hotels whose images were looked at, lists shown) of one session."""
+    session = str(truth.who[row]).removeprefix(SESSION)
+    city = int(rng.integers(len(CITIES)))
+    inside = city * HOTELS + np.arange(HOTELS)
+    steady = {
+        "user_id": user,
+        "session_id": session,
+        "platform": str(rng.choice(["AU", "BR", "DE", "IT", "US"])),
+        "city": CITIES[city],
+        "device": str(rng.choice(["mobile", "desktop", "tablet"], p=[0.5, 0.42, 0.08])),
+    }
+    acts = [_act(us, "search for destination", CITIES[city])]
+    value = truth.of_all_items(row, us)[inside]
+    looked = inside[picked(rng, 0.8 * value, int(rng.integers(0, 4)))].tolist()
+    for hotel in looked:
+        us += int(rng.integers(4, 60)) * SECOND_US
+        unknown = rng.random() < MISSING
+        acts.append(_act(us, "interaction item image", "unknown" if unknown else str(truth.items[hotel])))
+    value = value + LOOKED * np.isin(inside, looked)
+    lists = []
+    for _ in range(int(rng.geometric(0.75))):
+        us += int(rng.integers(5, 120)) * SECOND_US
+        if rng.random() < 0.15:
+            acts.append(_act(us - SECOND_US, "filter selection", str(rng.choice(KINDS))))
+        hotels, clicked = _click(rng, truth, inside, value)
+        acts.append(_click_row(rng, truth, euros, us, hotels, clicked))
+        lists.append(_List(user, session, us, hotels.tolist(), clicked))
+    return [steady | act for act in acts], looked, lists
+
+
+def _click(rng: np.random.Generator, truth: Truth, inside: Integers, value: Doubles) -> tuple[Integers, int]:
+    """The hotels of a list in the order shown, and the one clicked. ``value``: of those ``inside`` the city."""
+    length = int(rng.integers(8, 26))
+    reach = inside[picked(rng, 0.4 * value, length)]
+    known = 0.6 * truth.quality[reach] + rng.normal(size=length)
+    shown = reach[np.argsort(-known, kind="stable")]
+    clicked = int(shown[picked(rng, value[shown - inside[0]] + truth.examination[:length], 1)[0]])
+    outside = rng.random() < MISSING
+    return shown, int(rng.choice(np.setdiff1d(inside, shown))) if outside else clicked
+
+
+def _click_row(
+    rng: np.random.Generator, truth: Truth, euros: Integers, us: int, hotels: Integers, clicked: int
+) -> dict[str, Any]:
+    day = min((us - START_US) // DAY_US, DAYS - 1)
+    return _act(us, "clickout item", str(truth.items[clicked])) | {
+        "current_filters": "|".join(rng.choice(KINDS, 2, replace=False)) if rng.random() < 0.1 else "",
+        "impressions": "|".join(truth.items[hotels].tolist()),
+        "prices": "|".join(str(price) for price in euros[day, hotels].tolist()),
+    }
 
 
 def _act(us: int, action: str, reference: str) -> dict[str, Any]:
@@ -169,26 +195,21 @@ def _write_files(folder: Path, truth: Truth, rows: list[dict[str, Any]], rng: np
     metadata[described].to_csv(folder / "item_metadata.csv", index=False)
 
 
-def _slates(truth: Truth, lists: list[tuple[str, str, int, list[int], int]]) -> Slates:
+def _slates(truth: Truth, lists: list[_List]) -> Slates:
     """Of the lists of the last 15 %."""
-    us = np.array([row[2] for row in lists])
-    index = {item: number for number, item in enumerate(truth.items.tolist())}
-    found = popularity(START_US, len(index), np.array([row[4] for row in lists]), us)
-    tested = [row for row, last in zip(lists, last_part(us).tolist(), strict=True) if last]
-    flat = [
-        (slate, user, session, hotel, at, position, int(hotel == clicked), float(found.at(at)[hotel]))
-        for slate, (user, session, at, shown, clicked) in enumerate(tested)
-        for position, hotel in enumerate(shown)
-    ]
-    columns = list(zip(*flat, strict=True))
+    us = np.array([each.us for each in lists])
+    found = popularity(START_US, len(truth.items), np.array([each.clicked for each in lists]), us)
+    tested = [each for each, last in zip(lists, last_part(us).tolist(), strict=True) if last]
+    many = [len(each.hotels) for each in tested]
+    hotel = np.concatenate([each.hotels for each in tested])
     return Slates(
-        slate=np.array(columns[0]),
-        user=np.array(columns[1]),
-        session=np.array(columns[2]),
-        item=truth.items[np.array(columns[3])],
-        us=np.array(columns[4]),
-        position=np.array(columns[5]),
-        label=np.array(columns[6]),
-        popularity=np.array(columns[7]),
-        wanted=np.ones(len(flat), dtype=np.int64),
+        slate=np.repeat(np.arange(len(tested)), many),
+        user=np.repeat([each.user for each in tested], many),
+        session=np.repeat([each.session for each in tested], many),
+        item=truth.items[hotel],
+        us=np.repeat([each.us for each in tested], many),
+        position=np.concatenate([np.arange(length) for length in many]),
+        label=(hotel == np.repeat([each.clicked for each in tested], many)).astype(np.int64),
+        popularity=np.concatenate([found.at(each.us)[each.hotels] for each in tested]).astype(np.float64),
+        wanted=np.ones(len(hotel), dtype=np.int64),
     )

@@ -5,8 +5,8 @@ local time of London), UnitPrice (pounds), CustomerID (``17850.0``), Country. On
 
 Truth: a product's quality and its drift from day to day, the customer's taste for its family, and a steady strength for
 the twelve products or so that a customer buys again and again. The lines of an invoice are drawn by exp(utility),
-without repeats. The oracle is judged by the invoices of known customers in the last 15 %: candidates are what the
-customer bought most often before and the most popular products.
+without repeats. The truth knows whose an invoice without a CustomerID is. The oracle is judged by the invoices of known
+customers in the last 15 %: candidates are what the customer bought most often before and the most popular products.
 
 Oddities: a quarter of the sales are without a CustomerID; 2 to 3 % of the lines are returns: an invoice ``C…`` with a
 negative quantity, minutes to weeks after the sale; postage, manual entries and bank charges stand among the products
@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from tests.shapes.drawing import Integers, heavy_tail, instants, memberships, picked, stream, tastes, wandering
-from tests.shapes.ids import USER, named
+from tests.shapes.ids import SESSION, USER, named
 from tests.shapes.slates import Acts, next_slates
 from tests.shapes.truth import Truth, plain_truth, steady_pairs
 
@@ -42,6 +42,8 @@ FAMILIES = ("LIGHT HOLDER", "CAKE TIN", "LUNCH BAG", "BUNTING", "CLOCK", "CAFÉ 
 COLOURS = ("WHITE", "RED RETROSPOT", "PINK", "BLUE", "VINTAGE", "CRÈME", "SET OF 6", "JUMBO")
 COUNTRIES = ("United Kingdom", "Germany", "France", "EIRE", "Netherlands", "Unspecified")
 UNKNOWN, RETURNED, TWICE = 0.25, 0.025, 0.01
+FIRST_INVOICE = 536_365
+OTHER_ENTRIES = {"POST": 0.06, "M": 0.006, "B": 1e-6, "BANK CHARGES": 1e-6}  # share of the invoices that have one
 NAMES = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
 
@@ -58,11 +60,12 @@ def write(folder: Path, *, seed: int = 7, size: int = FULL) -> Truth:
     invoice, product = (np.concatenate([part[n] for part in lines]) for n in (0, 1))
     anonymous = rng.random(size) < UNKNOWN
     _write_file(folder, seed, truth, invoice, product, us, buyer, anonymous)
+    truth = _with_other_entries(_with_sessions(truth, buyer, np.flatnonzero(anonymous)), len(invoice) / size)
     known = ~anonymous[invoice]
     acts = Acts(
         invoice[known],
         np.char.replace(truth.who[buyer[invoice[known]]], USER, ""),
-        np.char.add("", (536_365 + invoice[known]).astype(np.str_)),
+        (FIRST_INVOICE + invoice[known]).astype(np.str_),
         product[known],
         us[invoice[known]],
     )
@@ -89,6 +92,46 @@ def _world(seed: int, size: int) -> Truth:
     )
 
 
+def _with_sessions(truth: Truth, buyer: Integers, invoices: Integers) -> Truth:
+    """The invoices of nobody as sessions, each with all that its buyer has."""
+    rows = buyer[invoices]
+    many = np.bincount(truth.pairs.who, minlength=len(truth.who))
+    first = np.searchsorted(truth.pairs.who, rows)  # the pairs are in the order of the users
+    theirs = np.concatenate([first[n] + np.arange(many[row]) for n, row in enumerate(rows.tolist())])
+    who = len(truth.who) + np.repeat(np.arange(len(rows)), many[rows])
+    pairs = steady_pairs(
+        np.append(truth.pairs.who, who),
+        np.append(truth.pairs.item, truth.pairs.item[theirs]),
+        np.append(truth.pairs.strength, truth.pairs.strength[theirs]),
+    )
+    return replace(
+        truth,
+        who=np.concatenate([truth.who, named(SESSION, FIRST_INVOICE + invoices)]),
+        own_us=np.append(truth.own_us, np.full(len(rows), -1)),
+        weights=np.vstack([truth.weights, truth.weights[rows]]),
+        sensitivity=np.append(truth.sensitivity, truth.sensitivity[rows]),
+        pairs=pairs,
+    )
+
+
+def _with_other_entries(truth: Truth, lines: float) -> Truth:
+    """The entries that are no products as items, each as likely as its share of the invoices says.
+
+    ``lines``: of an invoice on average. A product's chance to be one of them is about lines * exp(utility) / sum.
+    """
+    users = np.flatnonzero(np.char.startswith(truth.who, USER)).tolist()
+    total = np.mean([np.log(np.exp(truth.of_all_items(row, START_US)).sum()) for row in users[:200]])
+    many, days = len(OTHER_ENTRIES), len(truth.drift)
+    return replace(
+        truth,
+        items=np.concatenate([truth.items, list(OTHER_ENTRIES)]),
+        quality=np.append(truth.quality, np.log(list(OTHER_ENTRIES.values())) - np.log(lines) + total),
+        loadings=np.vstack([truth.loadings, np.zeros((many, truth.loadings.shape[1]))]),
+        drift=np.hstack([truth.drift, np.zeros((days, many))]),
+        price=np.hstack([truth.price, np.zeros((days, many))]),
+    )
+
+
 def _lines(rng: np.random.Generator, truth: Truth, number: int, who: int, us: int) -> tuple[Integers, Integers]:
     product = picked(rng, truth.of_all_items(who, us), min(int(rng.geometric(0.11)), 40))
     return np.full(len(product), number), product
@@ -112,7 +155,7 @@ def _write_file(
     found = pd.DataFrame(
         {
             "us": us[invoice],
-            "Invoice": (536_365 + invoice).astype(np.str_),
+            "Invoice": (FIRST_INVOICE + invoice).astype(np.str_),
             "StockCode": truth.items[product],
             "Description": np.where(rng.random(len(product)) < 0.01, "check", np.array(described)[product]),
             "Quantity": quantity,
@@ -153,7 +196,8 @@ def _returns(rng: np.random.Generator, found: pd.DataFrame) -> pd.DataFrame:
 
 def _other_entries(rng: np.random.Generator, found: pd.DataFrame) -> pd.DataFrame:
     """What is no sale of a product."""
-    some = found[found["CustomerID"] != ""].drop_duplicates("Invoice").sample(frac=0.06, random_state=rng)
+    sales = found[found["CustomerID"] != ""].drop_duplicates("Invoice")
+    some = sales.sample(frac=OTHER_ENTRIES["POST"], random_state=rng)
     postage = some.assign(StockCode="POST", Description="POSTAGE", Quantity=1, UnitPrice=18.0)
     manual = some.head(max(len(some) // 10, 1)).assign(StockCode="M", Description="Manual", Quantity=1, UnitPrice=1.25)
     written_off = found.sample(frac=0.005, random_state=rng)

@@ -126,44 +126,49 @@ def next_slates(
     baskets: dict[int, list[int]] = defaultdict(list)
     for row, basket in enumerate(acts.basket.tolist()):
         baskets[basket].append(row)
-    first = np.array([rows[0] for rows in baskets.values()])
-    tested = dict(zip(baskets, last_part(acts.us[first]).tolist(), strict=True))
+    tested = last_part(np.array([acts.us[rows[0]] for rows in baskets.values()])).tolist()
     had: dict[str, Counter[int]] = defaultdict(Counter)
-    columns: list[list[tuple[int, int, int, int, float, int]]] = []
-    for basket, rows in baskets.items():
-        wanted = set(acts.item[rows].tolist())
-        earlier = had[acts.user[rows[0]]] if acts.user[rows[0]] else Counter()
-        if tested[basket]:
+    flat: list[tuple[int, int, int, bool, int, int]] = []
+    for (basket, rows), last in zip(baskets.items(), tested, strict=True):
+        user, wanted = str(acts.user[rows[0]]), set(acts.item[rows].tolist())
+        if last:
             counts = found.at(int(acts.us[rows[0]]))
-            candidates = [] if only_new else [item for item, _ in earlier.most_common(own)]
-            candidates += (touched or {}).get(basket, [])
-            ranked = np.argsort(-counts, kind="stable")
-            if kind is not None:
-                for each in dict.fromkeys(kind[(touched or {}).get(basket, [])].tolist()):
-                    candidates += ranked[kind[ranked] == each][:own].tolist()
-            taken = ranked[: popular + (len(earlier) if only_new else 0)].tolist()
-            candidates += [item for item in taken if not (only_new and item in earlier)][:popular]
-            columns.append(
-                [
-                    (len(columns), rows[0], item, int(item in wanted), float(counts[item]), len(wanted))
-                    for item in dict.fromkeys(candidates)
-                ]
-            )
-        if acts.user[rows[0]]:
-            earlier.update(wanted)
-    flat = [row for rows in columns for row in rows]
-    slate, at, item = (np.array([row[n] for row in flat], dtype=np.int64) for n in range(3))
+            before = (touched or {}).get(basket, [])
+            for each in _candidates(had[user], before, counts, own, popular, kind, only_new):
+                flat.append((basket, rows[0], each, each in wanted, int(counts[each]), len(wanted)))
+        had[user].update(wanted if user else ())
+    at, item = (np.array([row[n] for row in flat], dtype=np.int64) for n in (1, 2))
     return Slates(
-        slate=slate,
+        slate=np.cumsum(np.diff(at, prepend=at[:1]) != 0),
         user=acts.user[at],
         session=acts.session[at],
         item=items[item],
         us=acts.us[at],
         position=np.full(len(flat), -1, dtype=np.int64),
         label=np.array([row[3] for row in flat], dtype=np.int64),
-        popularity=np.array([row[4] for row in flat]),
+        popularity=np.array([row[4] for row in flat], dtype=np.float64),
         wanted=np.array([row[5] for row in flat], dtype=np.int64),
     )
+
+
+def _candidates(
+    had: Counter[int],
+    touched: list[int],
+    counts: Integers,
+    own: int,
+    popular: int,
+    kind: Integers | None,
+    only_new: bool,
+) -> list[int]:
+    """Items, each once."""
+    found = [] if only_new else [item for item, _ in had.most_common(own)]
+    found += touched
+    ranked = np.argsort(-counts, kind="stable")
+    if kind is not None:
+        for each in dict.fromkeys(kind[touched].tolist()):
+            found += ranked[kind[ranked] == each][:own].tolist()
+    found += [item for item in ranked.tolist() if not (only_new and item in had)][:popular]
+    return list(dict.fromkeys(found))
 
 
 def random_scores(count: int) -> Doubles:

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from tests.shapes.ids import SESSION, USER, named
-from tests.shapes.oracle_run import MODEL, ORACLE, OracleRun, judge
+from tests.shapes.oracle_run import ORACLE, OracleRun, judge
 from tests.shapes.truth import NotOfThisShape, Truth, plain_truth, steady_pairs
 from tests.shop import Shop
+from training.ranker.training_run import MODEL
 from training.training_set.build import TRAINING_SET_FILE
 
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.shapes.conftest import Written
+from tests.shapes.retail_invoices import START_US
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,27 @@ def test_dates_are_day_first_in_the_hours_of_a_shop_in_london(lines: pd.DataFram
     assert when.dt.day.max() == 31, "a reader that takes the month first fails"
     assert (when.min() < pd.Timestamp("2011-03-27")) & (when.max() > pd.Timestamp("2011-03-28"))
     assert when.is_monotonic_increasing
+
+
+def test_the_truth_has_every_code_and_every_invoice_of_nobody(
+    lines: pd.DataFrame, shape: Callable[[str], Written]
+) -> None:
+    truth = shape("retail_invoices").truth
+    assert set(lines["StockCode"]) <= set(truth.items.tolist())
+    sales = lines[lines["Invoice"].str.match("5") & ~lines["StockCode"].isin(["BANK CHARGES", "B"])]
+    assert truth.knows(sales["CustomerID"], np.zeros(len(sales)), sales["Invoice"]).all()
+
+
+def test_postage_is_as_likely_as_a_product_on_as_many_invoices(
+    lines: pd.DataFrame, shape: Callable[[str], Written]
+) -> None:
+    truth = shape("retail_invoices").truth
+    known = lines[lines["CustomerID"] != ""]
+    share = known.groupby("StockCode")["Invoice"].nunique() / known["Invoice"].nunique()
+    alike = share[(share - share["POST"]).abs() < 0.02].index.drop("POST")
+    of = {code: truth.utility([None], [code], [START_US]) for code in ("POST", *alike)}
+    assert len(alike) > 5
+    assert of["POST"] == pytest.approx(np.mean(list(of.values())), abs=1.5)
 
 
 def test_other_entries_stand_among_the_products(lines: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.shapes.slates import Slates
-from tests.shapes.truth import DAY_US, NotOfThisShape, Pairs, Truth, load_truth, plain_truth, steady_pairs
+from tests.shapes.truth import DAY_US, NotOfThisShape, Pairs, Taken, Truth, load_truth, plain_truth, steady_pairs
 
 START = 1_700_006_400_000_000
 
@@ -77,6 +77,14 @@ def test_a_pair_swings_with_its_period() -> None:
     found = replace(truth(), pairs=pairs, sensitivity=np.zeros(4), drift=np.zeros((1, 2)))
     value = found.utility(["2"] * 4, ["10"] * 4, times)
     assert value - 1 == pytest.approx([2 * 1.5, 2 * 0.5, 2 * 1.5, 2], abs=1e-6)
+
+
+def test_what_nobody_takes_twice_is_last_after_it_was_taken() -> None:
+    taken = Taken(np.array([1, 0]), np.array([0, 1]), np.array([START + 7, START + 9]))
+    times = np.array([START, START + 7, START + 8, START + 8, START + 8])
+    users, items = ["2", "2", "2", "2", "1"], ["10", "10", "10", "20", "10"]
+    found = replace(truth(), taken=taken).utility(users, items, times)
+    assert found - truth().utility(users, items, times) == pytest.approx([0, 0, -50, 0, 0])
 
 
 def test_an_item_that_is_not_of_the_shape_is_named() -> None:

@@ -6,6 +6,7 @@
             + sensitivity of the one who looks, times the item's price effect on that day
             + strength of each pair (user or session, item), which may swing with a period
             + log of the chance that a position is looked at, where a position is given
+            - 50 after the user has taken an item that nobody takes twice
 
 The one who looks is the session where the truth knows it, else the user, else whoever came at that very time, else the
 mean of all users. Generators choose by these utilities plus noise, so a ranker that knows them is the best there is.
@@ -29,6 +30,7 @@ Integers = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
 DAY_US, SECOND_US = 86_400_000_000, 1_000_000
+NEVER_AGAIN = 50.0
 
 
 class NotOfThisShape(ValueError):
@@ -64,6 +66,15 @@ def steady_pairs(who: Any, item: Any, strength: Any) -> Pairs:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """(n,) each: who took which item when, where nobody takes an item twice. Indices; an item once for each who."""
+
+    who: Integers
+    item: Integers
+    us: Integers
+
+
+@dataclass(frozen=True)
 class Truth:
     """What a generator knows. w: users and sessions, i: items, k: tastes, d: days from ``start_us`` on.
 
@@ -92,6 +103,7 @@ class Truth:
     price: Doubles
     examination: Doubles
     pairs: Pairs
+    taken: Taken
     slates: dict[str, Slates] = field(default_factory=dict)
 
     def utility(
@@ -120,6 +132,7 @@ class Truth:
         value = self.quality[item] + (self._known_weights[looks] * self.loadings[item]).sum(axis=1)
         value += self.drift[day, item] + self._known_sensitivity[looks] * self.price[day, item]
         value += self._paired(user, item, us)
+        value -= np.where(self._took(user, item, us), NEVER_AGAIN, 0.0)
         value += self._paired(np.where(session >= 0, session, np.where(user >= 0, -1, timed)), item, us)
         if positions is not None:
             place = np.asarray(positions).astype(np.int64)
@@ -152,6 +165,7 @@ class Truth:
         """Write an ``.npz`` without pickled objects."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"pairs.{name}": value for name, value in vars(self.pairs).items()}
+        arrays |= {f"taken.{name}": value for name, value in vars(self.taken).items()}
         for slates, found in self.slates.items():
             arrays |= {f"slates.{slates}.{name}": value for name, value in found.columns().items()}
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -173,6 +187,16 @@ class Truth:
         key = who * len(self.items) + item
         place = np.searchsorted(self._pair_keys, key).clip(max=len(self._pair_keys) - 1)
         return np.where((who >= 0) & (self._pair_keys[place] == key), _swung(self._pairs, place, us), 0.0)
+
+    def _took(self, who: Integers, item: Integers, us: Integers) -> npt.NDArray[np.bool_]:
+        """(n,) whether the user took the item before."""
+        keys = self.taken.who * len(self.items) + self.taken.item
+        if not len(keys):
+            return np.zeros(len(item), dtype=np.bool_)
+        order = np.argsort(keys)
+        key = who * len(self.items) + item
+        place = order[np.searchsorted(keys[order], key).clip(max=len(keys) - 1)]
+        return np.asarray((who >= 0) & (keys[place] == key) & (self.taken.us[place] < us))
 
     @cached_property
     def _known_weights(self) -> Doubles:
@@ -228,6 +252,7 @@ def load_truth(file: Path) -> Truth:
         return Truth(
             start_us=int(arrays["start_us"]),
             pairs=Pairs(**{name: arrays[f"pairs.{name}"] for name in Pairs.__dataclass_fields__}),
+            taken=Taken(**{name: arrays[f"taken.{name}"] for name in Taken.__dataclass_fields__}),
             slates={
                 each: Slates(**{name: arrays[f"slates.{each}.{name}"] for name in Slates.__dataclass_fields__})
                 for each in sorted(names)
@@ -239,7 +264,7 @@ def load_truth(file: Path) -> Truth:
 def plain_truth(
     *, who: Texts, items: Texts, quality: Doubles, weights: Doubles, loadings: Doubles, start_us: int, **more: Any
 ) -> Truth:
-    """A truth without drift, prices, pairs and position bias, but for those given in ``more``."""
+    """A truth without drift, prices, pairs, position bias and items taken once, but for those given in ``more``."""
     plain: dict[str, Any] = {
         "own_us": np.full(len(who), -1, dtype=np.int64),
         "drift": np.zeros((1, len(items))),
@@ -247,6 +272,7 @@ def plain_truth(
         "price": np.zeros((len(more.get("drift", [0])), len(items))),
         "examination": np.zeros(1),
         "pairs": steady_pairs([], [], []),
+        "taken": Taken(*np.zeros((3, 0), dtype=np.int64)),
     }
     return Truth(
         who=who, items=items, quality=quality, weights=weights, loadings=loadings, start_us=start_us, **(plain | more)

@@ -15,6 +15,7 @@ from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.model_features import model_features
 from feature_repo.schema import IN_STOCK, Column, Declaration, DType, item_changes_table, log_tables, views
+from infra.limits import MAX_MONEY
 from infra.settings import Settings
 
 GROUPS = {
@@ -25,13 +26,13 @@ GROUPS = {
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-def user_declaration(folder: Path, settings: Settings) -> Declaration:
-    """The declaration in ``folder/dataset.json``. Without that file: no additional columns, and UTC.
+def user_declaration(folder: Path, settings: Settings, path: Path | None = None) -> Declaration:
+    """The declaration in ``folder/dataset.json`` or in ``path``. Without that file: no additional columns, and UTC.
 
     The name is always ``settings.dataset``. Raises BadSource for a bad file, and DatasetError if ``settings.dataset``
     is the name of a built-in data set with another declaration.
     """
-    path = folder / DECLARATION_FILE
+    path = path or folder / DECLARATION_FILE
     body = _body(path)
     try:
         filled = {"title": f"{settings.dataset}, a log of the user's own", **body, "name": settings.dataset}
@@ -79,7 +80,16 @@ def _check(declaration: Declaration, path: Path) -> None:
             if column.name == IN_STOCK.name and column.dtype is DType.STRING:
                 raise BadSource(path, f"{group}: the dtype must be float32: 1 can be sold, 0 cannot", column.name)
             _check_values(column, group, path)
+    _check_money(declaration, path)
     _refuse_taken_names(declaration, path)
+
+
+def _check_money(declaration: Declaration, path: Path) -> None:
+    bound = declaration.max_price
+    if isinstance(bound, bool) or not isinstance(bound, int | float) or not 0 < bound <= MAX_MONEY:
+        raise BadSource(path, f"max_price is a number up to {MAX_MONEY:,.2f}, not {bound!r}; larger units need fewer")
+    if not isinstance(declaration.currency, str):
+        raise BadSource(path, f'currency is a text, as in "IDR", not {declaration.currency!r}')
 
 
 def _check_values(column: Column, group: str, path: Path) -> None:

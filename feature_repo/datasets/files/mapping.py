@@ -24,6 +24,7 @@ Columns that are not named are made where they can be (:mod:`feature_repo.datase
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -40,11 +41,18 @@ def _several(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    """YAML reads unquoted texts as numbers, dates and booleans. Of a boolean its text is not known any more."""
+    if isinstance(value, bool):
+        raise ValueError(f"{value} needs quotes: YAML reads yes, no, on, off, true and false without them as booleans")
+    return str(value) if isinstance(value, int | float | date) else value
 
 
 def _text_keys(value: object) -> object:
     return {_text(key): each for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _constant(value: object) -> object:
+    return str(value) if isinstance(value, date) else value
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
@@ -79,14 +87,17 @@ class Values(_Section):
     map:      text -> value; rows with a text that is not named are dropped, and counted
     at_least: threshold -> value, for a number: the value of the highest threshold that it reaches
     equals:   1 where the row's item_id equals this column, else 0: a label
-    split:    separator of several values in one cell; each becomes a row of its own, all split columns in step
+    split:    separator of several values in one cell; each becomes a row of its own, all split columns in step. A list
+              of JSON or parquet is always taken apart so
+    index_of: a split column: the position of the value in its cell, from 0, instead of ``source``
+    cut:      separator of several parts in one value, of which ``part`` is taken, from 0; -1 is the last
     scale:    the number is multiplied by it
     minus:    is taken off the number: 1 for positions from 1
     round:    to a whole number, at least 1: weights as quantities
     """
 
     source: Annotated[Texts, Field(alias="from")] = ()
-    value: str | float | None = None
+    value: Annotated[str | float | None, BeforeValidator(_constant)] = None
     unit: Literal["s", "ms", "us", "ns"] | None = None
     format: str | None = None
     zone: str | None = None
@@ -95,6 +106,9 @@ class Values(_Section):
     at_least: Mapping[float, str | float] | None = None
     equals: str | None = None
     split: str | None = None
+    index_of: str | None = None
+    cut: str | None = None
+    part: int = 0
     scale: float = 1.0
     minus: float = 0.0
     round: bool = False
@@ -158,6 +172,8 @@ class SourceMapping(_Section):
     anonymous: rows without a user_id: their session stands for the user, or they are dropped
     times:     ``made``: the source has none; slates get a seeded random order, so that the split is random by slate
     returns:   orders with a negative quantity; dropped, because what was ordered stays known at the time of the order
+    catalog:   items whose first row is dated after their first use, as in a catalog dated at its export: ``dated``
+               takes the date, nothing is known of them until then; ``from_start`` dates the first row before the log
     slates:    None: the source has impressions
     """
 
@@ -167,6 +183,7 @@ class SourceMapping(_Section):
     anonymous: Literal["session", "drop"] = "session"
     times: Literal["given", "made"] = "given"
     returns: Literal["drop"] = "drop"
+    catalog: Literal["dated", "from_start"] = "dated"
     slates: Slates | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from infra.limits import MAX_PRICE, MAX_TEXT_LENGTH
+from infra.limits import MAX_TEXT_LENGTH
 from serving.web.events import event
 from serving.web.parts import Parts
 from serving.web.routes.guard import Visitor, own_path, route
@@ -66,10 +66,11 @@ async def order(visitor: Visitor) -> Response:
     order_id, lines = purchases.order(visit.user_id, visitor.now, prices)
     if not lines:
         return RedirectResponse("/cart", 303)
+    bound = visitor.parts.log_users.declaration.max_price
     events = []
     for line in lines:
         price = prices.get(line.item_id)
-        value = None if price is None else round(min(price * line.quantity, MAX_PRICE), 2)
+        value = None if price is None else round(min(price * line.quantity, bound), 2)
         more = {"quantity": line.quantity, "value": value, "request_id": line.request_id}
         events.append(event("order", line.item_id, None, **more | {"shown_position": line.shown_position}))
     await visitor.parts.reporter.report(visit, visitor.now, visitor.deadline, *events)

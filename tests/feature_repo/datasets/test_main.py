@@ -33,12 +33,13 @@ def test_out_and_seed_take_effect(tmp_path, capsys):
         (["netflix"], "unknown data set 'netflix'; known are complete_journey, sessions_venues, retailrocket, stokman"),
         (["retailrocket"], "retailrocket needs --input"),
         (["parquet"], "parquet needs --input"),
+        (["files"], "params/mine.yaml is missing: it says what the files hold"),
         (["sessions_venues"], "sessions_venues needs --input"),
         (["stokman"], "stokman needs --input"),
         (["simulated", "--input", "."], "simulated reads no input"),
         (["simulated", "--size", "0"], "--size must be at least 1, not 0"),
         (["parquet", "--seed", "1"], "parquet takes no --seed"),
-        (["parquet", "--input", "nowhere"], "nowhere/items.parquet: the file is missing"),
+        (["parquet", "--input", "nowhere"], "nowhere: there is no such folder"),
         (["sessions_venues", "--input", "nowhere"], "nowhere/venues.csv: cannot be read"),
     ],
 )
@@ -57,7 +58,7 @@ def test_the_help_lists_the_data_sets(capsys):
     assert exit_status.value.code == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in ADAPTERS)
-    assert all(adapter.module == f"feature_repo.datasets.{name}" for name, adapter in ADAPTERS.items())
+    assert all(adapter.module.startswith(f"feature_repo.datasets.{name}") for name, adapter in ADAPTERS.items())
 
 
 def test_an_adapter_can_be_called_without_the_command(settings, out):

@@ -13,7 +13,7 @@ import pytest
 from feature_repo.datasets import parquet, simulated
 from feature_repo.datasets.declarations.built_in import SIMULATED
 from feature_repo.datasets.declarations.declaration_json import read_declaration
-from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.errors import BadSource, BadSources, DatasetError
 from feature_repo.schema import Declaration, DType, log_tables
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -218,13 +218,83 @@ def test_the_error_names_a_missing_required_column(write, out, table, column):
     assert not out.exists()
 
 
-def test_an_undeclared_column_is_refused_and_the_error_says_what_to_do(write):
-    with pytest.raises(BadSource, match=r"items.parquet, column 'rating': .* dataset.json under item_extras"):
-        write({"items": {"rating": [4.0, 5.0]}})
-    with pytest.raises(BadSource, match=r"impressions.parquet, column 'mood': .* facts \(numbers\) or context"):
-        write({"impressions": {"mood": [1, 2, 3]}})
-    with pytest.raises(BadSource, match=r"events.parquet, column 'mood': .* drop it"):
-        write({"events": {"mood": [1, 2]}})
+def test_all_undeclared_columns_are_refused_at_once_with_what_to_write_into_dataset_json(write, out):
+    changes = {
+        "items": {"rating": [4.0, 5.0], "Colour": ["red", None]},
+        "impressions": {"mood": [1, 2, 3]},
+        "events": {"x": [1, 2]},
+    }
+    with pytest.raises(BadSources) as refusal:
+        write(changes)
+    said = str(refusal.value)
+    assert said.startswith("3 problems:")
+    assert "items.parquet, column 'rating, Colour': the column is not declared: declare it in dataset.json" in said
+    assert '"name": "rating", "dtype": "float32"' in said
+    assert '"name": "colour", "dtype": "string"' in said
+    assert "impressions.parquet, column 'mood'" in said
+    assert '{"facts": [{"name": "mood", "dtype": "float32", "description": "mood", "nullable": true}]}' in said
+    assert "events.parquet, column 'x': the column is not declared: drop it" in said
+    assert not out.exists()
+
+
+def test_the_entry_of_a_message_declares_the_column(write):
+    with pytest.raises(BadSource) as refusal:
+        write({"items": {"rating": [4.0, 5.0], "colour": ["red", None]}})
+    query = write(declaration=json.loads(str(refusal.value).partition("The entry:\n")[2]))
+    assert query("SELECT item_id FROM items") == [("a",), ("b",)]
+
+
+def test_all_values_that_are_not_allowed_are_named_at_once(write):
+    with pytest.raises(BadSources) as refusal:
+        write({"items": {"price": [1.0, -2.0]}, "events": {"quantity": [0, 1]}, "impressions": {"label": [0, 9, 0]}})
+    assert [line.partition(".parquet, ")[2].partition(":")[0] for line in str(refusal.value).splitlines()[1:]] == [
+        "column 'price', row 2", "column 'quantity', row 1", "column 'label', row 2",
+    ]  # fmt: skip
+
+
+def test_a_declared_bound_takes_large_prices_and_the_refusal_names_it(write):
+    prices = {"items": {"price": [250_000.0, 8_289_000.0]}}
+    with pytest.raises(BadSource, match=r"row 1: '250000\.0' is not at most 100000; \"max_price\" in dataset\.json"):
+        write(prices)
+    query = write(prices, declaration={"currency": "IDR", "max_price": 9_999_999_999.99})
+    assert query("SELECT price FROM items ORDER BY item_id") == [(Decimal(250_000),), (Decimal(8_289_000),)]
+    with pytest.raises(BadSource, match=r"is not at most 9999999999\.99"):
+        write({"items": {"price": [1e10, 1.0]}}, declaration={"max_price": 9_999_999_999.99})
+
+
+def test_prices_too_fine_for_cents_are_refused(write):
+    with pytest.raises(
+        BadSource, match=r"items\.parquet, column 'price', row 1: this amount and 1 more of 2 would be 0\.00"
+    ):
+        write({"items": {"price": [0.0001, 0.002]}})
+
+
+def test_the_tables_may_be_csv_or_json_lines(write, source, out, settings):
+    query = write({"items": {"price": [1.5, None]}})
+    tables = {name: query(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+    for name, suffix in (("events", "csv"), ("impressions", "jsonl.gz")):
+        (source / f"{name}.parquet").rename(source / "kept")
+        frame = pd.read_parquet(source / "kept")
+        frame.to_csv(source / "events.csv", index=False) if suffix == "csv" else frame.to_json(
+            source / "impressions.jsonl.gz", orient="records", lines=True, date_format="iso"
+        )
+    parquet.write_log(out, source=source, size=None, settings=settings)
+    again = {name: duckdb.sql(f"SELECT * FROM '{out}/{name}.parquet' ORDER BY ALL").fetchall() for name in TABLES}
+    assert again == tables
+    (source / "events.csv").write_text("event_id,mood\n1,2\n")
+    with pytest.raises(BadSources) as refusal:
+        parquet.write_log(out, source=source, size=None, settings=settings)
+    assert "events.csv, column 'user_id': the column is missing: user" in str(refusal.value)
+    assert "events.csv, column 'mood': the column is not declared: drop it" in str(refusal.value)
+
+
+def test_files_of_other_kinds_are_pointed_to_init(write, source, out, settings):
+    write()
+    (source / "events.parquet").rename(source / "events.xlsx")
+    with pytest.raises(
+        BadSource, match=r"the file is missing; python -m feature_repo\.init .* what events\.xlsx holds"
+    ):
+        parquet.write_log(out, source=source, size=None, settings=settings)
 
 
 def test_ids_that_are_floats_or_lists_are_refused(write):
@@ -240,6 +310,9 @@ def test_ids_that_are_floats_or_lists_are_refused(write):
         ("{", "is not JSON"),
         ("[]", "must be a JSON object"),
         ({"colour": "red"}, "'colour' is not one of name, title"),
+        ({"max_price": 1e10}, "max_price is a number up to 9,999,999,999.99, not 10000000000.0"),
+        ({"max_price": "many"}, "max_price is a number"),
+        ({"currency": 7}, "currency is a text"),
         ({"timezone": "Mars/Olympus"}, "timezone 'Mars/Olympus' is not known"),
         ({"facts": [{"name": "x"}]}, "is not a data set declaration"),
         ({"facts": 5}, "is not a data set declaration"),

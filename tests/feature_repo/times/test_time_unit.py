@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 
-from feature_repo.times.time_unit import meant, misreading, unit_hint
+from feature_repo.times.time_unit import meant, misreading, unit_hint, unit_hint_sql
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEANT = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -45,3 +46,11 @@ def test_a_refusal_names_the_probable_unit_and_the_date_or_says_nothing():
     )
     assert unit_hint(int(datetime(1985, 1, 1, tzinfo=UTC).timestamp() * 1e6)) == ""
     assert unit_hint(None) == ""
+
+
+def test_the_hint_in_sql_is_the_hint() -> None:
+    values = [SECONDS, SECONDS * 1_000, SECONDS * 1_000_000, SECONDS * 10**9, 19_000, -5]
+    with duckdb.connect() as connection:
+        for us in values:
+            (found,) = connection.execute(f"SELECT {unit_hint_sql(f'{us}::BIGINT')}").fetchall()[0]
+            assert found == unit_hint(us)

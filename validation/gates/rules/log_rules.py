@@ -99,13 +99,12 @@ def _timestamps(items: TableFile, events: TableFile, impressions: TableFile) -> 
 
 def _query_groups(impressions: TableFile, declaration: Declaration) -> list[QueryRule]:
     shared = ("user_id", "session_id", "shown_ts", "relevant_total", *(c.name for c in declaration.context))
-    positions = "min(input_position) <> 0 OR max(input_position) <> count(*) - 1"
     return [
         *(one_per_slate(impressions.name, column) for column in shared),
         _slates(
             "input_position",
-            "0 to n - 1 in each slate",
-            f"{positions} OR count(DISTINCT input_position) <> count(*)",
+            "different for all rows of a slate",
+            "count(DISTINCT input_position) <> count(*)",
             "list(input_position ORDER BY input_position)",
         ),
         _slates(

@@ -74,17 +74,16 @@ def _contiguous() -> QueryRule:
 
 
 def _positions() -> QueryRule:
-    """If the rows are in order, the row number minus the position is the same for all rows of a slate."""
+    """The caller's positions may be those of a longer page; the features count the rows of the slate."""
     return QueryRule(
         table=TABLE,
         column="position",
-        text="0 to n - 1 in each slate, in the order of the file",
+        text="ascends in each slate, in the order of the file",
         query=f"""
-            SELECT {shown("slate_id", "lowest", "highest", "rows")} AS example FROM (
-                SELECT slate_id, min(position) AS lowest, max(position) AS highest, count(*) AS rows,
-                    min(file_row_number - position) AS earliest, max(file_row_number - position) AS latest
-                FROM {TABLE} GROUP BY slate_id
-            ) WHERE lowest <> 0 OR highest <> rows - 1 OR earliest <> latest
+            SELECT {shown("slate_id", "before", "position")} AS example FROM (
+                SELECT slate_id, position, lag(position) OVER (PARTITION BY slate_id ORDER BY file_row_number) AS before
+                FROM {TABLE}
+            ) WHERE position <= before
         """,
     )
 

@@ -88,3 +88,22 @@ def test_all_faults_are_named_at_once_with_their_places() -> None:
 def test_what_has_to_be_there_is_named() -> None:
     with pytest.raises(DatasetError, match=r"log\.files\[0\]\.columns: Field required"):
         mapping_from({"files": [{"table": "items", "path": "a.csv"}]})
+
+
+def test_what_yaml_reads_as_a_number_or_a_date_is_text() -> None:
+    columns = "{event_ts: {value: 2024-05-01}, action: {from: a, map: {1: view, 2024-05-02: order}}}"
+    text = f"files: [{{table: events, path: a.csv, columns: {columns}, where: {{day: [2024-05-01, 7]}}}}]"
+    [file] = mapping_from(yaml.safe_load(text)).files
+    assert file.columns["event_ts"].value == "2024-05-01"
+    assert file.columns["action"].map == {"1": "view", "2024-05-02": "order"}
+    assert file.where == {"day": ("2024-05-01", "7")}
+
+
+def test_what_yaml_reads_as_a_boolean_needs_quotes() -> None:
+    columns = "{action: {from: a, map: {yes: view}}}"
+    text = f"files: [{{table: events, path: a.csv, columns: {columns}, where: {{bought: true}}}}]"
+    with pytest.raises(DatasetError) as caught:
+        mapping_from(yaml.safe_load(text))
+    said = str(caught.value)
+    assert "columns.action.map: Value error, True needs quotes: YAML reads yes, no, on, off, true and false" in said
+    assert "where.bought: Value error, True needs quotes" in said

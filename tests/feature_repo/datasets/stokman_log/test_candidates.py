@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from feature_repo.datasets.stokman_log.slates import SlateRules
+from feature_repo.datasets.event_slates.rules import SlateRules
 from tests.feature_repo.datasets.stokman_source import adapt
 
 RULES = SlateRules()

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from feature_repo.datasets.stokman_log.slates import SlateRules
+from feature_repo.datasets.event_slates.rules import SlateRules
 from tests.feature_repo.datasets.stokman_source import ADD, ORDER, VISIT, action, adapt, at
 
 DAY = timedelta(days=1)

@@ -5,8 +5,10 @@
     category   the best-selling items of the categories that the person touched most
     shop       the best-selling items of the shop of the item that the person touched last; without one, of the largest
     together   what was ordered most often in the sessions that ordered what the person touched last
+    popular    the best-selling items, for slates that the other sources leave short: of the last days, else of all days
 
-Sales are counted up to the midnight before the slate, and items ordered together up to the Monday before.
+Ordered means: a target act was done on it. Sales are counted up to the midnight before the slate, and items ordered
+together up to the Monday before.
 """
 
 from __future__ import annotations
@@ -15,10 +17,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from feature_repo.datasets.stokman_log.slates import SlateRules
-from feature_repo.datasets.stokman_log.source_files import ACTIONS
-
-_TOUCHES = ", ".join(str(ACTIONS.index(name)) for name in ("view", "like", "add_to_cart", "order"))
+from feature_repo.datasets.event_slates.rules import SlateRules, listed
 
 
 def open_candidates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
@@ -29,10 +28,10 @@ def open_candidates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) ->
         CREATE TEMP TABLE touched AS
         SELECT slate, s.item_id, any_value(p.category_id) AS category_id, any_value(p.shop_id) AS shop_id,
             max(s.t) AS last, count(*) AS touches
-        FROM slates JOIN sessions s ON s.person = slates.person AND s.t < slates.t
+        FROM slates JOIN session_acts s ON s.person = slates.person AND s.t < slates.t
                 AND s.t >= slates.t - INTERVAL {rules.touched_days} DAY
             JOIN products p USING (item_id)
-        WHERE s.action IN ({_TOUCHES})
+        WHERE s.action IN ({listed(rules.touches)})
         GROUP BY slate, s.item_id;
         CREATE TEMP TABLE sold AS
         SELECT d.day, item_id, any_value(category_id) AS category_id, coalesce(any_value(shop_id), '') AS shop_id,
@@ -133,6 +132,34 @@ def _together(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
     )
 
 
+def _popular(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
+    if not rules.fill_to:
+        return
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE short AS
+        SELECT slate, day, {rules.fill_to} - coalesce(candidates, 0) AS lacking
+        FROM slates LEFT JOIN (
+            SELECT slate, count(DISTINCT item_id) AS candidates FROM candidates GROUP BY slate
+        ) USING (slate) WHERE lacking > 0;
+        CREATE TEMP TABLE sold_by_day AS
+        SELECT date_trunc('day', t) AS sold_on, item_id, count(*) AS orders FROM orders GROUP BY sold_on, item_id;
+        CREATE TEMP TABLE bestsellers AS
+        SELECT day, item_id, row_number() OVER (PARTITION BY day ORDER BY lately DESC, ever DESC, item_id) AS place
+        FROM (
+            SELECT day, item_id, sum(s.orders) AS ever,
+                coalesce(sum(s.orders) FILTER (sold_on >= day - INTERVAL {rules.popular_days} DAY), 0) AS lately
+            FROM (SELECT DISTINCT day FROM short) JOIN sold_by_day s ON sold_on < day GROUP BY day, item_id
+        ) QUALIFY place <= {rules.fill_to * 2};
+        INSERT INTO candidates
+        SELECT slate, item_id, 'popular'
+        FROM short JOIN bestsellers USING (day) ANTI JOIN candidates USING (slate, item_id)
+        QUALIFY row_number() OVER (PARTITION BY slate ORDER BY place) <= any_value(lacking) OVER (PARTITION BY slate);
+        DROP TABLE short; DROP TABLE sold_by_day; DROP TABLE bestsellers;
+        """
+    )
+
+
 AddCandidates = Callable[[duckdb.DuckDBPyConnection, SlateRules], None]
 CANDIDATE_SOURCES: dict[str, AddCandidates] = {
     "orders": _orders,
@@ -140,4 +167,5 @@ CANDIDATE_SOURCES: dict[str, AddCandidates] = {
     "category": _category,
     "shop": _shop,
     "together": _together,
+    "popular": _popular,
 }

@@ -1,0 +1,1 @@
+"""params/NAME.yaml, its dataset.json, and the printed page. What the user edited in them stays."""
