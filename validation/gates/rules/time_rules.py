@@ -84,8 +84,8 @@ def _misread(facts: LogFacts, table: str, column: str) -> str | None:
     if found is not None:
         date = meant(span.median_us, found)
         return f"{_between(span)}: probably {found.text}; half of them would be before {date:%Y-%m-%d}"
-    if span.rows < MIN_TIMES or span.length >= SHORT_LOG or span.instants == 1:
-        return None
+    if span.rows < MIN_TIMES or span.length >= SHORT_LOG or (table == "impressions" and span.instants == 1):
+        return None  # that all slates are of one time is said by another rule
     longer = [each for each in MISREADINGS if LONG_LOG[0] <= span.length * each.factor <= LONG_LOG[1]]
     unit = f"; probably {longer[0].text}: the log would be {span.length * longer[0].factor} long" if longer else ""
     return f"all {span.rows:,} within {span.length.total_seconds():,.1f} s{unit}"

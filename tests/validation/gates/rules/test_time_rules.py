@@ -67,6 +67,11 @@ def test_thousands_of_events_within_minutes_are_blocked_with_the_unit():
     assert log(events=times[:-1]) == {}
 
 
+def test_thousands_of_events_of_one_time_are_blocked_though_no_unit_explains_them():
+    assert log(events=[at(0)] * MIN_TIMES) == {EVENTS: "all 2,000 within 0.0 s"}
+    assert list(log(slates=[at(1)] * MIN_TIMES)) == [ONE_TIME]
+
+
 def test_a_busy_quarter_of_an_hour_is_a_log():
     assert log(events=[at(0, n * 900 / MIN_TIMES) for n in range(MIN_TIMES + 1)]) == {}
 
