@@ -30,6 +30,7 @@ HEAD = """How the files of {name} become the log. Written by: python -m feature_
 Edit it freely: a further run keeps your lines. docs/first-hour.md tells what each key means."""
 
 BY_USER = "you say so"
+OPEN = "# OPEN "
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ def initialise(
     text = text_at(files.params)
     mine = None if force else section_in(text, files.params)
     base = None if force else section_in(text_at(files.params_copy), files.params_copy)
+    if mine is not None and mine.get("adapter") not in (None, "files"):
+        raise DatasetError(
+            f"{files.params}: log.adapter is {mine['adapter']}; --force replaces the section by a new one"
+        )
     source, views, guess = _guess(connection, path, mine, base, answers)
     new = tree_of(guess, _written_path(path, files.params.parent.parent))
     reasons = reasons_of(guess)
@@ -68,11 +73,15 @@ def initialise(
         merged = fresh if untouched else spliced(text, made, bodies, reasons)
     elif text is not None:
         merged = with_section(text, fresh)
-    merged = _with_answers(merged, answers, files.params)
+    told = places_of(answers, section_in(merged, files.params) or {})
+    merged = set_values(merged, told) if told else merged
+    if made is not None:
+        made.answered = told
     tree = section_in(merged, files.params) or {}
     body = _declaration(guess, name, files, answers, tree, force=force)
     open_questions = [each for each in guess.questions if not _is_answered(each, tree)] + _open_in(tree, guess)
     problems = what_no_longer_fits(tree, views)
+    merged = _without_answered(merged, [each.place for each in open_questions])
     wrote = files.write(merged, declaration.text_of(body[0]), (own, declaration.text_of(body[1])))
     if not open_questions and not problems:
         mapping_from(tree)
@@ -103,14 +112,15 @@ def _foot(guess: Guess) -> str:
     """What is left out, as comments at the end."""
     lines = [f"  {each.path}, {each.column}: {each.reason}" for each in guess.left_out]
     lines += [f"  {name}: {reason}" for name, reason in guess.ignored.items()]
-    lines += [f"OPEN {each.place}: {each.problem}" for each in guess.questions]
+    lines += [f"{OPEN[2:]}{each.place}: {each.problem}" for each in guess.questions]
     return "\n".join((["Left out:"] if lines else []) + [" ".join(line.splitlines()) for line in lines])
 
 
-def _with_answers(text: str, answers: Answers, where: Path) -> str:
-    tree = section_in(text, where) or {}
-    told = places_of(answers, tree)
-    return set_values(text, told) if told else text
+def _without_answered(text: str, asked: Sequence[str]) -> str:
+    """Without the comments on questions that have an answer by now."""
+    kept = tuple(f"{OPEN}{place}:" for place in asked)
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(OPEN) or line.startswith(kept))
 
 
 def _declaration(

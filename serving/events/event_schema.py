@@ -96,7 +96,7 @@ def _decoded(raw: msgspec.Raw) -> SentEvent | str:
 
 def value_problem(event: SentEvent, max_price: float) -> str | None:
     """Why the money paid is rejected. ``max_price``: of the data set's declaration."""
-    if event.value is None or 0 <= event.value <= max_price:
+    if event.value is None or 0 <= event.value <= Decimal(str(max_price)):  # a float of the bound may be below it
         return None
     return f"value must be from 0 to {max_price:.12g}"
 

@@ -150,5 +150,10 @@ def _is_in_range(value: Any, column: Column) -> bool:
         return value in column.allowed
     if isinstance(value, Decimal) and not value.is_finite():
         return False
-    low, high = column.minimum, column.maximum
+    low, high = (_exact(bound, value) for bound in (column.minimum, column.maximum))
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _exact(bound: float | None, value: Any) -> float | Decimal | None:
+    """A decimal bound for a decimal value: a float of 9999999999.99 is below it."""
+    return Decimal(str(bound)) if bound is not None and isinstance(value, Decimal) else bound

@@ -133,31 +133,35 @@ def _together(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
 
 
 def _popular(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
-    if not rules.fill_to:
-        return
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE short AS
-        SELECT slate, day, {rules.fill_to} - coalesce(candidates, 0) AS lacking
-        FROM slates LEFT JOIN (
-            SELECT slate, count(DISTINCT item_id) AS candidates FROM candidates GROUP BY slate
-        ) USING (slate) WHERE lacking > 0;
-        CREATE TEMP TABLE sold_by_day AS
-        SELECT date_trunc('day', t) AS sold_on, item_id, count(*) AS orders FROM orders GROUP BY sold_on, item_id;
-        CREATE TEMP TABLE bestsellers AS
-        SELECT day, item_id, row_number() OVER (PARTITION BY day ORDER BY lately DESC, ever DESC, item_id) AS place
-        FROM (
-            SELECT day, item_id, sum(s.orders) AS ever,
-                coalesce(sum(s.orders) FILTER (sold_on >= day - INTERVAL {rules.popular_days} DAY), 0) AS lately
-            FROM (SELECT DISTINCT day FROM short) JOIN sold_by_day s ON sold_on < day GROUP BY day, item_id
-        ) QUALIFY place <= {rules.fill_to * 2};
-        INSERT INTO candidates
-        SELECT slate, item_id, 'popular'
-        FROM short JOIN bestsellers USING (day) ANTI JOIN candidates USING (slate, item_id)
-        QUALIFY row_number() OVER (PARTITION BY slate ORDER BY place) <= any_value(lacking) OVER (PARTITION BY slate);
-        DROP TABLE short; DROP TABLE sold_by_day; DROP TABLE bestsellers;
-        """
-    )
+    """The second ranking is over all days before, which is much: it is made for the days that need it only."""
+    ever = """
+        SELECT day, item_id, count(*) AS orders
+        FROM (SELECT DISTINCT day FROM short) JOIN orders ON t < day GROUP BY day, item_id
+    """
+    for ranked in ("SELECT day, item_id, orders FROM sold SEMI JOIN short USING (day)", ever):
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE short AS
+            SELECT slate, day, {rules.fill_to} - coalesce(candidates, 0) AS lacking
+            FROM slates LEFT JOIN (
+                SELECT slate, count(DISTINCT item_id) AS candidates FROM candidates GROUP BY slate
+            ) USING (slate) WHERE lacking > 0
+            """
+        )
+        if not connection.execute("SELECT 1 FROM short LIMIT 1").fetchall():
+            return
+        connection.execute(
+            f"""
+            INSERT INTO candidates
+            WITH best AS (
+                SELECT day, item_id, row_number() OVER (PARTITION BY day ORDER BY orders DESC, item_id) AS place
+                FROM ({ranked}) QUALIFY place <= {rules.fill_to}
+            )
+            SELECT slate, item_id, 'popular'
+            FROM short JOIN best USING (day) ANTI JOIN candidates USING (slate, item_id)
+            QUALIFY row_number() OVER (PARTITION BY slate ORDER BY place) <= lacking
+            """
+        )
 
 
 AddCandidates = Callable[[duckdb.DuckDBPyConnection, SlateRules], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ class Staging:
         self._log = log
         self._saved = 0
         self._said: list[str] = []
+        self.opened: dict[Hashable, Any] = {}  # what several entries of the mapping read
 
     def save(self, name: str, query: str) -> None:
         """Write the rows of ``query``; the view ``name`` reads them. A view of that name may be read by the query."""

@@ -12,6 +12,7 @@ from feature_repo.init.reading.sample import SourceTable
 from feature_repo.init.thresholds import ACTIONS_KNOWN, MANY_ACTIONS
 from infra.limits import MAX_LABEL
 
+OWN_TIMES = ("event_ts", "shown_ts", "valid_from_ts")  # as the log has them
 NAMELESS = re.compile(r"column\d+")  # of a file without a header
 ROW_NUMBER = ("column0", "unnamed: 0", "__index_level_0__", "index", "row", "rownum", "row_number", "")
 
@@ -73,6 +74,8 @@ def _time(column: Column) -> int | None:
     if column.times is None:
         return None
     speaks = w.speaks_of(column.name, w.TIME_CORE)
+    if column.name in OWN_TIMES:
+        return -1
     if column.kind is Kind.TIME:
         return 0 if speaks else 1
     if NAMELESS.fullmatch(column.name):

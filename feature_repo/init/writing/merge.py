@@ -18,12 +18,16 @@ ALWAYS_NEW = (("input",), ("ignore",))  # the command line says the one; the oth
 
 @dataclass
 class Changes:
-    """``kept``: place -> (the user's value, the guess), where the guess is another than before."""
+    """``kept``: place -> (the user's value, the guess), where the guess is another than before.
+
+    ``answered``: what --set said.
+    """
 
     added: dict[Place, Any] = field(default_factory=dict)
     replaced: dict[Place, Any] = field(default_factory=dict)
     removed: list[Place] = field(default_factory=list)
     kept: dict[Place, tuple[Any, Any]] = field(default_factory=dict)
+    answered: dict[Place, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.replaced or self.removed)

@@ -90,6 +90,7 @@ def changes_page(changes: Changes | None, problems: Sequence[str]) -> str:
     changes = changes if changes is not None else Changes()
     lines = [f"  added     {named(place)}: {flow(value)}" for place, value in changes.added.items()]
     lines += [f"  changed   {named(place)}: {flow(value)}" for place, value in changes.replaced.items()]
+    lines += [f"  answered  {named(place)}: {flow(value)}" for place, value in changes.answered.items()]
     lines += [f"  removed   {named(place)}: it is no longer in the files" for place in changes.removed]
     lines += [
         f"  kept      {named(place)}: {flow(mine)} is yours; the files suggest {flow(guess)}"

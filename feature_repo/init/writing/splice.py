@@ -16,6 +16,7 @@ from feature_repo.init.writing.tree import Entry, Place, entries
 from feature_repo.init.writing.yaml_text import entry_text, flow, line_of
 
 SECTION = "log"
+BY_ANSWER = "as you answered"
 
 
 def spliced(text: str, changes: Changes, bodies: Mapping[Entry, Any], reasons: Mapping[Place, str]) -> str:
@@ -38,7 +39,7 @@ def set_values(text: str, values: Mapping[Place, Any]) -> str:
     for place, value in values.items():
         parent, key = _parent(text, place)
         is_there = parent is not None and any(name.value == key for name, _ in parent.value)
-        text = _replaced(text, place, value, "") if is_there else _with_line(text, place, value, "--set")
+        text = _replaced(text, place, value, BY_ANSWER) if is_there else _with_line(text, place, value, BY_ANSWER)
     return text
 
 

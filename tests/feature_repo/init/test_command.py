@@ -73,6 +73,7 @@ def test_not_sure_it_stops_with_all_questions_and_marks_them_in_the_file(project
     assert "NOT SURE: 3 to answer" in printed
     assert 'in the file: format: "%d/%m/%Y"' in printed
     assert "--set 'events.event_ts.format=%d/%m/%Y'" in printed
+    assert "# OPEN events.event_ts.format: log.csv, date: '01/01/2023' fits" in project.params().read_text()
     columns = project.entry("events")["columns"]
     assert columns["event_ts"] == {"from": "date", "format": "?"}
     assert columns["action"]["map"] == {"0": "?", "1": "?", "2": "?"}
@@ -83,7 +84,11 @@ def test_answers_on_the_command_line_settle_the_questions_for_good(project, tmp_
     answers = ("events.event_ts.format=%d/%m/%Y", "events.action.map={0: view, 1: add_to_cart, 2: order}")
     status, printed = project.run(source, *(f"--set={each}" for each in answers))
     assert (status, "NOT SURE: 1" in printed) == (2, True)
-    assert project.run(source, "--set=slates.targets=[order]")[0] == 0
+    status, printed = project.run(source, "--set=slates.targets=[order]")
+    assert (status, "answered  slates: {targets: [order]" in printed) == (0, True)
+    text = project.params().read_text()
+    assert "slates: {targets: [order]}  # as you answered" in text
+    assert "OPEN" not in text
     status, printed = project.run(source)
     assert (status, "unchanged" in printed) == (0, True)
     columns = project.entry("events")["columns"]
@@ -240,3 +245,14 @@ def test_names_with_signs_of_patterns_are_read_as_they_are(project, tmp_path):
     assert status == 0, printed
     paths = [each["path"] for each in project.log()["files"]]
     assert [list(source.glob(path)) for path in paths] == [[source / "clicks [1].csv"], [source / "purchases *.csv"]]
+
+
+def test_a_section_of_another_adapter_is_not_touched(project, tmp_path):
+    source = folders.apart(tmp_path / "in")
+    project.params().parent.mkdir()
+    project.params().write_text("log: {adapter: parquet, input: elsewhere}\n")
+    status, printed = project.run(source)
+    assert (status, "log.adapter is parquet; --force" in printed) == (2, True)
+    assert project.log() == {"adapter": "parquet", "input": "elsewhere"}
+    assert project.run(source, "--force")[0] == 0
+    assert project.log()["adapter"] == "files"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from feature_repo.datasets.checks.values import FILE, ROW
 from feature_repo.datasets.errors import BadSource
-from feature_repo.datasets.files.mapping import FileMapping, Join
+from feature_repo.datasets.files.mapping import FileFormat, FileMapping, Join
 from feature_repo.datasets.files.reading.source_files import Relation, SourceColumn, open_files, reading_fault
 from feature_repo.datasets.files.reading.texts import WHOLE, literal, text_of
 from feature_repo.datasets.files.staging import Staging
@@ -18,10 +19,26 @@ INDEX = "index_in_cell"  # the position of a value in its cell, from 0
 
 def mapped_rows(staging: Staging, folder: Path, number: int, mapping: FileMapping) -> Relation:
     """The rows with FILE, ROW and INDEX. ``number``: of the entry. Raises DatasetError."""
-    relation = open_files(staging.connection, folder, mapping.path, mapping.format, staging.folder)
+    relation = _opened(staging, folder, mapping.path, mapping.format)
     for place, join in enumerate(mapping.join):
         relation = _joined(staging, folder, f"joined_{number}_{place}", mapping, join, relation)
     return _taken_apart(staging, _chosen(relation, mapping), mapping)
+
+
+def _opened(staging: Staging, folder: Path, path: str, form: FileFormat) -> Relation:
+    """Text is read once, whatever number of entries and checks go over it."""
+    if (path, form) not in staging.opened:
+        relation = open_files(staging.connection, folder, path, form, staging.folder)
+        if relation.is_text:
+            name = f"source_{len(staging.opened)}"
+            try:
+                staging.save(name, relation.query)
+            except duckdb.Error as error:
+                raise reading_fault(error, relation) from error
+            relation = replace(relation, query=f"SELECT * FROM {name}")
+        staging.opened[path, form] = relation
+    found: Relation = staging.opened[path, form]
+    return found
 
 
 def whole_columns(staging: Staging, relation: Relation, names: tuple[str, ...]) -> frozenset[str]:
@@ -44,7 +61,7 @@ def _joined(
     staging: Staging, folder: Path, view: str, mapping: FileMapping, join: Join, relation: Relation
 ) -> Relation:
     """With the columns of the joined file. Of a name that stands in both, the rows' own is kept."""
-    other = open_files(staging.connection, folder, join.path, mapping.format, staging.folder)
+    other = _opened(staging, folder, join.path, mapping.format)
     theirs = _key(staging, other, join.key, "")
     ours = _key(staging, relation, join.key, "l.")
     _refuse_repeated_join(staging, other, join.key, theirs)
@@ -67,7 +84,7 @@ def _joined(
         "rows kept without joined columns", f"{join.path} has no row with their {', '.join(join.key)}",
     )  # fmt: skip
     columns = relation.columns | {name: SourceColumn(sql, other.columns[name].type) for name, sql in numbered.items()}
-    return Relation(f"SELECT * EXCLUDE (alone) FROM {view}", columns, relation.path)
+    return replace(relation, query=f"SELECT * EXCLUDE (alone) FROM {view}", columns=columns)
 
 
 def _key(staging: Staging, relation: Relation, names: tuple[str, ...], prefix: str) -> list[str]:
@@ -97,7 +114,7 @@ def _chosen(relation: Relation, mapping: FileMapping) -> Relation:
         f"coalesce({text_of(relation.column(name))}, '') IN ({', '.join(map(literal, values))})"
         for name, values in mapping.where.items()
     )
-    return Relation(f"SELECT * FROM ({relation.query}) WHERE {kept}", relation.columns, relation.path)
+    return replace(relation, query=f"SELECT * FROM ({relation.query}) WHERE {kept}")
 
 
 def _taken_apart(staging: Staging, relation: Relation, mapping: FileMapping) -> Relation:
@@ -106,8 +123,7 @@ def _taken_apart(staging: Staging, relation: Relation, mapping: FileMapping) -> 
     used = [name for values in mapping.columns.values() for name in (*values.source, *filter(None, [values.index_of]))]
     lists = {name: "" for name in used if relation.column(name).is_list} | split
     if not lists:
-        query = f"SELECT *, 0 AS {INDEX} FROM ({relation.query})"
-        return Relation(query, relation.columns, relation.path)
+        return replace(relation, query=f"SELECT *, 0 AS {INDEX} FROM ({relation.query})")
     parts = {relation.column(name).sql: _parts(relation.column(name), separator) for name, separator in lists.items()}
     listed = ", ".join(f"{parts} AS {sql}" for sql, parts in parts.items())
     apart = f"SELECT * REPLACE ({listed}) FROM ({relation.query})"
@@ -127,7 +143,7 @@ def _taken_apart(staging: Staging, relation: Relation, mapping: FileMapping) -> 
         name: SourceColumn(column.sql, column.type.removesuffix("[]") if name in lists else column.type)
         for name, column in relation.columns.items()
     }
-    return Relation(query, columns, relation.path)
+    return replace(relation, query=query, columns=columns)
 
 
 def _parts(column: SourceColumn, separator: str) -> str:

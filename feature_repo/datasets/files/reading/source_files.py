@@ -37,11 +37,15 @@ class SourceColumn:
 
 @dataclass(frozen=True)
 class Relation:
-    """``query``: SQL with FILE, ROW and ``columns``, by their names in the files. ``path``: as the mapping has it."""
+    """``query``: SQL with FILE, ROW and ``columns``, by their names in the files. ``path``: as the mapping has it.
+
+    ``is_text``: whether some of the files are text, which takes long to read.
+    """
 
     query: str
     columns: dict[str, SourceColumn]
     path: Path
+    is_text: bool
 
     def column(self, name: str) -> SourceColumn:
         """Raises BadSource with the names that there are."""
@@ -86,7 +90,7 @@ def open_files(
     query = " UNION ALL BY NAME ".join(parts)
     described = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
     columns_of = {name: SourceColumn(numbers[name], described[numbers[name]]) for name in names}
-    return Relation(query, columns_of, folder / pattern)
+    return Relation(query, columns_of, folder / pattern, any(_suffix(path) not in PARQUET for path, _, _ in opened))
 
 
 def _opened(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.init.guess.columns.actions import TARGETS, action_decision
+from feature_repo.init.guess.columns.canonical import add_own_names
 from feature_repo.init.guess.columns.money import price_decision
 from feature_repo.init.guess.columns.people import add_people, add_time
 from feature_repo.init.guess.decisions import UNKNOWN, Decision, FileGuess, Guess, Setting, column_of
@@ -58,6 +59,7 @@ def events_of(
     entry.columns["action"] = action
     lookup.named |= set(action.values.source)
     _add_numbers(guess, entry, lookup)
+    add_own_names(guess, entry, lookup)
     return entry
 
 

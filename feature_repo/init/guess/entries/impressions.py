@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feature_repo.init.guess.columns.canonical import add_own_names
 from feature_repo.init.guess.columns.extras import is_number
 from feature_repo.init.guess.columns.labels import label_decision
 from feature_repo.init.guess.columns.leaks import leak_of
@@ -45,6 +46,7 @@ def impressions_of(guess: Guess, sampled: Sampled, lookup: Lookup) -> FileGuess:
     else:
         guess.notes.append(f"{view.pattern} has no label: it is made of the events within 24 hours after each list")
     lookup.named |= set(sources)
+    add_own_names(guess, entry, lookup)
     for name in view.roles.get("label", ()):
         if name not in sources:
             guess.leave_out(view.pattern, name, f"LEAK: an outcome beside {', '.join(sources)}")
@@ -62,7 +64,8 @@ def _add_position(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
     assert numbers is not None
     made = column_of(name, minus=numbers.low)
     entry.columns["input_position"] = Decision(made, f"the order of the list, counted from {numbers.low:g}")
-    entry.columns["shown_position"] = Decision(made, "it was shown in this order, for the correction of position bias")
+    if name != "input_position":
+        entry.columns["shown_position"] = Decision(made, "shown in this order: position bias is corrected by it")
     lookup.use(name)
 
 
@@ -133,7 +136,7 @@ def lists_of(guess: Guess, sampled: Sampled, lookup: Lookup, cell: str) -> FileG
         )
     at = column_of(cell).model_copy(update={"source": (), "index_of": cell})
     entry.columns["input_position"] = Decision(at, "the order in the cell")
-    entry.columns["shown_position"] = Decision(at, "it was shown in this order, for the correction of position bias")
+    entry.columns["shown_position"] = Decision(at, "shown in this order: position bias is corrected by it")
     lookup.use(cell)
     target = target_of(sampled, view, cell)
     if apart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.init import words as w
+from feature_repo.init.guess.columns.canonical import add_own_names
 from feature_repo.init.guess.columns.extras import extra_name, extra_of, flag_map, is_number
 from feature_repo.init.guess.columns.money import price_decision
 from feature_repo.init.guess.columns.times import time_decision
@@ -37,6 +38,7 @@ def items_of(guess: Guess, lookup: Lookup, others: list[Reference]) -> FileGuess
         entry.columns["valid_from_ts"] = time_decision(guess, view, name, "items.valid_from_ts")
         lookup.use(name)
     _add_common(guess, entry, lookup, view)
+    add_own_names(guess, entry, lookup)
     for also in others:
         _add_common(guess, entry, lookup, also.other, also)
     for name, owner, reference in lookup.all_columns():

@@ -1,5 +1,6 @@
 """Whole folders: what a person who knows the files would say of them."""
 
+from feature_repo.datasets.samples.ratings import Options, write_sample
 from tests.feature_repo.init import folders
 from tests.feature_repo.init.guessing import guess_in, left_out, made, only
 
@@ -133,4 +134,22 @@ def test_json_lines_of_several_days(tmp_path):
     events = only(guess, "events")
     assert events.path == "day-*.jsonl"
     assert made(events, "action") == {"from": "verb", "map": {"buy": "order"}}
+    assert not guess.questions
+
+
+def test_a_log_in_its_own_form_is_taken_as_it_is(tmp_path):
+    write_sample(tmp_path, Options(slates=60, films=200, users=20))
+    (tmp_path / "truth.parquet").unlink()
+    guess = guess_in(tmp_path)
+    for table in ("items", "events", "impressions"):
+        entry = only(guess, table)
+        assert entry.path == f"{table}.parquet"
+        assert {name: made(entry, name) for name in entry.columns} == {name: {"from": name} for name in entry.columns}
+    assert {"event_id", "user_id", "session_id", "item_id", "event_ts", "action"} <= only(
+        guess, "events"
+    ).columns.keys()
+    lists = {"slate_id", "user_id", "session_id", "item_id", "shown_ts", "input_position", "label"}
+    assert lists <= only(guess, "impressions").columns.keys()
+    assert {"item_id", "valid_from_ts", "category_id"} <= only(guess, "items").columns.keys()
+    assert not guess.extras
     assert not guess.questions
