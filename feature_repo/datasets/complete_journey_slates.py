@@ -13,6 +13,7 @@ import duckdb
 
 from feature_repo.datasets.errors import DatasetError
 
+HOUSEHOLDS = 2_469
 EVERY = 10_000  # of a rate: each eligible basket has a slate
 
 
@@ -23,8 +24,8 @@ class SlateRules:
     seed: int = 20170101
     first: str = "2017-03-06"  # earlier baskets get no slate: they are history
     dense_from: str = "2017-11-13"  # from here on, in the weeks of the test split, dense_rate applies
-    rate: int = 2_000
-    dense_rate: int = EVERY
+    rate: int = 620
+    dense_rate: int = 3000
     min_products: int = 4
     window_days: int = 28
     from_household: int = 100
@@ -32,11 +33,16 @@ class SlateRules:
     from_promotion: int = 30
     from_cart: int = 20
 
+    def for_households(self, households: int) -> SlateRules:
+        """The rules for a smaller number of households: higher rates, at most every basket of the test weeks."""
+        factor = max(1.0, min(EVERY / self.dense_rate, HOUSEHOLDS / households))
+        return replace(self, rate=int(self.rate * factor), dense_rate=int(self.dense_rate * factor))
+
     def at_rate(self, rate: int) -> SlateRules:
-        """The rules with another rate. Raises DatasetError."""
+        """The rules with another rate, and with every basket of the test weeks. Raises DatasetError."""
         if not 1 <= rate <= EVERY:
             raise DatasetError(f"--slate-rate is of {EVERY:,} baskets: from 1 to {EVERY:,}, not {rate}")
-        return replace(self, rate=rate)
+        return replace(self, rate=rate, dense_rate=EVERY)
 
 
 def sample_slates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:

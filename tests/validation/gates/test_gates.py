@@ -100,6 +100,16 @@ def test_a_warning_is_printed_and_does_not_block(settings, capsys):
     assert [row[3:5] for row in failed_rows(report(settings, "log"))] == [["warning", "FAIL"]]
 
 
+@pytest.mark.usefixtures("without_docs")
+def test_events_need_no_price_where_no_item_has_one(settings, capsys):
+    rows = good_rows()
+    for row in (*rows["events"], *rows["items"]):
+        row["price"] = None
+    write(settings, rows)
+    assert main(["log"]) == 0
+    assert "price" not in capsys.readouterr().err
+
+
 def test_outcomes_before_their_slate_are_a_warning_with_an_example(settings, capsys):
     rows = good_rows()
     wanted = [row for row in rows["impressions"] if row["input_position"] < 2]

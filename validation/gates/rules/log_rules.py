@@ -149,14 +149,13 @@ def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
         (
             "category_id",
             "known for items",
-            "item_id IS NOT NULL AND category_id IS NULL",
+            _unknown("category_id"),
             UNKNOWN_CATEGORY_SHARE,
             unknown,
         ),
     ]
     if declaration.price_required:
-        missing = "item_id IS NOT NULL AND price IS NULL"
-        limits.append(("price", "known for items", missing, UNKNOWN_PRICE_SHARE, unknown))
+        limits.append(("price", "known for items", _unknown("price"), UNKNOWN_PRICE_SHARE, unknown))
     return [
         RowRule(
             table="events",
@@ -166,7 +165,13 @@ def _warnings(events: TableFile, declaration: Declaration) -> list[RowRule]:
             tolerated=share,
             breaks=breaks,
             shows=(column, *events.key),
+            needs=("items",),
             advice=advice,
         )
         for column, text, breaks, share, advice in limits
     ]
+
+
+def _unknown(column: str) -> str:
+    """SQL for an event of an item without the attribute. Where no item has it, the source knows none."""
+    return f"item_id IS NOT NULL AND {column} IS NULL AND (SELECT count({column}) > 0 FROM items)"

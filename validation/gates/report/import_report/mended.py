@@ -13,5 +13,6 @@ HEADER = ("table", "what", "count", "why", "example")
 def blocks(notes: Sequence[ImportNote]) -> Sequence[Block]:
     if not notes:
         return [Text("The import left no note: it says of no row that it was dropped or changed.")]
-    rows = [(note.table, note.what, number(note.count), note.why, note.example) for note in notes]
-    return [Table(HEADER, rows, texts=True)]
+    shown = HEADER if any(note.example for note in notes) else HEADER[:-1]
+    rows = [(note.table, note.what, number(note.count), note.why, note.example)[: len(shown)] for note in notes]
+    return [Table(shown, rows, texts=True)]

@@ -48,6 +48,8 @@ def test_it_tells_what_was_dropped_or_that_nothing_is_said_of_it(settings):
     assert "The import left no note" in told(settings, measured(ITEMS, EVENTS, SLATES))
     write_notes(settings.log_dir, [ImportNote("events", "dropped", 1204, "a return", "order 7")])
     assert "| events | dropped | 1,204 | a return | order 7 |" in told(settings, measured(ITEMS, EVENTS, SLATES))
+    write_notes(settings.log_dir, [ImportNote("events", "dropped", 1204, "a return")])
+    assert "| events | dropped | 1,204 | a return |\n" in told(settings, measured(ITEMS, EVENTS, SLATES))
 
 
 def test_it_tells_which_ids_are_shared_in_both_directions_and_by_which_change_more_would_be(settings):
