@@ -134,7 +134,7 @@ def item(features: str) -> bytes:
         (item('"nmae":1'), ["items", 1, "features", "nmae"]),
         (item(f'"{"n" * 150}":1'), ["items", 1, "features", "n" * 100]),
         (b'{"items":[{"item_id":"a"}],"context":{"planet":"x"}}', ["context", "planet"]),
-        (b'{"items":[{"item_id":"a"}],"user_id":1}', ["user_id"]),
+        (b'{"items":[{"item_id":"a"}],"user_id":1.5}', ["user_id"]),
         (b'{"items":[{"item_id":"a"}],"x":1}', ["x"]),
         (b'{"items":[{"item_id":"\\ud800"}]}', []),
         (b'{"items":[{"item_id":"\xff"}]}', []),
