@@ -19,6 +19,8 @@ import duckdb
 
 from feature_repo.datasets.event_slates.rules import SlateRules, listed
 
+DEEPER = 5  # times as many popular items are looked at where those that the person knows are left out
+
 
 def open_candidates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
     """Create ``candidates`` (empty), ``touched`` (per slate and item) and ``sold`` (per slate day and item)."""
@@ -138,13 +140,15 @@ def _popular(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
         SELECT day, item_id, count(*) AS orders
         FROM (SELECT DISTINCT day FROM short) JOIN orders ON t < day GROUP BY day, item_id
     """
+    depth = rules.fill_to * (DEEPER if rules.only_new else 1)
     for ranked in ("SELECT day, item_id, orders FROM sold SEMI JOIN short USING (day)", ever):
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE short AS
             SELECT slate, day, {rules.fill_to} - coalesce(candidates, 0) AS lacking
             FROM slates LEFT JOIN (
-                SELECT slate, count(DISTINCT item_id) AS candidates FROM candidates GROUP BY slate
+                SELECT slate, count(DISTINCT item_id) AS candidates
+                FROM candidates ANTI JOIN slate_carts USING (slate, item_id) GROUP BY slate
             ) USING (slate) WHERE lacking > 0
             """
         )
@@ -155,10 +159,11 @@ def _popular(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> None:
             INSERT INTO candidates
             WITH best AS (
                 SELECT day, item_id, row_number() OVER (PARTITION BY day ORDER BY orders DESC, item_id) AS place
-                FROM ({ranked}) QUALIFY place <= {rules.fill_to}
+                FROM ({ranked}) QUALIFY place <= {depth}
             )
             SELECT slate, item_id, 'popular'
             FROM short JOIN best USING (day) ANTI JOIN candidates USING (slate, item_id)
+                ANTI JOIN slate_carts USING (slate, item_id)
             QUALIFY row_number() OVER (PARTITION BY slate ORDER BY place) <= lacking
             """
         )

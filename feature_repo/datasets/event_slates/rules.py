@@ -15,6 +15,7 @@ class SlateRules:
     acts:        the numbers in its session of the acts at which a slate may be scored
     every_session: whether a session of fewer acts gets one of those numbers that it has; else it may get none
     fill_to:     popular items are added to a slate of fewer candidates
+    only_new:    items on which the person had acted before leave the slate and the labels
     """
 
     targets: tuple[Action, ...] = ("order",)
@@ -26,6 +27,7 @@ class SlateRules:
     per_day: int = 240
     acts: tuple[int, ...] = (1, 2, 4, 8)
     every_session: bool = False
+    only_new: bool = False
     from_orders: int = 40
     from_touched: int = 40
     categories: int = 3

@@ -2,9 +2,9 @@
 
 A slate stands for a shelf «your next purchase», scored at a time t: the time of the 1st, 2nd, 4th or 8th act of a
 session, which of them a seeded hash of the session decides. Label 1 = the person does a target act on the item from t
-on, within ``label_hours``. What this session put into the cart before t leaves the slate and the labels. The candidates
-depend only on what lies strictly before t (:mod:`feature_repo.datasets.event_slates.candidates`), and wanted items are
-never added.
+on, within ``label_hours``. What this session put into the cart before t leaves the slate and the labels, and with
+``only_new`` all that the person had acted on before. The candidates depend only on what lies strictly before t
+(:mod:`feature_repo.datasets.event_slates.candidates`), and wanted items are never added.
 
 Of each UTC day, ``per_day`` sessions get a slate, in the order of a seeded hash, among those with something to predict.
 Which they are is known when the labels are. So only the days that ended so long before the last act have slates, and a
@@ -40,7 +40,8 @@ def sample_slates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> N
         CREATE TEMP TABLE moment_carts AS
         SELECT DISTINCT slate_id, item_id
         FROM moments JOIN session_acts a USING (person, opened_at)
-        WHERE a.t < moments.t AND action IN ({listed((rules.cart,))}) AND item_id IS NOT NULL;
+        WHERE a.t < moments.t AND action IN ({listed((rules.cart,))}) AND item_id IS NOT NULL
+        {_UNION_KNOWN if rules.only_new else ""};
         CREATE TEMP TABLE moments_wanted AS
         SELECT DISTINCT slate_id, orders.item_id
         FROM moments JOIN orders ON orders.person = moments.person
@@ -57,6 +58,25 @@ def sample_slates(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> N
         DROP TABLE moments; DROP TABLE moment_carts; DROP TABLE moments_wanted;
         """
     )
+
+
+_UNION_KNOWN = """
+    UNION SELECT slate_id, item_id
+    FROM moments JOIN session_acts a USING (person) WHERE a.t < moments.t AND item_id IS NOT NULL
+"""
+
+
+def repeated_targets(connection: duckdb.DuckDBPyConnection, rules: SlateRules) -> tuple[int, int]:
+    """How many target acts there are, and how many of them on an item on which the person had acted before."""
+    targets, repeated = connection.execute(
+        f"""
+        SELECT count(*), count(*) FILTER (first_t < t) FROM (
+            SELECT action, t, min(t) OVER (PARTITION BY person, item_id) AS first_t
+            FROM session_acts WHERE item_id IS NOT NULL
+        ) WHERE action IN ({listed(rules.targets)})
+        """
+    ).fetchall()[0]
+    return int(targets), int(repeated)
 
 
 def _number(rules: SlateRules) -> str:

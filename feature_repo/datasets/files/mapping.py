@@ -157,12 +157,15 @@ class Slates(_Section):
     label_hours:  how long after a slate they count
     warm_up_days: first days without slates, which are history
     per_day:      slates of a day at most, in seeded order
+    repeats:      ``drop`` leaves out items on which the user had acted before, as for films that nobody rates twice;
+                  None: dropped where hardly any target is such a repeat
     """
 
     targets: Texts = ("order",)
     label_hours: int = Field(24, ge=1)
     warm_up_days: int = Field(14, ge=0)
     per_day: int = Field(240, ge=1)
+    repeats: Literal["keep", "drop"] | None = None
 
 
 class SourceMapping(_Section):

@@ -5,12 +5,14 @@ Works without categories and shops: the largest «shop» is then all items, whic
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from feature_repo.datasets.checks.values import FILE, ROW
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.event_slates.candidates import CANDIDATE_SOURCES, open_candidates
 from feature_repo.datasets.event_slates.coverage import coverage, why_not_more
 from feature_repo.datasets.event_slates.rules import SlateRules
-from feature_repo.datasets.event_slates.slates import impressions_query, sample_slates
+from feature_repo.datasets.event_slates.slates import impressions_query, repeated_targets, sample_slates
 from feature_repo.datasets.files.mapping import Slates
 from feature_repo.datasets.files.staging import Staging
 from infra.progress import step
@@ -18,6 +20,7 @@ from infra.progress import step
 FILL_TO = 100  # candidates
 FROM_TOGETHER = 40
 FEW = 300  # slates: fewer tell little
+MANY, HARDLY_ANY = 1_000, 0.01  # of so many targets this share is on items that the user knew: then none is offered
 
 
 def make_slates(staging: Staging, slates: Slates) -> None:
@@ -33,6 +36,9 @@ def make_slates(staging: Staging, slates: Slates) -> None:
     )
     staging.save("session_acts", _ACTS)
     staging.save("products", _PRODUCTS)
+    targets, repeated = repeated_targets(staging.connection, rules)
+    nobody_repeats = targets >= MANY and repeated < HARDLY_ANY * targets
+    rules = replace(rules, only_new=nobody_repeats if slates.repeats is None else slates.repeats == "drop")
     with step("sampling slates"):
         sample_slates(staging.connection, rules)
     if not staging.count("slates"):
@@ -51,6 +57,12 @@ def make_slates(staging: Staging, slates: Slates) -> None:
         SELECT *, 'slates from events' AS {FILE}, row_number() OVER () AS {ROW} FROM ({impressions_query(rules)})
         """,
     )
+    if rules.only_new:
+        staging.note(
+            "impressions", "candidates left out that the user had acted on before",
+            staging.count("candidates SEMI JOIN slate_carts USING (slate, item_id)"),
+            f"{repeated:,} of {targets:,} targets were such an item; repeats: keep in the section slates keeps them",
+        )  # fmt: skip
     _note(staging, rules)
 
 

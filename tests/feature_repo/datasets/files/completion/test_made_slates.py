@@ -106,3 +106,29 @@ def test_an_entry_of_events_is_needed(own: OwnFiles) -> None:
     entry = "{table: items, path: e.csv, columns: {item_id: {from: i}}}"
     with pytest.raises(DatasetError, match=r"makes lists from events, and no entry of log\.files has table: events"):
         own.log({"e.csv": "i\na\n"}, f"files: [{entry}]\nslates: {{}}\n")
+
+
+def test_what_the_user_had_acted_on_is_left_out_where_asked(own: OwnFiles) -> None:
+    """r looked at c before the order of a; d was looked at by s. They leave the slates, and a repeat is no label."""
+    acts = [*ACTS, ("r", "b", 1, 30, "view"), ("r", "b", 2, 6, "order")]
+    kept = log_of(own, "{warm_up_days: 1, repeats: keep}", acts).query(SLATES)
+    assert any("b" in (labels or []) for _, _, _, labels, _ in kept)
+    log = log_of(own, "{warm_up_days: 1, repeats: drop}", acts)
+    for user, _, items, labels, wanted in log.query(SLATES):
+        touched = {"r": {"b", "c"}, "s": {"d"}}[user]
+        assert not touched & set(items)
+        assert (labels, wanted) == ((["a"], 1) if user == "r" else (None, 1))
+    [note] = log.noted("candidates left out that the user had acted on before")
+    assert "1 of 8 targets were such an item" in note.why
+
+
+@pytest.mark.parametrize(("repeats", "dropped"), [(0, True), (20, False)])
+def test_where_many_targets_hold_hardly_any_repeat_repeats_are_left_out(
+    own: OwnFiles, repeats: int, dropped: bool
+) -> None:
+    """1,000 people order one item each and look at it before only where they are among the repeating ones."""
+    acts = [(f"u{n}", f"i{n % 50}", 1 + n % 4, 60, "order") for n in range(1_000)]
+    acts += [(user, item, day, 0, "view") for user, item, day, _, _ in acts[:repeats]]
+    acts += [(f"u{n}", f"i{(n + 1) % 50}", 1 + n % 4, 1, "view") for n in range(1_000)]
+    log = log_of(own, "{warm_up_days: 1}", acts)
+    assert bool(log.noted("candidates left out that the user had acted on before")) is dropped
