@@ -65,7 +65,7 @@ class _Section(BaseModel):
 class RelativeTime(_Section):
     """Times of a source that only says how long after a user's last order the next one came.
 
-    Every user's last order is put on one common day. ``days`` is null for the first order, ``order`` numbers the
+    Every user's last order is put into the same four weeks. ``days`` is null for the first order, ``order`` numbers the
     orders of a ``per``.
     """
 

@@ -60,7 +60,7 @@ def add_time(guess: Guess, entry: FileGuess, lookup: Lookup, name: str) -> bool:
         return False
     entry.columns[name] = Decision(
         Values(relative=relative),
-        f"no dates: {relative.days} tells the days between a user's orders; every last order is laid on one day",
+        f"no dates: {relative.days} tells the days between a user's orders; the last ones are laid into the same weeks",
         0.9,
     )
     return True
