@@ -108,7 +108,7 @@ def test_a_changed_parameter_runs_the_stages_that_read_it_and_no_other(project, 
 def test_a_changed_split_makes_the_training_set_anew(project):
     split = {"validation_start": "2024-02-10T00:00:00+00:00", "test_start": "2024-02-20T00:00:00+00:00"}
     project.write_params(log=LOG, train=TRAIN, split=split)
-    assert project.stages_to_run() == {"training_set"}
+    assert project.stages_to_run() == {"validate_log", "training_set"}
     project.write_params(log=LOG, train=TRAIN)
 
 

@@ -16,7 +16,7 @@ from infra.settings import Settings
 from serving.worker import ScorerApp
 from threadpoolctl import threadpool_info
 
-settings = Settings(_env_file=None, state_dir=Path(sys.argv[1]), data_dir=Path(sys.argv[1]))
+settings = Settings(_env_file=None, state_dir=Path(sys.argv[1]), data_dir=Path(sys.argv[1]), clock="wall")
 ScorerApp(settings, "http://127.0.0.1:1")()
 print(sorted({each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}))
 """

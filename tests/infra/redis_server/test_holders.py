@@ -45,6 +45,7 @@ class Scripts:
                 "RERANK_STATE_DIR": str(self.settings.state_dir),
                 "RERANK_DATA_DIR": str(self.settings.data_dir),
                 "RERANK_PORT": str(port),
+                "RERANK_CLOCK": "wall",
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -150,12 +150,12 @@ def is_valid(body: Any) -> bool:
     return (
         isinstance(body, dict)
         and body.keys() <= {"user_id", "session_id", "context", "items"}
-        and all(body.get(name) is None or is_text(body[name]) for name in ("user_id", "session_id"))
-        and is_mapping(body.get("context", {}), {"store_id"}, is_text)
+        and all(body.get(name) is None or is_id(body[name]) for name in ("user_id", "session_id"))
+        and is_mapping(body.get("context", {}), {"store_id"}, is_id)
         and isinstance(body.get("items"), list)
         and 1 <= len(body["items"]) <= MAX_ITEMS
         and all(is_candidate(each) for each in body["items"])
-        and len({each["item_id"] for each in body["items"]}) == len(body["items"])
+        and len({str(each["item_id"]) for each in body["items"]}) == len(body["items"])
     )
 
 
@@ -163,7 +163,7 @@ def is_candidate(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() <= {"item_id", "features"}
-        and is_text(value.get("item_id"))
+        and is_id(value.get("item_id"))
         and is_mapping(value.get("features", {}), set(FEATURES), is_number)
         and all(is_in_range(value.get("features", {}).get(fact.name), fact) for fact in DECLARATION.facts)
     )
@@ -191,6 +191,10 @@ def is_text(value: Any) -> bool:
     )
 
 
+def is_id(value: Any) -> bool:
+    return is_text(value) or type(value) is int
+
+
 def is_number(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and -MAX_FLOAT32 <= value <= MAX_FLOAT32  # NaN is neither
@@ -214,7 +218,9 @@ def test_a_broken_request_is_scored_exactly_when_it_is_still_valid(request, clie
         assert answer.status_code == (200 if is_valid(body) else 422), answer.text
         validators[answer.status_code].validate(answer.json())
         if answer.status_code == 200:
-            assert {each["item_id"] for each in answer.json()["items"]} == {each["item_id"] for each in body["items"]}
+            assert {each["item_id"] for each in answer.json()["items"]} == {
+                str(each["item_id"]) for each in body["items"]
+            }
             assert not answer.json()["degraded"]
 
     run()

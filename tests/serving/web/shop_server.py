@@ -21,7 +21,7 @@ TRAINED = "1"  # the version of the trained model; where a baseline was better o
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
             "--disable-sync"]  # fmt: skip
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 30_000
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def test_the_shop_does_not_start_on_a_host_that_others_reach(monkeypatch, capsys
     monkeypatch.setenv("RERANK_SHOP", "1")
     monkeypatch.setenv("RERANK_HOST", host)
     monkeypatch.setattr("serving.__main__.serve", lambda *_: 0)  # a scorer that starts fails this test at once
-    assert main([]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main([])
     said = capsys.readouterr().err
     assert said.startswith("serving: shop lets a visitor act as any user of the log")
     assert said.count("\n") == 1
@@ -59,7 +60,8 @@ def test_the_shop_does_not_start_on_a_host_that_others_reach(monkeypatch, capsys
 
 def test_a_bad_setting_is_said_in_one_line(monkeypatch, capsys) -> None:
     monkeypatch.setenv("RERANK_PORT", "http")
-    assert main([]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main([])
     assert capsys.readouterr().err.startswith("serving: RERANK_PORT: ")
 
 
@@ -71,6 +73,7 @@ def test_make_run_opens_the_shop_on_loopback_unless_the_settings_say_otherwise(
     monkeypatch: pytest.MonkeyPatch, host: str, setting: str | None, is_open: bool
 ) -> None:
     monkeypatch.setenv("RERANK_HOST", host)
+    monkeypatch.setenv("RERANK_CLOCK", "wall")
     if setting is not None:
         monkeypatch.setenv("RERANK_SHOP", setting)
     found: list[Settings] = []

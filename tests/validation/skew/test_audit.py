@@ -98,7 +98,7 @@ def test_the_command_writes_its_report_and_returns_status_0(shop, clean, environ
         f"| not yet materialized | {clean.causes['not yet materialized']:,} |"
         in (tmp_path / "report" / MARKDOWN).read_text()
     )
-    assert "<table>" in (tmp_path / "report" / PAGE).read_text()
+    assert "<table" in (tmp_path / "report" / PAGE).read_text()
 
 
 def test_without_requests_to_compare_the_status_is_2(shop, clean, environment, tmp_path, capsys):
