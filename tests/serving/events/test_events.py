@@ -157,7 +157,7 @@ def test_each_bad_event_is_rejected_by_its_index_and_field_and_the_others_are_ac
         ({**good, "action": "stare"}, "action must be one of impression, view"),
         (event(session, "view", None), "item_id is needed for view"),
         ({**good, "quantity": 0}, "quantity"),
-        ({**good, "value": -1}, "value must be a number from 0"),
+        ({**good, "value": -1}, "value must be from 0"),
         ({**good, "value": "NaN"}, "value must be a number from 0"),
         ({**good, "event_ts": "2024-03-01T12:00:00"}, "event_ts"),
         ({**good, "event_ts": 5}, "event_ts"),
