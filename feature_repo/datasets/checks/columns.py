@@ -23,11 +23,9 @@ def column_problems(path: Path, table: Table, found: Mapping[str, str], derivabl
         if column.name not in found and not column.nullable and column.name not in derivable
     ]
     undeclared = [name for name in found if name not in {column.name for column in table.columns}]
-    return (
-        [*problems, undeclared_columns(path, table, {name: found[name] for name in undeclared})]
-        if undeclared
-        else (problems)
-    )
+    if undeclared:
+        problems.append(undeclared_columns(path, table, {name: found[name] for name in undeclared}))
+    return problems
 
 
 def undeclared_columns(path: Path, table: Table, found: Mapping[str, str]) -> BadSource:
