@@ -6,6 +6,7 @@ import pytest
 
 from tests.shapes.first_hour import LOG, CommandFailed, FirstHour, first_hour, main
 from tests.shop import Shop
+from training.evaluation.baselines import SERVED
 
 
 def test_a_failed_command_is_told_with_the_end_of_its_output(tmp_path: Path) -> None:
@@ -35,5 +36,7 @@ def test_a_shape_with_lists_comes_to_a_served_answer_in_one_turn(tmp_path: Path)
     assert hour.turns == 1
     assert "ranker-bandit_feedback" in served
     assert run.champion not in ("random", "click_through")
+    rival = max(SERVED, key=run.mean)
+    assert f"NDCG@10 minus that of {rival} is" in run.decision, "judged by what would serve instead"
     assert run.known > 0.95
     assert run.mean("oracle") > max(run.mean("random"), run.mean(run.best))

@@ -27,7 +27,8 @@ BASELINES = (
     "last_touched",
 )
 YARDSTICKS = (*BASELINES, CLICK_THROUGH)
-CALLERS_ORDER, NOT_SERVED = "input_order", ("random", CLICK_THROUGH)
+CALLERS_ORDER, RANDOM = "input_order", "random"
+SERVED = tuple(name for name in BASELINES if name != RANDOM)  # what may be a champion
 POPULARITY = ("orders_28d", "carts_28d", "views_28d")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.evaluation.baselines import BASELINES, CALLERS_ORDER, NOT_SERVED
+from training.evaluation.baselines import CALLERS_ORDER, SERVED
 from training.evaluation.bootstrap import CONFIDENCE, Interval
 from training.evaluation.ranker_evaluation import Evaluation
 
@@ -38,14 +38,18 @@ def decide(
     users: int,
     leak: str = "",
     metric: str = "NDCG@10",
+    yardstick: tuple[str, Interval] | None = None,
 ) -> Decision:
-    """Promote a model that is significantly better than the best baseline and not significantly worse than the
-    champion: the lower 95 % bound of the paired difference is above 0, and the upper bound not below 0.
+    """Promote a model that is significantly better than the best baseline that can serve and not significantly worse
+    than the champion: the lower 95 % bound of the paired difference is above 0, and the upper bound not below 0.
 
     ``users``: the clusters of the intervals. ``metric``: its name. ``leak``: how the slates' outcomes leak
-    into the features, as a sentence; a gain on such a log is held back.
+    into the features, as a sentence; a gain on such a log is held back. ``yardstick``: a better baseline, which cannot
+    serve, and the difference to it; it is only said, because refusing the model would serve something worse.
     """
     gain = f"{metric} minus that of {baseline} is {_text(against_baseline)}"
+    if yardstick is not None:
+        gain += f", minus that of {yardstick[0]}, which cannot serve, {_text(yardstick[1])}"
     if leak:
         return Decision(
             False,
@@ -82,7 +86,7 @@ def fallback(evaluation: Evaluation, *, leak: str = "") -> str:
     Several are compared with it, so each bound is that of a Bonferroni interval. Of those above it the best is taken.
     On a log that leaks, it is the caller's order.
     """
-    compared = [name for name in BASELINES if name not in (CALLERS_ORDER, *NOT_SERVED)]
+    compared = [name for name in SERVED if name != CALLERS_ORDER]
     if leak or evaluation.users < MIN_CLUSTERS:
         return CALLERS_ORDER
     confidence = 1 - (1 - CONFIDENCE) / len(compared)
@@ -91,7 +95,7 @@ def fallback(evaluation: Evaluation, *, leak: str = "") -> str:
 
 
 def best_baseline(means: Mapping[str, float]) -> str:
-    """The baseline that a model must beat: the highest mean of all; the caller's order where none is defined."""
+    """The highest mean of these baselines; the caller's order where none is defined."""
     known = {name: mean for name, mean in means.items() if mean == mean}
     return max(known, key=lambda name: known[name], default=CALLERS_ORDER)
 

@@ -27,7 +27,7 @@ from infra.models.ranker import LightGbmRanker, Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import PROJECT_ROOT, Settings
-from training.evaluation.baselines import YARDSTICKS, baselines
+from training.evaluation.baselines import SERVED, YARDSTICKS, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import (
     DECIDING,
@@ -81,7 +81,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
             rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"])
         )
     best = best_baseline({name: evaluation.mean(name) for name in YARDSTICKS if name in evaluation.per_slate})
-    decision = _decide(settings, evaluation, best, has_champion=CHAMPION in rankers, leak=leak)
+    decision = _decide(settings, evaluation, best=best, has_champion=CHAMPION in rankers, leak=leak)
     metrics = {
         "dataset": settings.dataset,
         "model_name": settings.model_name,
@@ -102,18 +102,21 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     return metrics
 
 
-def _decide(settings: Settings, evaluation: Evaluation, best: str, *, has_champion: bool, leak: str) -> Decision:
+def _decide(settings: Settings, evaluation: Evaluation, *, best: str, has_champion: bool, leak: str) -> Decision:
+    """``best``: of all baselines, those that cannot serve too."""
     folder = settings.reports_dir
     if folder.is_relative_to(PROJECT_ROOT):  # the reason is stored, and the project may be moved
         folder = folder.relative_to(PROJECT_ROOT)
     reports = Reports(training=folder / "training.html", gate=folder / "validation" / "log" / "report.html")
+    rival = best_baseline({name: evaluation.mean(name) for name in SERVED})
     return decide(
-        evaluation.difference(MODEL, best),
-        best,
+        evaluation.difference(MODEL, rival),
+        rival,
         evaluation.difference(MODEL, CHAMPION) if has_champion else None,
         reports,
         users=evaluation.users,
         leak=leak,
+        yardstick=None if best == rival else (best, evaluation.difference(MODEL, best)),
     )
 
 

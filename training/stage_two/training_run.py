@@ -32,7 +32,7 @@ from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.candidates.asked_time import BadTime, asked_time
 from training.candidates.fit import BadSources, fit_sources
-from training.evaluation.baselines import BASELINES, CALLERS_ORDER, baselines
+from training.evaluation.baselines import CALLERS_ORDER, SERVED, baselines
 from training.evaluation.metrics_table import metrics_table
 from training.evaluation.ranker_evaluation import coverage, evaluate, without_positive
 from training.evaluation.run_files import write_json
@@ -81,7 +81,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             deciding=DECIDING,
         )
     leak = outcome_leak(settings)
-    best = best_baseline({name: evaluation.mean(name) for name in BASELINES})
+    best = best_baseline({name: evaluation.mean(name) for name in SERVED})
     decision = decide(
         evaluation.difference(MODEL, best),
         best,

@@ -43,7 +43,7 @@ function replace(shelf, next, origin) {
   const cards = [...nextList.children].map((fresh) => {
     const old = before.get(fresh.dataset.item)?.card;
     if (!old) return fresh;
-    refreshLinks(old, fresh);
+    refreshCard(old, fresh);
     return old;
   });
   list.replaceChildren(...cards);
@@ -51,13 +51,14 @@ function replace(shelf, next, origin) {
   return cards.map((card, rank) => settle(card, rank, before.get(card.dataset.item))).filter(Boolean).length;
 }
 
-// The card stays; what it is followed from is the new answer.
-function refreshLinks(old, fresh) {
+// The card stays; what it is followed from, and whether it is liked, is of the new answer.
+function refreshCard(old, fresh) {
   old.querySelector(".face").href = fresh.querySelector(".face").href;
   for (const name of ["from", "at"]) {
     const [mine, theirs] = [old, fresh].map((card) => card.querySelector(`input[name=${name}]`));
     if (mine && theirs) mine.value = theirs.value;
   }
+  old.querySelector(".heart").setAttribute("aria-pressed", fresh.querySelector(".heart").getAttribute("aria-pressed"));
 }
 
 function settle(card, rank, before) {

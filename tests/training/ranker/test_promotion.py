@@ -41,6 +41,13 @@ def test_a_refusal_has_the_numbers_and_says_what_to_look_at():
     assert "reports/training.html" in reason
 
 
+def test_a_better_baseline_that_cannot_serve_is_said_and_refuses_nothing():
+    yardstick = ("click_through", interval(-0.02, 0.03))
+    decision = decide(interval(0.01, 0.03), "popularity", None, REPORTS, users=100, yardstick=yardstick)
+    assert decision.promoted
+    assert "minus that of click_through, which cannot serve, +0.0050 [-0.0200, +0.0300]" in decision.reason
+
+
 def test_a_gain_on_a_log_that_leaks_is_held_back_with_the_reason():
     decision = decide(interval(0.4, 0.44), "random", None, REPORTS, users=100, leak="9 of 10 positives stand early")
     assert not decision.promoted
@@ -85,6 +92,6 @@ def test_on_a_log_that_leaks_and_with_few_users_the_callers_order_serves():
     assert fallback(evaluation(users=4, popularity=0.2)) == "input_order"
 
 
-def test_the_baseline_to_beat_is_the_best_of_all_and_the_callers_order_where_nothing_is_judged():
+def test_the_best_baseline_has_the_highest_mean_and_is_the_callers_order_where_nothing_is_judged():
     assert best_baseline({"random": 0.5, "popularity": 0.4}) == "random"
     assert best_baseline({"random": float("nan"), "popularity": float("nan")}) == "input_order"
