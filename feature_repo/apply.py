@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.feast_objects import feast_objects
+from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.repo import load
 from feature_repo.store import open_store, write_feature_store_yaml
 from infra.command import command_settings
 from infra.redis_server.server import RedisServerError
@@ -16,7 +16,7 @@ from infra.settings import Settings
 def apply(settings: Settings) -> None:
     """Register the data set's Feast objects. Raises DatasetError or RedisServerError."""
     store = open_store(settings)
-    store.apply(list(feast_objects(settings, declaration_of(settings))))
+    store.apply(load(DataSet.of(settings)).objects)
     write_feature_store_yaml(settings)
 
 

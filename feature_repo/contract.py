@@ -6,9 +6,11 @@ import hashlib
 import json
 
 from feature_repo.datasets.declarations.declaration_json import declaration_to_json
+from feature_repo.definitions.view import FEATURE_SERVICE, View
+from feature_repo.definitions.views import views
 from feature_repo.derived.families import derived_versions
 from feature_repo.model_features import STORED_VERSION, model_features
-from feature_repo.schema import FEATURE_SERVICE, Declaration, View, views
+from feature_repo.schema import Declaration
 from infra.models.model_contract import ContractFeature, ModelContract
 
 

@@ -19,10 +19,10 @@ import redis
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.definitions.views import views
 from feature_repo.live.score_records import oldest_score
 from feature_repo.online.engine import BulkMaterializationEngine
 from feature_repo.online.materialization_log import MaterializationLog, Run
-from feature_repo.schema import views
 from feature_repo.store import open_store
 from infra.clock import Clock, ClockNotAnchored, WallClock, open_clock
 from infra.command import command_settings

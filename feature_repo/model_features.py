@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_repo.definitions.view import Feature
+from feature_repo.definitions.views import views
 from feature_repo.derived.families import derived_columns, derived_features
 from feature_repo.derived.family import Sparse
-from feature_repo.schema import Declaration, DType, Feature, views
+from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Floats, ItemRows, Row, Slate
 
 STORED_VERSION = 3  # of the columns that enter the matrix as they are stored or sent; part of the model's contract

@@ -1,19 +1,13 @@
-"""The data contract: every column of the log and of the feature views, written once.
+"""The canonical log: every column of its tables, written once. The features stand in the views beside this module.
 
-Feast fields, Great Expectations suites, the model's feature list and the tests derive from here.
-
-    Table        one parquet file of the canonical log
-    View         one feature view: a parquet file with its entity, time to live and granularity
-    Declaration  the columns that one data set adds to the common ones
-    Feature      one model input, always Float32: from a view, derived, or sent by the caller
+Table        one parquet file of the canonical log
+Declaration  the columns that one data set adds to the common ones
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum
-from functools import cached_property
 
 import pyarrow as pa
 
@@ -106,51 +100,6 @@ class Table:
 
 
 @dataclass(frozen=True)
-class View:
-    """A feature view.
-
-    Float32 columns are model features as they are. The other columns are inputs of derived features.
-    ``granularity`` says when rows appear. ``created_timestamp`` is ``event_timestamp`` plus ``publish_delay``.
-    """
-
-    name: str
-    entity: str
-    description: str
-    ttl: timedelta
-    granularity: str
-    publish_delay: timedelta
-    columns: tuple[Column, ...]
-
-    @property
-    def join_key(self) -> str:
-        return f"{self.entity}_id"
-
-    @cached_property
-    def ttl_us(self) -> int:
-        return self.ttl // timedelta(microseconds=1)
-
-    @cached_property
-    def aligned_lists(self) -> list[list[str]]:
-        """Names of the lists that are aligned element by element: ``history_items``, ``history_counts``, …"""
-        found: dict[str, list[str]] = {}
-        for column in self.columns:
-            if column.dtype in LISTS:
-                found.setdefault(column.name.split("_")[0], []).append(column.name)
-        return list(found.values())
-
-    @property
-    def arrow(self) -> pa.Schema:
-        return arrow_schema(
-            (
-                Column(self.join_key, DType.STRING, f"{self.entity} id"),
-                Column("event_timestamp", DType.TIMESTAMP, "time from which the row was known"),
-                Column("created_timestamp", DType.TIMESTAMP, "time when the row was published"),
-                *self.columns,
-            )
-        )
-
-
-@dataclass(frozen=True)
 class Declaration:
     """The columns that a data set adds to the common ones, the time zone of its days, and its currency.
 
@@ -174,17 +123,6 @@ class Declaration:
     def __hash__(self) -> int:
         """The name alone identifies a declaration. Every request looks up caches by it, so this must be cheap."""
         return hash(self.name)
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One model input. ``source`` is a view's name, ``derived``, ``request`` or ``candidates``."""
-
-    name: str
-    source: str
-    description: str
-    unit: str = ""
-    dtype: str = "float32"
 
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
@@ -318,226 +256,11 @@ def log_tables(declaration: Declaration) -> tuple[Table, Table, Table]:
     return items_table(declaration), events_table(declaration), impressions_table(declaration)
 
 
-# ----------------------------------------------------------------------------------------- views
-
-DAY = timedelta(days=1)
-SESSION_EXPIRY = timedelta(hours=1)
-WINDOWS_DAYS = (1, 7, 28)
-HISTORY_LIMIT = 500
-RECENT_LIMIT = 50
-COMPANION_LIMIT = 30
-HALF_LIVES_DAYS = (14, 60, 180)  # of an order's weight in history_decayed_*
-BASKET_DECAY = 0.97  # of an order's weight per later basket, in history_basket_decayed
-
-_TIME_UNIT = "us since epoch"
+def own_item_columns(declaration: Declaration) -> tuple[Column, ...]:
+    """What the view item_attributes has beside the common columns."""
+    return (*declaration.item_extras, *_stock_unless_declared(declaration))
 
 
-def _f(name: str, description: str, unit: str, low: float | None = 0, high: float | None = None) -> Column:
-    return Column(name, DType.FLOAT32, description, unit, True, low, high)
-
-
-def _as_float32(value: float) -> float:
+def as_float32(value: float) -> float:
     """The nearest Float32, which is what the largest price becomes as a feature."""
     return float(pa.scalar(float(value), pa.float32()).as_py())
-
-
-def _windowed(stem: str, what: str) -> tuple[Column, ...]:
-    return tuple(_f(f"{stem}_{days}d", f"{what} in the last {days} days", "count") for days in WINDOWS_DAYS)
-
-
-ITEM_ATTRIBUTES = "item_attributes"
-
-
-def item_attributes_view(declaration: Declaration) -> View:
-    return View(
-        ITEM_ATTRIBUTES,
-        "item",
-        "What an item is: category, price, brand, stock, and the data set's own attributes.",
-        ttl=400 * DAY,
-        granularity="UTC midnight after a change, every 200 days, and 1 µs after each accepted live change",
-        publish_delay=timedelta(minutes=30),
-        columns=(
-            Column("category_id", DType.STRING, "category", nullable=True),
-            Column("brand", DType.STRING, "brand", nullable=True),
-            Column("shop_id", DType.STRING, "shop that sells the item", nullable=True),
-            _f("price", "price of one unit", "money", 0, _as_float32(declaration.max_price)),
-            _f("old_price", "price before a reduction", "money", 0, _as_float32(declaration.max_price)),
-            *declaration.item_extras,
-            *_stock_unless_declared(declaration),
-        ),
-    )
-
-
-ITEM_WINDOWS = View(
-    "item_windows",
-    "item",
-    "Recent activity of an item: counts, conversion, and its price compared with its history and category.",
-    ttl=30 * DAY,
-    granularity="UTC midnight after a change or when an event leaves a window, and every 15 days",
-    publish_delay=timedelta(minutes=30),
-    columns=(
-        *_windowed("views", "views"),
-        *_windowed("carts", "additions to a cart"),
-        *_windowed("orders", "orders"),
-        *(
-            _f(f"conversion_{days}d", f"smoothed orders per view in the last {days} days", "ratio")
-            for days in WINDOWS_DAYS
-        ),
-        _f("buyers_28d", "distinct (user, day) pairs that ordered in the last 28 days", "count"),
-        _f("revenue_28d", "money paid in the last 28 days", "money"),
-        _f("price_vs_history", "price over its own mean since first seen", "ratio"),
-        _f("price_vs_category", "price over the mean of its category", "ratio"),
-        _f("category_orders_28d", "orders of the whole category in the last 28 days", "count"),
-        Column("first_seen_us", DType.INT64, "first event or attribute", _TIME_UNIT, True, 0),
-        Column("last_order_us", DType.INT64, "latest order", _TIME_UNIT, True, 0),
-    ),
-)
-
-ITEM_COMPANIONS = View(
-    "item_companions",
-    "item",
-    f"The {COMPANION_LIMIT} items most often ordered together with an item in the 56 days before.",
-    ttl=42 * DAY,
-    granularity="every 14th UTC midnight since 1970-01-01",
-    publish_delay=timedelta(minutes=30),
-    columns=(
-        Column("companion_items", DType.STRING_LIST, "items ordered together, most frequent first", nullable=True),
-        Column(
-            "companion_shares",
-            DType.FLOAT32_LIST,
-            "share of the item's sessions that hold each companion",
-            "ratio",
-            True,
-        ),
-    ),
-)
-
-ITEM_REPEATS_EVERY = 7 * DAY
-ITEM_REPEATS = View(
-    "item_repeats",
-    "item",
-    "How an item is ordered again by the users who ordered it.",
-    ttl=4 * ITEM_REPEATS_EVERY,
-    granularity="every 7th UTC midnight since 1970-01-01, from the item's first order on",
-    publish_delay=timedelta(minutes=30),
-    columns=(
-        _f("repeats_per_user", "smoothed repeats (orders by a user who ordered it before) per user so far", "ratio"),
-        _f("repeat_lift_28d", "smoothed repeats of 28 days over the earlier orders, weighted by age", "ratio"),
-        _f("category_repeat_lift_28d", "the same of all items of the item's category", "ratio"),
-        _f("repeat_interval_s", "typical time until a user orders it again: geometric mean, smoothed", "s"),
-        _f("order_basket_share_28d", "mean share of the item in the baskets of 28 days: 1 / items ordered", "ratio"),
-    ),
-)
-
-USER_WINDOWS = View(
-    "user_windows",
-    "user",
-    "How often a user orders, when last, and for how much money.",
-    ttl=60 * DAY,
-    granularity="UTC midnight after a change or when an event leaves a window, and every 30 days",
-    publish_delay=timedelta(minutes=30),
-    columns=(
-        _f("user_orders_7d", "sessions with an order in the last 7 days", "count"),
-        _f("user_orders_28d", "sessions with an order in the last 28 days", "count"),
-        _f("user_orders_all", "sessions with an order so far", "count"),
-        _f("user_items_28d", "items ordered in the last 28 days", "count"),
-        _f("user_spend_28d", "money paid in the last 28 days", "money"),
-        _f("user_mean_basket", "money paid per session with an order so far", "money"),
-        _f("user_mean_price", "money paid per item ordered so far", "money"),
-        _f("user_is_new", "1 before the first order, else 0", "flag", 0, 1),
-        Column("user_first_seen_us", DType.INT64, "first event", _TIME_UNIT, True, 0),
-        Column("user_last_order_us", DType.INT64, "latest order", _TIME_UNIT, True, 0),
-    ),
-)
-
-USER_HISTORY = View(
-    "user_history",
-    "user",
-    f"The {HISTORY_LIMIT} items a user ordered most recently, as aligned arrays, latest first.",
-    ttl=90 * DAY,
-    granularity="UTC midnight after an order, and every 45 days",
-    publish_delay=timedelta(minutes=30),
-    columns=(
-        Column("history_items", DType.STRING_LIST, "items", nullable=True),
-        Column("history_categories", DType.STRING_LIST, "their categories, '' where unknown", nullable=True),
-        Column("history_counts", DType.INT64_LIST, "number of orders of each item", "count", True),
-        Column("history_first_us", DType.INT64_LIST, "first order of each", _TIME_UNIT, True),
-        Column("history_last_us", DType.INT64_LIST, "latest order of each", _TIME_UNIT, True),
-        *(
-            Column(
-                f"history_decayed_{days}d",
-                DType.FLOAT32_LIST,
-                f"orders of each, weighted at the latest one with a half-life of {days} days",
-                "count",
-                True,
-            )
-            for days in HALF_LIVES_DAYS
-        ),
-        Column(
-            "history_weighted_60d",
-            DType.FLOAT32_LIST,
-            "as history_decayed_60d, each order weighted by 1 / the fourth root of its basket's size",
-            "count",
-            True,
-        ),
-        Column(
-            "history_basket_decayed",
-            DType.FLOAT32_LIST,
-            f"as history_weighted_60d, but {BASKET_DECAY} for each later basket of the user in place of the half-life",
-            "count",
-            True,
-        ),
-        Column("history_first_basket", DType.INT64_LIST, "number of the user's basket that first held it", "", True),
-        Column("history_last_basket", DType.INT64_LIST, "number of the latest basket that held it", "", True),
-        Column(
-            "history_gap_sd_s",
-            DType.FLOAT32_LIST,
-            "standard deviation of the time between the orders of each, 0 where there are fewer than three",
-            "s",
-            True,
-        ),
-    ),
-)
-
-SESSION_STATE = View(
-    "session_state",
-    "session",
-    "What happened in this session so far.",
-    ttl=SESSION_EXPIRY,
-    granularity="1 µs after each accepted event",
-    publish_delay=timedelta(0),
-    columns=(
-        _f("session_views", "views so far", "count"),
-        _f("session_likes", "likes so far", "count"),
-        _f("session_carts", "additions to the cart so far", "count"),
-        _f("session_removes", "removals from the cart so far", "count"),
-        _f("session_orders", "orders so far", "count"),
-        _f("session_searches", "searches so far", "count"),
-        _f("session_items", "distinct items touched so far", "count"),
-        _f("session_categories", "distinct categories touched so far", "count"),
-        _f("session_cart_size", "items in the cart", "count"),
-        _f("session_cart_value", "money in the cart", "money"),
-        Column("session_first_us", DType.INT64, "first event", _TIME_UNIT, True, 0),
-        Column("session_last_us", DType.INT64, "latest event", _TIME_UNIT, True, 0),
-        Column("cart_items", DType.STRING_LIST, "items in the cart, latest first", nullable=True),
-        Column("recent_items", DType.STRING_LIST, f"items of the last {RECENT_LIMIT} item events", nullable=True),
-        Column("recent_actions", DType.STRING_LIST, "their actions, latest first", nullable=True),
-        Column("recent_us", DType.INT64_LIST, "their times, latest first", _TIME_UNIT, True),
-    ),
-)
-
-ENTITIES = ("item", "user", "session")
-FEATURE_SERVICE = "ranker_v1"
-
-
-def views(declaration: Declaration) -> tuple[View, ...]:
-    """All feature views, in the order of the model's features."""
-    return (
-        item_attributes_view(declaration),
-        ITEM_WINDOWS,
-        ITEM_COMPANIONS,
-        ITEM_REPEATS,
-        USER_WINDOWS,
-        USER_HISTORY,
-        SESSION_STATE,
-    )

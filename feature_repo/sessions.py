@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from feature_repo.schema import RECENT_LIMIT, SESSION_EXPIRY
+from feature_repo.definitions.extents import RECENT_LIMIT, SESSION_EXPIRY
 
 MAX_EVENTS, KEPT_EVENTS = 1_000, 500
 NOT_FOLDED = "impression"

@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.schema import DType, View
+from feature_repo.definitions.view import View
+from feature_repo.schema import DType
 
 Floats = npt.NDArray[np.float32]
 Kind = Literal["floats", "timestamps", "numbers"]

@@ -12,8 +12,8 @@ from feast import FeatureStore, RepoConfig
 from feast.infra.registry.file import FileRegistryStore
 from feast.repo_config import RegistryConfig
 
+from feature_repo.definitions.repo_paths import REPO, path_for_registry
 from feature_repo.online.store import bulk_connection_string
-from feature_repo.repo_paths import REPO, path_for_registry
 from infra.redis_server.server import endpoint
 from infra.settings import Settings
 

@@ -1,7 +1,8 @@
 """``python -m infra.effective``: write effective.yaml, what dvc knows of the settings and the parameters.
 
 dvc.yaml can neither read the environment nor merge files. So all that its stages depend on is written into one file:
-the folder of the data set, the adapter with its arguments, its source, and the merged parameters. ``make`` and
+the folder of the data set, the adapter with its arguments, its source, the merged parameters, and the definitions of
+the features, which may be any modules beside those that feature_repo/.feastignore lists. ``make`` and
 infra/pipeline.sh do it before each ``dvc repro``. A ``dvc repro`` without them begins with the stage ``settings``,
 which runs this with ``--loaded``.
 """
@@ -23,6 +24,7 @@ from infra.params import SECTIONS, BadParams, Params, own_file, read_params
 from infra.settings import PROJECT_ROOT, Settings
 
 FILE = PROJECT_ROOT / "effective.yaml"
+REPO = Path(__file__).resolve().parents[1] / "feature_repo"
 NO_SOURCE = "feature_repo/datasets/__main__.py"  # dvc.yaml has to name some file: this one is watched in any case
 IN_STAGES = ("folder", "adapter", "source")  # stand in paths and commands, which dvc reads before its first stage runs
 HEAD = "# Written by `python -m infra.effective` from params.yaml, params/ and the settings. Do not edit.\n"
@@ -46,6 +48,7 @@ def effective(settings: Settings, params: Params) -> dict[str, Any]:
         "source": source or NO_SOURCE,
         **{section: params.get(section) or {} for section in SECTIONS if section != "settings"},
         "log": {**log, **_declaration(own)},
+        "definitions": definitions(REPO),
     }
 
 
@@ -59,10 +62,20 @@ def _source(settings: Settings, given: object, name: str) -> str:
     return str(_relative(path))
 
 
+def definitions(repo: Path) -> dict[str, str]:
+    """File -> SHA-256, of the modules that Feast imports."""
+    ignored = set((repo / ".feastignore").read_text().splitlines())
+    return {file.name: _digest(file) for file in sorted(repo.glob("*.py")) if file.name not in ignored}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def _declaration(own: Path) -> dict[str, str]:
     """SHA-256 of what is declared beside the parameters of the data set, where something is."""
     file = own.with_name(f"{own.stem}.dataset.json")
-    return {"declaration": hashlib.sha256(file.read_bytes()).hexdigest()} if file.exists() else {}
+    return {"declaration": _digest(file)} if file.exists() else {}
 
 
 def _relative(path: Path) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_repo.schema import View
+from feature_repo.definitions.view import View
 
 
 def is_valid(view: View, event_us: int, scored_us: int) -> bool:

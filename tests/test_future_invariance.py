@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from feature_repo.apply import apply
 from feature_repo.build import item_attributes, item_windows
 from feature_repo.build.__main__ import build
-from feature_repo.schema import views
+from feature_repo.definitions.views import views
 from infra.settings import Settings
 from tests.mutation import Mutation, mutated
 from tests.small_log import DECLARATION, at, event, impression, item, write_log

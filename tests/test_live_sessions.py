@@ -20,9 +20,10 @@ import pytest
 from feature_repo.build.__main__ import build
 from feature_repo.datasets.__main__ import adapt
 from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.feast_objects import feast_objects
+from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.repo import load
+from feature_repo.definitions.views import SESSION_STATE, item_attributes_view
 from feature_repo.replay_start import anchor
-from feature_repo.schema import SESSION_STATE, item_attributes_view
 from feature_repo.sessions import Session as Folded
 from feature_repo.sessions import SessionEvent, features, fold
 from feature_repo.store import open_store
@@ -43,7 +44,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     for role in (FEATURES, EVENTS):
         start(made, role)
     store = open_store(made)
-    store.apply(list(feast_objects(made, declaration_of(made))))
+    store.apply(load(DataSet.of(made)).objects)
     end = anchor(made)
     view = item_attributes_view(declaration_of(made))
     store.materialize(end - view.ttl, priced(made)[1], feature_views=[view.name])

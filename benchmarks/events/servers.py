@@ -26,9 +26,9 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 
 from benchmarks.online.servers import with_health
+from feature_repo.definitions.views import SESSION_STATE
 from feature_repo.live.acceptance import redis_command
 from feature_repo.live.view_rows import MICROSECONDS
-from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
 from feature_repo.store import open_store
 from infra.clock import EPOCH, epoch_us, open_clock

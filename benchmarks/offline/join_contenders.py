@@ -19,7 +19,7 @@ from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConf
 from feast.types import Float32, String
 
 from benchmarks.offline.join_data import VIEWS, BenchView, entity_path, ttl_days
-from feature_repo.duckdb_connection import open_database
+from infra.duckdb_connection import open_database
 
 Join = Callable[[], pa.Table]
 

@@ -14,8 +14,11 @@ import pyarrow.parquet as pq
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECLARATION
-from feature_repo.feast_objects import feast_objects
-from feature_repo.schema import Column, DType, View, views
+from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.repo import load
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import views
+from feature_repo.schema import Column, DType
 from feature_repo.store import open_store, write_feature_store_yaml
 from infra.clock import set_anchor
 from infra.models.arrays import Floats
@@ -63,7 +66,7 @@ def fill(settings: Settings, items: int = ITEMS) -> None:
     for view in views(DECLARATION):
         pq.write_table(_table(view, sizes[view.entity], items), settings.features_dir / f"{view.name}.parquet")
     store = open_store(settings)
-    store.apply(list(feast_objects(settings, DECLARATION)))
+    store.apply(load(DataSet.of(settings, DECLARATION)).objects)
     write_feature_store_yaml(settings)
     store.materialize(start_date=KNOWN - timedelta(days=1), end_date=NOW)
     model_store = ModelStore(settings)

@@ -25,11 +25,11 @@ from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import end_of_log, last_midnight, open_log
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.duckdb_connection import connect
+from feature_repo.definitions.views import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
-from feature_repo.schema import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
 from infra.command import command_settings
+from infra.duckdb_connection import connect
 from infra.progress import step
 from infra.settings import Settings
 

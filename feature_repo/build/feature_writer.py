@@ -10,7 +10,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from feature_repo.datasets.log_writer import duckdb_type
-from feature_repo.schema import View
+from feature_repo.definitions.view import View
 
 ROWS_PER_BATCH = 50_000
 

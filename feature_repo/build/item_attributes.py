@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from feature_repo.build.log_views import midnights
-from feature_repo.schema import Declaration, item_attributes_view
+from feature_repo.definitions.views import item_attributes_view
+from feature_repo.schema import Declaration
 
 
 def query(until: datetime, declaration: Declaration) -> str:

@@ -12,7 +12,8 @@ import duckdb
 
 from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import snapshots
-from feature_repo.schema import COMPANION_LIMIT, ITEM_COMPANIONS
+from feature_repo.definitions.extents import COMPANION_LIMIT
+from feature_repo.definitions.views import ITEM_COMPANIONS
 
 EVERY = timedelta(days=14)
 WINDOW = timedelta(days=56)

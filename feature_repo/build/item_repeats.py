@@ -16,7 +16,8 @@ import duckdb
 
 from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import snapshots
-from feature_repo.schema import ITEM_REPEATS, ITEM_REPEATS_EVERY
+from feature_repo.definitions.extents import ITEM_REPEATS_EVERY
+from feature_repo.definitions.views import ITEM_REPEATS
 
 RECENT_DAYS = 28
 HALF_LIFE_DAYS = 60

@@ -11,7 +11,8 @@ from datetime import datetime
 import duckdb
 
 from feature_repo.build.log_views import midnights
-from feature_repo.schema import ITEM_WINDOWS, WINDOWS_DAYS
+from feature_repo.definitions.extents import WINDOWS_DAYS
+from feature_repo.definitions.views import ITEM_WINDOWS
 
 CONVERSION_PRIOR_ORDERS = 1.0
 CONVERSION_PRIOR_VIEWS = 20.0

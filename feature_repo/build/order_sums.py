@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.schema import BASKET_DECAY, HALF_LIVES_DAYS
+from feature_repo.definitions.extents import BASKET_DECAY, HALF_LIVES_DAYS
 from infra.models.arrays import Doubles, Integers
 
 DAY_US = 86_400e6

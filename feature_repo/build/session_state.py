@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import open_log
-from feature_repo.duckdb_connection import connect
-from feature_repo.schema import SESSION_STATE
+from feature_repo.definitions.views import SESSION_STATE
 from feature_repo.sessions import Replay, SessionEvent
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 
 ROWS_PER_GROUP = 100_000

@@ -19,7 +19,8 @@ import pyarrow as pa
 from feature_repo.build.log_views import midnights
 from feature_repo.build.order_sums import order_sums
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.schema import HISTORY_LIMIT, USER_HISTORY
+from feature_repo.definitions.extents import HISTORY_LIMIT
+from feature_repo.definitions.views import USER_HISTORY
 
 SHARES = 16
 SUMS = tuple(column.name.removeprefix("history_") for column in USER_HISTORY.columns[5:])

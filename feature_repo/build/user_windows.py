@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from feature_repo.build.log_views import midnights
-from feature_repo.schema import USER_WINDOWS
+from feature_repo.definitions.views import USER_WINDOWS
 
 
 def query(until: datetime) -> str:

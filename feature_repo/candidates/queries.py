@@ -16,7 +16,10 @@ import pyarrow as pa
 
 from feature_repo.candidates.item_codes import UNKNOWN, Codes, ItemCodes
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.schema import ACTIONS, HALF_LIVES_DAYS, SESSION_STATE, USER_HISTORY, DType, View
+from feature_repo.definitions.extents import HALF_LIVES_DAYS
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import SESSION_STATE, USER_HISTORY
+from feature_repo.schema import ACTIONS, DType
 from feature_repo.slate import Row
 from infra.models.arrays import Doubles, Integers
 

@@ -10,7 +10,7 @@ import numpy as np
 from feature_repo.candidates.item_codes import Codes
 from feature_repo.candidates.queries import ACTION_CODES, Events, Queries
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.schema import HALF_LIVES_DAYS
+from feature_repo.definitions.extents import HALF_LIVES_DAYS
 from infra.models.arrays import Doubles, Integers
 
 KINDS = ("view", "like", "add_to_cart", "order")

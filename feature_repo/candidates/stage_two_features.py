@@ -13,8 +13,9 @@ import numpy as np
 from feature_repo.candidates.queries import queries_of_rows
 from feature_repo.candidates.union import KINDS, Sources
 from feature_repo.contract import current_contract
+from feature_repo.definitions.view import Feature
 from feature_repo.model_features import feature_matrix, model_features
-from feature_repo.schema import Declaration, Feature
+from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
 from infra.models.model_contract import ContractFeature, ModelContract
 

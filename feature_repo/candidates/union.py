@@ -25,7 +25,7 @@ from feature_repo.candidates.sources import (
     similar_users,
     trending,
 )
-from feature_repo.schema import Feature
+from feature_repo.definitions.view import Feature
 from infra.models.arrays import Floats
 
 KINDS: Mapping[str, SourceKind] = {

@@ -33,8 +33,8 @@ from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.import_notes import ImportNote
 from feature_repo.datasets.log_writer import LogWriter
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
+from infra.duckdb_connection import connect
 from infra.progress import step
 from infra.settings import Settings
 

@@ -53,8 +53,8 @@ from feature_repo.datasets.files.adapter import write_mapped
 from feature_repo.datasets.files.canonical import canonical_mapping, is_canonical
 from feature_repo.datasets.log_writer import LogWriter, duckdb_type
 from feature_repo.datasets.own_log import completed, defaulted, write_tables
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import Table, log_tables
+from infra.duckdb_connection import connect
 from infra.progress import step
 from infra.settings import Settings
 

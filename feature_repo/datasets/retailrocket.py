@@ -28,8 +28,8 @@ from feature_repo.datasets.declarations.built_in import RETAILROCKET
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.strict_csv import BIGINT, SourceColumn, read_csv
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
+from infra.duckdb_connection import connect
 from infra.limits import MAX_PRICE
 from infra.progress import step
 from infra.settings import Settings

@@ -26,8 +26,8 @@ from feature_repo.datasets.declarations.built_in import SESSIONS_VENUES
 from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.strict_csv import BIGINT, FLAG, REAL, UUID, WHOLE, SourceColumn, read_csv
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
+from infra.duckdb_connection import connect
 from infra.progress import step
 from infra.settings import Settings
 

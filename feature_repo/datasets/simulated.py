@@ -37,8 +37,8 @@ from feature_repo.datasets.simulation.shop import (
     shop_size,
     week_of,
 )
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import events_table, impressions_table, items_table
+from infra.duckdb_connection import connect
 from infra.progress import step
 from infra.settings import Settings
 

@@ -48,8 +48,8 @@ from feature_repo.datasets.stokman_log.acts import SESSION_ID, write_acts, write
 from feature_repo.datasets.stokman_log.items import ITEMS, find_products
 from feature_repo.datasets.stokman_log.source_files import ACTIONS, open_actions, open_catalog, open_mapping
 from feature_repo.datasets.stokman_log.vectors import VECTORS_FILE, Floats, read_vectors, vector_lists
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import ITEM_VECTORS, events_table, impressions_table, items_table
+from infra.duckdb_connection import connect
 from infra.limits import MAX_PRICE
 from infra.progress import step
 from infra.settings import Settings

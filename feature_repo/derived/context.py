@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import zlib
 
+from feature_repo.definitions.view import Feature
 from feature_repo.derived.family import Column, Family
-from feature_repo.schema import Declaration, Feature
+from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
 BUCKETS = 1009

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from feature_repo.definitions.view import Feature
 from feature_repo.derived import ages, context, history, request, session, together
 from feature_repo.derived.family import Column, Family
-from feature_repo.schema import Declaration, Feature
+from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
 FAMILIES: tuple[Family, ...] = (

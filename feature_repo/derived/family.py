@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.schema import Declaration, Feature
+from feature_repo.definitions.view import Feature
+from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
 Doubles = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_repo.definitions.extents import BASKET_DECAY, HALF_LIVES_DAYS
 from feature_repo.derived.family import (
     Column,
     Doubles,
@@ -22,7 +23,7 @@ from feature_repo.derived.family import (
     fixed,
     or_nan,
 )
-from feature_repo.schema import BASKET_DECAY, HALF_LIVES_DAYS, Declaration
+from feature_repo.schema import Declaration
 from feature_repo.slate import ItemRows, Row, Slate, Texts
 
 FEATURES = (

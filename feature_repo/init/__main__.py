@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.duckdb_connection import connect
 from feature_repo.init.run import Outcome, check_name, initialise
 from feature_repo.init.writing.answers import answers_of
 from feature_repo.init.writing.page import changes_page, found_page, meaning_page, questions_page
 from feature_repo.init.written import Written
 from infra.command import command_settings
+from infra.duckdb_connection import connect
 
 NOT_SURE = 2
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from feature_repo.definitions.views import SESSION_STATE
 from feature_repo.live.event import parse_entry, session_event
 from feature_repo.live.view_rows import delay_us, view_rows
 from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.rows import Rows
-from feature_repo.schema import SESSION_STATE
 from feature_repo.sessions import Replay
 
 log = logging.getLogger(__name__)

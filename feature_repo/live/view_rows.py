@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from feature_repo.feast_objects import value_types
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import value_types
 from feature_repo.online.rows import Layout, Rows, rows_of_batch
-from feature_repo.schema import View
 
 MICROSECONDS = 1_000_000
 

@@ -10,7 +10,9 @@ import pandas as pd
 import pyarrow as pa
 from feast import FeatureStore
 
-from feature_repo.schema import FEATURE_SERVICE, Declaration, DType, View, views
+from feature_repo.definitions.view import FEATURE_SERVICE, View
+from feature_repo.definitions.views import views
+from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Row, Slate, view_row
 
 

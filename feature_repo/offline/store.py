@@ -25,13 +25,13 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.utils import _parse_feature_ref
 from pydantic import Field, StrictStr
 
-from feature_repo.duckdb_connection import open_database
 from feature_repo.offline.entity_frame import ROWS_PER_CHUNK, EntityFrame, EntityRows, check_keys
 from feature_repo.offline.errors import BadEntityFrame
 from feature_repo.offline.join_sql import EPOCH, Source, newest_rows, quoted, within_range
 from feature_repo.offline.parquet_source import is_parquet, open_scan
 from feature_repo.offline.point_in_time import ViewJoin, join
 from feature_repo.offline.retrieval_job import StreamedJob
+from infra.duckdb_connection import open_database
 from infra.settings import Settings
 
 

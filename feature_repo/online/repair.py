@@ -19,12 +19,13 @@ import redis
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import views
 from feature_repo.materialize import TIMEOUT_S, materialize
 from feature_repo.online.future import latest
 from feature_repo.online.redis_format.decoding import event_us
 from feature_repo.online.redis_format.entity_keys import id_in, key_pattern
 from feature_repo.online.rows import created_field, event_field, feature_field
-from feature_repo.schema import View, views
 from infra.clock import Clock, ClockNotAnchored, epoch_us, open_clock, timestamp_of
 from infra.command import command_settings
 from infra.redis_server.server import RedisServerError, endpoint

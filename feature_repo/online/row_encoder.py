@@ -15,11 +15,12 @@ from feast.infra.key_encoding_utils import serialize_entity_key_prefix
 from feast.protos.feast.types.Value_pb2 import Int64List, StringList, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from feature_repo.definitions.view import View
 from feature_repo.online.call_packing import bulk_string
 from feature_repo.online.newest_wins import digest, runs
 from feature_repo.online.redis_format.entity_keys import SERIALIZATION_VERSION
 from feature_repo.online.rows import created_field, event_field, feature_field
-from feature_repo.schema import DType, View
+from feature_repo.schema import DType
 
 SECOND = 1_000_000
 _SIGN = 1 << 63

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from feature_repo.schema import Declaration, item_attributes_view
+from feature_repo.definitions.views import item_attributes_view
+from feature_repo.schema import Declaration
 from serving.events.stored_items import StoredItem, StoredItems
 from serving.item_cache.item_block import Reply
 

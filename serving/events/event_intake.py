@@ -15,6 +15,7 @@ from datetime import datetime
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.definitions.views import SESSION_STATE
 from feature_repo.live.acceptance import (
     RETENTION_S,
     EventKeys,
@@ -27,7 +28,7 @@ from feature_repo.live.acceptance import (
 from feature_repo.live.event import LiveEvent, fingerprint
 from feature_repo.live.session_rows import session_command
 from feature_repo.online.row_encoder import RowEncoder
-from feature_repo.schema import SESSION_STATE, Declaration
+from feature_repo.schema import Declaration
 from feature_repo.sessions import Replay, is_folded
 from infra.clock import Clock, epoch_us
 from infra.limits import MAX_PRICE

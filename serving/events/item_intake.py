@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.definitions.views import item_attributes_view
 from feature_repo.live.items.acceptance import (
     ItemKeys,
     Merged,
@@ -29,7 +30,7 @@ from feature_repo.live.items.change import text_of
 from feature_repo.live.items.rows import item_rows
 from feature_repo.online.call_packing import calls
 from feature_repo.online.writer import ROWS_PER_CALL
-from feature_repo.schema import Declaration, item_attributes_view, item_values
+from feature_repo.schema import Declaration, item_values
 from infra.clock import Clock, epoch_us
 from infra.settings import Settings
 from serving.errors import ItemsNotStored, NotReady

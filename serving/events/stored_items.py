@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from feature_repo.definitions.view import View
 from feature_repo.online.redis_format import decoding
-from feature_repo.schema import View
 from serving.features.entity_rows import stored_row
 from serving.item_cache.hash_layout import HashLayout, hash_layout
 from serving.item_cache.item_block import Reply

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_repo.definitions.view import View
 from feature_repo.online.redis_format import decoding
-from feature_repo.schema import View
 from feature_repo.slate import Row, view_row
 from serving.item_cache.hash_layout import HashLayout
 from serving.item_cache.item_block import Reply

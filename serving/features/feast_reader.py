@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from feast import FeatureStore
 
-from feature_repo.schema import FEATURE_SERVICE, ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.definitions.view import FEATURE_SERVICE, View
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
+from feature_repo.schema import Declaration
 from feature_repo.slate import Row, Slate, column_array, view_row
 from serving.features.reading import Keys, Missing, Reading, StoreAway, item_views
 from serving.ttl import is_ahead, is_valid

@@ -19,7 +19,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
+from feature_repo.schema import Declaration
 from serving.features.reading import Keys, Reading, StoreAway, item_views
 from serving.metrics import Metrics
 

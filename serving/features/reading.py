@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
+from feature_repo.schema import Declaration
 from feature_repo.slate import Slate, column_array
 
 

@@ -16,8 +16,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.online.redis_format import decoding
-from feature_repo.schema import ITEM_COMPANIONS, Declaration, views
+from feature_repo.schema import Declaration
 from feature_repo.slate import Row, Slate, Texts
 from serving.features.entity_rows import EntityRows, stored_row
 from serving.features.reading import Keys, Missing, Reading, item_views

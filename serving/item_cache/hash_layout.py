@@ -12,9 +12,9 @@ from feast import ValueType
 from feast.infra.key_encoding_utils import serialize_entity_key_prefix
 from numpy.typing import NDArray
 
+from feature_repo.definitions.view import View
 from feature_repo.online.redis_format.entity_keys import SERIALIZATION_VERSION
 from feature_repo.online.rows import event_field, feature_field
-from feature_repo.schema import View
 from serving.redis_client.connection import bulk
 
 

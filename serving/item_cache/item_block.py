@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_repo.definitions.view import View
 from feature_repo.online.redis_format import decoding
-from feature_repo.schema import DType, View
+from feature_repo.schema import DType
 from feature_repo.slate import ItemRows, Kind, Texts
 from serving.ttl import are_valid
 

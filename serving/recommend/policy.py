@@ -13,7 +13,8 @@ from typing import Any
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.schema import ACTIONS, Declaration, DType, item_attributes_view
+from feature_repo.definitions.views import item_attributes_view
+from feature_repo.schema import ACTIONS, Declaration, DType
 from infra.limits import MAX_K
 from infra.params import BadParams, read_params
 from infra.settings import Settings

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feature_repo.definitions.view import Feature
 from feature_repo.model_features import model_features
-from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.clock import timestamp_of, timestamp_text
 from infra.models.arrays import Doubles

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feature_repo.candidates.stage_two_features import recommend_features
+from feature_repo.definitions.view import Feature
 from feature_repo.model_features import model_features
-from feature_repo.schema import Feature
 from serving.errors import Busy, NotExplainable, NotReady
 from serving.recommend.explain_recommended import explain_recommended
 from serving.score.answers import ExplainAnswer

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from feature_repo.schema import Feature
+from feature_repo.definitions.view import Feature
 
 Values = Mapping[str, float | None]
 _UNITS = ((60.0, "second"), (60.0, "minute"), (24.0, "hour"), (7.0, "day"), (math.inf, "week"))

@@ -13,7 +13,8 @@ import pytest
 from feature_repo.build.__main__ import build, main
 from feature_repo.build.item_companions import EVERY
 from feature_repo.build.log_views import last_midnight, snapshots
-from feature_repo.schema import BASKET_DECAY, HALF_LIVES_DAYS, HISTORY_LIMIT, ITEM_WINDOWS, USER_WINDOWS, views
+from feature_repo.definitions.extents import BASKET_DECAY, HALF_LIVES_DAYS, HISTORY_LIMIT
+from feature_repo.definitions.views import ITEM_WINDOWS, USER_WINDOWS, views
 from infra.settings import Settings
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
 

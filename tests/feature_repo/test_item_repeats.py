@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from feature_repo.build.log_views import snapshots
-from feature_repo.schema import ITEM_REPEATS_EVERY
+from feature_repo.definitions.extents import ITEM_REPEATS_EVERY
 from tests.feature_repo.test_build import DAYS, built, grouped, orders_of, random_events, rows
 from tests.small_log import at, event
 

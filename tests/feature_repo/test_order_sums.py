@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from feature_repo.build.order_sums import order_sums
-from feature_repo.schema import BASKET_DECAY
+from feature_repo.definitions.extents import BASKET_DECAY
 
 DAY = 86_400_000_000
 

@@ -7,17 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from feature_repo.repo_paths import REPO, path_for_registry
+from feature_repo.definitions.repo_paths import REPO, path_for_registry
 from infra.settings import PROJECT_ROOT
 
 REGISTERED = """
-from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.feast_objects import feast_objects
+from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.repo import load
 from feature_repo.store import write_feature_store_yaml
 from infra.settings import Settings
 
 settings = Settings(_env_file=None, dataset="simulated")
-for each in feast_objects(settings, declaration_of(settings)):
+for each in load(DataSet.of(settings)).objects:
     if hasattr(each, "batch_source"):
         print(each.batch_source.path)
 print(write_feature_store_yaml(settings).read_text())

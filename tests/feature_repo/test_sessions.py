@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo import sessions
-from feature_repo.schema import RECENT_LIMIT
+from feature_repo.definitions.extents import RECENT_LIMIT
 from feature_repo.sessions import EXPIRY_US, KEPT_EVENTS, MAX_EVENTS, Replay, Session, SessionEvent, features, fold
 
 SECOND = 1_000_000

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from infra import effective as module
-from infra.effective import NO_SOURCE, effective, main
+from infra.effective import NO_SOURCE, definitions, effective, main
 from infra.params import BadParams, read_params
 from infra.settings import PROJECT_ROOT, Settings
 
@@ -130,3 +130,13 @@ def test_dvc_goes_on_with_new_parameters_and_is_told_to_begin_again_with_new_pat
     assert "run the same command again" in capsys.readouterr().err
     assert written(project)["folder"] == "elsewhere/shop"
     assert main(["--loaded"]) == 0
+
+
+def test_the_definitions_of_the_features_are_watched_and_those_of_the_user_too(tmp_path: Path) -> None:
+    (tmp_path / ".feastignore").write_text("# what Feast leaves out\nschema.py\n")
+    for name in ("item_views.py", "schema.py"):
+        (tmp_path / name).write_text("one")
+    before = definitions(tmp_path)
+    assert list(before) == ["item_views.py"]
+    (tmp_path / "restaurant_views.py").write_text("two")
+    assert definitions(tmp_path).items() > before.items()

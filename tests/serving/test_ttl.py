@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.schema import View
+from feature_repo.definitions.view import View
 from serving.ttl import are_valid, is_valid
 
 DAY_US = 86_400_000_000

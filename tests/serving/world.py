@@ -17,9 +17,11 @@ import pyarrow.parquet as pq
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECLARATION
-from feature_repo.feast_objects import feast_objects
+from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.repo import load
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
-from feature_repo.schema import View, views
 from feature_repo.store import open_store
 from infra.models.arrays import Floats
 from infra.models.model_contract import ModelContract
@@ -117,7 +119,7 @@ def fill_store(settings: Settings) -> None:
         table = pa.Table.from_pylist([_whole(VIEWS[name], row) for row in rows], schema=_nullable(VIEWS[name]))
         pq.write_table(table, settings.features_dir / f"{name}.parquet")
     store = open_store(settings)
-    store.apply(list(feast_objects(settings, DECLARATION)))
+    store.apply(load(DataSet.of(settings, DECLARATION)).objects)
     store.materialize(start_date=ROW_AT - timedelta(days=1), end_date=ROW_AT + timedelta(seconds=1))
 
 

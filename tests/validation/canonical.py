@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_to_json
+from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
-from feature_repo.schema import Column, Declaration, DType, log_tables, views
+from feature_repo.schema import Column, Declaration, DType, log_tables
 from infra.settings import Settings
 from tests.small_log import START, at
 from validation.gates.rules.training_rules import training_file

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from feature_repo.candidates.ragged import Ragged
-from feature_repo.schema import SESSION_STATE, USER_HISTORY, USER_WINDOWS, DType, Feature, View
+from feature_repo.definitions.view import Feature, View
+from feature_repo.definitions.views import SESSION_STATE, USER_HISTORY, USER_WINDOWS
+from feature_repo.schema import DType
 from infra.models.arrays import Doubles, Floats, Integers
 
 DAY_US = 86_400_000_000

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from feature_repo.build.log_views import open_log
-from feature_repo.duckdb_connection import connect
+from feature_repo.definitions.extents import SESSION_EXPIRY
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
-from feature_repo.schema import SESSION_EXPIRY
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 from training.candidates.known_log import log_reaches
 

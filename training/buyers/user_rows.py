@@ -8,7 +8,8 @@ from datetime import datetime
 import pyarrow as pa
 from feast import FeatureStore
 
-from feature_repo.schema import SESSION_STATE, TIMESTAMP, USER_HISTORY, USER_WINDOWS, Column, DType
+from feature_repo.definitions.views import SESSION_STATE, USER_HISTORY, USER_WINDOWS
+from feature_repo.schema import TIMESTAMP, Column, DType
 
 # What the model reads of the two views with lists; of user_windows it reads everything.
 HISTORY = ("history_counts", "history_first_us", "history_last_us")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feature_repo.candidates.item_codes import Codes
-from feature_repo.schema import HALF_LIVES_DAYS, HISTORY_LIMIT
+from feature_repo.definitions.extents import HALF_LIVES_DAYS, HISTORY_LIMIT
 from infra.models.arrays import Doubles, Integers
 from training.candidates.known_log import KnownLog
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from feature_repo.build.log_views import end_of_log, open_log
 from feature_repo.candidates.item_codes import ItemCodes
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from infra.clock import epoch_us
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 
 

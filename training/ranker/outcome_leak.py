@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from feature_repo.build.log_views import open_log
-from feature_repo.duckdb_connection import connect
-from feature_repo.early_outcomes import early_outcomes
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
+from feature_repo.times.early_outcomes import early_outcomes
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 
 

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from feature_repo.build.log_views import open_log
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
+from infra.duckdb_connection import connect
 from infra.models.model_store import ModelStore, NoModel
 from infra.models.ranker import Ranker
 from infra.settings import Settings

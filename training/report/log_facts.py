@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 
 from feature_repo.build.log_views import open_log
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 
 

@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
-from feature_repo.schema import views
 from training.ablation.families import feature_families
 from training.report.study import Section, Study, block, paragraph
 

@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
+from feature_repo.definitions.view import FEATURE_SERVICE, Feature
 from feature_repo.offline.slates import PointInTimeReader
-from feature_repo.schema import FEATURE_SERVICE, Declaration, Feature
+from feature_repo.schema import Declaration
 from feature_repo.store import open_store
 from infra.settings import Settings
 from training.candidates.fit import fit_sources

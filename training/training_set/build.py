@@ -26,16 +26,18 @@ from tqdm import tqdm
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.duckdb_connection import connect
+from feature_repo.definitions.view import FEATURE_SERVICE
+from feature_repo.definitions.views import views
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.offline.errors import OfflineError
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.replay_start import NoLog, log_end
-from feature_repo.schema import FEATURE_SERVICE, TIMESTAMP, Declaration, views
+from feature_repo.schema import TIMESTAMP, Declaration
 from feature_repo.store import open_store
 from feature_repo.times.time_split import BadSplit, TimeSplit, time_split
 from infra.arguments import timestamp
 from infra.command import command_params, command_settings
+from infra.duckdb_connection import connect
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.training_set.content_hash import ContentHash

@@ -23,10 +23,10 @@ import duckdb
 from feature_repo.build.log_views import open_log
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.log_writer import duckdb_type
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.event_files import event_files, reading
 from feature_repo.live.score_records import SCORE, score_files
 from feature_repo.schema import Declaration, impressions_table
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 
 GAINS = {"view": 1, "like": 2, "add_to_cart": 2, "order": 3}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from feature_repo.schema import HALF_LIVES_DAYS
+from feature_repo.definitions.extents import HALF_LIVES_DAYS
 from infra.settings import Settings
 from training.ranker.lambdamart import fit, recall_at_25
 from training.training_set.ranking_data import RankingData

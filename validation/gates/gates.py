@@ -21,11 +21,11 @@ from typing import Any
 import duckdb
 
 from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from feature_repo.live.items.versions import changes_sql, live_changes
 from feature_repo.schema import Declaration
+from infra.duckdb_connection import connect
 from infra.params import read_params
 from infra.settings import Settings
 from validation.gates.docs import SuiteRunner

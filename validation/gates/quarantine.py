@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feature_repo.datasets.declarations.built_in import declaration_of
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.checked_events import CHECKED_EVENTS, Checked
 from feature_repo.live.event_files import SCHEMA, reading
 from feature_repo.live.items.files import SCHEMA as CHANGES_SCHEMA
 from feature_repo.live.items.versions import CHECKED_CHANGES, is_untyped, typed_sql
 from feature_repo.schema import Declaration, item_changes_table
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 from validation.gates.rule_evaluation import listed, set_timestamps
 from validation.gates.rules.live_rules import change_rules, copy_rules, event_rules, live_files, once

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from validation.skew.causes.case import Case
 from validation.skew.causes.value_causes import CAUSES, UNKNOWN

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from feature_repo.schema import Feature
+from feature_repo.definitions.view import Feature
 from validation.skew.comparison import EQUAL, NAMES, UNEXPLAINED, Comparison
 
 

@@ -17,9 +17,10 @@ from feature_repo.candidates.stage_two_features import (
 )
 from feature_repo.candidates.union import Sources
 from feature_repo.contract import current_contract
+from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import RECOMMEND, ScoreRecord
 from feature_repo.model_features import feature_matrix, model_features
-from feature_repo.schema import Declaration, Feature
+from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
 from infra.models.model_store import ModelStore, ModelStoreError
 from infra.settings import Settings

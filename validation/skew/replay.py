@@ -21,9 +21,9 @@ from mlflow.exceptions import MlflowException
 
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import ScoreRecord, read_records, score_files, score_folder
 from feature_repo.offline.errors import OfflineError
-from feature_repo.schema import Feature
 from feature_repo.slate import Floats
 from infra.command import command_settings
 from infra.models.arrays import Doubles

@@ -20,7 +20,7 @@ from feature_repo.candidates.source import (
     save_arrays,
     save_settings,
 )
-from feature_repo.schema import HISTORY_LIMIT
+from feature_repo.definitions.extents import HISTORY_LIMIT
 from infra.models.arrays import Doubles, Floats, Integers
 
 NUMBERS_AT_ONCE = 2_000_000

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from feature_repo.datasets.declarations.built_in import BUILT_IN
 from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE, declaration_from_json
 from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
-from feature_repo.schema import IN_STOCK, Column, Declaration, DType, item_changes_table, log_tables, views
+from feature_repo.schema import IN_STOCK, Column, Declaration, DType, item_changes_table, log_tables
 from infra.limits import MAX_MONEY
 from infra.settings import Settings
 

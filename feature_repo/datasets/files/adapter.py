@@ -31,8 +31,8 @@ from feature_repo.datasets.files.source import files_source
 from feature_repo.datasets.files.staging import Staging
 from feature_repo.datasets.log_writer import LogWriter
 from feature_repo.datasets.own_log import write_tables
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import Declaration, Table, log_tables
+from infra.duckdb_connection import connect
 from infra.progress import step
 from infra.settings import Settings
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from feature_repo.definitions.views import item_attributes_view
 from feature_repo.live.items.acceptance import Merged
 from feature_repo.live.items.change import values_of
 from feature_repo.live.view_rows import view_rows
 from feature_repo.online.rows import Rows
-from feature_repo.schema import Declaration, item_attributes_view
+from feature_repo.schema import Declaration
 
 
 def item_rows(merged: Iterable[tuple[str, Merged]], declaration: Declaration, project: str) -> Rows:

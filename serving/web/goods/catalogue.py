@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import Declaration, DType
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 from serving.web.goods.items import ShopItem
 from serving.web.goods.names import brand_name, category_name

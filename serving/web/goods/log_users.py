@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import Declaration
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 
 SHOWN = 12

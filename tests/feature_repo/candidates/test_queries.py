@@ -5,7 +5,8 @@ import pyarrow as pa
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import ACTION_CODES, queries_of_rows, queries_of_tables
-from feature_repo.schema import SESSION_STATE, USER_HISTORY, arrow_schema
+from feature_repo.definitions.views import SESSION_STATE, USER_HISTORY
+from feature_repo.schema import arrow_schema
 from feature_repo.slate import Row
 
 CODES = ItemCodes.of_ids(["b", "a", "c", "a"])

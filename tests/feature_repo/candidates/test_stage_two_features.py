@@ -11,8 +11,8 @@ from feature_repo.candidates.stage_two_features import recommend_contract, recom
 from feature_repo.candidates.union import Sources
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECLARATION
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.model_features import feature_matrix, model_features
-from feature_repo.schema import ITEM_COMPANIONS, views
 from feature_repo.slate import Slate, column_array
 
 SOURCES = Sources(ItemCodes.of_ids(["a", "b"]), (OwnHistory(60),), {"own_history": 5}, limit=5, known_at_us=0)

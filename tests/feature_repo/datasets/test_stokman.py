@@ -13,7 +13,8 @@ from feature_repo.datasets.declarations.built_in import STOKMAN
 from feature_repo.datasets.declarations.declaration_json import read_declaration
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.samples.stokman.sample import write_sample
-from feature_repo.schema import ITEM_VECTORS, log_tables, views
+from feature_repo.definitions.views import views
+from feature_repo.schema import ITEM_VECTORS, log_tables
 from tests.feature_repo.datasets.stokman_source import VIEW, Source, action, at
 from tests.source_tree import ROOT
 

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from feature_repo.definitions.views import views
 from feature_repo.derived.families import FAMILIES, derived_versions
 from feature_repo.model_features import STORED_VERSION, feature_matrix, model_features
-from feature_repo.schema import Column, Declaration, DType, views
+from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Row, Slate, column_array, floats
 
 PATH = Path(__file__).with_name("golden.json")

@@ -11,12 +11,13 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_repo.definitions.views import ITEM_WINDOWS, SESSION_STATE
 from feature_repo.live.event import LiveEvent, packed
 from feature_repo.live.session_rows import replayed, session_command, session_rows
 from feature_repo.online.newest_wins import script
 from feature_repo.online.row_encoder import RowEncoder
 from feature_repo.online.writer import NewestWinsWriter
-from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, Column, DType
+from feature_repo.schema import Column, DType
 from infra.redis_server.server import start, stop
 from infra.settings import Settings
 

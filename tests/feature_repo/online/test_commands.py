@@ -16,8 +16,8 @@ import redis
 import yaml
 from feast import FeatureStore
 
+from feature_repo.definitions.repo_paths import REPO
 from feature_repo.online.materialization_log import MaterializationLog, Run
-from feature_repo.repo_paths import REPO
 from infra.clock import WallClock, set_anchor
 from infra.settings import Settings
 

@@ -13,12 +13,12 @@ from feast import FeatureStore
 from feast.infra.online_stores.redis import RedisOnlineStore
 
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY
+from feature_repo.definitions.views import views
 from feature_repo.online import repair
 from feature_repo.online.future import TOLERANCE
 from feature_repo.online.repair import future_rows
 from feature_repo.online.rows import BadRows
 from feature_repo.online.store import ServedRedisOnlineStore
-from feature_repo.schema import views
 from feature_repo.store import open_store
 from infra.clock import FixedClock, set_anchor
 from infra.redis_server.server import endpoint, start, stop

@@ -14,8 +14,8 @@ import yaml
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float32, String
 
+from feature_repo.definitions.repo_paths import REPO
 from feature_repo.online.store import ServedRedisOnlineStoreConfig
-from feature_repo.repo_paths import REPO
 from feature_repo.store import open_store, write_feature_store_yaml
 from infra.redis_server import server as redis_server
 from infra.redis_server.server import NoRedis

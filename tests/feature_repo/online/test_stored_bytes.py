@@ -26,11 +26,11 @@ from feast.types import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.feast_objects import value_types
+from feature_repo.definitions.views import SESSION_STATE, value_types
 from feature_repo.online.rows import BadRows, layout_of, rows_of_batch
 from feature_repo.online.store import ServedRedisOnlineStore
 from feature_repo.online.writer import NewestWinsWriter
-from feature_repo.schema import SESSION_STATE, Column, DType
+from feature_repo.schema import Column, DType
 from infra.redis_server.endpoint import Endpoint
 from tests.feature_repo.online.redis_format.test_encoding import FLOAT32, FLOAT64, INT32, LATER_TIMESTAMP, TEXT
 from tests.feature_repo.online.stores import (

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_repo.definitions.extents import SESSION_EXPIRY
 from feature_repo.model_features import feature_matrix
 from feature_repo.offline.slates import PointInTimeReader
-from feature_repo.schema import SESSION_EXPIRY, Column, DType
+from feature_repo.schema import Column, DType
 from feature_repo.store import open_store
 from infra.redis_server.server import endpoint
 from serving.features.feast_reader import FeastReader, WrongStore

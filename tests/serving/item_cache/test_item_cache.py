@@ -9,7 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.schema import Column, DType, View
+from feature_repo.definitions.view import View
+from feature_repo.schema import Column, DType
 from serving.item_cache.item_block import ItemColumns, columns_at, decode_items
 from serving.item_cache.item_cache import ENTRY_BYTES, ItemCache
 from tests.small_log import at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feature_repo.schema import Feature
+from feature_repo.definitions.view import Feature
 from serving.features.reading import Missing
 from serving.score.answers import ExplainAnswer, ExplainedItem, ModelName
 from serving.web.reasons import NothingToExplain, explained

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from feature_repo.schema import SESSION_STATE, USER_HISTORY, USER_WINDOWS, arrow_schema
+from feature_repo.definitions.views import SESSION_STATE, USER_HISTORY, USER_WINDOWS
+from feature_repo.schema import arrow_schema
 from infra.clock import epoch_us
 from training.buyers.buyer_features import FEATURE_NAMES, FEATURES, buyer_matrix
 

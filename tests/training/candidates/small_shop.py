@@ -16,7 +16,8 @@ import yaml
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import Queries, queries_of_rows
-from feature_repo.schema import HALF_LIVES_DAYS, Column, Declaration, DType
+from feature_repo.definitions.extents import HALF_LIVES_DAYS
+from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Row
 from infra.clock import epoch_us
 from infra.settings import PROJECT_ROOT, Settings

@@ -8,7 +8,8 @@ import pytest
 
 from feature_repo.apply import apply
 from feature_repo.build.__main__ import build
-from feature_repo.schema import ITEM_WINDOWS, SESSION_EXPIRY
+from feature_repo.definitions.extents import SESSION_EXPIRY
+from feature_repo.definitions.views import ITEM_WINDOWS
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 from training.training_set.build import write_training_set

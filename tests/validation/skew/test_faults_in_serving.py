@@ -11,11 +11,11 @@ import pytest
 
 from feature_repo.candidates.queries import queries_of_rows
 from feature_repo.candidates.stage_two_features import recommend_matrix
+from feature_repo.definitions.views import ITEM_WINDOWS, SESSION_STATE
 from feature_repo.derived import families
 from feature_repo.derived.family import or_nan
 from feature_repo.live.score_records import read_records, score_files
 from feature_repo.model_features import feature_matrix
-from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE
 from feature_repo.slate import Row
 from feature_repo.store import open_store
 from infra.redis_server.server import endpoint

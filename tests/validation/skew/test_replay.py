@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import Feature
 from validation.skew.comparison import EQUAL, NAMES, Comparison
 from validation.skew.replay import Replayed, lines
 

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import Feature
 from validation.skew.comparison import EQUAL, NAMES, Comparison
 from validation.skew.findings import Findings
 from validation.skew.report import markdown, page, write_report

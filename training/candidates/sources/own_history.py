@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_repo.candidates.sources.own_history import OwnHistory
-from feature_repo.schema import HALF_LIVES_DAYS
+from feature_repo.definitions.extents import HALF_LIVES_DAYS
 from training.candidates.known_log import KnownLog
 
 

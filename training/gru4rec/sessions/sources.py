@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.retailrocket import EVENT_COLUMNS
 from feature_repo.datasets.strict_csv import SourceColumn, read_csv
-from feature_repo.duckdb_connection import connect
 from feature_repo.schema import ACTIONS
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 from training.gru4rec.errors import BadConfig, BadLog
 from training.gru4rec.sessions.processed import Ints, Longs

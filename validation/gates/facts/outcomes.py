@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import duckdb
 
-from feature_repo.early_outcomes import OUTCOMES, EarlyOutcomes
+from feature_repo.times.early_outcomes import OUTCOMES, EarlyOutcomes
 
 
 @dataclass(frozen=True)
 class LabelOutcomes:
     """``action``: the label's own; None if its positives have no action in common. See
-    :mod:`feature_repo.early_outcomes`.
+    :mod:`feature_repo.times.early_outcomes`.
 
     found: positives that have the action; ``early``: before the slate, and none at or after it
     """

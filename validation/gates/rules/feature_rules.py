@@ -7,19 +7,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from feature_repo.schema import (
-    COMPANION_LIMIT,
-    HISTORY_LIMIT,
-    ITEM_ATTRIBUTES,
-    RECENT_LIMIT,
-    SESSION_STATE,
-    USER_HISTORY,
-    Column,
-    Declaration,
-    DType,
-    View,
-    views,
-)
+from feature_repo.definitions.extents import COMPANION_LIMIT, HISTORY_LIMIT, RECENT_LIMIT
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import ITEM_ATTRIBUTES, SESSION_STATE, USER_HISTORY, views
+from feature_repo.schema import Column, Declaration, DType
 from infra.settings import Settings
 from validation.gates.rules.log_rules import LOG_END, known_item
 from validation.gates.rules.rule import QueryRule, RowRule, Rule, shown

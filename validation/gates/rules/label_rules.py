@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from feature_repo.early_outcomes import MAX_SHARE
+from feature_repo.times.early_outcomes import MAX_SHARE
 from validation.gates.facts.log_facts import LogFacts
 from validation.gates.rules.rule import FactRule, Rule, Severity
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from feature_repo.definitions.view import Feature
+from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
-from feature_repo.schema import Column, Declaration, DType, Feature, views
+from feature_repo.schema import Column, Declaration, DType
 from infra.settings import Settings
 from validation.gates.rules.log_rules import LOG_END, one_per_slate
 from validation.gates.rules.rule import QueryRule, Rule, Severity, shown

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import Declaration, Feature
+from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
 from validation.skew.causes.evidence import Evidence, ReadRow, Values
 from validation.skew.causes.knowledge import Knowledge

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import ITEM_COMPANIONS, SESSION_STATE
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import ITEM_COMPANIONS, SESSION_STATE, View
 from feature_repo.slate import Slate, view_row
 
 Values = Mapping[str, Any]  # column -> value of one row; empty without a valid row

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from feature_repo.duckdb_connection import connect
+from feature_repo.definitions.views import ITEM_ATTRIBUTES, SESSION_STATE
 from feature_repo.live.event_files import event_files
 from feature_repo.live.items.files import ITEM_CHANGES
 from feature_repo.online.materialization_log import MaterializationLog, Run
-from feature_repo.schema import ITEM_ATTRIBUTES, SESSION_STATE
 from infra.clock import WallClock
+from infra.duckdb_connection import connect
 from infra.redis_server.server import endpoint
 from infra.settings import Settings
 

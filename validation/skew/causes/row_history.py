@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from feature_repo.duckdb_connection import connect
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import ITEM_COMPANIONS, Declaration, View, views
+from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 from validation.skew.causes.evidence import Evidence, ReadRow, Values, Version, cart_of
 

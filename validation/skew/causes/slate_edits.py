@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.schema import ITEM_COMPANIONS, Declaration, DType, View, views
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import ITEM_COMPANIONS, views
+from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Row, Slate, column_array, view_row
 from validation.skew.causes.evidence import MISSING, Evidence, ReadRow, Values
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from feature_repo.definitions.views import views
 from feature_repo.init.guess.decisions import Extra, Group
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column, Kind
 from feature_repo.init.words import is_id_like
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column as SchemaColumn
-from feature_repo.schema import Declaration, DType, item_changes_table, log_tables, views
+from feature_repo.schema import Declaration, DType, item_changes_table, log_tables
 
 LONGEST = 60
 READ_ALREADY = frozenset(["0", "1", "0.0", "1.0", "true", "false"])

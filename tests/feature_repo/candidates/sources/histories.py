@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from feature_repo.candidates.item_codes import ItemCodes
 from feature_repo.candidates.queries import Queries, queries_of_rows
-from feature_repo.schema import HALF_LIVES_DAYS
+from feature_repo.definitions.extents import HALF_LIVES_DAYS
 from feature_repo.slate import Row
 
 DAY_US = 86_400_000_000

@@ -13,10 +13,10 @@ import pytest
 
 from feature_repo.build.__main__ import build
 from feature_repo.build.log_views import open_log
-from feature_repo.duckdb_connection import connect
 from feature_repo.live.items.change import AcceptedChange, ItemChange, Texts
 from feature_repo.live.items.files import ITEM_CHANGES
 from infra.clock import epoch_us
+from infra.duckdb_connection import connect
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 from validation.gates.quarantine import set_aside

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE
+from feature_repo.definitions.views import ITEM_WINDOWS, SESSION_STATE
 from validation.skew.causes.evidence import MISSING, ReadRow, Version
 from validation.skew.causes.knowledge import Knowledge, KnownRun
 from validation.skew.causes.row_causes import ROW_CAUSES

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_repo.definitions.views import views
 from feature_repo.live.score_records import ScoreRecord
-from feature_repo.schema import views
 from feature_repo.slate import Slate
 from infra.settings import Settings
 from tests.small_log import DECLARATION, at

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from feature_repo.definitions.views import ITEM_WINDOWS, SESSION_STATE, item_attributes_view, views
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.model_features import feature_matrix, model_features
-from feature_repo.schema import ITEM_WINDOWS, SESSION_STATE, item_attributes_view, views
 from feature_repo.slate import Row, Slate, column_array
 from tests.small_log import DECLARATION
 from validation.skew.causes.case import Case

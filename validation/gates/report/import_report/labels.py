@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feature_repo.early_outcomes import AFTER, BEFORE, MAX_SHARE, MIN_COUNT, OWN_SHARE
+from feature_repo.times.early_outcomes import AFTER, BEFORE, MAX_SHARE, MIN_COUNT, OWN_SHARE
 from infra.report_page.charts import bars
 from validation.gates.facts.log_facts import LogFacts
 from validation.gates.facts.outcomes import LabelOutcomes

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from feature_repo.build.log_views import open_log
-from feature_repo.early_outcomes import EarlyOutcomes, early_outcomes
+from feature_repo.times.early_outcomes import EarlyOutcomes, early_outcomes
 from infra.settings import Settings
 from tests.small_log import at, event, impression, item, write_log
 

@@ -1,0 +1,69 @@
+"""A feature view and a model input, as build, gates, training and serving read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+import pyarrow as pa
+
+from feature_repo.schema import LISTS, Column, DType, arrow_schema
+
+FEATURE_SERVICE = "ranker_v1"
+
+
+@dataclass(frozen=True)
+class View:
+    """A feature view.
+
+    Float32 columns are model features as they are. The other columns are inputs of derived features.
+    ``granularity`` says when rows appear. ``created_timestamp`` is ``event_timestamp`` plus ``publish_delay``.
+    """
+
+    name: str
+    entity: str
+    description: str
+    ttl: timedelta
+    granularity: str
+    publish_delay: timedelta
+    columns: tuple[Column, ...]
+
+    @property
+    def join_key(self) -> str:
+        return f"{self.entity}_id"
+
+    @cached_property
+    def ttl_us(self) -> int:
+        return self.ttl // timedelta(microseconds=1)
+
+    @cached_property
+    def aligned_lists(self) -> list[list[str]]:
+        """Names of the lists that are aligned element by element: ``history_items``, ``history_counts``, …"""
+        found: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column.dtype in LISTS:
+                found.setdefault(column.name.split("_")[0], []).append(column.name)
+        return list(found.values())
+
+    @property
+    def arrow(self) -> pa.Schema:
+        return arrow_schema(
+            (
+                Column(self.join_key, DType.STRING, f"{self.entity} id"),
+                Column("event_timestamp", DType.TIMESTAMP, "time from which the row was known"),
+                Column("created_timestamp", DType.TIMESTAMP, "time when the row was published"),
+                *self.columns,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One model input. ``source`` is a view's name, ``derived``, ``request`` or ``candidates``."""
+
+    name: str
+    source: str
+    description: str
+    unit: str = ""
+    dtype: str = "float32"

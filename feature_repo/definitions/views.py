@@ -1,0 +1,68 @@
+"""What the modules of this repository define, as build, gates, training and serving read it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from feast import FeatureView, ValueType
+
+from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.fields import column_of, feast_type
+from feature_repo.definitions.repo import BadDefinitions, load
+from feature_repo.definitions.view import View
+from feature_repo.schema import Declaration
+
+_ENTITIES = ("item", "user", "session")  # in this order in the model's features
+
+
+@cache  # needed for every slate
+def views(declaration: Declaration) -> tuple[View, ...]:
+    """The views of the feature service, those of items first, then of users, then of sessions; else in its order.
+
+    Raises BadDefinitions.
+    """
+    repo = load(DataSet(declaration, Path("features")))  # the paths of the built tables are not read
+    named = {view.name: view for view in repo.views}
+    found = [as_view(named[each.name]) for each in repo.service.feature_view_projections]
+    return tuple(sorted(found, key=lambda view: _ENTITIES.index(view.entity)))
+
+
+def as_view(view: FeatureView) -> View:
+    """Raises BadDefinitions where the model cannot use it."""
+    if len(view.entities) != 1 or view.entities[0] not in _ENTITIES:
+        raise BadDefinitions(f"{view.name}: the entity is one of {', '.join(_ENTITIES)}, not {view.entities}")
+    try:
+        columns = tuple(column_of(field) for field in view.features)
+        delay = timedelta(minutes=float(view.tags.get("minutes_to_publish", 0)))
+    except ValueError as error:
+        raise BadDefinitions(f"{view.name}: {error}") from error
+    return View(
+        view.name, view.entities[0], view.description, view.ttl, view.tags.get("granularity", ""), delay, columns
+    )
+
+
+def named_view(declaration: Declaration, name: str) -> View:
+    return next(each for each in views(declaration) if each.name == name)
+
+
+def item_attributes_view(declaration: Declaration) -> View:
+    return named_view(declaration, ITEM_ATTRIBUTES)
+
+
+def value_types(view: View) -> dict[str, ValueType]:
+    """Column name -> Feast's value type, for the join key and each column."""
+    columns = {column.name: feast_type(column).to_value_type() for column in view.columns}
+    return {view.join_key: ValueType.STRING, **columns}
+
+
+ITEM_ATTRIBUTES = "item_attributes"
+
+_NO_DATA_SET = Declaration("", "")  # these are the same for all
+ITEM_WINDOWS = named_view(_NO_DATA_SET, "item_windows")
+ITEM_COMPANIONS = named_view(_NO_DATA_SET, "item_companions")
+ITEM_REPEATS = named_view(_NO_DATA_SET, "item_repeats")
+USER_WINDOWS = named_view(_NO_DATA_SET, "user_windows")
+USER_HISTORY = named_view(_NO_DATA_SET, "user_history")
+SESSION_STATE = named_view(_NO_DATA_SET, "session_state")
