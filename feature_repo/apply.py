@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.definitions.checks import check
 from feature_repo.definitions.data_set import DataSet
 from feature_repo.definitions.repo import load
 from feature_repo.store import open_store, write_feature_store_yaml
@@ -15,8 +16,10 @@ from infra.settings import Settings
 
 def apply(settings: Settings) -> None:
     """Register the data set's Feast objects. Raises DatasetError or RedisServerError."""
+    data_set = DataSet.of(settings)
+    check(data_set.declaration)
     store = open_store(settings)
-    store.apply(load(DataSet.of(settings)).objects)
+    store.apply(load(data_set).objects)
     write_feature_store_yaml(settings)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from feature_repo.datasets.declarations.declaration_json import declaration_to_json
+from feature_repo.definitions.checks import check
 from feature_repo.definitions.view import FEATURE_SERVICE, View
 from feature_repo.definitions.views import views
 from feature_repo.derived.families import derived_versions
@@ -15,6 +16,8 @@ from infra.models.model_contract import ContractFeature, ModelContract
 
 
 def current_contract(project: str, declaration: Declaration) -> ModelContract:
+    """Raises BadDefinitions where views and derived families do not fit together."""
+    check(declaration)
     return ModelContract(
         project=project,
         feature_service=FEATURE_SERVICE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_repo.derived.family import Column, Family, fixed, or_nan
+from feature_repo.derived.family import Column, derived, or_nan
 from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
@@ -16,7 +16,8 @@ FEATURES = (
 )
 
 
-def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
+@derived(version=1, reads=("item_windows", "user_windows", "session_state"), gives=FEATURES)
+def ages(slate: Slate, _: Declaration) -> dict[str, Column]:
     now_us = slate.scored_us
     return {
         "item_age_s": (now_us - slate.items["first_seen_us"]) / 1e6,
@@ -26,6 +27,3 @@ def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
         "session_age_s": (now_us - or_nan(slate.session.get("session_first_us"))) / 1e6,
         "session_idle_s": (now_us - or_nan(slate.session.get("session_last_us"))) / 1e6,
     }
-
-
-FAMILY = Family("ages", version=1, features=fixed(*FEATURES), columns=columns)

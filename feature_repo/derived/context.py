@@ -28,4 +28,4 @@ def _bucket(value: str | None) -> float:
     return math.nan if value is None else float(zlib.crc32(value.encode()) % BUCKETS)
 
 
-FAMILY = Family("context", version=1, features=features, columns=columns)
+context = Family("context", version=1, reads=(), features=features, columns=columns)

@@ -1,4 +1,12 @@
-"""What a derived family is, and the columns it gives.
+"""What a derived family is, and the columns it gives. A file of your own beside this one may hold a further family:
+
+    @derived(
+        version=1,
+        reads=("session_state:recent_items", "item_attributes:price"),
+        gives=(("price_vs_touched", "price over the mean price of the items touched so far", "ratio"),),
+    )
+    def versus_touched(slate: Slate, declaration: Declaration) -> dict[str, Column]:
+        ...
 
 A pair feature is NaN when the user or the session is unknown, and 0 when it is known and has no such value. Ages are
 computed in float64 from the request's timestamp. Values are rounded to float32 when they enter the matrix.
@@ -41,20 +49,23 @@ class Family:
     """Features that are computed together.
 
     ``version`` is part of the model's contract: raise it whenever a value changes for the same slate. The golden
-    matrix in the tests fails until it is raised. ``columns`` returns one column per feature, in the order of
-    ``features``.
+    matrix in the tests fails until it is raised. ``reads``: the views, or columns of them as ``view:column``, whose
+    values enter. ``columns`` returns one column per feature, in the order of ``features``.
     """
 
     name: str
     version: int
+    reads: tuple[str, ...]
     features: Callable[[Declaration], tuple[Feature, ...]]
     columns: Callable[[Slate, Declaration], dict[str, Column]]
 
 
-def fixed(*features: tuple[str, str, str]) -> Callable[[Declaration], tuple[Feature, ...]]:
-    """The same (name, description, unit) for every data set."""
-    declared = tuple(Feature(name, "derived", description, unit) for name, description, unit in features)
-    return lambda _: declared
+def derived(
+    *, version: int, reads: Sequence[str], gives: Sequence[tuple[str, str, str]]
+) -> Callable[[Callable[[Slate, Declaration], dict[str, Column]]], Family]:
+    """Make a function the family of its name. ``gives``: name, description and unit of each feature, in order."""
+    features = tuple(Feature(name, "derived", description, unit) for name, description, unit in gives)
+    return lambda columns: Family(columns.__name__, version, tuple(reads), lambda _: features, columns)
 
 
 def at_candidates(slate: Slate, indices: Mapping[str, int]) -> tuple[Integers, Integers]:

@@ -15,12 +15,11 @@ from feature_repo.definitions.extents import BASKET_DECAY, HALF_LIVES_DAYS
 from feature_repo.derived.family import (
     Column,
     Doubles,
-    Family,
     Integers,
     Sparse,
     at_candidates,
+    derived,
     first_indices,
-    fixed,
     or_nan,
 )
 from feature_repo.schema import Declaration
@@ -149,15 +148,16 @@ def _history(user: Row) -> _History:
         )
 
 
-def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
+@derived(version=2, reads=("user_history", "item_attributes:category_id"), gives=FEATURES)
+def history(slate: Slate, _: Declaration) -> dict[str, Column]:
     if slate.user.get("history_items") is None:
         return {name: math.nan for name, _, _ in FEATURES}
-    history = slate.user.once(_history)
-    share, last_us, *at_latest = history.by_category.take(history.category_indices(slate.items), axis=1)
+    ordered = slate.user.once(_history)
+    share, last_us, *at_latest = ordered.by_category.take(ordered.category_indices(slate.items), axis=1)
     age = (slate.scored_us - last_us) / 1e6
     decayed = np.array(at_latest) * np.exp2(-np.nan_to_num(age) / _HALF_LIVES_S)  # a category without an order has 0
     return {
-        **_bought(slate, history),
+        **_bought(slate, ordered),
         "category_share": share,
         "category_age_s": age,
         **{f"category_decayed_{days}d": each for days, each in zip(HALF_LIVES_DAYS, decayed, strict=True)},
@@ -204,6 +204,3 @@ def _bought(slate: Slate, history: _History) -> dict[str, Column]:
         decayed[_SIXTY] / total,
     )
     return {name: Sparse(positions, each, fill) for (name, fill), each in zip(never.items(), values, strict=True)}
-
-
-FAMILY = Family("history", version=2, features=fixed(*FEATURES), columns=columns)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from feature_repo.derived.family import Column, Family, fixed
+from feature_repo.derived.family import Column, derived
 from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
@@ -22,7 +22,8 @@ FEATURES = (
 )
 
 
-def columns(slate: Slate, declaration: Declaration) -> dict[str, Column]:
+@derived(version=1, reads=("item_attributes:price",), gives=FEATURES)
+def request(slate: Slate, declaration: Declaration) -> dict[str, Column]:
     n = len(slate)
     local = _local(slate.scored_us // 1_000_000, declaration.timezone)
     price = slate.items["price"].astype(np.float64)
@@ -43,6 +44,3 @@ def columns(slate: Slate, declaration: Declaration) -> dict[str, Column]:
 @lru_cache(maxsize=16)  # the requests of one second share it
 def _local(epoch_s: int, timezone: str) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC).astimezone(ZoneInfo(timezone))
-
-
-FAMILY = Family("request", version=1, features=fixed(*FEATURES), columns=columns)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_repo.derived.family import Column, Doubles, Family, Sparse, at_candidates, first_indices, fixed
+from feature_repo.derived.family import Column, Doubles, Sparse, at_candidates, derived, first_indices
 from feature_repo.schema import Declaration
 from feature_repo.slate import Row, Slate
 
@@ -41,7 +41,8 @@ def _touches(session: Row) -> _Touches:
     return _Touches(first_indices(session["recent_items"]), np.array(codes), np.array(session["recent_us"], np.float64))
 
 
-def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
+@derived(version=1, reads=("session_state",), gives=FEATURES)
+def session(slate: Slate, _: Declaration) -> dict[str, Column]:
     if slate.session.get("recent_items") is None:
         return dict.fromkeys((*_UNTOUCHED, "in_cart"), math.nan)
     cart = slate.positions_of(slate.session.get("cart_items") or ())
@@ -60,6 +61,3 @@ def _touched(slate: Slate) -> dict[str, Column]:
         "touched_age_s": Sparse(positions, (slate.scored_us - touches.timestamps_us[at]) / 1e6, math.nan),
         "touched_last": Sparse(positions, at == 0, 0.0),
     }
-
-
-FAMILY = Family("session", version=1, features=fixed(*FEATURES), columns=columns)

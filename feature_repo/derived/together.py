@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from feature_repo.derived.family import Column, Family, Sparse, fixed
+from feature_repo.derived.family import Column, Sparse, derived
 from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
@@ -14,7 +14,8 @@ FEATURES = (
 )
 
 
-def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
+@derived(version=1, reads=("item_companions", "session_state:cart_items"), gives=FEATURES)
+def together(slate: Slate, _: Declaration) -> dict[str, Column]:
     if not slate.companions:
         return {"together_sum": math.nan, "together_max": math.nan}
     sums: dict[int, float] = {}
@@ -34,6 +35,3 @@ def columns(slate: Slate, _: Declaration) -> dict[str, Column]:
         "together_sum": Sparse(list(sums), list(sums.values()), 0.0),
         "together_max": Sparse(list(largest), list(largest.values()), 0.0),
     }
-
-
-FAMILY = Family("together", version=1, features=fixed(*FEATURES), columns=columns)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from infra import effective as module
-from infra.effective import NO_SOURCE, definitions, effective, main
+from infra.effective import NO_SOURCE, REPO, definitions, effective, main
 from infra.params import BadParams, read_params
 from infra.settings import PROJECT_ROOT, Settings
 
@@ -46,6 +46,7 @@ def test_it_holds_every_section_as_merged_and_paths_relative_to_the_project(proj
         "train": {"seed": 7, "rounds": 5},
         "gru4rec": {},
         "recommend": {},
+        "definitions": definitions(REPO),
     }
     assert (PROJECT_ROOT / NO_SOURCE).is_file()
 

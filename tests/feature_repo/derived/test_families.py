@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from feature_repo.derived.families import derived_columns, derived_features
+from feature_repo import derived as derived_package
+from feature_repo.derived.families import BadFamily, derived_columns, derived_features, found_in
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Row, Slate, floats, timestamps
@@ -41,6 +42,15 @@ SESSION = {
     "recent_actions": ["view", "add_to_cart", "like"],
     "recent_us": [NOW - HOUR // 2, NOW - HOUR, NOW - HOUR],
 }
+
+OWN = """
+from feature_repo.derived.family import derived
+
+@derived(version=1, reads=("item_attributes:price",), gives=(("is_above_mean", "1 above the mean price", "flag"),))
+def above_mean(slate, declaration):
+    price = slate.items["price"]
+    return {"is_above_mean": price > price.mean()}
+"""
 
 
 def slate(**fields) -> Slate:
@@ -170,3 +180,24 @@ def test_the_matrix_has_every_feature_in_order_and_nan_for_what_was_not_read():
 
 def test_the_declared_derived_features_are_the_computed_ones():
     assert [f.name for f in derived_features(DECLARATION)] == list(derived_columns(slate(user=USER), DECLARATION))
+
+
+def test_a_file_of_ones_own_is_a_family_after_those_that_are_built_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(derived_package, "__path__", [*derived_package.__path__, str(tmp_path)])
+    (tmp_path / "above_mean.py").write_text(OWN)
+    for name in ("ages", "family"):
+        (tmp_path / f"{name}.py").touch()  # as they stand beside it; imported from where they are
+    found = found_in(tmp_path)
+    assert [family.name for family in found] == ["ages", "above_mean"]
+    assert found[1].features(DECLARATION)[0].name == "is_above_mean"
+
+
+def test_a_file_without_a_family_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(derived_package, "__path__", [*derived_package.__path__, str(tmp_path)])
+    (tmp_path / "no_family.py").write_text("def no_family(slate, declaration): ...\n")
+    with pytest.raises(BadFamily, match=r"derived/no_family.py holds no family no_family: it needs a function of this"):
+        found_in(tmp_path)
+    (tmp_path / "no_family.py").unlink()
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    with pytest.raises(BadFamily, match=r"derived/broken.py cannot be executed: ZeroDivisionError"):
+        found_in(tmp_path)

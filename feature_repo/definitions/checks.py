@@ -1,0 +1,44 @@
+"""Whether views and derived families fit together; all problems are named at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from feature_repo.definitions.repo import BadDefinitions
+from feature_repo.definitions.view import View
+from feature_repo.definitions.views import views
+from feature_repo.derived.families import FAMILIES
+from feature_repo.derived.family import Family
+from feature_repo.model_features import model_features
+from feature_repo.schema import Declaration
+
+
+def check(declaration: Declaration) -> None:
+    """Raises BadDefinitions."""
+    known = {view.name: view for view in views(declaration)}
+    problems = [*_taken_names(declaration), *(each for family in FAMILIES for each in _unknown_reads(family, known))]
+    if problems:
+        raise BadDefinitions("\n".join(problems))
+
+
+def _taken_names(declaration: Declaration) -> Iterator[str]:
+    stored = {(view.name, column.name) for view in views(declaration) for column in view.columns}
+    given = {(feature.source, feature.name) for feature in model_features(declaration)}
+    sources: dict[str, list[str]] = {}
+    for source, name in sorted(stored | given):
+        sources.setdefault(name, []).append(source)
+    for name, found in sources.items():
+        if len(found) > 1:
+            yield f"{name} is given by {' and by '.join(found)}: rename one of them"
+    derived = [feature.name for family in FAMILIES for feature in family.features(declaration)]
+    for name in sorted({name for name in derived if derived.count(name) > 1}):
+        yield f"{name} is given by two derived families: rename one of them"
+
+
+def _unknown_reads(family: Family, known: Mapping[str, View]) -> Iterator[str]:
+    for reference in family.reads:
+        view, _, column = reference.partition(":")
+        if view not in known:
+            yield f"{family.name}: it reads {view}, which is no view; there are {', '.join(known)}"
+        elif column and column not in (names := [each.name for each in known[view].columns]):
+            yield f"{family.name}: it reads {reference}, which is no column of {view}; it has {', '.join(names)}"
