@@ -17,6 +17,7 @@ from feature_repo.build import (
     item_companions,
     item_repeats,
     item_windows,
+    own_views,
     session_state,
     user_history,
     user_windows,
@@ -25,7 +26,7 @@ from feature_repo.build.feature_writer import write_view
 from feature_repo.build.log_views import end_of_log, last_midnight, open_log
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from feature_repo.definitions.views import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view
+from feature_repo.definitions.views import ITEM_WINDOWS, USER_HISTORY, USER_WINDOWS, item_attributes_view, views
 from feature_repo.live.checked_events import live_events
 from feature_repo.live.event_files import reading
 from infra.command import command_settings
@@ -75,6 +76,10 @@ def _build(settings: Settings, until: datetime | None) -> None:
             write_view(connection, USER_WINDOWS, [user_windows.query(last)], folder)
         with step("user_history"):
             write_view(connection, USER_HISTORY, user_history.queries(connection, last), folder)
+        for view in views(declaration):
+            if view.origin is not None:
+                with step(f"{view.name}, copied from {view.origin.path}"):
+                    own_views.write(connection, view, view.origin, folder)
         connection.close()
         with step("session_state"):
             session_state.write(settings, live, folder)

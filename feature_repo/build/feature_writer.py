@@ -15,14 +15,18 @@ from feature_repo.definitions.view import View
 ROWS_PER_BATCH = 50_000
 
 
-def write_view(connection: duckdb.DuckDBPyConnection, view: View, queries: Iterable[str], folder: Path) -> None:
+def write_view(
+    connection: duckdb.DuckDBPyConnection, view: View, queries: Iterable[str], folder: Path, created: str = ""
+) -> None:
     """Write the rows of all ``queries``. Each query yields the join key, ``event_timestamp`` and the columns.
+
+    ``created``: SQL of the created timestamp; by default the view's delay after ``event_timestamp``.
 
     Several queries bound the memory for a table that is too large to be computed or sorted at once. Rows are ordered
     by time within each query.
     """
     columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in view.columns)
-    delay = int(view.publish_delay.total_seconds())
+    created = created or f"event_timestamp + INTERVAL {int(view.publish_delay.total_seconds())} SECOND"
     path = folder / f"{view.name}.parquet"
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -31,7 +35,7 @@ def write_view(connection: duckdb.DuckDBPyConnection, view: View, queries: Itera
                 batches = connection.sql(
                     f"""
                     SELECT CAST({view.join_key} AS VARCHAR) AS {view.join_key}, event_timestamp,
-                        event_timestamp + INTERVAL {delay} SECOND AS created_timestamp, {columns}
+                        {created} AS created_timestamp, {columns}
                     FROM ({query})
                     ORDER BY event_timestamp, {view.join_key}
                     """

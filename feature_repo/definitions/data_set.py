@@ -17,6 +17,7 @@ from feature_repo.schema import Declaration, own_item_columns
 from infra.settings import Settings
 
 OWNER = "ranking"
+WRITTEN_BY_BUILD = "written_by_build"  # tag of a source: what from
 MINUTES_TO_PUBLISH = 30  # from the end of the data of a built row until it is stored
 
 
@@ -45,8 +46,25 @@ class DataSet:
             timestamp_field="event_timestamp",
             created_timestamp_column="created_timestamp",
             description=f"Built by feature_repo.build for {view}.",
+            tags={WRITTEN_BY_BUILD: "from the log"},
             owner=OWNER,
         )
+
+    def own(self, view: str, path: str, *, timestamp_field: str, created_timestamp_column: str = "") -> FileSource:
+        """A table of your own, which ``python -m feature_repo.build`` copies, typed as the view's fields say.
+
+        ``path``: a file, a folder of files or a glob of parquet, CSV or JSON lines; relative to the project. It has the
+        join key, ``timestamp_field`` (the time from which a row was known; without a zone it is UTC), the fields of the
+        view, and perhaps ``created_timestamp_column``: of rows with one key and time the newest counts.
+        """
+        source = self.built(view)
+        source.tags = {
+            WRITTEN_BY_BUILD: path,
+            "timestamp_field": timestamp_field,
+            "created_timestamp_column": created_timestamp_column,
+        }
+        source.description = f"Copied by feature_repo.build from {path}."
+        return source
 
 
 _given: ContextVar[DataSet | None] = ContextVar("data_set", default=None)

@@ -14,6 +14,18 @@ FEATURE_SERVICE = "ranker_v1"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The table of a user's own that a view is copied from. ``path``: relative to the project, or absolute.
+
+    ``timestamp``: its column with the time from which a row was known. ``created``: that of its correction, or "".
+    """
+
+    path: str
+    timestamp: str
+    created: str = ""
+
+
+@dataclass(frozen=True)
 class View:
     """A feature view.
 
@@ -28,6 +40,7 @@ class View:
     granularity: str
     publish_delay: timedelta
     columns: tuple[Column, ...]
+    origin: Origin | None = None  # None: built from the log
 
     @property
     def join_key(self) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from feast import FeatureView, ValueType
 
-from feature_repo.definitions.data_set import DataSet
+from feature_repo.definitions.data_set import WRITTEN_BY_BUILD, DataSet
 from feature_repo.definitions.fields import column_of, feast_type
 from feature_repo.definitions.repo import BadDefinitions, load
-from feature_repo.definitions.view import View
+from feature_repo.definitions.view import Origin, View
 from feature_repo.schema import Declaration
 
+FOREVER = timedelta(days=36_500)  # of a view without a time to live
 _ENTITIES = ("item", "user", "session")  # in this order in the model's features
 
 
@@ -39,8 +40,27 @@ def as_view(view: FeatureView) -> View:
     except ValueError as error:
         raise BadDefinitions(f"{view.name}: {error}") from error
     return View(
-        view.name, view.entities[0], view.description, view.ttl, view.tags.get("granularity", ""), delay, columns
+        name=view.name,
+        entity=view.entities[0],
+        description=view.description,
+        ttl=view.ttl or FOREVER,
+        granularity=view.tags.get("granularity", ""),
+        publish_delay=delay,
+        columns=columns,
+        origin=_origin(view),
     )
+
+
+def _origin(view: FeatureView) -> Origin | None:
+    tags = view.batch_source.tags if view.batch_source is not None else {}
+    if WRITTEN_BY_BUILD not in tags:
+        raise BadDefinitions(
+            f"{view.name}: its rows would not be checked, because its source is not copied by build. Let it be "
+            f'source=data_set().own("{view.name}", "warehouse/quality.csv", timestamp_field="known_at")'
+        )
+    if "timestamp_field" not in tags:
+        return None
+    return Origin(tags[WRITTEN_BY_BUILD], tags["timestamp_field"], tags["created_timestamp_column"])
 
 
 def named_view(declaration: Declaration, name: str) -> View:

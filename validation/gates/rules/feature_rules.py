@@ -37,7 +37,8 @@ def view_file(settings: Settings, view: View) -> TableFile:
         Column("created_timestamp", DType.TIMESTAMP, "time at which the row was published"),
     )
     path = settings.features_dir / f"{view.name}.parquet"
-    return TableFile(view.name, path, (view.join_key, "event_timestamp"), (*keys, *view.columns))
+    key = (view.join_key, "event_timestamp", *(["created_timestamp"] if view.origin is not None else []))
+    return TableFile(view.name, path, key, (*keys, *view.columns))
 
 
 def feature_files(settings: Settings, declaration: Declaration) -> dict[str, TableFile]:
@@ -49,7 +50,11 @@ def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
     rules: list[Rule] = []
     for view in views(declaration):
         file = files[view.name]
-        rules += [*schema_rules(file), *_timestamps(file, view), _known_entity(file, view)]
+        rules += schema_rules(file)
+        if view.origin is None:
+            rules += [*_timestamps(file, view), _known_entity(file, view)]
+        else:
+            rules += [_published(file), not_empty(file)]
     for name, columns, limit in _ALIGNED:
         rules += _arrays(files[name], columns, limit)
     return [*rules, not_empty(files[ITEM_ATTRIBUTES]), _known_category(files[ITEM_ATTRIBUTES])]
@@ -57,12 +62,7 @@ def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
 
 def _timestamps(file: TableFile, view: View) -> list[Rule]:
     """Batch rows are at UTC midnights up to the last one in the log, live rows just after what made them."""
-    published = row_rule(
-        file,
-        "created_timestamp",
-        "not before event_timestamp",
-        "created_timestamp < event_timestamp",
-    )
+    published = _published(file)
     if view.name == SESSION_STATE.name:
         seconds = SESSION_ROWS_AFTER_END.total_seconds()
         text = f"at most {seconds:g} s after the end of the log"
@@ -78,6 +78,11 @@ def _timestamps(file: TableFile, view: View) -> list[Rule]:
         midnight or row_rule(file, "event_timestamp", "a UTC midnight", off),
         row_rule(file, "event_timestamp", "not after the last midnight of the log", late, needs=_LOG),
     ]
+
+
+def _published(file: TableFile) -> RowRule:
+    text = "not before event_timestamp"
+    return row_rule(file, "created_timestamp", text, "created_timestamp < event_timestamp")
 
 
 def _midnight_or_live(file: TableFile, off: str) -> QueryRule:
