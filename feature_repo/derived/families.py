@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from feature_repo.derived import ages, context, history, request, session, together
+from feature_repo.derived import ages, history, request, session, together
 from feature_repo.derived.family import Column, Family
 from feature_repo.schema import Declaration, Feature
 from feature_repo.slate import Slate
@@ -15,7 +15,6 @@ FAMILIES: tuple[Family, ...] = (
     together.FAMILY,
     ages.FAMILY,
     request.FAMILY,
-    context.FAMILY,
 )
 
 
