@@ -12,17 +12,19 @@ import numpy.typing as npt
 
 from feature_repo.definitions.view import Feature
 from feature_repo.definitions.views import views
+from feature_repo.derived.categories import Coder, category_codes, category_entities, category_features
 from feature_repo.derived.families import derived_columns, derived_features
 from feature_repo.derived.family import Sparse
 from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Floats, ItemRows, Row, Slate
+from infra.models.model_contract import CATEGORY
 
-STORED_VERSION = 3  # of the columns that enter the matrix as they are stored or sent; part of the model's contract
+STORED_VERSION = 4  # of the columns that enter the matrix as they are stored or sent; part of the model's contract
 
 
 @cache  # needed for every slate
 def model_features(declaration: Declaration) -> tuple[Feature, ...]:
-    """Every input of the ranker: Float32 view columns, derived features, then request facts."""
+    """Every input of the ranker: Float32 view columns, derived features, categories, then request facts."""
     stored = tuple(
         Feature(column.name, view.name, column.description, column.unit)
         for view in views(declaration)
@@ -30,7 +32,7 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
         if column.dtype is DType.FLOAT32
     )
     sent = tuple(Feature(fact.name, "request", fact.description, fact.unit) for fact in declaration.facts)
-    return (*stored, *derived_features(declaration), *sent)
+    return (*stored, *derived_features(declaration), *category_features(declaration), *sent)
 
 
 class _RowColumns:
@@ -46,44 +48,54 @@ class _RowColumns:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The features of each kind, in the order of the matrix; the derived ones are before the facts."""
+    """The features of each kind, in the order of the matrix; the derived ones and the categories are before the facts.
+
+    ``categories``: feature -> whose texts it holds.
+    """
 
     items: list[str]
     user: _RowColumns
     session: _RowColumns
     facts: list[str]
+    categories: dict[str, str]
     width: int
 
 
 @cache
 def _columns(declaration: Declaration) -> _Columns:
     entity_of = {view.name: view.entity for view in views(declaration)}
-    features = model_features(declaration)
+    features = [each for each in model_features(declaration) if each.dtype != CATEGORY]
     of: dict[str, list[str]] = {"item": [], "user": [], "session": []}
     for each in features:
         if each.source in entity_of:
             of[entity_of[each.source]].append(each.name)
     if [*of["item"], *of["user"], *of["session"]] != [each.name for each in features if each.source in entity_of]:
         raise ValueError("the views must be grouped by entity: items, then users, then sessions")
+    categories = category_entities(declaration)
     return _Columns(
         items=of["item"],
         user=_RowColumns(of["user"]),
         session=_RowColumns(of["session"]),
         facts=[each.name for each in features if each.source == "request"],
-        width=len(features),
+        categories=categories,
+        width=len(features) + len(categories),
     )
 
 
-def feature_matrix(slate: Slate, declaration: Declaration) -> Floats:
+def feature_matrix(slate: Slate, declaration: Declaration, coder: Coder) -> Floats:
     """(n, len(model_features)) float32 in the order of :func:`model_features`, NaN where unknown.
 
-    It lies column by column in memory: it is filled that way and the trees read it that way.
+    ``coder``: gives the codes of the categories, 0 where unknown; for a model it is the model's vocabulary.
+    The matrix lies column by column in memory: it is filled that way and the trees read it that way.
     """
     columns = _columns(declaration)
-    derived = derived_columns(slate, declaration).values()
+    computed = (
+        *derived_columns(slate, declaration).values(),
+        *category_codes(slate, columns.categories, coder),
+    )
     shared = [*slate.user.once(columns.user), *slate.session.once(columns.session)]  # the same for all candidates
     own_values: list[tuple[int, npt.NDArray[Any] | Sparse]] = []
-    for values in derived:
+    for values in computed:
         if isinstance(values, float):
             shared.append(values)
             continue

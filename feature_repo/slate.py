@@ -92,6 +92,11 @@ class Texts:
     def __len__(self) -> int:
         return len(self._texts)
 
+    @property
+    def listed(self) -> Sequence[str | None]:
+        """The text of each number. It only grows."""
+        return self._texts
+
     def number(self, text: str | None) -> int:
         """The text's number; a new text gets a new one."""
         found = self._numbers.setdefault(text, len(self._texts))

@@ -46,7 +46,7 @@ def test_scores_over_http_equal_the_offline_features_and_prediction_of_the_same_
         asked = slate.sort_values("input_position").assign(shown_ts=pd.Timestamp(scored_at))
         (offline,) = reader.read(asked)
         known_session += bool(offline.session)
-        expected = model.ranker.score(feature_matrix(offline, declaration))
+        expected = model.ranker.score(feature_matrix(offline, declaration, model.ranker.vocabulary))
         scores = {item["item_id"]: item["score"] for item in answer["items"]}
         np.testing.assert_array_equal([scores[name] for name in asked["item_id"]], expected)
         order = np.argsort(-expected, kind="stable")

@@ -71,9 +71,8 @@ def naive_app(settings: Settings) -> FastAPI:
     def score(asked: Asked) -> Answer:
         ids = [item.item_id for item in asked.items]
         slate = reader.read(Keys(asked.user_id, asked.session_id, ids, epoch_us(clock.now()))).slate
-        matrix = feature_matrix(
-            with_request(slate, ScoreRequest(ids, slate.positions, context=asked.context), declaration), declaration
-        )
+        slate = with_request(slate, ScoreRequest(ids, slate.positions, context=asked.context), declaration)
+        matrix = feature_matrix(slate, declaration, model.ranker.vocabulary)
         scores = model.ranker.score(matrix)
         order = np.argsort(-scores, kind="stable")
         items = [Scored(item_id=ids[i], score=float(scores[i])) for i in order]

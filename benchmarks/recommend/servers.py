@@ -87,7 +87,7 @@ def app() -> FastAPI:
         columns = np.full((len(ids), len(sources.features)), np.nan, np.float32)
         if column is not None:
             columns[:, column], columns[:, column + 1] = als_scores, np.arange(len(ids))
-        scores = model.ranker.score(recommend_matrix(slate, declaration, columns))
+        scores = model.ranker.score(recommend_matrix(slate, declaration, columns, model.ranker.vocabulary))
         best = np.argsort(-scores, kind="stable")[:k]
         items = [Recommended(item_id=ids[i], score=float(scores[i])) for i in best]
         return Answer(request_id=uuid.uuid4().hex, items=items)

@@ -14,6 +14,7 @@ from feature_repo.candidates.queries import queries_of_rows
 from feature_repo.candidates.union import KINDS, Sources
 from feature_repo.contract import current_contract
 from feature_repo.definitions.view import Feature
+from feature_repo.derived.categories import Coder
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
@@ -27,15 +28,15 @@ def recommend_features(declaration: Declaration, sources: Sources) -> tuple[Feat
     return (*model_features(declaration), *sources.features)
 
 
-def recommend_matrix(slate: Slate, declaration: Declaration, columns: Floats) -> Floats:
-    """(n, f + 2 * sources) float32, column by column in memory, as :func:`feature_matrix`.
+def recommend_matrix(slate: Slate, declaration: Declaration, columns: Floats, coder: Coder) -> Floats:
+    """(n, f + 2 * sources) float32, column by column in memory, as :func:`feature_matrix`, which takes ``coder``.
 
     slate:   the candidates in the order of :class:`feature_repo.candidates.union.CandidateSet`, of one query
     columns: (n, 2 * sources) of that set
     """
     if len(columns) != len(slate):
         raise ValueError(f"{len(columns)} rows of sources for {len(slate)} candidates")
-    own = feature_matrix(slate, declaration).T  # (f, n)
+    own = feature_matrix(slate, declaration, coder).T  # (f, n)
     by_column = np.empty((len(own) + columns.shape[1], len(slate)), np.float32)
     by_column[: len(own)] = own
     by_column[len(own) :] = columns.T

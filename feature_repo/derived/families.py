@@ -14,8 +14,8 @@ from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
 FOLDER = Path(__file__).parent
-NOT_FAMILIES = ("__init__", "families", "family")
-FIRST = ("history", "session", "together", "ages", "request", "context")  # in the model's features; then by name
+NOT_FAMILIES = ("__init__", "categories", "families", "family")
+FIRST = ("history", "session", "together", "ages", "request")  # in the model's features; then by name
 
 
 class BadFamily(DatasetError):

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 RankerKind = Literal["lightgbm", "baseline"]
+CATEGORY = "category"  # dtype of an input that is a code of the model's vocabulary
 
 
 @dataclass(frozen=True)
 class ContractFeature:
-    """One model input, in the order of the matrix columns."""
+    """One model input, in the order of the matrix columns. ``dtype``: float32 or CATEGORY."""
 
     name: str
     dtype: str

@@ -24,7 +24,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 
-from infra.models.model_contract import ModelContract, RankerKind
+from infra.models.model_contract import CATEGORY, ModelContract, RankerKind
 from infra.models.model_trial import RefusedModel, try_ranker
 from infra.models.ranker import BadModel, Ranker, load_ranker
 from infra.models.tracking import artifact_location, open_client
@@ -172,6 +172,12 @@ class ModelStore:
         if ranker.feature_names != contract.feature_names:
             raise BrokenModel(
                 f"{self.name} version {found.version}: the ranker and its contract have different features"
+            )
+        categories = {feature.name for feature in contract.features if feature.dtype == CATEGORY}
+        if ranker.kind == "lightgbm" and ranker.vocabulary.texts.keys() != categories:
+            raise BrokenModel(
+                f"{self.name} version {found.version}: the vocabulary is of {sorted(ranker.vocabulary.texts)}, the "
+                f"contract's categories are {sorted(categories)}"
             )
         model = LoadedModel(
             name=self.name,

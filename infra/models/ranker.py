@@ -1,8 +1,9 @@
 """Rankers: a LightGBM model or a baseline scores a slate, behind one protocol; and their files.
 
 A ranker reads the feature matrix, (n, f) float32, its columns in the order of ``feature_names``, NaN where a value
-is unknown. It returns (n,) float64; the highest score comes first. Its files are text, never pickles: ``model.txt``
-(LightGBM's format) with ``model.json`` (the features and the digest of model.txt), or ``baseline.json``.
+is unknown; its ``vocabulary`` gives the codes of the categories among them. It returns (n,) float64; the highest score
+comes first. Its files are text, never pickles: ``model.txt`` (LightGBM's format) and ``vocabulary.json`` with
+``model.json`` (the features and the digests of both), or ``baseline.json``.
 
     ValueError
     ├── BadModel     a ranker that is missing, broken, or not the one its files describe
@@ -27,12 +28,13 @@ from infra.durable_file import write_durably
 from infra.models.arrays import Doubles, Floats, Integers
 from infra.models.model_contract import RankerKind
 from infra.models.trees.forest import DamagedTrees, read_forest
+from infra.models.vocabulary import NO_TEXTS, BadVocabulary, Vocabulary
 
 SortKey = tuple[str, int]  # (feature name, 1 for descending or -1 for ascending order)
 
 RANDOM_KEY = "__random__"
 RANDOM_SEED = 20180101
-MODEL_FILE, MODEL_CARD, BASELINE_FILE = "model.txt", "model.json", "baseline.json"
+MODEL_FILE, VOCABULARY_FILE, MODEL_CARD, BASELINE_FILE = "model.txt", "vocabulary.json", "model.json", "baseline.json"
 
 
 class BadModel(ValueError):
@@ -54,6 +56,9 @@ class Ranker(Protocol):
     @property
     def feature_names(self) -> tuple[str, ...]: ...
 
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
     def score(self, matrix: Floats) -> Doubles:
         """Scores of ONE slate: (n, f) float32 -> (n,) float64. Raises ValueError on another f."""
         ...
@@ -72,17 +77,23 @@ class Ranker(Protocol):
 
 @dataclass(frozen=True)
 class LightGbmRanker:
-    """LambdaMART. It scores with one thread, because two are slower on the few hundred rows of a slate."""
+    """LambdaMART. It scores with one thread, because two are slower on the few hundred rows of a slate.
+
+    ``vocabulary``: of its categorical features.
+    """
 
     booster: Any  # lightgbm.Booster, which has no type stubs
     feature_names: tuple[str, ...]
     num_threads: int = 1
+    vocabulary: Vocabulary = NO_TEXTS
     kind: Literal["lightgbm"] = "lightgbm"
 
     def __post_init__(self) -> None:
         inputs = self.booster.num_feature()
         if inputs != len(self.feature_names):
             raise BadModel(f"the LightGBM model has {inputs} inputs, but {len(self.feature_names)} features are named")
+        if unknown := self.vocabulary.texts.keys() - set(self.feature_names):
+            raise BadModel(f"the vocabulary has {sorted(unknown)}, which are not among the features")
 
     def score(self, matrix: Floats) -> Doubles:
         return self.predict(matrix, self.num_threads)
@@ -99,10 +110,16 @@ class LightGbmRanker:
         return np.asarray(found, dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        text = self.booster.model_to_string()
+        text, vocabulary = self.booster.model_to_string(), self.vocabulary.to_json()
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(folder / MODEL_FILE, text.encode())
-        card = {"kind": self.kind, "feature_names": self.feature_names, "sha256": _digest(text)}
+        write_durably(folder / VOCABULARY_FILE, vocabulary.encode())
+        card = {
+            "kind": self.kind,
+            "feature_names": self.feature_names,
+            "sha256": _digest(text),
+            "vocabulary_sha256": _digest(vocabulary),
+        }
         write_durably(folder / MODEL_CARD, json.dumps(card, indent=2).encode())
 
 
@@ -120,6 +137,11 @@ class BaselineRanker:
     feature_names: tuple[str, ...]
     seed: int = RANDOM_SEED
     kind: Literal["baseline"] = "baseline"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Empty: no baseline sorts by a category."""
+        return NO_TEXTS
 
     def __post_init__(self) -> None:
         if not self.keys:
@@ -209,21 +231,36 @@ def _load_baseline(path: Path) -> BaselineRanker:
 
 def _load_lightgbm(card: Path, num_threads: int) -> LightGbmRanker:
     body = _read_card(card, "lightgbm")
-    path = card.with_name(MODEL_FILE)
     try:
         names, sha256 = tuple(body["feature_names"]), str(body["sha256"])
-        text = path.read_bytes().decode()
     except (KeyError, TypeError) as error:
         raise BadModel(f"{card} is not the card of a LightGBM model: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadModel(f"{path} cannot be read: {error}") from error
-    if _digest(text) != sha256:  # check before parsing: LightGBM aborts the whole process on a truncated file
-        raise BadModel(f"{path} was changed or truncated: its digest is not the one in {card.name}")
+    path = card.with_name(MODEL_FILE)
+    text = _read_text(path, sha256)  # its digest comes before parsing: LightGBM aborts the process on a truncated file
+    vocabulary = _load_vocabulary(card.with_name(VOCABULARY_FILE), body.get("vocabulary_sha256"))
     try:
         read_forest(text)  # LightGBM checks no index in it
-        return LightGbmRanker(lightgbm.Booster(model_str=text), names, num_threads)
+        return LightGbmRanker(lightgbm.Booster(model_str=text), names, num_threads, vocabulary)
     except (DamagedTrees, lightgbm.basic.LightGBMError) as error:
         raise BadModel(f"{path} is not a LightGBM model: {error}") from error
+
+
+def _load_vocabulary(path: Path, sha256: str | None) -> Vocabulary:
+    """``sha256``: None for a model of a release that had none."""
+    try:
+        return NO_TEXTS if sha256 is None else Vocabulary.from_json(_read_text(path, sha256))
+    except BadVocabulary as error:
+        raise BadModel(f"{path}: {error}") from error
+
+
+def _read_text(path: Path, sha256: str) -> str:
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadModel(f"{path} cannot be read: {error}") from error
+    if _digest(text) != sha256:
+        raise BadModel(f"{path} was changed or truncated: its digest is not the one in {MODEL_CARD}")
+    return text
 
 
 def _read_card(path: Path, kind: RankerKind) -> dict[str, Any]:

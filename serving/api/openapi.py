@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration
 from infra.limits import MAX_DEADLINE_MS, MAX_TEXT_LENGTH
+from infra.models.model_contract import CATEGORY
 from serving.api.endpoint import Endpoint
 from serving.api.http_input import DEADLINE
 from serving.events.event_schema import events_schemas
@@ -74,6 +75,7 @@ def _name_features(schema: dict[str, Any], declaration: Declaration) -> None:
     schema["properties"] = {
         each.name: {**value, "description": f"{each.description} [{each.unit or 'none'}], from {each.source}"}
         for each in model_features(declaration)
+        if each.dtype != CATEGORY
     }
     schema["additionalProperties"] = False
 

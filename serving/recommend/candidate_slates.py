@@ -21,6 +21,7 @@ from feature_repo.candidates.stage_two_features import recommend_features, recom
 from feature_repo.candidates.union import Sources
 from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Row, Slate
+from infra.models.vocabulary import Vocabulary
 from serving.features.reading import Keys, Reading, StoreAway, unread
 from serving.features.redis_reader import Entities
 from serving.metrics import Metrics
@@ -82,9 +83,10 @@ class CandidateSlate:
 
 @dataclass(frozen=True)
 class CandidateSlates:
-    """Makes slates with the sources of one model."""
+    """Makes slates with the sources and the vocabulary of one model."""
 
     sources: Sources
+    vocabulary: Vocabulary
     declaration: Declaration
     reader: CandidateReader
     metrics: Metrics
@@ -143,4 +145,4 @@ class CandidateSlates:
     def _matrix(self, slate: Slate, candidates: Candidates) -> Floats:
         if not len(slate):
             return np.empty((0, len(recommend_features(self.declaration, self.sources))), np.float32)
-        return recommend_matrix(slate, self.declaration, candidates.columns)
+        return recommend_matrix(slate, self.declaration, candidates.columns, self.vocabulary)

@@ -33,7 +33,7 @@ def recommend_model(
     """To be followed by :class:`serving.score.champion.ChampionService`, whose ``readers`` it shares."""
 
     def serve(model: LoadedModel, sources: Sources, declaration: Declaration, found: FeatureReaders) -> Recommender:
-        slates = CandidateSlates(sources, declaration, found, metrics)
+        slates = CandidateSlates(sources, model.ranker.vocabulary, declaration, found, metrics)
         new_items = NewItems(found.client.first_seen_since, policy.explore)
         return Recommender(model, slates, policy, new_items, clock, metrics, on_scored)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
 from infra.models.model_contract import RankerKind
 from serving.features.reading import Missing
 from serving.score.ranking import Ranking
+
+FeatureValue: TypeAlias = float | str | None
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,15 @@ class ExplainedItem(TypedDict):
     """Why an item has its score.
 
     contributions: feature -> what it adds to the score; with ``base_score`` they sum to it
-    by_source:     the same, summed by feature view, ``derived`` and ``request``
-    values:        feature -> its value; null is unknown
+    by_source:     the same, summed by feature view, ``derived``, ``context`` and ``request``
+    values:        feature -> its value; null is unknown. A category is its text, or "rare or new"
     """
 
     item_id: str
     score: float
     by_source: dict[str, float]
     contributions: dict[str, float]
-    values: dict[str, float | None]
+    values: dict[str, FeatureValue]
 
 
 class Reason(TypedDict):
@@ -58,8 +61,8 @@ class Reason(TypedDict):
     source: str
     description: str
     unit: str
-    above: float | None
-    below: float | None
+    above: FeatureValue
+    below: FeatureValue
     difference: float
 
 

@@ -16,9 +16,11 @@ from feature_repo.model_features import model_features
 from feature_repo.slate import Floats
 from infra.clock import timestamp_of, timestamp_text
 from infra.models.arrays import Doubles
+from infra.models.model_contract import CATEGORY
 from infra.models.ranker import NotAdditive, Ranker
+from infra.models.vocabulary import Vocabulary
 from serving.errors import NotExplainable
-from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, Reason
+from serving.score.answers import ExplainAnswer, ExplainedItem, ExplainedPair, FeatureValue, Reason
 from serving.score.ranking import best_first
 from serving.score.score_parser import ScoreRequest
 from serving.score.scorer import Scorer, new_request_id
@@ -78,16 +80,27 @@ async def explained(
         shares = await asyncio.to_thread(ranker.contributions, matrix)  # (n, f + 1)
     except NotAdditive as error:
         raise NotExplainable(str(error)) from None
-    items = [_item(ids[i], float(scores[i]), shares[i], matrix[i], features) for i in order]
+    values = [_values(row, features, ranker.vocabulary) for row in matrix]
+    items = [_item(ids[i], float(scores[i]), shares[i], values[i], features) for i in order]
     base = float(shares[0, -1])
     if pair is None:
         return items, None, base
     # The higher score first; equal scores in the caller's order.
     above, below = sorted((slate.positions[each] for each in pair), key=lambda i: (-scores[i], i))
-    return items, _pair((above, below), ids, scores, shares, matrix, features), base
+    return items, _pair((above, below), ids, scores, shares, values, features), base
 
 
-def _item(item_id: str, score: float, shares: Doubles, values: Floats, features: Sequence[Feature]) -> ExplainedItem:
+def _values(row: Floats, features: Sequence[Feature], vocabulary: Vocabulary) -> list[FeatureValue]:
+    """(f,): numbers, and the texts of categories."""
+    return [
+        vocabulary.text(feature.name, value) if feature.dtype == CATEGORY else value
+        for feature, value in zip(features, row.tolist(), strict=True)
+    ]
+
+
+def _item(
+    item_id: str, score: float, shares: Doubles, values: Sequence[FeatureValue], features: Sequence[Feature]
+) -> ExplainedItem:
     by_source: dict[str, float] = {}
     # The last share is the base score.
     contributions = dict(zip([feature.name for feature in features], shares[:-1].tolist(), strict=True))
@@ -98,7 +111,7 @@ def _item(item_id: str, score: float, shares: Doubles, values: Floats, features:
         "score": score,
         "by_source": by_source,
         "contributions": contributions,
-        "values": dict(zip(contributions, values.tolist(), strict=True)),
+        "values": dict(zip(contributions, values, strict=True)),
     }
 
 
@@ -107,7 +120,7 @@ def _pair(
     ids: Sequence[str],
     scores: Doubles,
     shares: Doubles,
-    matrix: Floats,
+    values: Sequence[Sequence[FeatureValue]],
     features: Sequence[Feature],
 ) -> ExplainedPair:
     above, below = positions
@@ -118,8 +131,8 @@ def _pair(
             "source": features[j].source,
             "description": features[j].description,
             "unit": features[j].unit,
-            "above": float(matrix[above, j]),
-            "below": float(matrix[below, j]),
+            "above": values[above][j],
+            "below": values[below][j],
             "difference": float(differences[j]),
         }
         for j in np.argsort(-np.abs(differences), kind="stable").tolist()
@@ -144,5 +157,7 @@ def in_words(above: str, below: str, difference: float, reasons: Sequence[Reason
     return f"{above} ranks above {below} by {difference:.3g}: {'; '.join(parts)}; all other features {others:+.3g}."
 
 
-def _value(value: float | None) -> str:
+def _value(value: FeatureValue) -> str:
+    if isinstance(value, str):
+        return value
     return "unknown" if value is None or np.isnan(value) else f"{value:.4g}"

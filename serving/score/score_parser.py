@@ -119,11 +119,14 @@ def _body(found: score_schema.ScoreRequest) -> Body:
 
 
 def refuse_unknown_names(request: ScoreRequest, features: Set[str], context: Set[str]) -> None:
-    """Raises InvalidRequest for features that the model lacks and context that the data set does not declare."""
+    """Raises InvalidRequest for features that the model lacks and context that the data set does not declare.
+
+    ``features``: those that can be sent; a category cannot.
+    """
     problems = _unknown(request.context, context, ("context",), "not a context of this data set")
     for i, sent in request.sent:
         problems += _unknown(
-            sent, features, ("items", i, "features"), "not a feature of the model: GET /model lists them"
+            sent, features, ("items", i, "features"), "not a number among the model's features: GET /model lists them"
         )
     if problems:
         raise InvalidRequest(problems)

@@ -17,6 +17,7 @@ from feature_repo.model_features import feature_matrix
 from feature_repo.schema import Declaration
 from feature_repo.slate import Floats, Slate
 from infra.clock import Clock, epoch_us, timestamp_of, timestamp_text
+from infra.models.model_contract import CATEGORY
 from infra.models.model_store import LoadedModel
 from serving.errors import InvalidRequest, Problem
 from serving.features.reading import Keys, Missing, Reading, StoreAway, unread
@@ -93,13 +94,13 @@ class Scorer:
 
     async def inputs(self, request: ScoreRequest, deadline: float) -> Inputs:
         """Everything but the score. Raises InvalidRequest for unknown names and for facts out of their range."""
-        refuse_unknown_names(request, self._feature_names, self._context_names)
+        refuse_unknown_names(request, self._sendable, self._context_names)
         with self.metrics.stage("read"):
             reading, degraded = await self._read(self._keys(request), deadline)
         with self.metrics.stage("derive"):
             slate = with_request(reading.slate, request, self.declaration)
             refuse_out_of_range(slate.facts, self.declaration)
-            matrix = feature_matrix(slate, self.declaration)
+            matrix = feature_matrix(slate, self.declaration, self.model.ranker.vocabulary)
             if request.sent:
                 override(matrix, request.sent, self.model.contract.feature_names)
         return Inputs(slate.scored_us, matrix, reading.missing, degraded, reading.event_us)
@@ -144,8 +145,9 @@ class Scorer:
         return self.model.contract.contract_hash
 
     @cached_property
-    def _feature_names(self) -> frozenset[str]:
-        return frozenset(self.model.contract.feature_names)
+    def _sendable(self) -> frozenset[str]:
+        """Features that a request may have for an item: numbers, not categories."""
+        return frozenset(each.name for each in self.model.contract.features if each.dtype != CATEGORY)
 
     @cached_property
     def _context_names(self) -> frozenset[str]:

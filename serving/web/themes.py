@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from feature_repo.definitions.view import Feature
 
-Values = Mapping[str, float | None]
+Values = Mapping[str, float | str | None]
 _UNITS = ((60.0, "second"), (60.0, "minute"), (24.0, "hour"), (7.0, "day"), (math.inf, "week"))
 _SOURCE = re.compile(r"(.+)_(score|rank)")
 
@@ -73,12 +73,18 @@ def _place(values: Values) -> str:
     return "" if position is None else f"number {position + 1:.0f}"
 
 
+def _text(name: str) -> Callable[[Values], str]:
+    return lambda values: in_words(values.get(name), "")
+
+
 def _nothing(_: Values) -> str:
     return ""
 
 
 _THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (("bought_",), Theme("how often and how lately you bought it", _bought)),
+    (("category_id",), Theme("its kind", _text("category_id"))),
+    (("brand",), Theme("its brand", _text("brand"))),
     (("category_orders", "category_repeat"), Theme("how well its kind sells", _nothing)),
     (("category_",), Theme("how much you buy of its kind", _kind)),
     (("touched_",), Theme("what you did with it in this visit", _touched)),
@@ -122,8 +128,10 @@ def _listed(source: str) -> Callable[[Values], str]:
     return detail
 
 
-def in_words(value: float | None, unit: str) -> str:
-    """``3 days``, ``yes``, ``0.25``, ``unknown``."""
+def in_words(value: float | str | None, unit: str) -> str:
+    """``3 days``, ``yes``, ``0.25``, ``unknown``; a text as it is."""
+    if isinstance(value, str):
+        return value
     if value is None or math.isnan(value):
         return "unknown"
     if unit == "flag":
@@ -146,4 +154,4 @@ def duration(seconds: float) -> str:
 
 def _known(values: Values, name: str) -> float | None:
     value = values.get(name)
-    return None if value is None or math.isnan(value) else value
+    return None if value is None or isinstance(value, str) or math.isnan(value) else value

@@ -28,12 +28,21 @@ from infra.models.model_contract import ModelContract
 from infra.models.model_store import ModelStore
 from infra.models.ranker import BaselineRanker, LightGbmRanker, Ranker
 from infra.models.trees.score_parity import sample
+from infra.models.vocabulary import FIRST, Vocabulary
 from infra.settings import Settings
 
 ROW_AT = datetime(2024, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 NOW = ROW_AT + timedelta(minutes=1, microseconds=7)
 FEATURES = tuple(feature.name for feature in model_features(DECLARATION))
 VIEWS = {view.name: view for view in views(DECLARATION)}
+VOCABULARY = Vocabulary(
+    {
+        "category_id": ("fruit", "bread", "text 0 ü", "text 1 ü", "text 2 ü"),
+        "brand": ("text 3 ü", "text 1 ü"),
+        "shop_id": (),
+        "context_store_id": ("330", "7", "8"),
+    }
+)
 
 
 def us(timestamp: datetime) -> int:
@@ -145,15 +154,30 @@ def contract() -> ModelContract:
 
 def small_model() -> LightGbmRanker:
     """A model whose trees use every feature's column somewhere and differ from row to row."""
-    matrix = matrix_of(600)
-    gains = np.clip(np.round(matrix.sum(axis=1) / 60), 0, 4)
+    return model_on(matrix_of(600), FEATURES, 60)
+
+
+def model_on(matrix: Floats, names: tuple[str, ...], rounds: int, **more: Any) -> LightGbmRanker:
+    """Fitted to gains that depend on every column, on those of categories by whether the code is even."""
+    categories = [j for j, name in enumerate(names) if name in VOCABULARY.texts]
+    worth = matrix.copy()
+    worth[:, categories] = 60 * (matrix[:, categories] % 2) - 30
+    gains = np.clip(np.round(worth.sum(axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": 31, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
-    data = lightgbm.Dataset(matrix, gains, group=[60] * 10)
-    return LightGbmRanker(lightgbm.train({**parameters, "seed": 1}, data, 60), FEATURES)
+    parameters |= {"min_data_per_group": 5, "cat_smooth": 1, "seed": 1, **more}
+    data = lightgbm.Dataset(
+        matrix, gains, group=[60] * (len(matrix) // 60), categorical_feature=categories, params=parameters
+    )
+    return LightGbmRanker(lightgbm.train(parameters, data, rounds), names, vocabulary=VOCABULARY)
 
 
-def matrix_of(rows: int) -> Floats:
-    return np.random.default_rng(5).normal(size=(rows, len(FEATURES))).astype(np.float32) * 10
+def matrix_of(rows: int, names: tuple[str, ...] = FEATURES, seed: int = 5) -> Floats:
+    """Any numbers, and for categories any of their codes."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(rows, len(names))).astype(np.float32) * 10
+    for feature, texts in VOCABULARY.texts.items():
+        matrix[:, names.index(feature)] = rng.integers(0, FIRST + len(texts), rows)
+    return matrix
 
 
 def constant_baseline() -> BaselineRanker:

@@ -14,4 +14,5 @@ def without_columns(data: RankingData, names: Collection[str]) -> RankingData:
     if unknown:
         raise ValueError(f"the training set has no features {', '.join(unknown)}")
     kept = [j for j, name in enumerate(data.feature_names) if name not in names]
-    return replace(data, matrix=data.matrix[:, kept], feature_names=tuple(data.feature_names[j] for j in kept))
+    left = tuple(data.feature_names[j] for j in kept)
+    return replace(data, matrix=data.matrix[:, kept], feature_names=left, vocabulary=data.vocabulary.only(left))

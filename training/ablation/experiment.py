@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.models.arrays import Doubles
-from infra.models.ranker import LightGbmRanker, score_groups
+from infra.models.ranker import score_groups
 from training.evaluation.bootstrap import Interval, mean_interval, paired_difference
 from training.evaluation.metrics import slate_metrics
 from training.evaluation.ranker_evaluation import scored_slates
@@ -134,7 +134,7 @@ def list_values(fitted: Fitted, splits: Splits, metric: str, missing: float, thr
     """(g,) of each judged list."""
     data = splits.validation
     values = np.full(len(splits.lists), missing)
-    scores = score_groups(LightGbmRanker(fitted.booster, data.feature_names), data.matrix, data.sizes, threads)
+    scores = score_groups(fitted.ranker, data.matrix, data.sizes, threads)
     values[splits.lists] = slate_metrics(scored_slates(data, scores)).values[metric]
     return values
 

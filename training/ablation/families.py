@@ -1,13 +1,16 @@
-"""The feature families: the stored features by view, the derived ones by family, and what requests and sources say."""
+"""The feature families: the stored features by view, the derived ones by family, what requests and sources say, and
+the categories, wherever they come from."""
 
 from __future__ import annotations
 
 from feature_repo.derived.families import FAMILIES
 from feature_repo.model_features import model_features
 from feature_repo.schema import Declaration
+from infra.models.model_contract import CATEGORY
 
 FACTS = "request_facts"  # what the caller of /score sends; the derived family ``request`` is of the list itself
 SOURCES = "source_columns"
+CATEGORIES = "categories"  # of the views and of the context
 
 
 def feature_families(declaration: Declaration) -> dict[str, tuple[str, ...]]:
@@ -16,5 +19,6 @@ def feature_families(declaration: Declaration) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for feature in model_features(declaration):
         family = FACTS if feature.source == "request" else derived.get(feature.name, feature.source)
+        family = CATEGORIES if feature.dtype == CATEGORY else family
         found.setdefault(family, []).append(feature.name)
     return {name: tuple(features) for name, features in found.items()}

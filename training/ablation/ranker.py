@@ -16,6 +16,7 @@ from training.ablation.experiment import FEATURES, Arm, Experiment, Splits
 from training.ablation.families import feature_families
 from training.ranker.lambdamart import ndcg_at_10
 from training.training_set.build import TRAINING_SET_FILE
+from training.training_set.levels import Levels
 from training.training_set.ranking_data import RankingData, load_splits
 
 MODEL, METRIC = "ranker", "ndcg@10"
@@ -26,7 +27,7 @@ def ranker_experiment(settings: Settings, params: Mapping[str, Any]) -> Experime
     """``params``: of the whole file. Raises DatasetError or BadTrainingSet."""
     declaration = declaration_of(settings)
     names = current_contract(settings.dataset, declaration).feature_names
-    data = load_splits(settings.training_dir / TRAINING_SET_FILE, names, READ)
+    data = load_splits(settings.training_dir / TRAINING_SET_FILE, names, READ, Levels.of(params["train"]))
     train, validation = data["train"], data["validation"].judged()
     arms = [
         Arm(FEATURES, family, partial(_without, train, validation, columns))

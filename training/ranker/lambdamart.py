@@ -18,6 +18,7 @@ import lightgbm
 import numpy as np
 
 from infra.models.arrays import Doubles
+from infra.models.ranker import LightGbmRanker
 from training.evaluation.metrics import RepeatedNdcg, RepeatedRecall
 from training.ranker.position_bias import WeightedClicks, examination
 from training.ranker.rounds import Measure, RoundChoice
@@ -30,9 +31,13 @@ MIN_LEAF, LEAVES = 10, 16
 class Fitted:
     """A model with the trees up to its best round, and the metric of both splits by ``iteration``."""
 
-    booster: lightgbm.Booster
+    ranker: LightGbmRanker
     best_round: int
     curve: dict[str, list[float]]
+
+    @property
+    def booster(self) -> lightgbm.Booster:
+        return self.ranker.booster
 
     @property
     def validation(self) -> float:
@@ -102,7 +107,8 @@ def fit(
     )
     best = rounds or choice.best or booster.current_iteration()
     text = booster.model_to_string(num_iteration=best)
-    return Fitted(lightgbm.Booster(model_str=text), best, choice.curve)
+    ranker = LightGbmRanker(lightgbm.Booster(model_str=text), train.feature_names, vocabulary=train.vocabulary)
+    return Fitted(ranker, best, choice.curve)
 
 
 def leaf_size(configured: int, rows: int) -> int:
@@ -152,6 +158,7 @@ def _dataset(
         group=data.sizes,
         position=data.shown_at,
         feature_name=list(data.feature_names),
+        categorical_feature=data.categories,
         reference=reference,
         free_raw_data=True,
     )

@@ -20,13 +20,13 @@ import yaml
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
-from infra.models.ranker import LightGbmRanker
 from infra.settings import Settings
 from training.evaluation.baselines import YARDSTICKS, baselines
 from training.evaluation.ranker_evaluation import DECIDING, Evaluation, evaluate
 from training.evaluation.run_files import write_json
 from training.ranker.lambdamart import fit
 from training.training_set.build import TRAINING_SET_FILE
+from training.training_set.levels import Levels
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 
 SLATES = (3_000, 10_000, 30_000)
@@ -50,7 +50,7 @@ def learning_curve(
         chosen, started = first_slates(train, n, seed), time.monotonic()
         fitted = fit(chosen, validation, params, threads)
         minutes = (time.monotonic() - started) / 60
-        rankers[_name(n)] = LightGbmRanker(fitted.booster, train.feature_names)
+        rankers[_name(n)] = fitted.ranker
         rows.append({"slates": n, "rows": len(chosen.labels), "rounds": fitted.best_round, "fit_minutes": minutes})
         print(f"  {n:,} slates: {fitted.best_round} rounds, {minutes:.1f} min", file=sys.stderr, flush=True)
     evaluation = evaluate(
@@ -93,10 +93,9 @@ def main(argv: list[str] | None = None) -> int:
     settings = Settings()
     try:
         names = current_contract(settings.dataset, declaration_of(settings)).feature_names
-        data = load_splits(settings.training_dir / TRAINING_SET_FILE, names)
-        found = learning_curve(
-            data, yaml.safe_load(settings.params_file.read_text())["train"], arguments.slates, settings.threads
-        )
+        params = yaml.safe_load(settings.params_file.read_text())["train"]
+        data = load_splits(settings.training_dir / TRAINING_SET_FILE, names, levels=Levels.of(params))
+        found = learning_curve(data, params, arguments.slates, settings.threads)
     except (DatasetError, BadTrainingSet) as error:
         print(f"training.ranker.learning_curve: {error}", file=sys.stderr)
         return 2

@@ -36,7 +36,8 @@ def examination(data: RankingData, seed: int, threads: int) -> Doubles:
     rows = np.column_stack((data.matrix, position))
     constraints = [0] * data.matrix.shape[1] + [-1]  # clicks never rise with the position
     parameters = {**_PARAMETERS, "seed": seed, "num_threads": threads, "monotone_constraints": constraints}
-    model = lightgbm.train(parameters, lightgbm.Dataset(rows, data.labels > 0), ROUNDS)
+    dataset = lightgbm.Dataset(rows, data.labels > 0, categorical_feature=data.categories)
+    model = lightgbm.train(parameters, dataset, ROUNDS)
     picked = np.random.default_rng(seed).choice(len(rows), min(SAMPLE, len(rows)), replace=False)
     sample = rows[picked]
     clicks = np.empty(POSITIONS)

@@ -23,7 +23,7 @@ from feature_repo.offline.errors import OfflineError
 from feature_repo.times.time_split import BadSplit
 from infra.command import command_params, command_settings
 from infra.models.model_store import ModelStore
-from infra.models.ranker import LightGbmRanker, Ranker
+from infra.models.ranker import Ranker
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.settings import PROJECT_ROOT, Settings
@@ -43,6 +43,7 @@ from training.ranker.outcome_leak import outcome_leak
 from training.ranker.promotion import Decision, Reports, best_baseline, decide, fallback
 from training.ranker.registration import current_champion, register_model, settle_champion
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
+from training.training_set.levels import Levels
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
 from training.training_set.recipe import read_recipe
 from training.training_set.served_slates import SLATES_FILE, write_served_slates
@@ -62,7 +63,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     contract = current_contract(settings.dataset, declaration_of(settings))
     folder = folder or settings.training_dir
     with step("reading the training set"):
-        data = load_splits(folder / TRAINING_SET_FILE, contract.feature_names)
+        data = load_splits(folder / TRAINING_SET_FILE, contract.feature_names, levels=Levels.of(params))
         recipe = read_recipe(folder / RECIPE_FILE)
     counts = _counts(data)
     data = {name: split if name == "train" else split.judged() for name, split in data.items()}
@@ -70,7 +71,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     leak = outcome_leak(settings, served if served.exists() else None)
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params, settings.threads)
-    ranker = LightGbmRanker(fitted.booster, contract.feature_names)
+    ranker = fitted.ranker
     store = ModelStore(settings)
     rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
     champion = current_champion(store, contract)
@@ -149,7 +150,7 @@ def _shuffled_label(
     shuffled = {name: split.with_shuffled_labels(evaluation.seed + i) for i, (name, split) in enumerate(data.items())}
     fitted = fit(shuffled["train"], shuffled["validation"], params, threads, rounds=rounds)
     found = evaluate(
-        {MODEL: LightGbmRanker(fitted.booster, data["test"].feature_names), "random": rankers["random"]},
+        {MODEL: fitted.ranker, "random": rankers["random"]},
         shuffled["test"],
         seed=evaluation.seed,
         resamples=evaluation.resamples,

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from infra.models.arrays import Doubles, Integers
 from infra.models.ranker import group_starts, score_groups
 from training.stage_two.recommender import FittedRecommender
+from training.training_set.levels import feature_matrix_of
 
 SPLITS = ("validation", "test")
 MIDNIGHT = "u:"  # begins the slate_id of a list that a user is given at a window's start (stage_two.asked_lists)
@@ -72,7 +73,7 @@ def judged_lists(found: FittedRecommender, k: int, threads: int) -> JudgedLists:
     slate = table["slate_id"].to_numpy()
     starts = np.flatnonzero(np.append(True, slate[1:] != slate[:-1]))
     sizes = np.diff(np.append(starts, len(slate)))
-    matrix = np.stack([table[name].to_numpy() for name in ranker.feature_names], axis=1)
+    matrix = feature_matrix_of(table, ranker.feature_names, ranker.vocabulary)
     scores = score_groups(ranker, matrix, sizes, threads)
     rows = np.repeat(np.arange(len(sizes)), sizes)
     positions = _positions(scores, rows, sizes)

@@ -25,6 +25,7 @@ from infra.settings import Settings
 from training.recommend.judged_lists import MIDNIGHT
 from training.stage_two.training_run import FOLDER, RUN_FOLDER
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE
+from training.training_set.levels import feature_matrix_of
 from training.training_set.recipe import read_recipe
 
 K = 25
@@ -135,7 +136,7 @@ def _example(
     ordered: Sequence[str],
     categories: Mapping[str, str],
 ) -> Example:
-    matrix = np.stack([rows[name].to_numpy() for name in ranker.feature_names], axis=1)
+    matrix = feature_matrix_of(rows, ranker.feature_names, ranker.vocabulary)
     order = np.lexsort((rows["position"].to_numpy(), -ranker.score(matrix)))
     items = [str(item) for item in rows["item_id"].take(order).to_pylist()]
     sources = [name.removesuffix(RANK) for name in ranker.feature_names if name.endswith(RANK)]

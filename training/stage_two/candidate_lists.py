@@ -11,6 +11,7 @@ import pandas as pd
 from feature_repo.candidates.ragged import Ragged
 from feature_repo.candidates.stage_two_features import recommend_features, recommend_matrix
 from feature_repo.candidates.union import Sources
+from feature_repo.derived.categories import Coder
 from feature_repo.offline.slates import PointInTimeReader
 from infra.models.arrays import Floats
 from training.candidates.user_states import asked_queries, entity_tables
@@ -36,13 +37,17 @@ class CandidateLists:
     names: tuple[str, ...]
 
 
-def candidate_lists(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> Iterator[CandidateLists]:
-    """In parts of LISTS_AT_ONCE lists. ``asked``: as :func:`asked_queries` takes it, with ids."""
+def candidate_lists(
+    reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame, coder: Coder
+) -> Iterator[CandidateLists]:
+    """In parts of LISTS_AT_ONCE lists. ``asked``: as :func:`asked_queries` takes it, with ids. ``coder``: of the
+    categories in the matrix.
+    """
     for start in range(0, len(asked), LISTS_AT_ONCE):
-        yield _part(reader, sources, asked.iloc[start : start + LISTS_AT_ONCE].reset_index(drop=True))
+        yield _part(reader, sources, asked.iloc[start : start + LISTS_AT_ONCE].reset_index(drop=True), coder)
 
 
-def _part(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> CandidateLists:
+def _part(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame, coder: Coder) -> CandidateLists:
     known = entity_tables(reader, asked)
     queries = asked_queries(reader, sources.codes, asked, known)
     found = sources.candidates(queries)
@@ -54,7 +59,7 @@ def _part(reader: PointInTimeReader, sources: Sources, asked: pd.DataFrame) -> C
     known = {entity: table.take(filled) for entity, table in known.items()}
     slates = reader.read(impressions.assign(**unknown), known) if len(filled) else iter(())
     parts = [
-        recommend_matrix(slate, reader.declaration, found.columns[found.lists.slice(row)])
+        recommend_matrix(slate, reader.declaration, found.columns[found.lists.slice(row)], coder)
         for slate, row in zip(slates, filled.tolist(), strict=True)
     ]
     names = tuple(feature.name for feature in recommend_features(reader.declaration, sources))

@@ -62,12 +62,13 @@ def ranked(
     )
     lengths, items, scores = [], [], []
     texts: dict[str, str] = {}  # one object per item: with hundreds of candidates of each user they fill the memory
-    for part in candidate_lists(reader, recommender.sources, asked):
+    ranker = ranker or recommender.ranker
+    for part in candidate_lists(reader, recommender.sources, asked, ranker.vocabulary):
         filled = part.lists.lengths[part.lists.lengths > 0]
         lengths.append(part.lists.lengths)
         if not len(filled):
             continue
-        score = score_groups(ranker or recommender.ranker, part.matrix, filled, threads)
+        score = score_groups(ranker, part.matrix, filled, threads)
         order = np.lexsort((part.lists.positions, -score, part.lists.rows))
         items.append(np.array([texts.setdefault(item, item) for item in part.item_id], object)[order])
         scores.append(score[order])

@@ -19,6 +19,7 @@ from infra.settings import Settings
 from training.evaluation.platt_scaling import PlattScaling
 from training.ranker.lambdamart import Fitted, fit, recall_at_25
 from training.stage_two.training_set import Written, write_training_set
+from training.training_set.levels import Levels
 from training.training_set.ranking_data import RankingData, load_splits
 
 
@@ -52,11 +53,12 @@ def fit_recommender(settings: Settings, params: Mapping[str, Any], until: dateti
     written = write_training_set(settings, params, until, folder)
     names = tuple(feature.name for feature in recommend_features(declaration, written.sources))
     with step("reading the training set"):
+        read = load_splits(written.path, names, levels=Levels.of(params["train"]))
         # click_through takes a label for known after a day; here it is known at the window's end.
-        data = {name: replace(split, click_through=None) for name, split in load_splits(written.path, names).items()}
+        data = {name: replace(split, click_through=None) for name, split in read.items()}
     print("  fitting LambdaMART ...", file=sys.stderr)
     fitted = fit(data["train"], data["validation"], params["train"], settings.threads, measured=recall_at_25)
-    ranker = LightGbmRanker(fitted.booster, names)
+    ranker = fitted.ranker
     validation = data["validation"]
     scores = score_groups(ranker, validation.matrix, validation.sizes, settings.threads)
     recommender = Recommender(ranker, written.sources, PlattScaling.fit(scores, validation.labels > 0))

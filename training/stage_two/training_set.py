@@ -26,6 +26,7 @@ from feature_repo.candidates.stage_two_features import recommend_contract
 from feature_repo.candidates.union import Sources
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.definitions.view import FEATURE_SERVICE, Feature
+from feature_repo.derived.categories import Numbering
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.schema import Declaration
 from feature_repo.store import open_store
@@ -35,7 +36,7 @@ from training.candidates.known_log import KnownLog, open_known_log
 from training.stage_two.asked_lists import AskedLists, asked_lists
 from training.stage_two.candidate_lists import CandidateLists, candidate_lists
 from training.stage_two.windows import BadWindows, Window, rolling_windows, test_start
-from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, training_schema
+from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, column_of, training_schema
 from training.training_set.content_hash import ContentHash
 from training.training_set.recipe import Recipe, feature_service_hash
 
@@ -85,9 +86,10 @@ def write_training_set(
                     fitted = (window.fitted_at, fit_sources(settings, params, window.fitted_at))
                 asked = _asked(log, window, params, context)
                 positives = 0
-                for part in candidate_lists(reader, fitted[1], asked.asked):
+                numbering = Numbering()
+                for part in candidate_lists(reader, fitted[1], asked.asked, numbering):
                     table = _table(
-                        part, asked.wanted, window.split, schema, random, float(params["lists"]["negatives"])
+                        part, asked.wanted, window.split, schema, random, float(params["lists"]["negatives"]), numbering
                     )
                     content.update(table)
                     entity_rows.update(table.select(range(KEYS)))
@@ -141,6 +143,7 @@ def _table(
     schema: pa.Schema,
     random: np.random.Generator,
     negatives: float,
+    numbering: Numbering,
 ) -> pa.Table:
     """The rows of a part; in train only of lists that hold a wanted item, because others teach a ranker nothing."""
     rows = part.lists.rows
@@ -173,8 +176,7 @@ def _table(
     # A source that had nothing to be fitted on yet has no columns in the part.
     columns = {**keys, **dict.fromkeys(schema.names[KEYS:], np.full(len(rows), np.nan, np.float32))}
     columns |= {name: part.matrix[:, j] for j, name in enumerate(part.names)}
-    arrays = {field.name: pa.array(columns[field.name][kept], field.type) for field in schema}
-    return pa.table(arrays, schema=schema)
+    return pa.table([column_of(field, columns[field.name][kept], numbering) for field in schema], schema=schema)
 
 
 def _epoch_us(part: CandidateLists) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.definitions.view import FEATURE_SERVICE
 from feature_repo.definitions.views import views
+from feature_repo.derived.categories import Numbering, category_entities
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.offline.errors import OfflineError
 from feature_repo.offline.slates import PointInTimeReader
@@ -41,6 +43,7 @@ from infra.duckdb_connection import connect
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from training.training_set.content_hash import ContentHash
+from training.training_set.levels import ENTITY
 from training.training_set.recipe import Recipe, feature_service_hash
 from training.training_set.served_slates import NOT_SHOWN, Served
 
@@ -50,7 +53,10 @@ RECIPE_FILE = "recipe.json"
 
 
 def training_schema(declaration: Declaration, *, served: bool = False) -> pa.Schema:
-    """Keys, label and split, then all model features in order. ``served`` slates also have ``shown_position``."""
+    """Keys, label and split, then all model features in order. ``served`` slates also have ``shown_position``.
+
+    A category is its text, and its field says whose text it is.
+    """
     keys = [
         pa.field("slate_id", pa.string(), False),
         pa.field("user_id", pa.string(), False),
@@ -63,7 +69,14 @@ def training_schema(declaration: Declaration, *, served: bool = False) -> pa.Sch
         pa.field("split", pa.string(), False),
     ]
     keys += [pa.field("shown_position", pa.int32(), False)] if served else []
-    return pa.schema(keys + [pa.field(f.name, pa.float32()) for f in model_features(declaration)])
+    entities = category_entities(declaration)
+    return pa.schema(keys + [_feature_field(f.name, entities.get(f.name)) for f in model_features(declaration)])
+
+
+def _feature_field(name: str, entity: str | None) -> pa.Field:
+    if entity is None:
+        return pa.field(name, pa.float32())
+    return pa.field(name, pa.dictionary(pa.int32(), pa.string()), metadata={ENTITY: entity})
 
 
 def write_training_set(
@@ -179,7 +192,8 @@ def _chunk_table(
     schema: pa.Schema,
 ) -> pa.Table:
     slates = list(reader.read(impressions))
-    matrix = np.concatenate([feature_matrix(slate, declaration) for slate in slates])
+    numbering = Numbering()
+    matrix = np.concatenate([feature_matrix(slate, declaration, numbering) for slate in slates])
     shown_us = np.repeat([slate.scored_us for slate in slates], [len(slate) for slate in slates])
     keys = {
         **{name: impressions[name] for name in ("slate_id", "user_id", "session_id", "item_id")},
@@ -192,8 +206,14 @@ def _chunk_table(
     names = [f.name for f in model_features(declaration)]
     columns = {**keys, **{name: matrix[:, j] for j, name in enumerate(names)}}
     is_labelled = (impressions["label"] != NOT_SHOWN).to_numpy()
-    arrays = {field.name: pa.array(np.asarray(columns[field.name])[is_labelled], field.type) for field in schema}
-    return pa.table(arrays, schema=schema)
+    return pa.table(
+        [column_of(field, np.asarray(columns[field.name])[is_labelled], numbering) for field in schema], schema=schema
+    )
+
+
+def column_of(field: pa.Field, values: npt.NDArray[Any], numbering: Numbering) -> pa.Array:
+    """A column of the training set; ``values`` of a category are the numbers of its texts."""
+    return numbering.column(field.name, values) if pa.types.is_dictionary(field.type) else pa.array(values, field.type)
 
 
 def main(argv: list[str] | None = None) -> int:

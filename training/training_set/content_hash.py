@@ -45,6 +45,8 @@ class ContentHash:
 
 def _bytes(values: pa.Array) -> tuple[Any, Any]:
     """(lengths, data) of an array without nulls: UTF-8 of text, little-endian bytes of numbers."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if pa.types.is_string(values.type):
         texts = values.cast(pa.binary())
         offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra.models.arrays import Doubles, Floats
+from infra.models.vocabulary import NO_TEXTS, Vocabulary
 from training.training_set.click_through import click_through
+from training.training_set.levels import Levels, feature_matrix_of
 
 SPLITS = ("train", "validation", "test")
 
@@ -29,6 +31,7 @@ class RankingData:
     ``shown_at``: (n,) positions on the screen, from 0, if the labels are clicks on a list that was shown.
     ``clusters``: (g,) a number for the user of each slate, or for its session where no user is known. Slates of one
     cluster are not independent of each other. ``click_through``: (n,) see :mod:`training.training_set.click_through`.
+    ``vocabulary``: of the categories among the features, whose codes the matrix holds.
     """
 
     matrix: Floats
@@ -39,10 +42,16 @@ class RankingData:
     shown_at: npt.NDArray[np.int64] | None = None
     clusters: npt.NDArray[np.int64] | None = None
     click_through: Doubles | None = None
+    vocabulary: Vocabulary = NO_TEXTS
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         return np.asarray(np.cumsum(self.sizes) - self.sizes, dtype=np.int64)
+
+    @property
+    def categories(self) -> list[int]:
+        """The columns that hold codes."""
+        return [j for j, name in enumerate(self.feature_names) if name in self.vocabulary.texts]
 
     def column(self, name: str) -> Floats:
         return self.matrix[:, self.feature_names.index(name)]
@@ -83,8 +92,13 @@ class RankingData:
         return np.lexsort((np.random.default_rng(seed).random(len(group)), group))
 
 
-def load_splits(path: Path, feature_names: tuple[str, ...], splits: tuple[str, ...] = SPLITS) -> dict[str, RankingData]:
-    """Read these splits, and no row of another. Raises BadTrainingSet."""
+def load_splits(
+    path: Path, feature_names: tuple[str, ...], splits: tuple[str, ...] = SPLITS, levels: Levels | None = None
+) -> dict[str, RankingData]:
+    """Read these splits, and no row of another. Raises BadTrainingSet.
+
+    ``levels``: which texts of the categories are kept; the train split, which must be among the splits, decides.
+    """
     try:
         table = pq.read_table(path, filters=None if splits == SPLITS else [("split", "in", splits)])
     except FileNotFoundError as error:
@@ -92,20 +106,21 @@ def load_splits(path: Path, feature_names: tuple[str, ...], splits: tuple[str, .
     missing = [name for name in feature_names if name not in table.column_names]
     if missing:
         raise BadTrainingSet(f"{path}: feature columns {missing} are missing; build the training set again")
-    matrix = np.empty((len(table), len(feature_names)), dtype=np.float32)
-    for j, name in enumerate(feature_names):
-        matrix[:, j] = table[name].to_numpy()
     slate = np.array(table["slate_id"].to_pylist(), dtype=object)
     starts = np.flatnonzero(np.append(True, slate[1:] != slate[:-1]))
     split = np.array(table["split"].to_pylist(), dtype=object)
     columns: dict[str, Any] = {n: table[n].to_numpy().astype(np.int64) for n in ("label", "relevant_total")}
     sizes = np.diff(np.append(starts, len(slate)))
+    numbers = np.repeat(np.arange(len(sizes)), sizes)
+    train = split == "train"
+    vocabulary = (levels or Levels()).learned(table.filter(pa.array(train)), numbers[train]).only(feature_names)
+    matrix = feature_matrix_of(table, feature_names, vocabulary)
     clusters = _clusters(table, starts)
     clicks = click_through(
         table["item_id"].to_numpy(zero_copy_only=False).astype(str),
         table["event_timestamp"].cast(pa.int64()).to_numpy(),
         columns["label"],
-        split == "train",
+        train,
     )
     shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
@@ -125,6 +140,7 @@ def load_splits(path: Path, feature_names: tuple[str, ...], splits: tuple[str, .
             None if shown_at is None else shown_at[rows],
             clusters[groups],
             clicks[rows],
+            vocabulary,
         )
     return found
 

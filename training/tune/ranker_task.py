@@ -10,6 +10,7 @@ from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.settings import Settings
 from training.ranker.lambdamart import fit
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE
+from training.training_set.levels import Levels
 from training.training_set.ranking_data import BadTrainingSet, load_splits
 from training.training_set.recipe import read_recipe
 from training.tune.space import OBJECTIVES, Space, Value, lightgbm_dimensions, with_values
@@ -25,7 +26,7 @@ def ranker_task(settings: Settings, params: Mapping[str, Any]) -> Task:
     section = {name: value for name, value in params["train"].items() if name not in EVALUATION_ONLY}
     folder = settings.training_dir
     names = current_contract(settings.dataset, declaration_of(settings)).feature_names
-    data = load_splits(folder / TRAINING_SET_FILE, names, TUNED_SPLITS)
+    data = load_splits(folder / TRAINING_SET_FILE, names, TUNED_SPLITS, Levels.of(section))
     try:
         recipe = read_recipe(folder / RECIPE_FILE)
     except OSError as error:

@@ -24,6 +24,7 @@ from infra.progress import step
 from infra.settings import Settings
 from training.stage_two.training_set import write_training_set
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE
+from training.training_set.levels import Levels
 from training.training_set.ranking_data import RankingData, load_splits
 from training.training_set.recipe import feature_service_hash, read_recipe
 
@@ -34,18 +35,21 @@ SHAPING = ("sources", "candidates", "windows", "lists")
 
 @dataclass(frozen=True)
 class WideSet:
-    """``features``: columns of the matrix; ``sources``: those that were fitted, in the order of the union."""
+    """``features``: columns of the matrix; ``sources``: those that were fitted, in the order of the union.
+    ``levels``: what the categories keep.
+    """
 
     folder: Path
     key: str
     content_hash: str
     features: tuple[str, ...]
     sources: tuple[str, ...]
+    levels: Levels
 
     def read(self) -> dict[str, RankingData]:
         """The splits train and validation. Raises BadTrainingSet."""
         with step(f"reading {self.folder.name}"):
-            return load_splits(self.folder / TRAINING_SET_FILE, self.features, TUNED_SPLITS)
+            return load_splits(self.folder / TRAINING_SET_FILE, self.features, TUNED_SPLITS, self.levels)
 
 
 def widened(params: Mapping[str, Any], wider: float) -> dict[str, Any]:
@@ -63,19 +67,26 @@ def ready_set(settings: Settings, params: Mapping[str, Any], until: datetime, fo
     if path.exists():
         card = json.loads(path.read_text())
         if card["key"] == key:
-            return _set(folder, card)
+            return _set(folder, card, params)
     folder.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     written = write_training_set(settings, params, until, folder, test=False)
     features = recommend_features(declaration_of(settings), written.sources)
     card = {"key": key, "features": [feature.name for feature in features], "sources": list(written.sources.names)}
     write_durably(path, json.dumps(card, indent=2).encode())
-    return _set(folder, card)
+    return _set(folder, card, params)
 
 
-def _set(folder: Path, card: Mapping[str, Any]) -> WideSet:
+def _set(folder: Path, card: Mapping[str, Any], params: Mapping[str, Any]) -> WideSet:
     recipe = read_recipe(folder / RECIPE_FILE)
-    return WideSet(folder, card["key"], recipe.content_hash, tuple(card["features"]), tuple(card["sources"]))
+    return WideSet(
+        folder,
+        card["key"],
+        recipe.content_hash,
+        tuple(card["features"]),
+        tuple(card["sources"]),
+        Levels.of(params["train"]),
+    )
 
 
 def _key(settings: Settings, params: Mapping[str, Any], until: datetime) -> str:

@@ -90,7 +90,10 @@ def audit(settings: Settings, since_us: int | None = None) -> Findings:
 def _reason_for_none(served: ServedSlates) -> str:
     folder = score_folder(served.live_dir)
     if served.skipped:
-        return f"{folder}: all {served.skipped} requests with a matrix have another contract than this code"
+        return (
+            f"{folder}: all {served.skipped} requests with a matrix have another contract than this code, or are of a "
+            "model that cannot be loaded"
+        )
     return f"{folder} has no request with its matrix: see RERANK_SCORE_LOG_MATRIX_SHARE and --since"
 
 

@@ -27,8 +27,10 @@ from feature_repo.offline.errors import OfflineError
 from feature_repo.slate import Floats
 from infra.command import command_settings
 from infra.models.arrays import Doubles
+from infra.models.model_contract import CATEGORY
 from infra.models.model_store import LoadedModel, ModelStore, ModelStoreError
 from infra.models.ranker import NotAdditive
+from infra.models.vocabulary import Vocabulary
 from infra.redis_server.server import RedisServerError
 from infra.settings import Settings
 from validation.skew.causes.case import Case
@@ -51,6 +53,7 @@ class Replayed:
 
     comparison: Comparison
     features: Sequence[Feature]
+    vocabulary: Vocabulary
     contributions: Doubles | None
     rebuilt: bool
     same_scores: bool
@@ -67,7 +70,9 @@ def replay(settings: Settings, request_id: str) -> Replayed:
     declaration = declaration_of(settings)
     how = Recomputation(settings, declaration).of(record)
     if how is None:
-        raise BrokenRecords(f"request {request_id} was scored with another contract than this code has")
+        raise BrokenRecords(
+            f"request {request_id} was scored with another contract than this code has, or its model cannot be loaded"
+        )
     model = _model(settings, record)
     with offline_settings(settings) as private:
         (slate,) = OfflineSlates(private, declaration).read([record])
@@ -80,6 +85,7 @@ def replay(settings: Settings, request_id: str) -> Replayed:
     return Replayed(
         compare(case),
         how.features,
+        model.ranker.vocabulary,
         _contributions(model, case.online),
         record.matrix is None,
         np.array_equal(model.ranker.score(case.online), record.scores),
@@ -126,7 +132,8 @@ def _item_lines(found: Replayed, i: int) -> Iterator[str]:
         adds = "" if found.contributions is None else f"{found.contributions[i, j]:+.4f}"
         yield (
             f"  {feature.name:<24}{feature.source:<17}{_age(found.comparison.record, feature.source, i):>12}"
-            f"{_number(found.online[i, j]):>16}{_number(found.comparison.offline[i, j]):>16}{adds:>10}"
+            f"{_value(found, found.online[i, j], feature):>16}"
+            f"{_value(found, found.comparison.offline[i, j], feature):>16}{adds:>10}"
             f"  {'' if code == EQUAL else NAMES[code]}".rstrip()
         )
 
@@ -140,8 +147,12 @@ def _age(record: ScoreRecord, view: str, i: int) -> str:
     return "no row" if read_us == 0 else f"{(record.scored_us - read_us) / 1e6:.1f} s"
 
 
-def _number(value: np.float32) -> str:
-    return "unknown" if np.isnan(value) else f"{float(value):.7g}"
+def _value(found: Replayed, value: np.float32, feature: Feature) -> str:
+    if np.isnan(value):
+        return "unknown"
+    if feature.dtype == CATEGORY:
+        return found.vocabulary.text(feature.name, float(value)) or "unknown"
+    return f"{float(value):.7g}"
 
 
 def _contributions(model: LoadedModel, matrix: Floats) -> Doubles | None:

@@ -19,6 +19,7 @@ from infra.models.trees.forest import read_forest
 from infra.models.trees.kernel import Kernel, kernel
 from infra.models.trees.score_parity import ScoredRows, difference_on
 from infra.models.trees.tables import Tables, Unsupported, tables_of
+from infra.models.vocabulary import Vocabulary
 
 EngineName = Literal["llvm", "lightgbm", "baseline"]
 
@@ -52,6 +53,10 @@ class CompiledRanker:
     @property
     def feature_names(self) -> tuple[str, ...]:
         return self.original.feature_names
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.original.vocabulary
 
     def score(self, matrix: Floats) -> Doubles:
         check_width(matrix, self.feature_names)

@@ -14,6 +14,7 @@ from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY as DECL
 from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.slate import Slate, column_array
+from infra.models.vocabulary import NO_TEXTS
 
 SOURCES = Sources(ItemCodes.of_ids(["a", "b"]), (OwnHistory(60),), {"own_history": 5}, limit=5, known_at_us=0)
 COLUMNS = np.array([[2.5, 0], [np.nan, np.nan]], np.float32)
@@ -27,8 +28,8 @@ def slate_of(*ids: str) -> Slate:
 
 def test_the_matrix_is_the_rankers_then_score_and_rank_of_each_source():
     slate = slate_of("b", "a")
-    matrix = recommend_matrix(slate, DECLARATION, COLUMNS)
-    own = feature_matrix(slate, DECLARATION)
+    matrix = recommend_matrix(slate, DECLARATION, COLUMNS, NO_TEXTS)
+    own = feature_matrix(slate, DECLARATION, NO_TEXTS)
     np.testing.assert_array_equal(matrix, np.concatenate([own, COLUMNS], axis=1))
     assert (matrix.dtype, matrix.flags.f_contiguous) == (np.float32, True)
     names = [feature.name for feature in recommend_features(DECLARATION, SOURCES)]
@@ -39,7 +40,7 @@ def test_the_matrix_is_the_rankers_then_score_and_rank_of_each_source():
 
 def test_rows_of_other_candidates_are_refused():
     with pytest.raises(ValueError, match="2 rows of sources for 1 candidates"):
-        recommend_matrix(slate_of("a"), DECLARATION, COLUMNS)
+        recommend_matrix(slate_of("a"), DECLARATION, COLUMNS, NO_TEXTS)
 
 
 def test_the_contract_names_the_matrix_in_order():

@@ -22,6 +22,7 @@ from feature_repo.derived.families import FAMILIES, derived_versions
 from feature_repo.model_features import STORED_VERSION, feature_matrix, model_features
 from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Row, Slate, column_array, floats
+from infra.models.vocabulary import Vocabulary
 
 PATH = Path(__file__).with_name("golden.json")
 DECLARATION = Declaration(
@@ -31,6 +32,7 @@ DECLARATION = Declaration(
     facts=(Column("is_recommended", DType.FLOAT32, "flag", "flag", True, 0, 1),),
     context=(Column("store_id", DType.STRING, "store"),),
 )
+VOCABULARY = Vocabulary({"category_id": ("y", "x"), "brand": ("b1",), "shop_id": ("t",), "context_store_id": ("330",)})
 Values = dict[str, list[float | None]]  # feature -> (n,), None is NaN
 
 
@@ -60,7 +62,7 @@ def slate_of(body: Mapping[str, Any]) -> Slate:
 
 def values_of(slate: Slate) -> dict[str, Values]:
     """Family -> feature -> values, as they stand in the matrix."""
-    matrix = feature_matrix(slate, DECLARATION)
+    matrix = feature_matrix(slate, DECLARATION, VOCABULARY)
     family_of = {feature.name: family.name for family in FAMILIES for feature in family.features(DECLARATION)}
     found: dict[str, Values] = {}
     for j, feature in enumerate(model_features(DECLARATION)):

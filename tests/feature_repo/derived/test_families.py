@@ -10,6 +10,7 @@ from feature_repo.derived.families import BadFamily, derived_columns, derived_fe
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Row, Slate, floats, timestamps
+from infra.models.vocabulary import NO_TEXTS
 
 NOW = int(datetime(2024, 7, 1, 12, 30, tzinfo=UTC).timestamp() * 1e6)  # a Monday
 HOUR = 3_600_000_000
@@ -67,8 +68,8 @@ def slate(**fields) -> Slate:
 def derive(asked: Slate, declaration: Declaration) -> dict[str, np.ndarray]:
     """The derived features as they stand in the matrix, whose other item features are unknown."""
     names = [feature.name for feature in model_features(declaration)]
-    unread = {name: floats([None] * len(asked)) for name in names if name not in asked.items}
-    matrix = feature_matrix(replace(asked, items={**unread, **asked.items}), declaration)
+    unread = {name: np.array([None] * len(asked)) for name in names if name not in asked.items}
+    matrix = feature_matrix(replace(asked, items={**unread, **asked.items}), declaration, NO_TEXTS)
     return {feature.name: matrix[:, names.index(feature.name)] for feature in derived_features(declaration)}
 
 
@@ -156,8 +157,6 @@ def test_request_facts_are_in_the_data_sets_own_time_zone():
     assert found["weekday"].tolist() == [0] * 3
     assert found["input_position"].tolist() == [0, 1, 2]
     np.testing.assert_array_equal(found["price_vs_slate"], np.float32([0.5, 1.5, math.nan]))
-    assert 0 <= found["context_store_id"][0] < 1009
-    assert np.isnan(derive(slate(), DECLARATION)["context_store_id"]).all()
 
 
 def test_an_age_is_exact_to_the_microsecond_before_it_is_rounded_to_float32():
@@ -169,7 +168,7 @@ def test_the_matrix_has_every_feature_in_order_and_nan_for_what_was_not_read():
     features = model_features(DECLARATION)
     missing = {feature.name: floats([None] * 3) for feature in features if feature.source.startswith("item")}
     whole = slate(user=USER)
-    matrix = feature_matrix(slate(user=USER, items={**missing, **whole.items}), DECLARATION)
+    matrix = feature_matrix(slate(user=USER, items={**missing, **whole.items}), DECLARATION, NO_TEXTS)
     names = [feature.name for feature in features]
     assert matrix.shape == (3, len(names))
     assert matrix.dtype == np.float32

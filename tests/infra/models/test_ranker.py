@@ -136,7 +136,7 @@ def test_a_saved_baseline_is_loaded_equal(baseline: BaselineRanker, tmp_path: Pa
 
 def test_save_leaves_no_partial_file(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
     lambdamart.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.txt", "vocabulary.json"]
 
 
 def test_a_model_with_another_number_of_inputs_than_features_is_refused(

@@ -29,7 +29,7 @@ from serving.features.feast_reader import FeastReader
 from serving.features.feature_client import FeatureClient
 from serving.features.reading import Keys
 from tests.serving import world
-from tests.serving.world import DECLARATION, FEATURES, NOW, us
+from tests.serving.world import DECLARATION, FEATURES, NOW, VOCABULARY, us
 
 STAGES = ("parse", "read", "derive", "score", "write")
 BODY = {"user_id": "u", "session_id": "s", "context": {"store_id": "330"}, "items": [{"item_id": i} for i in "abcz"]}
@@ -46,7 +46,7 @@ def scores(answer):
 def test_scores_are_those_of_the_model_on_the_stored_features(client, settings):
     store = open_store(settings, offline=False)
     slate = FeastReader(store, DECLARATION).read(Keys("u", "s", ("a", "b", "c", "z"), us(NOW))).slate
-    matrix = feature_matrix(replace(slate, context={"store_id": "330"}), DECLARATION)
+    matrix = feature_matrix(replace(slate, context={"store_id": "330"}), DECLARATION, VOCABULARY)
     expected = ModelStore(settings).load().ranker.score(matrix)
     answer = score(client)
     assert scores(answer) == dict(zip("abcz", expected.tolist(), strict=True))

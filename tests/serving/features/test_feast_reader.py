@@ -19,7 +19,7 @@ from serving.features.feast_reader import FeastReader, WrongStore
 from serving.features.reading import Keys, unread
 from tests.serving import world
 from tests.serving.blocking_reader import BlockingRedisReader
-from tests.serving.world import DECLARATION, NOW, ROW_AT, us
+from tests.serving.world import DECLARATION, NOW, ROW_AT, VOCABULARY, us
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -147,7 +147,7 @@ def test_the_matrix_equals_the_point_in_time_joins_bit_for_bit(settings, reader,
     )  # fmt: skip
     (offline,) = PointInTimeReader(open_store(settings), DECLARATION).read(entity_rows)
     online = reader.read(keys(session=session)).slate
-    np.testing.assert_array_equal(feature_matrix(online, DECLARATION), feature_matrix(offline, DECLARATION))
+    np.testing.assert_array_equal(*(feature_matrix(slate, DECLARATION, VOCABULARY) for slate in (online, offline)))
 
 
 def test_a_half_written_row_is_read_without_an_error(settings, reader):
@@ -167,7 +167,7 @@ def test_an_unread_slate_has_the_columns_of_a_read_one(reader):
     assert {name: values.dtype for name, values in found.items.items()} == {
         name: values.dtype for name, values in nothing.items.items()
     }
-    assert np.isnan(feature_matrix(nothing, DECLARATION)[:, 0]).all()
+    assert np.isnan(feature_matrix(nothing, DECLARATION, VOCABULARY)[:, 0]).all()
 
 
 def test_a_registry_without_a_column_of_the_model_is_refused_and_the_column_named(store):

@@ -11,6 +11,7 @@ from feature_repo.model_features import feature_matrix
 from feature_repo.offline.slates import PointInTimeReader
 from feature_repo.store import open_store
 from infra.clock import FixedClock
+from infra.models.vocabulary import Vocabulary
 from infra.redis_server.server import start, stop
 from infra.settings import Settings
 from serving.features.feast_reader import FeastReader
@@ -18,6 +19,7 @@ from serving.features.reading import Keys
 from tests.small_log import DECLARATION, at, event, impression, item, write_log
 
 END = at(20, 100)
+VOCABULARY = Vocabulary({"category_id": ("c",), "brand": (), "shop_id": ()})
 
 
 @pytest.fixture(scope="module")
@@ -62,5 +64,5 @@ def test_online_and_offline_matrices_of_the_same_time_are_equal(settings, reader
             frame = pd.DataFrame(rows)
             (expected,) = offline.read(frame)
             online = reader.read(keys(*"abcx", user=user, session=session, when=when)).slate
-            bits = [feature_matrix(slate, DECLARATION).view(np.uint32) for slate in (online, expected)]
+            bits = [feature_matrix(slate, DECLARATION, VOCABULARY).view(np.uint32) for slate in (online, expected)]
             np.testing.assert_array_equal(*bits)

@@ -24,7 +24,7 @@ from serving.features.feast_reader import FeastReader
 from serving.features.reading import Keys
 from tests.serving import world
 from tests.serving.blocking_reader import BlockingRedisReader
-from tests.serving.world import DECLARATION, NOW, us
+from tests.serving.world import DECLARATION, NOW, VOCABULARY, us
 
 ENTITIES = {"item": 80, "user": 12, "session": 12}
 NULLS = 0.15
@@ -110,7 +110,7 @@ def test_every_reader_gives_the_same_features_and_scores_bit_for_bit(settings, r
             hits += sum(each in cached.reader.cache for each in keys.item_ids)
             readings = [reader.read(keys) for reader in (feast, uncached, cached)]
             readings += [reader.read_in_two_steps(keys) for reader in (uncached, cached)]
-            matrices = [feature_matrix(replace(r.slate, context=context), DECLARATION) for r in readings]
+            matrices = [feature_matrix(replace(r.slate, context=context), DECLARATION, VOCABULARY) for r in readings]
             for reading, matrix in zip(readings[1:], matrices[1:], strict=True):
                 np.testing.assert_array_equal(bits(matrix), bits(matrices[0]))
                 assert reading.missing == readings[0].missing

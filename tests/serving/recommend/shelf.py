@@ -109,7 +109,8 @@ def small_model() -> LightGbmRanker:
     gains = np.clip(np.round(matrix[:, -6:].sum(axis=1) / 10), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": 15, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
     data = lightgbm.Dataset(matrix, gains, group=[60] * 10)
-    return LightGbmRanker(lightgbm.train({**parameters, "seed": 1}, data, 40), FEATURES)
+    booster = lightgbm.train({**parameters, "seed": 1}, data, 40)
+    return LightGbmRanker(booster, FEATURES, vocabulary=world.VOCABULARY)
 
 
 def ranker_of(names: tuple[str, ...]) -> BaselineRanker:
@@ -117,7 +118,7 @@ def ranker_of(names: tuple[str, ...]) -> BaselineRanker:
 
 
 def matrix_of(rows: int) -> np.ndarray:
-    return np.random.default_rng(6).normal(size=(rows, len(FEATURES))).astype(np.float32) * 10
+    return world.matrix_of(rows, FEATURES, seed=6)
 
 
 def register(settings: Settings, ranker: Ranker, sources: Sources = SOURCES, **contract: Any) -> str:

@@ -5,7 +5,6 @@ import json
 import math
 import random
 import time
-import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,13 +16,14 @@ from feature_repo.model_features import feature_matrix
 from feature_repo.slate import Floats
 from infra.clock import FixedClock
 from infra.models.model_store import LoadedModel
+from infra.models.vocabulary import MISSING, Vocabulary
 from serving.errors import InvalidRequest
 from serving.features.reading import StoreAway, unread
 from serving.metrics import Metrics
 from serving.score.ranking import Ranking, best_first
 from serving.score.score_parser import parse
 from serving.score.scorer import READ_SHARE, Scorer, new_request_id
-from tests.serving.world import DECLARATION, FEATURES, NOW, contract, us
+from tests.serving.world import DECLARATION, FEATURES, NOW, VOCABULARY, contract, us
 
 
 @dataclass
@@ -33,6 +33,7 @@ class RecordingRanker:
     by: str = "input_position"
     kind: str = "lightgbm"
     feature_names: tuple[str, ...] = FEATURES
+    vocabulary: Vocabulary = VOCABULARY
     matrices: list[Floats] = field(default_factory=list)
 
     def score(self, matrix):
@@ -96,7 +97,7 @@ def test_a_sent_feature_replaces_its_column_and_no_other():
     answer = score_with(scorer(ranker), request("a", sent), soon())
     assert answer.items.listed()[0].item_id == "b"
     (matrix,) = ranker.matrices
-    expected = feature_matrix(unread(scorer_keys("a", "b"), DECLARATION).slate, DECLARATION)
+    expected = feature_matrix(unread(scorer_keys("a", "b"), DECLARATION).slate, DECLARATION, VOCABULARY)
     expected[1, FEATURES.index("price")] = 7.5
     expected[1, FEATURES.index("bought_count")] = 2
     np.testing.assert_array_equal(matrix, expected)
@@ -115,13 +116,20 @@ def test_facts_and_context_reach_the_matrix():
     (matrix,) = ranker.matrices
     np.testing.assert_array_equal(matrix[:, FEATURES.index("is_recommended")], np.float32([1, np.nan]))
     assert np.isnan(matrix[:, FEATURES.index("on_display")]).all()
-    assert (matrix[:, FEATURES.index("context_store_id")] == zlib.crc32(b"330") % 1009).all()
+    assert (matrix[:, FEATURES.index("context_store_id")] == VOCABULARY.codes("context_store_id", ["330"])).all()
+
+
+def test_a_category_is_not_sent_as_a_number():
+    sent = {"item_id": "a", "features": {"category_id": 3}}
+    with pytest.raises(InvalidRequest) as refused:
+        score_with(scorer(), request(sent), soon())
+    assert [problem.location for problem in refused.value.problems] == [("items", 0, "features", "category_id")]
 
 
 def test_null_context_equals_context_that_is_not_sent():
     ranker = RecordingRanker()
     score_with(scorer(ranker), request("a", context={"store_id": None}), soon())
-    assert np.isnan(ranker.matrices[0][0, FEATURES.index("context_store_id")])
+    assert ranker.matrices[0][0, FEATURES.index("context_store_id")] == MISSING
 
 
 def test_a_request_reads_the_clock_once():

@@ -95,10 +95,10 @@ def test_an_ignored_ttl_is_found_and_named(faulty, monkeypatch):
     assert {"session_views", "session_idle_s", "touched_count", "in_cart", "together_sum"} <= set(found)
 
 
-def with_ranks_from_one(slate, declaration, columns):
+def with_ranks_from_one(slate, declaration, columns, coder):
     columns = columns.copy()
     columns[:, 1::2] += 1
-    return recommend_matrix(slate, declaration, columns)
+    return recommend_matrix(slate, declaration, columns, coder)
 
 
 def without_the_session(codes, at_us, users, sessions, contexts):
@@ -153,12 +153,12 @@ def test_a_wrong_default_of_a_stored_column_is_found_in_derived_features_too(fau
 def test_float32_in_place_of_float64_is_found_and_named(faulty, monkeypatch):
     started = faulty.clock.now()
 
-    def narrow(slate, declaration):
+    def narrow(slate, declaration, coder):
         items = {
             name: values.astype(np.float32).astype(np.float64) if name in ("first_seen_us", "last_order_us") else values
             for name, values in slate.items.items()
         }
-        return feature_matrix(replace(slate, items=items), declaration)
+        return feature_matrix(replace(slate, items=items), declaration, coder)
 
     monkeypatch.setattr(scorer, "feature_matrix", narrow)
     score(faulty, "unheard of")

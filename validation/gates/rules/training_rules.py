@@ -8,6 +8,7 @@ from feature_repo.definitions.view import Feature
 from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType
+from infra.models.model_contract import CATEGORY
 from infra.settings import Settings
 from validation.gates.rules.log_rules import LOG_END, one_per_slate
 from validation.gates.rules.rule import QueryRule, Rule, Severity, shown
@@ -54,10 +55,11 @@ def training_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
 
 
 def _feature_column(feature: Feature, declaration: Declaration) -> Column:
-    """The declared column of the feature, with its range. A derived feature has no range."""
+    """The declared column of the feature, with its range. A derived feature and the context have none."""
     declared = {(view.name, column.name): column for view in views(declaration) for column in view.columns}
     declared |= {("request", fact.name): fact for fact in declaration.facts}
-    plain = Column(feature.name, DType.FLOAT32, feature.description, feature.unit)
+    dtype = DType.STRING if feature.dtype == CATEGORY else DType.FLOAT32
+    plain = Column(feature.name, dtype, feature.description, feature.unit)
     return replace(declared.get((feature.source, feature.name), plain), nullable=True)
 
 

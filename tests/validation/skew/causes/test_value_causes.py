@@ -9,6 +9,7 @@ from feature_repo.definitions.views import ITEM_WINDOWS, SESSION_STATE, item_att
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.slate import Row, Slate, column_array
+from infra.models.vocabulary import NO_TEXTS
 from tests.small_log import DECLARATION
 from validation.skew.causes.case import Case
 from validation.skew.causes.evidence import Evidence, ReadRow, Version
@@ -41,9 +42,9 @@ def record(online, **changes):
 
 
 def case(online=None, offline=OFFLINE, evidence=Evidence(), known=Knowledge(), **changes):  # noqa: B008 - frozen
-    matrix = feature_matrix(offline, DECLARATION)
+    matrix = feature_matrix(offline, DECLARATION, NO_TEXTS)
     of_slate = (record(matrix if online is None else online, **changes), offline, matrix, DECLARATION)
-    how = (model_features(DECLARATION), lambda slate: feature_matrix(slate, DECLARATION))
+    how = (model_features(DECLARATION), lambda slate: feature_matrix(slate, DECLARATION, NO_TEXTS))
     return Case(*of_slate, evidence, known, *how)
 
 
@@ -55,7 +56,7 @@ def named(one):
 
 def changed(**cells):
     """The offline matrix with other values: feature=(row, value)."""
-    matrix = feature_matrix(OFFLINE, DECLARATION).copy()
+    matrix = feature_matrix(OFFLINE, DECLARATION, NO_TEXTS).copy()
     for name, (i, value) in cells.items():
         matrix[i, FEATURES.index(name)] = value
     return matrix
@@ -81,7 +82,7 @@ def test_a_value_of_the_request_that_was_not_used_is_unknown():
 
 
 def test_a_degraded_answer_has_no_values_of_the_store():
-    online = feature_matrix(slate(session=False), DECLARATION)
+    online = feature_matrix(slate(session=False), DECLARATION, NO_TEXTS)
     assert set(named(case(online, degraded=True)).values()) == {"degraded"}
     assert "degraded" not in named(case(online)).values()
 
@@ -92,7 +93,7 @@ def test_an_expired_row_that_was_used_is_named_ttl():
         versions=(Version(NOW - 31 * 24 * 60 * MINUTE, 0, {"orders_1d": 5.0}),),
     )  # fmt: skip
     offline = slate(orders_1d=[None, 4.0])
-    online = feature_matrix(slate(orders_1d=[5.0, 4.0]), DECLARATION)
+    online = feature_matrix(slate(orders_1d=[5.0, 4.0]), DECLARATION, NO_TEXTS)
     assert named(case(online, offline, Evidence((old,)))) == {("a", "orders_1d"): "ttl"}
 
 
@@ -103,7 +104,7 @@ def test_a_number_for_a_missing_value_is_named_default(default):
 
 def test_a_stored_default_explains_derived_features_too():
     online = feature_matrix(
-        replace(OFFLINE, items={**OFFLINE.items, "price": np.array([2, 0], np.float32)}), DECLARATION
+        replace(OFFLINE, items={**OFFLINE.items, "price": np.array([2, 0], np.float32)}), DECLARATION, NO_TEXTS
     )
     assert named(case(online)) == {
         ("b", "price"): "default", ("a", "price_vs_slate"): "default", ("b", "price_vs_slate"): "default"
@@ -112,14 +113,14 @@ def test_a_stored_default_explains_derived_features_too():
 
 def test_timestamps_in_float32_are_named_dtype():
     narrow = OFFLINE.items["first_seen_us"].astype(np.float32).astype(np.float64)
-    online = feature_matrix(replace(OFFLINE, items={**OFFLINE.items, "first_seen_us": narrow}), DECLARATION)
+    online = feature_matrix(replace(OFFLINE, items={**OFFLINE.items, "first_seen_us": narrow}), DECLARATION, NO_TEXTS)
     assert set(named(case(online))) == {("a", "item_age_s"), ("b", "item_age_s")}
     assert set(named(case(online)).values()) == {"dtype"}
 
 
 def test_a_mean_of_prices_in_float32_is_named_dtype():
     prices = slate(price=[0.01, 9.99])
-    online = feature_matrix(prices, DECLARATION).copy()
+    online = feature_matrix(prices, DECLARATION, NO_TEXTS).copy()
     narrow = prices.items["price"] / prices.items["price"].mean(dtype=np.float32)
     online[:, FEATURES.index("price_vs_slate")] = narrow
     found = named(case(online, prices))
@@ -132,7 +133,7 @@ def test_a_session_in_another_time_zone_is_named_shifted(hours):
     shift = hours * 60 * MINUTE
     local = Row({**SESSION, **{name: SESSION[name] - shift for name in ("session_first_us", "session_last_us")}})
     local["recent_us"] = [NOW - MINUTE - shift]
-    online = feature_matrix(replace(OFFLINE, session=local), DECLARATION)
+    online = feature_matrix(replace(OFFLINE, session=local), DECLARATION, NO_TEXTS)
     assert named(case(online)) == {
         ("a", "touched_age_s"): "shifted timestamp",
         **{(item, name): "shifted timestamp" for item in "ab" for name in ("session_age_s", "session_idle_s")},
@@ -140,7 +141,7 @@ def test_a_session_in_another_time_zone_is_named_shifted(hours):
 
 
 def test_a_request_with_the_time_of_another_clock_is_named_shifted():
-    online = feature_matrix(replace(OFFLINE, scored_us=NOW + 120 * MINUTE), DECLARATION)
+    online = feature_matrix(replace(OFFLINE, scored_us=NOW + 120 * MINUTE), DECLARATION, NO_TEXTS)
     found = named(case(online))
     assert {("a", "item_age_s"), ("a", "hour"), ("b", "session_idle_s")} <= set(found)
     assert set(found.values()) == {"shifted timestamp"}
@@ -151,7 +152,7 @@ def test_a_row_with_a_shifted_timestamp_is_named_shifted():
         ITEM_WINDOWS, 0, "a", NOW, NOW + 30 * MINUTE, near=(Version(NOW - 30 * MINUTE, 0, {"orders_1d": 3.0}),)
     )
     online = feature_matrix(
-        slate(price=[2.0, None], orders_1d=[None, 4.0], first_seen_us=[None, NOW - 10**13 - 3]), DECLARATION
+        slate(price=[2.0, None], orders_1d=[None, 4.0], first_seen_us=[None, NOW - 10**13 - 3]), DECLARATION, NO_TEXTS
     )
     found = named(case(online, evidence=Evidence((ahead,))))
     assert found == {("a", "orders_1d"): "shifted timestamp", ("a", "item_age_s"): "shifted timestamp"}
@@ -188,7 +189,7 @@ def test_a_value_that_depends_on_rows_with_two_causes_is_explained_by_both():
         replace(older(1, "b", NOW - 9 * MINUTE, 5.0), missed=((NOW - 5 * MINUTE, 0),)),
     )
     known = Knowledge({attributes.name: [KnownRun(0, NOW - 4 * MINUTE, NOW - 4 * MINUTE, None, None)]}, frozenset(), 0)
-    online = feature_matrix(slate(price=[1.0, 5.0]), DECLARATION)
+    online = feature_matrix(slate(price=[1.0, 5.0]), DECLARATION, NO_TEXTS)
     found = named(case(online, slate(price=[2.0, 4.0]), Evidence(rows), known))
     assert found[("a", "price")] == "not yet materialized"
     assert found[("b", "price")] == "materialization under way"
@@ -202,7 +203,7 @@ def test_a_sessions_older_row_explains_its_whole_state():
     row = ReadRow(
         SESSION_STATE, 0, "s", NOW, NOW - 2 * MINUTE, ((NOW - MINUTE, 0),), (Version(NOW - 2 * MINUTE, 0, before),)
     )
-    online = feature_matrix(replace(OFFLINE, session=Row(before)), DECLARATION)
+    online = feature_matrix(replace(OFFLINE, session=Row(before)), DECLARATION, NO_TEXTS)
     found = named(case(online, evidence=Evidence((row,))))
     assert {("a", "session_views"), ("a", "touched_count"), ("a", "touched_age_s")} <= set(found)
     assert set(found.values()) == {"not yet materialized"}
