@@ -16,8 +16,11 @@ IMPORTANCE_SHOWN = 25
 
 
 def importance(rows: Rows) -> Figure:
-    """``rows`` of importance.csv. Shows the 25 features with the highest gain, as shares of the total gain."""
-    gains = {row["feature"]: float(row["gain"]) for row in rows}
+    """``rows`` of importance.csv. Shows the 25 features with the highest gain, as shares of the total gain.
+
+    A category is named as one.
+    """
+    gains = {_named(row): float(row["gain"]) for row in rows}
     total = sum(gains.values()) or 1.0
     shown = sorted(gains, key=lambda name: (-gains[name], name))[:IMPORTANCE_SHOWN][
         ::-1
@@ -27,6 +30,11 @@ def importance(rows: Rows) -> Figure:
     axes.set_xlabel("share of the total gain")
     axes.grid(axis="y", visible=False)
     return figure
+
+
+def _named(row: Mapping[str, str]) -> str:
+    levels = row.get("levels", "")
+    return f"{row['feature']} (category, {levels} levels)" if levels else row["feature"]
 
 
 def learning_curve(rows: Rows, best_round: int) -> Figure:

@@ -1,7 +1,7 @@
 """Reading and writing the files of a training run.
 
 metrics.json        counts, decision, metrics with intervals of every ranker
-importance.csv      gain and splits by feature
+importance.csv      gain and splits by feature; levels: of a category, how many texts are kept
 learning_curve.csv  NDCG@10 by round
 calibration.csv     predicted and observed share of positives by bin
 slices.json         metrics by coldness of user and item

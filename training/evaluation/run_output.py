@@ -34,10 +34,11 @@ def write_run(
     gain, splits = (ranker.booster.feature_importance(kind) for kind in ("gain", "split"))
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "slices.json", slices)
+    levels = {name: len(texts) for name, texts in ranker.vocabulary.texts.items()}
     write_csv(
         folder / "importance.csv",
         [
-            {"feature": name, "gain": float(g), "split": int(s)}
+            {"feature": name, "gain": float(g), "split": int(s), "levels": levels.get(name, "")}
             for name, g, s in zip(ranker.feature_names, gain, splits, strict=True)
         ],
     )

@@ -84,6 +84,15 @@ def test_a_lightgbm_model_scores_the_same_after_the_registry(store: ModelStore) 
     np.testing.assert_array_equal(loaded.ranker.score(MATRIX), ranker.score(MATRIX))
 
 
+def test_a_model_without_the_vocabulary_of_its_contract_is_refused(store: ModelStore) -> None:
+    brands = replace(
+        CONTRACT, features=(CONTRACT.features[0], ContractFeature("orders_28d", "category", "item_windows"))
+    )
+    store.promote(registered(store, LightGbmRanker(ranker_of(features=2).booster, NAMES), brands))
+    with pytest.raises(BrokenModel, match=r"the vocabulary is of \[\], the contract's categories are \['orders_28d'\]"):
+        store.load()
+
+
 def test_a_model_is_loaded_with_its_test_rows_which_are_no_pickle(store: ModelStore) -> None:
     ranker = ranker_of(features=2)
     ranker = LightGbmRanker(ranker.booster, NAMES)

@@ -23,6 +23,7 @@ from infra.models.ranker import (
     load_ranker,
     score_groups,
 )
+from infra.models.vocabulary import Vocabulary
 
 NAMES = ("a", "b", "c")
 NAN = float("nan")
@@ -137,6 +138,32 @@ def test_a_saved_baseline_is_loaded_equal(baseline: BaselineRanker, tmp_path: Pa
 def test_save_leaves_no_partial_file(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
     lambdamart.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.txt", "vocabulary.json"]
+
+
+def test_a_changed_or_missing_vocabulary_is_refused(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
+    ranker = LightGbmRanker(lambdamart.booster, NAMES, vocabulary=Vocabulary({"b": ("own", "other")}))
+    ranker.save(tmp_path)
+    assert load_ranker(tmp_path).vocabulary.texts == {"b": ("own", "other")}
+    (tmp_path / "vocabulary.json").write_text('{"b": ["other", "own"]}')
+    with pytest.raises(BadModel, match=r"vocabulary\.json was changed or truncated"):
+        load_ranker(tmp_path)
+    (tmp_path / "vocabulary.json").unlink()
+    with pytest.raises(BadModel, match=r"vocabulary\.json cannot be read"):
+        load_ranker(tmp_path)
+
+
+def test_a_vocabulary_of_another_model_is_refused(lambdamart: LightGbmRanker) -> None:
+    with pytest.raises(BadModel, match=r"the vocabulary has \['brand'\], which are not among the features"):
+        LightGbmRanker(lambdamart.booster, NAMES, vocabulary=Vocabulary({"brand": ()}))
+
+
+def test_a_model_of_a_release_without_vocabularies_is_loaded(lambdamart: LightGbmRanker, tmp_path: Path) -> None:
+    lambdamart.save(tmp_path)
+    (tmp_path / "vocabulary.json").unlink()
+    card = json.loads((tmp_path / "model.json").read_text())
+    del card["vocabulary_sha256"]
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    assert load_ranker(tmp_path).vocabulary.texts == {}
 
 
 def test_a_model_with_another_number_of_inputs_than_features_is_refused(

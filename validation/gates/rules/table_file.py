@@ -63,6 +63,8 @@ def _type(schema: pa.Schema, column: Column) -> str:
     if index < 0:
         return ABSENT
     found = schema.field(index).type
+    if pa.types.is_dictionary(found):  # how a column of many repetitions is stored, not what it holds
+        found = found.value_type
     return str(column.dtype.arrow if found.equals(column.dtype.arrow) else found)
 
 
