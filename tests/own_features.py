@@ -1,6 +1,6 @@
-"""``python -m tests.own_features FOLDER``: train and serve this project with features that a user added, and print what it says.
+"""``python -m tests.own_features FOLDER``: train and serve a project to which features were added, and print what it says.
 
-Run in a copy of the project; :mod:`tests.test_own_features` adds the files of docs/your-own-features.md to it.
+Run in a copy of the project, to which :mod:`tests.test_own_features` adds the files of docs/your-own-features.md.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from infra.models.model_store import ModelStore
 from infra.settings import PROJECT_ROOT
 from tests.shop import Shop
+from validation.skew.audit import audit
 
 SLATES = 1_200
 ASKED = 20
@@ -49,16 +50,15 @@ def run(shop: Shop, arguments: str) -> None:
 
 
 def served(shop: Shop) -> dict[str, Any]:
-    """What the scorer answers and explains for the newest slates of the log, and what the audit says of its answers."""
+    """What the scorer explains, and for each feature how many values the audit compared, and how many differ."""
     bodies = [shop.request_of(slate) for slate in shop.last_slates(ASKED)]
     with shop.scorer(RERANK_SCORE_LOG_MATRIX_SHARE="1") as client:
         for body in bodies:
             post(client, "/score", body)
         explained = post(client, "/explain", bodies[0])
-        store = client.get("/readyz").raise_for_status().json()
-    audit = shop.python("validation.skew", check=False)  # the scorer's end wrote its log
-    report = (shop.settings.reports_dir / "skew" / "skew.md").read_text()
-    return {"explained": explained, "ready": store, "audit": audit.returncode, "report": report}
+    found = audit(shop.settings).features  # the scorer's end wrote its log
+    counts = {each.feature.name: (each.compared, each.different, each.unexplained) for each in found}
+    return {"explained": explained, "audit": counts}
 
 
 def post(client: httpx.Client, path: str, body: dict[str, Any]) -> Any:
