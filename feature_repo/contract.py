@@ -31,4 +31,4 @@ def current_contract(project: str, declaration: Declaration) -> ModelContract:
 def _view_digest(view: View) -> str:
     """Over what changes a value: entity, ttl, and the columns' names and dtypes in order. Descriptions may change."""
     columns = [(column.name, column.dtype.value) for column in view.columns]
-    return hashlib.sha256(json.dumps([view.entity, view.ttl_us, columns]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([view.keys or view.entity, view.ttl_us, columns]).encode()).hexdigest()[:16]

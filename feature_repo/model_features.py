@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.definitions.view import Feature
+from feature_repo.definitions.view import KEYED, Feature
 from feature_repo.definitions.views import views
 from feature_repo.derived.categories import Coder, category_codes, category_entities, category_features
 from feature_repo.derived.families import derived_columns, derived_features
@@ -56,6 +56,7 @@ class _Columns:
     items: list[str]
     user: _RowColumns
     session: _RowColumns
+    keyed: list[str]
     facts: list[str]
     categories: dict[str, str]
     width: int
@@ -65,17 +66,19 @@ class _Columns:
 def _columns(declaration: Declaration) -> _Columns:
     entity_of = {view.name: view.entity for view in views(declaration)}
     features = [each for each in model_features(declaration) if each.dtype != CATEGORY]
-    of: dict[str, list[str]] = {"item": [], "user": [], "session": []}
+    of: dict[str, list[str]] = {"item": [], "user": [], "session": [], KEYED: []}
     for each in features:
         if each.source in entity_of:
             of[entity_of[each.source]].append(each.name)
-    if [*of["item"], *of["user"], *of["session"]] != [each.name for each in features if each.source in entity_of]:
-        raise ValueError("the views must be grouped by entity: items, then users, then sessions")
+    stored = [each.name for each in features if each.source in entity_of]
+    if [name for names in of.values() for name in names] != stored:
+        raise ValueError("the views must be grouped by entity: items, then users, sessions and other keys")
     categories = category_entities(declaration)
     return _Columns(
         items=of["item"],
         user=_RowColumns(of["user"]),
         session=_RowColumns(of["session"]),
+        keyed=of[KEYED],
         facts=[each.name for each in features if each.source == "request"],
         categories=categories,
         width=len(features) + len(categories),
@@ -90,6 +93,7 @@ def feature_matrix(slate: Slate, declaration: Declaration, coder: Coder) -> Floa
     """
     columns = _columns(declaration)
     computed = (
+        *(slate.keyed.get(name, math.nan) for name in columns.keyed),
         *derived_columns(slate, declaration).values(),
         *category_codes(slate, columns.categories, coder),
     )

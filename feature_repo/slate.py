@@ -50,6 +50,7 @@ class Slate:
     session:    column of a session view -> value; empty when nothing is known of the session
     companions: item in the cart -> (companion ids, shares)
     facts:      request fact -> (n,) float32
+    keyed:      column of a view of other keys (:mod:`feature_repo.definitions.keys`) -> (n,), as in ``items``
     context:    name -> value, sent by the caller for the whole request
     positions:  candidate id -> its position in input order
     """
@@ -62,6 +63,7 @@ class Slate:
     companions: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     context: Mapping[str, str] = field(default_factory=dict)
+    keyed: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""``python -m tests.own_features FOLDER``: train and serve a project to which features were added, and print what it says.
+"""``python -m tests.own_features FOLDER``: train and serve a project to which features were added.
 
 Run in a copy of the project, to which :mod:`tests.test_own_features` adds the files of docs/your-own-features.md.
 """

@@ -27,6 +27,7 @@ def write_view(
     """
     columns = ", ".join(f'CAST("{c.name}" AS {duckdb_type(c.dtype)}) AS "{c.name}"' for c in view.columns)
     created = created or f"event_timestamp + INTERVAL {int(view.publish_delay.total_seconds())} SECOND"
+    keys = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in view.join_keys)
     path = folder / f"{view.name}.parquet"
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -34,10 +35,10 @@ def write_view(
             for query in queries:
                 batches = connection.sql(
                     f"""
-                    SELECT CAST({view.join_key} AS VARCHAR) AS {view.join_key}, event_timestamp,
+                    SELECT {keys}, event_timestamp,
                         {created} AS created_timestamp, {columns}
                     FROM ({query})
-                    ORDER BY event_timestamp, {view.join_key}
+                    ORDER BY event_timestamp, {", ".join(view.join_keys)}
                     """
                 ).to_arrow_reader(ROWS_PER_BATCH)
                 for batch in batches:

@@ -30,13 +30,13 @@ def write(connection: duckdb.DuckDBPyConnection, view: View, origin: Origin, fol
     try:
         found = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()]
         columns = [column.name for column in view.columns]
-        wanted = [view.join_key, origin.timestamp, *([origin.created] if origin.created else []), *columns]
+        wanted = [*view.join_keys, origin.timestamp, *([origin.created] if origin.created else []), *columns]
         absent = [name for name in wanted if name not in found]
         if absent:
             raise BadSource(Path(origin.path), f"has no column {', '.join(absent)}; it has {', '.join(found)}")
-        _refuse_nulls(connection, scan, origin, (view.join_key, origin.timestamp))
+        _refuse_nulls(connection, scan, origin, (*view.join_keys, origin.timestamp))
         times = f"{_time(origin.timestamp)} AS event_timestamp, {_created(origin)} AS created_timestamp"
-        named = ", ".join(f'"{name}"' for name in (view.join_key, *columns))
+        named = ", ".join(f'"{name}"' for name in (*view.join_keys, *columns))
         write_view(connection, view, [f"SELECT {named}, {times} FROM {scan}"], folder, "created_timestamp")
     except duckdb.Error as error:
         raise BadSource(Path(origin.path), str(error).splitlines()[0]) from error

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from feature_repo.definitions.keys import IDS, key_names
 from feature_repo.definitions.repo import BadDefinitions
 from feature_repo.definitions.view import View
 from feature_repo.definitions.views import views
 from feature_repo.derived.families import FAMILIES
 from feature_repo.derived.family import Family
 from feature_repo.model_features import model_features
-from feature_repo.schema import Declaration
+from feature_repo.schema import Declaration, DType
 
 
 def check(declaration: Declaration) -> None:
     """Raises BadDefinitions."""
     known = {view.name: view for view in views(declaration)}
-    problems = [*_taken_names(declaration), *(each for family in FAMILIES for each in _unknown_reads(family, known))]
+    reads = [problem for family in FAMILIES for problem in _unknown_reads(family, known)]
+    problems = [*_taken_names(declaration), *_unknown_keys(declaration, known), *reads]
     if problems:
         raise BadDefinitions("\n".join(problems))
 
@@ -33,6 +35,23 @@ def _taken_names(declaration: Declaration) -> Iterator[str]:
     derived = [feature.name for family in FAMILIES for feature in family.features(declaration)]
     for name in sorted({name for name in derived if derived.count(name) > 1}):
         yield f"{name} is given by two derived families: rename one of them"
+
+
+def _unknown_keys(declaration: Declaration, known: Mapping[str, View]) -> Iterator[str]:
+    texts = [
+        column.name
+        for view in known.values()
+        if view.entity == "item"
+        for column in view.columns
+        if column.dtype is DType.STRING
+    ]
+    context = [column.name for column in declaration.context]
+    for view in known.values():
+        for name in key_names(view, texts, context):
+            yield (
+                f"{view.name}: nothing is known by its key {name}; there are {', '.join(IDS)}, the items' "
+                f"{', '.join(texts)}, and the context's {', '.join(context) or '(none)'}"
+            )
 
 
 def _unknown_reads(family: Family, known: Mapping[str, View]) -> Iterator[str]:

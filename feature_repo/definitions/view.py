@@ -11,6 +11,7 @@ import pyarrow as pa
 from feature_repo.schema import LISTS, Column, DType, arrow_schema
 
 FEATURE_SERVICE = "ranker_v1"
+KEYED = "keyed"  # the entity of a view that is read by other keys than one id
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Origin:
 class View:
     """A feature view.
 
-    Float32 columns are model features as they are. The other columns are inputs of derived features.
-    ``granularity`` says when rows appear. ``created_timestamp`` is ``event_timestamp`` plus ``publish_delay``.
+    Float32 columns are model features as they are, strings are categories. The other columns are inputs of derived
+    features. ``entity``: item, user or session; or KEYED, with the join keys in ``keys``. ``granularity``: when rows
+    appear. ``created_timestamp`` is ``event_timestamp`` plus ``publish_delay``.
     """
 
     name: str
@@ -41,10 +43,17 @@ class View:
     publish_delay: timedelta
     columns: tuple[Column, ...]
     origin: Origin | None = None  # None: built from the log
+    keys: tuple[str, ...] = ()
+
+    @property
+    def join_keys(self) -> tuple[str, ...]:
+        return self.keys or (f"{self.entity}_id",)
 
     @property
     def join_key(self) -> str:
-        return f"{self.entity}_id"
+        """Of a view that has one."""
+        (name,) = self.join_keys
+        return name
 
     @cached_property
     def ttl_us(self) -> int:
@@ -63,7 +72,7 @@ class View:
     def arrow(self) -> pa.Schema:
         return arrow_schema(
             (
-                Column(self.join_key, DType.STRING, f"{self.entity} id"),
+                *(Column(name, DType.STRING, "id") for name in self.join_keys),
                 Column("event_timestamp", DType.TIMESTAMP, "time from which the row was known"),
                 Column("created_timestamp", DType.TIMESTAMP, "time when the row was published"),
                 *self.columns,

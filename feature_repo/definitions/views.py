@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -11,29 +12,33 @@ from feast import FeatureView, ValueType
 from feature_repo.definitions.data_set import WRITTEN_BY_BUILD, DataSet
 from feature_repo.definitions.fields import column_of, feast_type
 from feature_repo.definitions.repo import BadDefinitions, load
-from feature_repo.definitions.view import Origin, View
+from feature_repo.definitions.view import KEYED, Origin, View
 from feature_repo.schema import Declaration
 
 FOREVER = timedelta(days=36_500)  # of a view without a time to live
-_ENTITIES = ("item", "user", "session")  # in this order in the model's features
+_ENTITIES = ("item", "user", "session")
+_ORDER = (*_ENTITIES, KEYED)  # in the model's features
 
 
 @cache  # needed for every slate
 def views(declaration: Declaration) -> tuple[View, ...]:
-    """The views of the feature service, those of items first, then of users, then of sessions; else in its order.
+    """The views of the feature service: of items, of users, of sessions, then of other keys; else in its order.
 
     Raises BadDefinitions.
     """
     repo = load(DataSet(declaration, Path("features")))  # the paths of the built tables are not read
     named = {view.name: view for view in repo.views}
-    found = [as_view(named[each.name]) for each in repo.service.feature_view_projections]
-    return tuple(sorted(found, key=lambda view: _ENTITIES.index(view.entity)))
+    keys = {entity.name: entity.join_key for entity in repo.entities}
+    found = [as_view(named[each.name], keys) for each in repo.service.feature_view_projections]
+    return tuple(sorted(found, key=lambda view: _ORDER.index(view.entity)))
 
 
-def as_view(view: FeatureView) -> View:
-    """Raises BadDefinitions where the model cannot use it."""
-    if len(view.entities) != 1 or view.entities[0] not in _ENTITIES:
-        raise BadDefinitions(f"{view.name}: the entity is one of {', '.join(_ENTITIES)}, not {view.entities}")
+def as_view(view: FeatureView, join_keys: Mapping[str, str]) -> View:
+    """``join_keys``: entity -> its join key. Raises BadDefinitions where the model cannot use the view."""
+    unknown = [name for name in view.entities if name not in join_keys]
+    if unknown:
+        raise BadDefinitions(f"{view.name}: it has no entity, or one that no module defines: {', '.join(unknown)}")
+    is_plain = len(view.entities) == 1 and view.entities[0] in _ENTITIES
     try:
         columns = tuple(column_of(field) for field in view.features)
         delay = timedelta(minutes=float(view.tags.get("minutes_to_publish", 0)))
@@ -41,13 +46,14 @@ def as_view(view: FeatureView) -> View:
         raise BadDefinitions(f"{view.name}: {error}") from error
     return View(
         name=view.name,
-        entity=view.entities[0],
+        entity=view.entities[0] if is_plain else KEYED,
         description=view.description,
         ttl=view.ttl or FOREVER,
         granularity=view.tags.get("granularity", ""),
         publish_delay=delay,
         columns=columns,
         origin=_origin(view),
+        keys=() if is_plain else tuple(join_keys[name] for name in view.entities),
     )
 
 
@@ -74,7 +80,7 @@ def item_attributes_view(declaration: Declaration) -> View:
 def value_types(view: View) -> dict[str, ValueType]:
     """Column name -> Feast's value type, for the join key and each column."""
     columns = {column.name: feast_type(column).to_value_type() for column in view.columns}
-    return {view.join_key: ValueType.STRING, **columns}
+    return {**dict.fromkeys(view.join_keys, ValueType.STRING), **columns}
 
 
 ITEM_ATTRIBUTES = "item_attributes"

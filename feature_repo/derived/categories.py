@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from feature_repo.definitions.view import Feature
+from feature_repo.definitions.view import KEYED, Feature
 from feature_repo.definitions.views import views
 from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Floats, ItemRows, Slate, Texts
@@ -63,7 +63,7 @@ def category_features(declaration: Declaration) -> tuple[Feature, ...]:
 
 
 def category_entities(declaration: Declaration) -> dict[str, str]:
-    """Feature -> whose texts they are: item, user, session or slate."""
+    """Feature -> whose texts they are: item, user, session, KEYED or slate."""
     entity_of = {view.name: view.entity for view in views(declaration)}
     return {each.name: entity_of.get(each.source, SLATE) for each in category_features(declaration)}
 
@@ -83,6 +83,8 @@ def _codes(slate: Slate, feature: str, entity: str, coder: Coder) -> Floats | fl
             numbers, texts = items.numbered(feature)
             return coder.codes_of_list(feature, texts.serial, texts.listed).take(numbers)
         return coder.codes(feature, items[feature].tolist())
+    if entity == KEYED:
+        return coder.codes(feature, slate.keyed[feature].tolist()) if feature in slate.keyed else float(MISSING)
     if entity == SLATE:
         value = slate.context.get(feature.removeprefix(PREFIX))
     else:

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 from feast import FeatureStore
 
-from feature_repo.definitions.view import FEATURE_SERVICE, View
+from feature_repo.definitions.view import FEATURE_SERVICE, KEYED, View
 from feature_repo.definitions.views import views
 from feature_repo.schema import Declaration, DType
-from feature_repo.slate import Row, Slate, view_row
+from feature_repo.slate import Row, Slate, column_array, view_row
 
 
 class PointInTimeReader:
@@ -43,6 +43,7 @@ class PointInTimeReader:
         users = self._rows("user", heads[["user_id", "shown_ts"]], known.get("user"))
         sessions = self._rows("session", heads[["session_id", "shown_ts"]], known.get("session"))
         companions = self._companions(sessions, heads["shown_ts"])
+        keyed = self._keyed(impressions, items)
         shown_us = heads["shown_ts"].dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]").astype("int64")
         for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
             rows = slice(int(start), int(end))
@@ -54,12 +55,30 @@ class PointInTimeReader:
                 user=users[i],
                 session=sessions[i],
                 companions=companions[i],
+                keyed={name: values[rows] for name, values in keyed.items()},
                 facts={
                     fact.name: impressions[fact.name].iloc[rows].to_numpy(dtype=np.float32)
                     for fact in self.declaration.facts
                 },
                 context={c.name: head[c.name] for c in self.declaration.context if isinstance(head[c.name], str)},
             )
+
+    def _keyed(self, impressions: pd.DataFrame, items: Mapping[str, Any]) -> dict[str, Any]:
+        """Column -> (n,) of the views of other keys. Each (key, timestamp) is joined once."""
+        found: dict[str, Any] = {}
+        for view in (view for view in self.views if view.entity == KEYED):
+            frame = pd.DataFrame(
+                {name: items[name] if name in items else impressions[name].to_numpy() for name in view.join_keys}
+            ).astype(object)
+            frame["shown_ts"] = impressions["shown_ts"].to_numpy()
+            frame["shown_ts"] = pd.to_datetime(frame["shown_ts"], utc=True)
+            is_known = frame.notna().all(axis=1).to_numpy()
+            columns = self._columns([view], frame[is_known]) if is_known.any() else {}
+            for column in view.columns:
+                found[column.name] = column_array([None] * len(frame), column.dtype)
+                if columns:
+                    found[column.name][is_known] = columns[column.name]
+        return found
 
     def entity_table(self, entity: str, entity_rows: pd.DataFrame) -> pa.Table:
         """All columns of the entity's views, one row per entity row (its join key and shown_ts), null where unknown."""

@@ -24,7 +24,7 @@ from feature_repo.definitions.views import views
 from feature_repo.materialize import TIMEOUT_S, materialize
 from feature_repo.online.future import latest
 from feature_repo.online.redis_format.decoding import event_us
-from feature_repo.online.redis_format.entity_keys import id_in, key_pattern
+from feature_repo.online.redis_format.entity_keys import ids_in, key_pattern
 from feature_repo.online.rows import created_field, event_field, feature_field
 from infra.clock import Clock, ClockNotAnchored, epoch_us, open_clock, timestamp_of
 from infra.command import command_settings
@@ -55,10 +55,10 @@ class FutureRow:
 def future_rows(client: Any, known: Sequence[View], project: str, clock: Clock) -> Iterator[FutureRow]:
     """The rows of ``project`` that are later than any row may be now. Raises redis.RedisError."""
     limit_us = epoch_us(latest(clock))
-    for join_key in dict.fromkeys(view.join_key for view in known):
-        of_key = [view for view in known if view.join_key == join_key]
+    for join_keys in dict.fromkeys(view.join_keys for view in known):
+        of_key = [view for view in known if view.join_keys == join_keys]
         fields = [event_field(view.name) for view in of_key]
-        for keys in _batches(client, join_key, project):
+        for keys in _batches(client, join_keys, project):
             with client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.hmget(key, fields)
@@ -88,11 +88,11 @@ def repair(settings: Settings, clock: Clock, *, dry_run: bool) -> list[FutureRow
     return found
 
 
-def _batches(client: Any, join_key: str, project: str) -> Iterator[list[bytes]]:
+def _batches(client: Any, join_keys: Sequence[str], project: str) -> Iterator[list[bytes]]:
     """The keys of one entity, some of them perhaps twice."""
     keys: list[bytes] = []
-    for key in client.scan_iter(key_pattern(join_key, project), count=SCAN_COUNT):
-        if id_in(key, join_key, project) is not None:
+    for key in client.scan_iter(key_pattern(join_keys, project), count=SCAN_COUNT):
+        if ids_in(key, join_keys, project) is not None:
             keys.append(key)
         if len(keys) == SCAN_COUNT:
             yield keys

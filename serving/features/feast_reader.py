@@ -20,6 +20,7 @@ from feature_repo.definitions.view import FEATURE_SERVICE, View
 from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.schema import Declaration
 from feature_repo.slate import Row, Slate, column_array, view_row
+from serving.features.keyed_views import Wanted, keyed_groups
 from serving.features.reading import Keys, Missing, Reading, StoreAway, item_views
 from serving.ttl import is_ahead, is_valid
 
@@ -56,6 +57,7 @@ class FeastReader:
         self._item_views = item_views(declaration)
         self._user_views = tuple(view for view in known if view.entity == "user")
         self._session_views = tuple(view for view in known if view.entity == "session")
+        self._keyed = keyed_groups(declaration)
 
     def read(self, keys: Keys) -> Reading:
         """Raises redis.RedisError or OSError when Redis is away."""
@@ -81,6 +83,7 @@ class FeastReader:
             user=user,
             session=session,
             companions=self._companions(session.get("cart_items", ()), keys.scored_us, event_us),
+            keyed=self._keyed_columns(keys, items, event_us),
         )
         missing = Missing(
             items=known.count(False),
@@ -112,10 +115,31 @@ class FeastReader:
         found = {item: rows.row(ITEM_COMPANIONS, i) for i, item in enumerate(wanted)}
         return {item: (row["companion_items"], row["companion_shares"]) for item, row in found.items() if row}
 
+    def _keyed_columns(
+        self, keys: Keys, items: Mapping[str, npt.NDArray[Any]], event_us: dict[str, npt.NDArray[np.int64]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        columns: dict[str, npt.NDArray[Any]] = {}
+        for group in self._keyed:
+            wanted = Wanted.of(group[0], keys, items)
+            entity_rows = dict(zip(group[0].join_keys, map(list, zip(*wanted.keys, strict=True)), strict=False))
+            read = self._rows(group, entity_rows, keys.scored_us) if wanted.keys else [None] * len(group)
+            for view, rows in zip(group, read, strict=True):
+                stored = {
+                    column.name: column_array([] if rows is None else rows.columns[column.name], column.dtype)
+                    for column in view.columns
+                }
+                timestamps = [] if rows is None else rows.event_us.tolist()
+                found, event_us[view.name] = wanted.spread(view, stored, timestamps, keys.scored_us)
+                columns |= found
+        return columns
+
     def _fetch(self, wanted: Sequence[View], ids: Sequence[str], scored_us: int) -> list[_Rows]:
+        return self._rows(wanted, {wanted[0].join_key: list(ids)}, scored_us)
+
+    def _rows(self, wanted: Sequence[View], entity_rows: Mapping[str, list[str]], scored_us: int) -> list[_Rows]:
         """One SDK call for all views of one entity. What is not valid at ``scored_us`` is None."""
         references = [f"{view.name}:{column.name}" for view in wanted for column in view.columns]
-        response = self._store.get_online_features(references, {wanted[0].join_key: list(ids)}, full_feature_names=True)
+        response = self._store.get_online_features(references, dict(entity_rows), full_feature_names=True)
         values = response.to_dict()
         vectors = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
         found = []

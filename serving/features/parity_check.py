@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from feature_repo.definitions.view import View
+from feature_repo.definitions.view import KEYED, View
 from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.schema import Declaration
 from serving.features.reading import Keys, Reading, StoreAway, item_views
@@ -73,7 +73,8 @@ class ParityCheck:
         self._redis = redis
         self._feast = feast
         self._views = views(declaration)
-        self._item_views = {view.name for view in item_views(declaration)}
+        keyed = {view.name for view in self._views if view.entity == KEYED}
+        self._item_views = {view.name for view in item_views(declaration)} | keyed
         self._metrics = metrics
         self._share = share
         self._problem: str | None = None
@@ -149,7 +150,9 @@ def some_of(keys: Keys, reading: Reading, item_views: Set[str]) -> tuple[Keys, R
     ids = [keys.item_ids[i] for i in positions]
     items = {name: values[positions] for name, values in reading.slate.items.items()}
     times = {view: times[positions] if view in item_views else times for view, times in reading.event_us.items()}
-    part = replace(reading, slate=replace(reading.slate, item_ids=ids, items=items, positions={}), event_us=times)
+    keyed = {name: values[positions] for name, values in reading.slate.keyed.items()}
+    slate = replace(reading.slate, item_ids=ids, items=items, keyed=keyed, positions={})
+    part = replace(reading, slate=slate, event_us=times)
     return replace(keys, item_ids=ids, positions={}), part
 
 
@@ -164,9 +167,14 @@ def differences(keys: Keys, redis: Reading, feast: Reading, known: Sequence[View
     for view in known:
         if view.name == ITEM_COMPANIONS.name:
             yield from _of_rows(view, redis.slate.companions, feast.slate.companions)
-        elif view.entity == "item":
+        elif view.entity in ("item", KEYED):
+            of_redis, of_feast = (
+                (redis.slate.items, feast.slate.items)
+                if view.entity == "item"
+                else (redis.slate.keyed, feast.slate.keyed)
+            )
             for column in view.columns:
-                ours, theirs = redis.slate.items[column.name], feast.slate.items[column.name]
+                ours, theirs = of_redis[column.name], of_feast[column.name]
                 for i in np.flatnonzero(~_equal(ours, theirs)).tolist():
                     yield Difference(view.name, column.name, keys.item_ids[i], ours[i], theirs[i])
         else:

@@ -24,7 +24,8 @@ class Keys:
 
     ``positions``: id -> its position in ``item_ids``, where it is already known. ``service_us``: makes the service's
     time of the store's clock, both µs since the epoch. With it, user and session are read for the time at which the
-    store reads them, and ``scored_us`` holds where neither is known; see ``Reading.slate.scored_us``.
+    store reads them, and ``scored_us`` holds where neither is known; see ``Reading.slate.scored_us``. ``context``: what
+    the caller sent for the whole request; views may be keyed by it.
     """
 
     user_id: str | None
@@ -33,6 +34,7 @@ class Keys:
     scored_us: int
     positions: Mapping[str, int] = field(default_factory=dict)
     service_us: Callable[[int], int] | None = None
+    context: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from feature_repo.online.redis_format import decoding
 from feature_repo.schema import Declaration
 from feature_repo.slate import Row, Slate, Texts
 from serving.features.entity_rows import EntityRows, stored_row
+from serving.features.keyed_views import KeyedViews
 from serving.features.reading import Keys, Missing, Reading, item_views
 from serving.item_cache.companion_cache import CompanionCache, CompanionRow, Companions
 from serving.item_cache.hash_layout import hash_layout
@@ -78,13 +79,15 @@ class RedisReader:
         self._user = EntityRows(hash_layout(tuple(view for view in known if view.entity == "user"), project))
         self._session = EntityRows(hash_layout(tuple(view for view in known if view.entity == "session"), project))
         self._companions = hash_layout((ITEM_COMPANIONS,), project)
+        self._keyed = KeyedViews(declaration, project)
 
     async def read(self, keys: Keys, connection: RedisConnection) -> Reading:
         """Raises ConnectionLost."""
         entities = self._call_entities(keys, connection)
         # The items are looked up while Redis answers.
         block = await self._read_items(keys.item_ids, connection)
-        return await self._reading(await self._entities(keys, entities, connection, block.newest_us), keys, block)
+        entities_read = await self._entities(keys, entities, connection, block.newest_us)
+        return await self._reading(entities_read, keys, block, connection)
 
     async def entities(self, keys: Keys, connection: RedisConnection) -> Entities:
         """User and session alone; :meth:`items` completes the reading. Raises ConnectionLost."""
@@ -97,7 +100,7 @@ class RedisReader:
         """
         block = await self._read_items(keys.item_ids, connection)
         scored_us = await self._not_before(block.newest_us, entities.scored_us, keys, connection)
-        return await self._reading(replace(entities, scored_us=scored_us), keys, block)
+        return await self._reading(replace(entities, scored_us=scored_us), keys, block, connection)
 
     def _call_entities(self, keys: Keys, connection: RedisConnection) -> asyncio.Future[list[Any]]:
         users, sessions = _listed(keys.user_id), _listed(keys.session_id)
@@ -131,12 +134,13 @@ class RedisReader:
         user = self._user.row(users[0], replies[0], scored_us, event_us) if users else Row()
         return Entities(scored_us, user, session, event_us, cart)
 
-    async def _reading(self, entities: Entities, keys: Keys, block: ItemBlock) -> Reading:
+    async def _reading(self, entities: Entities, keys: Keys, block: ItemBlock, connection: RedisConnection) -> Reading:
         scored_us, user, session = entities.scored_us, entities.user, entities.session
         event_us = {view.name: block.event_us[:, j] for j, view in enumerate(self.columns.views)} | entities.event_us
         items, missing = columns_at(block, self.columns, scored_us)
         companions = await self._read_companions(entities.cart, scored_us, event_us)
-        slate = Slate(scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions)
+        keyed = await self._keyed.read(connection, keys, items, scored_us, event_us)
+        slate = Slate(scored_us, keys.item_ids, items, user, session, companions, positions=keys.positions, keyed=keyed)
         return Reading(
             slate,
             Missing(

@@ -12,10 +12,13 @@ from feast import ValueType
 from feast.infra.key_encoding_utils import serialize_entity_key_prefix
 from numpy.typing import NDArray
 
+from feature_repo.definitions.keys import Key
 from feature_repo.definitions.view import View
 from feature_repo.online.redis_format.entity_keys import SERIALIZATION_VERSION
 from feature_repo.online.rows import event_field, feature_field
 from serving.redis_client.connection import bulk
+
+_STRING = pack("<I", ValueType.STRING.value)
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,49 @@ class HashLayout:
         return key[start:end].decode() if key.startswith(self.before) and key[end:] == self.after else None
 
 
+@dataclass(frozen=True)
+class KeyedLayout:
+    """As HashLayout, of the views of one tuple of join keys."""
+
+    views: tuple[View, ...]
+    order: tuple[int, ...]  # of the parts of a key: by the names of the join keys
+    prefix: bytes
+    project: bytes
+    fields: bytes
+    words: int
+
+    @staticmethod
+    def of(views: tuple[View, ...], project: str) -> KeyedLayout:
+        """``views`` have the same join keys, all strings."""
+        (names,) = {view.join_keys for view in views}
+        order = tuple(sorted(range(len(names)), key=lambda i: names[i]))
+        fields = _field_names(views)
+        prefix = serialize_entity_key_prefix([names[i] for i in order], SERIALIZATION_VERSION)
+        return KeyedLayout(views, order, prefix, project.encode(), bulk(fields), len(fields) + 2)
+
+    def commands(self, keys: Sequence[Key]) -> bytes:
+        """One HMGET per key, in the protocol's form."""
+        head = b"*%d\r\n$5\r\nHMGET\r\n" % self.words
+        return b"".join(part for key in keys for part in (head, bulk([self._redis_key(key)]), self.fields))
+
+    def _redis_key(self, key: Key) -> bytes:
+        parts = [key[i].encode() for i in self.order]
+        return self.prefix + b"".join(_STRING + pack("<I", len(part)) + part for part in parts) + self.project
+
+
 def hash_layout(views: tuple[View, ...], project: str) -> HashLayout:
     """``views`` are of one entity, whose only join key is a string."""
     (join_key,) = {view.join_key for view in views}
-    names = [event_field(view.name) for view in views]
-    names += [feature_field(view.name, column.name) for view in views for column in view.columns]
+    names = _field_names(views)
     return HashLayout(
         views=views,
-        before=serialize_entity_key_prefix([join_key], SERIALIZATION_VERSION) + pack("<I", ValueType.STRING.value),
+        before=serialize_entity_key_prefix([join_key], SERIALIZATION_VERSION) + _STRING,
         after=project.encode(),
         fields=bulk(names),
         words=len(names) + 2,
     )
+
+
+def _field_names(views: Sequence[View]) -> list[bytes]:
+    names = [event_field(view.name) for view in views]
+    return names + [feature_field(view.name, column.name) for view in views for column in view.columns]

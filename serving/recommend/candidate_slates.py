@@ -112,7 +112,8 @@ class CandidateSlates:
 
     async def slate(self, asker: Asker, candidates: Candidates, deadline: float) -> CandidateSlate:
         """Without the store, ``candidates`` are those that are known without a user and a session."""
-        keys = Keys(asker.request.user_id, asker.request.session_id, candidates.item_ids, asker.scored_us)
+        request = asker.request
+        keys = Keys(request.user_id, request.session_id, candidates.item_ids, asker.scored_us, context=request.context)
         with self.metrics.recommend_stage("read"):
             reading = None
             if asker.entities is not None:

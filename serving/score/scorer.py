@@ -156,7 +156,15 @@ class Scorer:
     def _keys(self, request: ScoreRequest) -> Keys:
         """The timestamp is the store's where it reads a user or a session, otherwise this machine's."""
         now_us = epoch_us(self.clock.now())
-        return Keys(request.user_id, request.session_id, request.item_ids, now_us, request.positions, self._service_us)
+        return Keys(
+            request.user_id,
+            request.session_id,
+            request.item_ids,
+            now_us,
+            request.positions,
+            self._service_us,
+            request.context,
+        )
 
     def _service_us(self, machine_us: int) -> int:
         return epoch_us(self.clock.at(machine_us))

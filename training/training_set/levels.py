@@ -20,6 +20,7 @@ from infra.models.vocabulary import MISSING, Vocabulary
 
 ENTITY = "entity"  # in the metadata of a field: whose text it is
 SLATE = "slate"
+OWNED = ("item", "user", "session")  # the others have no owners to count
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Levels:
         slates = _distinct(numbers, slate, len(texts))
         enough = slates >= self.min_slates
         entity = (field.metadata or {}).get(ENTITY.encode(), SLATE.encode()).decode()
-        if entity != SLATE:
+        if entity in OWNED:
             owner = table[f"{entity}_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
             enough &= _distinct(numbers, owner.astype(np.int64), len(texts)) >= self.min_owners
         order = sorted(np.flatnonzero(enough).tolist(), key=lambda i: (-slates[i], texts[i]))

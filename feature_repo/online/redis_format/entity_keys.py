@@ -9,7 +9,7 @@ Counts, types and lengths are little-endian uint32.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from struct import pack
 
 import pyarrow as pa
@@ -34,18 +34,25 @@ def redis_keys(join_keys: Mapping[str, tuple[pa.Array, ValueType]], project: str
     return joined(serialize_entity_key_prefix(names, SERIALIZATION_VERSION), *values, project.encode())
 
 
-def key_pattern(join_key: str, project: str) -> bytes:
+def key_pattern(join_keys: Sequence[str], project: str) -> bytes:
     """The pattern for SCAN that matches the keys of ``project``, and of projects whose name ends with this one's."""
-    prefix: bytes = serialize_entity_key_prefix([join_key], SERIALIZATION_VERSION)
+    prefix: bytes = serialize_entity_key_prefix(sorted(join_keys), SERIALIZATION_VERSION)
     return re.sub(rb"([*?\[\]\\])", rb"\\\1", prefix) + b"*" + project.encode()
 
 
-def id_in(key: bytes, join_key: str, project: str) -> bytes | None:
-    """The id in the key of a string ``join_key``; None for the key of another entity or project."""
-    prefix = serialize_entity_key_prefix([join_key], SERIALIZATION_VERSION) + pack("<I", ValueType.STRING.value)
-    start = len(prefix) + 4
-    end = start + int.from_bytes(key[start - 4 : start], "little")
-    return key[start:end] if key.startswith(prefix) and key[end:] == project.encode() else None
+def ids_in(key: bytes, join_keys: Sequence[str], project: str) -> list[bytes] | None:
+    """The values of string ``join_keys``, in the order of their names; None for the key of other ones or projects."""
+    prefix = serialize_entity_key_prefix(sorted(join_keys), SERIALIZATION_VERSION)
+    if not key.startswith(prefix):
+        return None
+    end, found = len(prefix), []
+    for _ in join_keys:
+        start = end + 8  # after type and length
+        if key[end : end + 4] != pack("<I", ValueType.STRING.value):
+            return None
+        end = start + int.from_bytes(key[end + 4 : start], "little")
+        found.append(key[start:end])
+    return found if key[end:] == project.encode() else None
 
 
 def _value(name: str, column: pa.Array, value_type: ValueType) -> pa.LargeBinaryArray:

@@ -79,8 +79,8 @@ def test_a_view_of_ones_own_is_found_once_it_is_in_the_service(copied: Path) -> 
     (copied / "service.py").write_text("from feature_repo.restaurant_views import restaurant_quality\n" + service)
     found = load(data_set())
     own = next(view for view in found.views if view.name == "restaurant_quality")
-    assert as_view(own).columns == (Column("stars", DType.FLOAT32, "stars", nullable=True),)
-    assert as_view(own).entity == "item"
+    assert as_view(own, {"item": "item_id"}).columns == (Column("stars", DType.FLOAT32, "stars", nullable=True),)
+    assert as_view(own, {"item": "item_id"}).entity == "item"
 
 
 def test_a_module_that_cannot_be_executed_is_named(copied: Path) -> None:

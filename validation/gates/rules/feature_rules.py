@@ -32,12 +32,12 @@ _ALIGNED = (
 
 def view_file(settings: Settings, view: View) -> TableFile:
     keys = (
-        Column(view.join_key, DType.STRING, f"{view.entity} id"),
+        *(Column(name, DType.STRING, "id") for name in view.join_keys),
         Column("event_timestamp", DType.TIMESTAMP, "time from which the row was known"),
         Column("created_timestamp", DType.TIMESTAMP, "time at which the row was published"),
     )
     path = settings.features_dir / f"{view.name}.parquet"
-    key = (view.join_key, "event_timestamp", *(["created_timestamp"] if view.origin is not None else []))
+    key = (*view.join_keys, "event_timestamp", *(["created_timestamp"] if view.origin is not None else []))
     return TableFile(view.name, path, key, (*keys, *view.columns))
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from feature_repo.definitions.view import View
+from feature_repo.definitions.keys import candidate_keys
+from feature_repo.definitions.view import KEYED, View
 from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.live.score_records import ScoreRecord
 from feature_repo.schema import Declaration
@@ -19,6 +20,8 @@ from feature_repo.slate import Slate
 from infra.duckdb_connection import connect
 from infra.settings import Settings
 from validation.skew.causes.evidence import Evidence, ReadRow, Values, Version, cart_of
+
+SEPARATOR = "\x1f"  # between the parts of a key
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,13 @@ class RowHistory:
         rows: list[list[ReadRow]] = [[] for _ in records]
         for view in self._views:
             if view.name != ITEM_COMPANIONS.name:
-                reads = [read for i, record in enumerate(records) for read in _reads_of(view, i, record)]
-                for slate, row in self._look_up(view, reads):
-                    rows[slate].append(row)
+                reads = [
+                    read
+                    for i, (record, slate) in enumerate(zip(records, slates, strict=True))
+                    for read in _reads_of(view, i, record, slate)
+                ]
+                for number, row in self._look_up(view, reads):
+                    rows[number].append(row)
         carts = [cart_of(record, found, slate) for record, found, slate in zip(records, rows, slates, strict=True)]
         reads = [
             _Read(i, position, item, record.scored_us, int(read_us))
@@ -105,9 +112,9 @@ class RowHistory:
         self._connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE stored AS
-            SELECT {view.join_key} AS k, epoch_us(event_timestamp) AS t, epoch_us(created_timestamp) AS created,
+            SELECT {_key_of(view)} AS k, epoch_us(event_timestamp) AS t, epoch_us(created_timestamp) AS created,
                 file_row_number AS file_row
-            FROM {self._scan(view)} WHERE {view.join_key} IN (SELECT k FROM reads)
+            FROM {self._scan(view)} WHERE k IN (SELECT k FROM reads)
             """
         )
         self._connection.unregister("arrow_reads")
@@ -169,16 +176,31 @@ _NEAR = """
 """
 
 
-def _reads_of(view: View, slate: int, record: ScoreRecord) -> list[_Read]:
-    """The reads of ``view`` in the record."""
+def _key_of(view: View) -> str:
+    """SQL of one text for all join keys."""
+    return f"concat_ws(chr({ord(SEPARATOR)}), {', '.join(view.join_keys)})"
+
+
+def _reads_of(view: View, number: int, record: ScoreRecord, slate: Slate) -> list[_Read]:
+    """The reads of ``view`` in the record. ``slate``: its offline slate, for keys that are attributes of items."""
     read_us = record.read_us.get(view.name)
     if read_us is None:
         return []
-    keys: Sequence[str | None] = {
-        "item": record.item_ids, "user": [record.user_id], "session": [record.session_id]
-    }[view.entity]  # fmt: skip
+    keys: Sequence[str | None]
+    if view.entity == KEYED:
+        found = candidate_keys(
+            view,
+            item_ids=record.item_ids,
+            user_id=record.user_id,
+            session_id=record.session_id,
+            items=slate.items,
+            context=record.context,
+        )
+        keys = [None if key is None else SEPARATOR.join(key) for key in found]
+    else:
+        keys = {"item": record.item_ids, "user": [record.user_id], "session": [record.session_id]}[view.entity]
     return [
-        _Read(slate, position, key, record.scored_us, int(us))
+        _Read(number, position, key, record.scored_us, int(us))
         for position, (key, us) in enumerate(zip(keys, read_us, strict=True))
         if key is not None
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feature_repo.definitions.view import View
+from feature_repo.definitions.view import KEYED, View
 from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Row, Slate, column_array, view_row
@@ -20,24 +20,32 @@ Changes = Sequence[tuple[ReadRow, Values]]
 
 def with_rows(slate: Slate, changes: Changes, evidence: Evidence) -> Slate:
     """``slate`` with the rows of ``changes``, and with the companions of its cart after the change."""
-    items: dict[str, npt.NDArray[Any]] = dict(slate.items)
+    columns: dict[str, dict[str, npt.NDArray[Any]]] = {"item": dict(slate.items), KEYED: dict(slate.keyed)}
     copied: set[str] = set()
     rows = {"user": slate.user, "session": slate.session}
     cart: dict[str, Values] = {}
     for row, values in changes:
         if row.view.name == ITEM_COMPANIONS.name:
             cart[row.key] = values
-        elif row.view.entity == "item":
+        elif row.view.entity in columns:
+            of_entity = columns[row.view.entity]
             for column in row.view.columns:
                 if column.name not in copied:
-                    items[column.name] = items[column.name].copy()
+                    of_entity[column.name] = of_entity[column.name].copy()
                     copied.add(column.name)
-                items[column.name][row.position] = column_array([values.get(column.name)], column.dtype)[0]
+                of_entity[column.name][row.position] = column_array([values.get(column.name)], column.dtype)[0]
         else:
             rows[row.view.entity] = _with_view(rows[row.view.entity], row.view, values)
     session = rows["session"]
     companions = _companions(session, slate, cart, evidence)
-    return replace(slate, items=items, user=rows["user"], session=session, companions=companions)
+    return replace(
+        slate,
+        items=columns["item"],
+        keyed=columns[KEYED],
+        user=rows["user"],
+        session=session,
+        companions=companions,
+    )
 
 
 def without_store(slate: Slate, declaration: Declaration) -> Slate:
@@ -45,19 +53,21 @@ def without_store(slate: Slate, declaration: Declaration) -> Slate:
     nothing = [None] * len(slate)
     stored = [view for view in views(declaration) if view.entity == "item" and view.name != ITEM_COMPANIONS.name]
     items = {column.name: column_array(nothing, column.dtype) for view in stored for column in view.columns}
-    return replace(slate, items=items, user=Row(), session=Row(), companions={})
+    return replace(slate, items=items, keyed={}, user=Row(), session=Row(), companions={})
 
 
 def with_stored_default(slate: Slate, declaration: Declaration, default: float) -> Slate:
     """``slate`` with ``default`` for every missing stored float."""
-    items = {name: _filled(values, default) for name, values in slate.items.items()}
+    items, keyed = (
+        {name: _filled(values, default) for name, values in columns.items()} for columns in (slate.items, slate.keyed)
+    )
     rows = {"user": Row(slate.user), "session": Row(slate.session)}
     for view in views(declaration):
         if view.entity in rows:
             for column in view.columns:
                 if column.dtype is DType.FLOAT32 and rows[view.entity].get(column.name) is None:
                     rows[view.entity][column.name] = default
-    return replace(slate, items=items, user=rows["user"], session=rows["session"])
+    return replace(slate, items=items, keyed=keyed, user=rows["user"], session=rows["session"])
 
 
 def with_timestamps(slate: Slate, change: Any, *, of: Sequence[str]) -> Slate:

@@ -17,7 +17,7 @@ from feature_repo.live.items.acceptance import ItemKeys, OfferedChange, StoredRo
 from feature_repo.live.items.change import ItemChange, Texts
 from feature_repo.live.items.drain import ItemDrain
 from feature_repo.live.items.files import ITEM_CHANGES, SCHEMA
-from feature_repo.online.redis_format.entity_keys import id_in
+from feature_repo.online.redis_format.entity_keys import ids_in
 from feature_repo.schema import Declaration
 from infra.clock import epoch_us
 
@@ -59,7 +59,7 @@ def test_accepted_changes_are_complete_in_the_log_by_day_and_no_longer_in_the_st
          "columns": ["brand", "in_stock", "price"], "texts": ["b", None, "1.50"]}
     ]  # fmt: skip
     assert events.xlen(KEYS.stream) == 0
-    assert [id_in(key, "item_id", "shop") for key in features.scan_iter()] == [b"a"]
+    assert [ids_in(key, ["item_id"], "shop") for key in features.scan_iter()] == [[b"a"]]
     assert put_days_together(tmp_path, ITEM_CHANGES) == 0
     accept(events, NOON, ("c3", "b", {"price": "1.00"}))
     drain(tmp_path, events, features)
