@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from feast.repo_operations import get_repo_files
 
 from feature_repo.datasets.declarations.built_in import COMPLETE_JOURNEY, SIMULATED
-from feature_repo.definitions import repo
 from feature_repo.definitions.data_set import DataSet
 from feature_repo.definitions.repo import BadDefinitions, load
-from feature_repo.definitions.repo_paths import REPO
 from feature_repo.definitions.views import as_view, views
 from feature_repo.schema import Column, DType
+from tests.own_repo import add_view, copied_repo
 
 OWN = """
 from feast import FeatureView, Field
@@ -24,8 +21,8 @@ from feast.types import Float32
 from feature_repo.definitions.data_set import data_set
 from feature_repo.entities import item
 
-restaurant_quality = FeatureView(
-    name="restaurant_quality", entities=[item], source=data_set().built("restaurant_quality"),
+restaurant = FeatureView(
+    name="restaurant", entities=[item], source=data_set().built("restaurant"),
     schema=[Field(name="stars", dtype=Float32)],
 )
 """
@@ -33,12 +30,7 @@ restaurant_quality = FeatureView(
 
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the definitions, in which a test may write."""
-    for file in [*get_repo_files(REPO), REPO / ".feastignore"]:
-        shutil.copy(file, tmp_path)
-    monkeypatch.setattr(repo, "REPO", tmp_path)
-    monkeypatch.setattr("feature_repo.__path__", [str(tmp_path), str(REPO)])
-    return tmp_path
+    return copied_repo(tmp_path, monkeypatch)
 
 
 def data_set(folder: Path = Path("features")) -> DataSet:
@@ -72,13 +64,11 @@ def test_loading_leaves_no_module_behind() -> None:
 
 def test_a_view_of_ones_own_is_found_once_it_is_in_the_service(copied: Path) -> None:
     (copied / "restaurant_views.py").write_text(OWN)
-    with pytest.raises(BadDefinitions, match="restaurant_quality is in no feature service: add it to ranker_v1"):
+    with pytest.raises(BadDefinitions, match="restaurant is in no feature service: add it to ranker_v1"):
         load(data_set())
-    service = (copied / "service.py").read_text()
-    service = service.replace("        session_state,\n", "        session_state,\n        restaurant_quality,\n")
-    (copied / "service.py").write_text("from feature_repo.restaurant_views import restaurant_quality\n" + service)
+    add_view(copied, "restaurant", OWN)
     found = load(data_set())
-    own = next(view for view in found.views if view.name == "restaurant_quality")
+    own = next(view for view in found.views if view.name == "restaurant")
     assert as_view(own, {"item": "item_id"}).columns == (Column("stars", DType.FLOAT32, "stars", nullable=True),)
     assert as_view(own, {"item": "item_id"}).entity == "item"
 
