@@ -101,12 +101,14 @@ def load_splits(path: Path, feature_names: tuple[str, ...], splits: tuple[str, .
     columns: dict[str, Any] = {n: table[n].to_numpy().astype(np.int64) for n in ("label", "relevant_total")}
     sizes = np.diff(np.append(starts, len(slate)))
     clusters = _clusters(table, starts)
-    clicks = click_through(
-        table["item_id"].to_numpy(zero_copy_only=False).astype(str),
-        table["event_timestamp"].cast(pa.int64()).to_numpy(),
-        columns["label"],
-        split == "train",
-    )
+    clicks = None
+    if "train" in splits:  # the mean that it is smoothed by is theirs
+        clicks = click_through(
+            table["item_id"].to_numpy(zero_copy_only=False).astype(str),
+            table["event_timestamp"].cast(pa.int64()).to_numpy(),
+            columns["label"],
+            split == "train",
+        )
     shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
     for name in splits:
@@ -124,7 +126,7 @@ def load_splits(path: Path, feature_names: tuple[str, ...], splits: tuple[str, .
             feature_names,
             None if shown_at is None else shown_at[rows],
             clusters[groups],
-            clicks[rows],
+            None if clicks is None else clicks[rows],
         )
     return found
 
