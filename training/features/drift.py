@@ -5,8 +5,8 @@ Population stability index (Siddiqi 2006, ch. 6), over bins that the train split
     PSI = sum over bins (q - p) ln(q / p)      p, q: the bin's share of the train and the test rows
 
 Missing is a bin of its own. A number has the deciles of its train values as bins, or one bin for each value where there
-are at most LEVELS of them. A category has one bin for each of its LEVELS most common levels, one for the rarer ones and
-one for those that the train split does not have. Half a row is added to every bin, so that no share is 0.
+are at most LEVELS of them. A category has one bin for each of its LEVELS most common levels in the train split and one
+for all others: of many rare levels some are always new. Half a row is added to every bin, so that no share is 0.
 
 Kolmogorov and Smirnov's statistic is the largest distance between the two distribution functions, of the values that
 are not missing; it needs no bins, and a category has none.
@@ -73,14 +73,12 @@ Counts = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def _levels(train: Doubles, test: Doubles, is_category: bool) -> Counts | None:
-    """Counts by value, the rarer ones together and the unknown ones last; None for a number of many values."""
+    """Counts by value, all but the common ones together; None for a number of many values."""
     levels, counts = np.unique(train, return_counts=True)
     if not is_category and len(levels) > LEVELS:
         return None
     common = np.sort(levels[np.argsort(-counts, kind="stable")[:LEVELS]])
-    unknown = ~np.isin(test, levels)
-    of_train, of_test = (_by_level(values, common) for values in (train, test[~unknown]))
-    return np.append(of_train, 0), np.append(of_test, unknown.sum())
+    return _by_level(train, common), _by_level(test, common)
 
 
 def _by_level(values: Doubles, common: Doubles) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from feature_repo.duckdb_connection import connect
 from feature_repo.model_features import model_features
 from feature_repo.offline.slates import PointInTimeReader
-from feature_repo.schema import Declaration, DType, views
+from feature_repo.schema import ITEM_COMPANIONS, Declaration, DType, views
 from feature_repo.slate import ItemRows, Kind, Row, Slate, Texts
 from feature_repo.store import open_store
 from infra.settings import Settings
@@ -63,7 +63,7 @@ def _item_rows(slate: Slate, declaration: Declaration) -> ItemRows:
         column.name: KINDS[column.dtype]
         for view in views(declaration)
         for column in view.columns
-        if view.entity == "item" and column.name in slate.items
+        if view.entity == "item" and view.name != ITEM_COMPANIONS.name
     }
     inputs = [feature.name for feature in model_features(declaration)]
     ordered = sorted(kinds, key=lambda name: inputs.index(name) if name in inputs else len(inputs))

@@ -18,8 +18,8 @@ HOW = (
     "drift: from train to test, population stability index over the train deciles, missing as a bin of its own. Below "
     f"{SHIFTED} is usually called stable, from {FAR} on far. KS: the largest distance of the distribution functions.",
     "µs: of a slate in serving that is in no cache: decoding a stored column, or an equal share of the derived family "
-    "that computes it, and an equal share of filling the matrix. What a derived family reads is in the rows of the views. "
-    "A family is computed as a whole: without one of its features it takes about the same time.",
+    "that computes it, and an equal share of filling the matrix. What a derived family reads stands with the views. A "
+    "family is computed as a whole: without one of its features it takes about the same time.",
     "An interval that reaches 0 shows no difference: of twenty one lies beside 0 by chance, and features that know the "
     "same cover for each other. Leave a feature out, train again and compare before it is dropped.",
 )
