@@ -20,6 +20,7 @@ from typing import Any
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from feature_repo.datasets.errors import DatasetError
+from feature_repo.model_features import feature_matrix
 from feature_repo.offline.errors import OfflineError
 from feature_repo.schema import Declaration
 from infra.arguments import positive
@@ -115,7 +116,8 @@ def measured_cost(
     """The cost, or why it cannot be measured: the review needs no Redis and no feature files, the slates do."""
     known_at = datetime.fromisoformat(recipe.known_at)
     try:
-        return online_cost(sampled_slates(settings, declaration, known_at, TIMED_SLATES, seed), declaration), None
+        slates = sampled_slates(settings, declaration, known_at, TIMED_SLATES, seed)
+        return online_cost(slates, declaration, lambda slate: feature_matrix(slate, declaration)), None
     except (DatasetError, OfflineError, RedisServerError) as error:
         return None, str(error).splitlines()[0]
 

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from feature_repo.derived.families import FAMILIES, derived_columns
-from feature_repo.model_features import feature_matrix, model_features
+from feature_repo.model_features import model_features
 from feature_repo.online.redis_format import decoding
 from feature_repo.schema import Declaration, views
-from feature_repo.slate import Slate
+from feature_repo.slate import Floats, Slate
 from training.features.served_slates import first_time
 from training.features.stored_values import Stored, stored_values
 
@@ -64,8 +64,11 @@ class OnlineCost:
     features: Mapping[str, float]
 
 
-def online_cost(slates: Iterable[Slate], declaration: Declaration) -> OnlineCost:
-    """``slates``: as :func:`training.features.served_slates.as_served` makes them, at least one."""
+def online_cost(slates: Iterable[Slate], declaration: Declaration, matrix_of: Callable[[Slate], Floats]) -> OnlineCost:
+    """``slates``: as :func:`training.features.served_slates.as_served` makes them, at least one.
+
+    ``matrix_of``: the model's ``feature_matrix``.
+    """
     measured: dict[tuple[str, str], list[float]] = {}
     sizes: list[int] = []
 
@@ -80,7 +83,7 @@ def online_cost(slates: Iterable[Slate], declaration: Declaration) -> OnlineCost
             for name, us in _derived(slate, declaration, first=False):
                 note("again", name, us)
             derived = _shortest(lambda s=slate: derived_columns(s, declaration))  # type: ignore[misc]
-            note("fill", "", _shortest(lambda s=slate: feature_matrix(s, declaration)) - derived)  # type: ignore[misc]
+            note("fill", "", _shortest(lambda s=slate: matrix_of(s)) - derived)  # type: ignore[misc]
         for view, column, stored in stored_values(slate, declaration):
             note("bytes", f"{view}.{column}", stored.bytes)
             with _no_collection():

@@ -56,9 +56,9 @@ def read_values(path: Path, dtypes: dict[str, str], splits: Sequence[str] = SPLI
 
 def _levels(column: pa.ChunkedArray) -> Doubles:
     """(n,) float64: a number for each distinct value, NaN for null and for NaN."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):  # numbers of levels already
         return np.asarray(column.to_numpy(), np.float64)
-    codes = column.combine_chunks().dictionary_encode().indices
-    return np.asarray(codes.to_numpy(zero_copy_only=False), np.float64)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    numbers = column.unify_dictionaries().combine_chunks().indices
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)

@@ -23,6 +23,10 @@ SERVED = [as_served(slate, golden.DECLARATION) for slate in SLATES]
 SLEEP_S = 0.004
 
 
+def matrix_of(slate):
+    return feature_matrix(slate, golden.DECLARATION)
+
+
 def rest(_: Row) -> None:
     time.sleep(SLEEP_S)
 
@@ -64,7 +68,7 @@ def test_a_family_costs_what_it_takes_and_its_features_share_it_equally(monkeypa
     monkeypatch.setattr("training.features.online_cost.FAMILIES", (family,))
     inputs = (*model_features(golden.DECLARATION), *family.features(golden.DECLARATION))
     monkeypatch.setattr("training.features.online_cost.model_features", lambda _: inputs)
-    found = online_cost(SERVED[:2], golden.DECLARATION)
+    found = online_cost(SERVED[:2], golden.DECLARATION, matrix_of)
     part = found.parts["slow"]
     assert 1e6 * SLEEP_S <= part.again_us < 1.9e6 * SLEEP_S
     assert 2e6 * SLEEP_S <= part.first_us < 3.8e6 * SLEEP_S
@@ -73,7 +77,7 @@ def test_a_family_costs_what_it_takes_and_its_features_share_it_equally(monkeypa
 
 
 def test_every_input_has_a_cost_and_stored_ones_that_of_their_own_column():
-    found = online_cost(SERVED, golden.DECLARATION)
+    found = online_cost(SERVED, golden.DECLARATION, matrix_of)
     assert list(found.features) == [each.name for each in model_features(golden.DECLARATION)]
     assert (found.slates, found.candidates) == (len(SERVED), np.mean([len(slate) for slate in SERVED]))
     fill = found.fill_us / len(found.features)
