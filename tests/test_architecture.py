@@ -86,6 +86,12 @@ ROOMS_MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "training.training_set",
         "training.tune",
     ),
+    "training.features": (
+        "training.ablation",
+        "training.evaluation",
+        "training.ranker",
+        "training.training_set",
+    ),
     "training.report": (
         "training.ablation",
         "training.buyers",

@@ -26,7 +26,9 @@ from training.ablation.results import FOLDER, body, markdown, write
 from training.candidates.asked_time import BadTime, asked_time
 from training.candidates.fit import BadSources
 from training.stage_two.windows import BadWindows, midnight_before
+from training.training_set.build import RECIPE_FILE
 from training.training_set.ranking_data import BadTrainingSet
+from training.training_set.recipe import required_recipe
 
 MODELS = ("recommender", "ranker")
 
@@ -38,16 +40,17 @@ def ablate(
 
     Raises what the reading of the model's data raises.
     """
-    until = None
+    until = content = None
     if model == "ranker":
         experiment = ranker_experiment(settings, params)
+        content = required_recipe(settings.training_dir / RECIPE_FILE).content_hash
     else:
         until = midnight_before(asked_time(settings, at))
         size = int(params["recommend"]["sources"].get(NEXT_ITEM, {}).get("candidates", 0))
         own = params["recommend"]
         experiment = recommender_experiment(settings, own, until, FOLDER, size)
     ablation = run(experiment, settings.threads, seeds)
-    found = body(ablation, experiment, settings.dataset, None if until is None else until.isoformat())
+    found = body(ablation, experiment, settings.dataset, None if until is None else until.isoformat(), content)
     write(settings.training_dir / FOLDER, found)
     return found
 

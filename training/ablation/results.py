@@ -10,7 +10,7 @@ from typing import Any
 from infra.durable_file import write_durably
 from training.ablation.experiment import Ablation, Experiment
 from training.evaluation.bootstrap import Interval
-from training.evaluation.run_files import write_json
+from training.evaluation.run_files import read_json, write_json
 
 FOLDER = "ablation"
 EARNS, COSTS, UNCLEAR = "earns its place", "costs", "no difference shown"
@@ -27,14 +27,20 @@ def verdict(worth: Interval) -> str:
     return COSTS if worth.high < 0 else UNCLEAR
 
 
-def body(found: Ablation, experiment: Experiment, dataset: str, until: str | None) -> dict[str, Any]:
-    """Of the JSON file. ``until``: nothing received then or later was used; None for a training set that says so."""
+def body(
+    found: Ablation, experiment: Experiment, dataset: str, until: str | None, training_set: str | None = None
+) -> dict[str, Any]:
+    """Of the JSON file. ``until``: nothing received then or later was used; None for a training set that says so.
+
+    ``training_set``: its content hash, where it is that of the ranker.
+    """
     return {
         "dataset": dataset,
         "model": experiment.model,
         "metric": experiment.metric,
         "judged_on": "validation",
         "known_at": until,
+        "training_set": training_set,
         "rounds": found.rounds,
         "seeds": found.seeds,
         "users": found.users,
@@ -76,3 +82,12 @@ def write(folder: Path, found: Mapping[str, Any]) -> Path:
     path = folder / f"{found['model']}.json"
     write_json(path, found)
     return path
+
+
+def ranker_results(training_dir: Path, content_hash: str) -> dict[str, Any] | None:
+    """The body of the ranker's ablation, or None where there is none on this training set."""
+    try:
+        found: dict[str, Any] = read_json(training_dir / FOLDER / "ranker.json")
+    except FileNotFoundError:
+        return None
+    return found if found.get("training_set") == content_hash else None

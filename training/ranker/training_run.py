@@ -45,7 +45,7 @@ from training.ranker.registration import current_champion, register_model, settl
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
 from training.training_set.levels import Levels
 from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
-from training.training_set.recipe import read_recipe
+from training.training_set.recipe import required_recipe
 from training.training_set.served_slates import SLATES_FILE, write_served_slates
 
 RUN_FOLDER, FROM_LOG = "run", "from_log"
@@ -64,7 +64,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     folder = folder or settings.training_dir
     with step("reading the training set"):
         data = load_splits(folder / TRAINING_SET_FILE, contract.feature_names, levels=Levels.of(params))
-        recipe = read_recipe(folder / RECIPE_FILE)
+        recipe = required_recipe(folder / RECIPE_FILE)
     counts = _counts(data)
     data = {name: split if name == "train" else split.judged() for name, split in data.items()}
     served = folder / SLATES_FILE

@@ -116,12 +116,14 @@ def load_splits(
     vocabulary = (levels or Levels()).learned(table.filter(pa.array(train)), numbers[train]).only(feature_names)
     matrix = feature_matrix_of(table, feature_names, vocabulary)
     clusters = _clusters(table, starts)
-    clicks = click_through(
-        table["item_id"].to_numpy(zero_copy_only=False).astype(str),
-        table["event_timestamp"].cast(pa.int64()).to_numpy(),
-        columns["label"],
-        train,
-    )
+    clicks = None
+    if "train" in splits:  # the mean that it is smoothed by is theirs
+        clicks = click_through(
+            table["item_id"].to_numpy(zero_copy_only=False).astype(str),
+            table["event_timestamp"].cast(pa.int64()).to_numpy(),
+            columns["label"],
+            split == "train",
+        )
     shown_at = table["shown_position"].to_numpy().astype(np.int64) if "shown_position" in table.column_names else None
     found = {}
     for name in splits:
@@ -139,7 +141,7 @@ def load_splits(
             feature_names,
             None if shown_at is None else shown_at[rows],
             clusters[groups],
-            clicks[rows],
+            None if clicks is None else clicks[rows],
             vocabulary,
         )
     return found

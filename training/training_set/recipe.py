@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.models.model_contract import ModelContract
+from training.training_set.ranking_data import BadTrainingSet
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,16 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
+    """Raises FileNotFoundError."""
     return Recipe(**json.loads(path.read_text()))
+
+
+def required_recipe(path: Path) -> Recipe:
+    """For what cannot do without a training set. Raises BadTrainingSet."""
+    try:
+        return read_recipe(path)
+    except OSError as error:
+        raise BadTrainingSet(f"{error.filename} is missing: run `python -m training.training_set`") from error
 
 
 def feature_service_hash(contract: ModelContract) -> str:

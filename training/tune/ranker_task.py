@@ -11,8 +11,8 @@ from infra.settings import Settings
 from training.ranker.lambdamart import fit
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE
 from training.training_set.levels import Levels
-from training.training_set.ranking_data import BadTrainingSet, load_splits
-from training.training_set.recipe import read_recipe
+from training.training_set.ranking_data import load_splits
+from training.training_set.recipe import required_recipe
 from training.tune.space import OBJECTIVES, Space, Value, lightgbm_dimensions, with_values
 from training.tune.task import Task, Watch, digest
 
@@ -27,10 +27,7 @@ def ranker_task(settings: Settings, params: Mapping[str, Any]) -> Task:
     folder = settings.training_dir
     names = current_contract(settings.dataset, declaration_of(settings)).feature_names
     data = load_splits(folder / TRAINING_SET_FILE, names, TUNED_SPLITS, Levels.of(section))
-    try:
-        recipe = read_recipe(folder / RECIPE_FILE)
-    except OSError as error:
-        raise BadTrainingSet(f"{error.filename} is missing: run `python -m training.training_set`") from error
+    recipe = required_recipe(folder / RECIPE_FILE)
     space = Space(lightgbm_dimensions("lightgbm.", section["lightgbm"], OBJECTIVES))
 
     def measure(values: Mapping[str, Value], watch: Watch) -> float:
