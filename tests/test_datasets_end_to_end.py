@@ -7,17 +7,18 @@ from datetime import timedelta
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
 from feature_repo.contract import current_contract
 from feature_repo.datasets.declarations.built_in import declaration_of
 from infra.models.model_store import ModelStore
-from infra.models.ranker import LightGbmRanker
 from tests.shop import Shop
 from training.evaluation.metrics import ScoredSlates, slate_metrics
 from training.ranker.lambdamart import fit
 from training.ranker.training_run import from_log
+from training.training_set.levels import feature_matrix_of
 from training.training_set.ranking_data import RankingData, load_splits
 
 pytestmark = pytest.mark.slow
@@ -101,7 +102,8 @@ class Truth:
         return float(np.nanmean(slate_metrics(slates).values["ndcg@10"]))
 
     def ndcg_of(self, ranker) -> float:
-        return self.ndcg(ranker.score(self.rows[list(ranker.feature_names)].to_numpy(dtype=np.float32)))
+        rows = pa.Table.from_pandas(self.rows, preserve_index=False)
+        return self.ndcg(ranker.score(feature_matrix_of(rows, ranker.feature_names, ranker.vocabulary)))
 
 
 def test_a_simulated_shop_goes_the_whole_way_and_the_model_comes_near_the_truth(simulated):
@@ -122,7 +124,7 @@ def test_learning_from_what_was_served_recovers_what_the_place_on_the_screen_hid
 
     def learned(data: dict[str, RankingData]) -> float:
         fitted = fit(data["train"], data["validation"], params["train"], settings.threads)
-        return truth.ndcg_of(LightGbmRanker(fitted.booster, names))
+        return truth.ndcg_of(fitted.ranker)
 
     wanted = truth.ndcg_of(ModelStore(settings).load().ranker)  # learned from what users wanted
     corrected = learned(served)

@@ -18,19 +18,23 @@ from feature_repo.definitions.data_set import DataSet
 from feature_repo.definitions.repo import load
 from feature_repo.definitions.view import View
 from feature_repo.definitions.views import views
+from feature_repo.derived.categories import CONTEXT
 from feature_repo.schema import Column, DType
 from feature_repo.store import open_store, write_feature_store_yaml
 from infra.clock import set_anchor
 from infra.models.arrays import Floats
+from infra.models.model_contract import CATEGORY, ModelContract
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker
 from infra.models.trees.score_parity import sample
+from infra.models.vocabulary import FIRST, Vocabulary
 from infra.settings import Settings
 
 ITEMS, USERS, SESSIONS = 100_000, 2_000, 2_000
 IN_A_ROW = 4  # requests of one user: the lists of a page, and the next page
 HISTORY, RECENT, CART, COMPANIONS = 200, 20, 5, 30
 TREES, LEAVES = 300, 63
+LEVELS = 300  # texts of each column of strings, and stores
 KNOWN = datetime(2024, 5, 1, tzinfo=UTC)
 NOW = KNOWN + timedelta(minutes=10)
 SEED = 11
@@ -72,25 +76,36 @@ def fill(settings: Settings, items: int = ITEMS) -> None:
     model_store = ModelStore(settings)
     run = model_store.client.create_run(model_store.experiment_id()).info.run_id
     contract = current_contract(settings.dataset, DECLARATION)
-    ranker = model(contract.feature_names)
-    rows = sample(ranker, training_matrix(len(contract.feature_names)))
+    ranker = model(contract)
+    rows = sample(ranker, training_matrix(contract.feature_names, ranker.vocabulary))
     model_store.promote(model_store.register(run, ranker, contract, {}, rows))
 
 
-def model(names: tuple[str, ...]) -> LightGbmRanker:
-    """300 trees of 63 leaves, fitted to noise: what it predicts does not matter here, its size does."""
-    matrix = training_matrix(len(names))
-    gains = np.clip(np.round(np.nansum(matrix, axis=1) / 60), 0, 4)
+def model(contract: ModelContract) -> LightGbmRanker:
+    """300 trees of 63 leaves, fitted to noise: what it predicts does not matter here, its size does.
+
+    Every feature is worth the same. Each category has as many levels as the shop has texts.
+    """
+    categories = [feature for feature in contract.features if feature.dtype == CATEGORY]
+    stem = {each.name: "" if each.source == CONTEXT else each.name for each in categories}
+    vocabulary = Vocabulary({name: [f"{stem[name]}{i}" for i in range(LEVELS)] for name in stem})
+    matrix = training_matrix(contract.feature_names, vocabulary)
+    columns = [contract.feature_names.index(name) for name in stem]
+    worth = matrix.copy()
+    worth[:, columns] = np.random.default_rng(SEED).normal(size=FIRST + LEVELS)[matrix[:, columns].astype(int)] * 10
+    gains = np.clip(np.round(np.nansum(worth, axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": LEAVES, "min_data_in_leaf": 20, "verbose": -1}
     parameters |= {"seed": SEED, "deterministic": True, "num_threads": 2}
-    data = lightgbm.Dataset(matrix, gains, group=[100] * 400)
-    return LightGbmRanker(lightgbm.train(parameters, data, TREES), names)
+    data = lightgbm.Dataset(matrix, gains, group=[100] * 400, categorical_feature=columns)
+    return LightGbmRanker(lightgbm.train(parameters, data, TREES), contract.feature_names, vocabulary=vocabulary)
 
 
-def training_matrix(features: int) -> Floats:
+def training_matrix(names: tuple[str, ...], vocabulary: Vocabulary) -> Floats:
     rng = np.random.default_rng(SEED)
-    matrix = rng.normal(size=(40_000, features)).astype(np.float32) * 10
+    matrix = rng.normal(size=(40_000, len(names))).astype(np.float32) * 10
     matrix[rng.random(matrix.shape) < 0.05] = np.nan
+    for feature, texts in vocabulary.texts.items():
+        matrix[:, names.index(feature)] = rng.integers(0, FIRST + len(texts), len(matrix))
     return matrix
 
 
@@ -111,7 +126,7 @@ def bodies(count: int, candidates: int, items: int = ITEMS, in_a_row: int = IN_A
         body: dict[str, Any] = {
             "user_id": f"user{user}",
             "session_id": f"session{session}",
-            "context": {"store_id": str(rng.integers(300))},
+            "context": {"store_id": str(rng.integers(LEVELS))},
             "items": [{"item_id": f"item{i}"} for i in ids],
         }
         found.append(json.dumps(body).encode())
@@ -141,7 +156,7 @@ def _values(column: Column, rows: int, items: int, rng: np.random.Generator) -> 
         case DType.INT64:
             return now_us - rng.integers(0, 10**13, rows)
         case DType.STRING:
-            return [f"{column.name}{i}" for i in rng.integers(0, 300, rows)]
+            return [f"{column.name}{i}" for i in rng.integers(0, LEVELS, rows)]
         case DType.FLOAT32_LIST:
             return list(rng.random((rows, length)).astype(np.float32))
         case DType.INT64_LIST:
@@ -151,7 +166,7 @@ def _values(column: Column, rows: int, items: int, rng: np.random.Generator) -> 
         case DType.STRING_LIST if column.name == "recent_actions":
             return [["view", "add_to_cart"] * (length // 2)] * rows
         case DType.STRING_LIST if column.name == "history_categories":
-            return [[f"category_id{i}" for i in line] for line in rng.integers(0, 300, (rows, length))]
+            return [[f"category_id{i}" for i in line] for line in rng.integers(0, LEVELS, (rows, length))]
         case DType.STRING_LIST:
             return [[f"item{i}" for i in line] for line in rng.integers(0, items, (rows, length))]
     raise ValueError(f"{column.name}: no values for {column.dtype}")

@@ -43,6 +43,7 @@ VOCABULARY = Vocabulary(
         "context_store_id": ("330", "7", "8"),
     }
 )
+SENDABLE = tuple(name for name in FEATURES if name not in VOCABULARY.texts)  # in ``features`` of a request
 
 
 def us(timestamp: datetime) -> int:

@@ -68,13 +68,14 @@ def judge(settings: Settings, truth: Truth) -> OracleRun:
     """Of the newest model of the data set and its training set. Raises NotOfThisShape where items have other ids."""
     file = settings.training_dir / TRAINING_SET_FILE
     names = current_contract(settings.dataset, declaration_of(settings)).feature_names
-    data = load_splits(file, names)["test"].judged()
+    newest = _newest(settings)
+    data = load_splits(file, names, levels=newest.vocabulary)["test"].judged()
     rows = _test_rows(pq.read_table(file, columns=list(KEYS)).to_pandas())
     us = rows["event_timestamp"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
     sessions = np.where(truth.knows_session(rows["session_id"]), rows["session_id"], rows["slate_id"])
     scores = truth.utility(rows["user_id"], rows["item_id"], us, sessions, rows["position"])
     metrics = read_json(settings.training_dir / RUN_FOLDER / "metrics.json")
-    evaluation = evaluate({MODEL: _newest(settings), **baselines(names)}, data, seed=0, resamples=1)
+    evaluation = evaluate({MODEL: newest, **baselines(names)}, data, seed=0, resamples=1)
     ndcg = {ranker: values[DECIDING] for ranker, values in evaluation.per_slate.items()}
     ndcg[ORACLE] = slate_metrics(scored_slates(data, scores)).values[DECIDING]
     best = metrics["paired"]["baseline"]

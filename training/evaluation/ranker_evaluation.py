@@ -71,14 +71,19 @@ def evaluate(
     resamples: int,
     threads: int = 1,
     deciding: str = DECIDING,
+    others: Mapping[str, RankingData] | None = None,
 ) -> Evaluation:
     """Evaluate rankers that read ``data.feature_names``, and the baseline that reads ``data.click_through``, if known.
 
-    Slates of one candidate are not judged.
+    Slates of one candidate are not judged. ``others``: the same rows for rankers of another vocabulary, by name.
+    Raises ValueError for such a ranker without them.
     """
     data, per_slate = data.judged(), {}
     for name, ranker in rankers.items():
-        scores = score_groups(ranker, data.matrix, data.sizes, threads)
+        read = others[name].judged() if others and name in others else data
+        if ranker.kind == "lightgbm" and ranker.vocabulary.texts != read.vocabulary.texts:
+            raise ValueError(f"the codes of the categories are not those of the ranker {name!r}")
+        scores = score_groups(ranker, read.matrix, data.sizes, threads)
         per_slate[name] = dict(slate_metrics(scored_slates(data, scores)).values)
     if data.click_through is not None:
         per_slate[CLICK_THROUGH] = dict(slate_metrics(scored_slates(data, data.click_through)).values)

@@ -28,6 +28,7 @@ from infra.command import command_params, command_settings
 from infra.models.arrays import Doubles, Floats
 from infra.models.model_store import ModelStore, ModelStoreError
 from infra.models.ranker import LightGbmRanker
+from infra.models.vocabulary import Vocabulary
 from infra.progress import step
 from infra.redis_server.server import RedisServerError
 from infra.report_page.page import write_page
@@ -80,7 +81,7 @@ def feature_review(settings: Settings, params: Mapping[str, Any], wanted: Wanted
     with step("coverage and drift"):
         spread = distributions(path, declaration)
         recipe = required_recipe(settings.training_dir / RECIPE_FILE)
-    judged = load_splits(path, contract.feature_names, (wanted.split,))[wanted.split].judged()
+    judged = load_splits(path, contract.feature_names, (wanted.split,), ranker.vocabulary)[wanted.split].judged()
     data, gain = first_slates(judged, wanted.slates, seed), Gain.of(ranker)
     shuffling = Shuffling(wanted.repeats, seed, int(params["train"]["bootstrap_resamples"]))
 
@@ -90,7 +91,7 @@ def feature_review(settings: Settings, params: Mapping[str, Any], wanted: Wanted
     print("  shuffling ...", file=sys.stderr)
     found = permuted(data, score, gain, feature_families(declaration), shuffling)
     with step("cost online"):
-        cost, problem = measured_cost(settings, declaration, recipe, seed)
+        cost, problem = measured_cost(settings, declaration, recipe, seed, ranker.vocabulary)
     if wanted.ablate:
         print("  fitting a model without each family ...", file=sys.stderr)
         ablate(settings, params, "ranker", None, wanted.seeds)
@@ -111,13 +112,13 @@ def feature_review(settings: Settings, params: Mapping[str, Any], wanted: Wanted
 
 
 def measured_cost(
-    settings: Settings, declaration: Declaration, recipe: Recipe, seed: int
+    settings: Settings, declaration: Declaration, recipe: Recipe, seed: int, vocabulary: Vocabulary
 ) -> tuple[OnlineCost | None, str | None]:
     """The cost, or why it cannot be measured: the review needs no Redis and no feature files, the slates do."""
     known_at = datetime.fromisoformat(recipe.known_at)
     try:
         slates = sampled_slates(settings, declaration, known_at, TIMED_SLATES, seed)
-        return online_cost(slates, declaration, lambda slate: feature_matrix(slate, declaration)), None
+        return online_cost(slates, declaration, lambda slate: feature_matrix(slate, declaration, vocabulary)), None
     except (DatasetError, OfflineError, RedisServerError) as error:
         return None, str(error).splitlines()[0]
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from feature_repo.feast_objects import value_types
 
-from feature_repo.definitions.view import View
-from feature_repo.definitions.views import ITEM_COMPANIONS, views
+from feature_repo.definitions.view import KEYED, View
+from feature_repo.definitions.views import ITEM_COMPANIONS, value_types, views
 from feature_repo.online.redis_format.encoding import encode
 from feature_repo.schema import Column, Declaration, DType
 from feature_repo.slate import Slate
@@ -42,12 +41,12 @@ def stored_values(slate: Slate, declaration: Declaration) -> Iterator[tuple[str,
 
 
 def _is_of_candidates(view: View) -> bool:
-    return view.entity == "item" and view.name != ITEM_COMPANIONS.name
+    return view.entity in ("item", KEYED) and view.name != ITEM_COMPANIONS.name
 
 
 def _values(slate: Slate, view: View, column: Column) -> list[Any]:
     if _is_of_candidates(view):
-        values = slate.items[column.name].tolist()
+        values = (slate.items if view.entity == "item" else slate.keyed)[column.name].tolist()
         return [_whole(value) for value in values] if column.dtype is DType.INT64 else values
     if view.name == ITEM_COMPANIONS.name:
         index = [each.name for each in view.columns].index(column.name)

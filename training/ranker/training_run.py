@@ -44,7 +44,7 @@ from training.ranker.promotion import Decision, Reports, best_baseline, decide, 
 from training.ranker.registration import current_champion, register_model, settle_champion
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE, write_training_set
 from training.training_set.levels import Levels
-from training.training_set.ranking_data import BadTrainingSet, RankingData, load_splits
+from training.training_set.ranking_data import BadTrainingSet, RankingData, coded_for, load_splits
 from training.training_set.recipe import required_recipe
 from training.training_set.served_slates import SLATES_FILE, write_served_slates
 
@@ -66,6 +66,7 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
         data = load_splits(folder / TRAINING_SET_FILE, contract.feature_names, levels=Levels.of(params))
         recipe = required_recipe(folder / RECIPE_FILE)
     counts = _counts(data)
+    test = data["test"]
     data = {name: split if name == "train" else split.judged() for name, split in data.items()}
     served = folder / SLATES_FILE
     leak = outcome_leak(settings, served if served.exists() else None)
@@ -75,11 +76,13 @@ def train(settings: Settings, params: dict[str, Any], folder: Path | None = None
     store = ModelStore(settings)
     rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
     champion = current_champion(store, contract)
+    others = {}
     if champion is not None and champion.kind == "lightgbm":
         rankers[CHAMPION] = champion.ranker
+        others[CHAMPION] = coded_for(champion.ranker, test, folder / TRAINING_SET_FILE, "test")
     with step("evaluating on the test slates"):
         evaluation = evaluate(
-            rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"])
+            rankers, data["test"], seed=int(params["seed"]), resamples=int(params["bootstrap_resamples"]), others=others
         )
     best = best_baseline({name: evaluation.mean(name) for name in YARDSTICKS if name in evaluation.per_slate})
     decision = _decide(settings, evaluation, best=best, has_champion=CHAMPION in rankers, leak=leak)

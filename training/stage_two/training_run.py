@@ -48,7 +48,7 @@ from training.ranker.registration import (
 )
 from training.stage_two.recommender import FittedRecommender, fit_recommender
 from training.stage_two.windows import BadWindows, midnight_before
-from training.training_set.ranking_data import BadTrainingSet
+from training.training_set.ranking_data import BadTrainingSet, coded_for
 
 FOLDER, RUN_FOLDER = "recommend", "run"
 MODEL, CHAMPION = "recommender", "champion"
@@ -69,8 +69,10 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
     store = ModelStore(settings, settings.recommend_name)
     rankers: dict[str, Ranker] = {MODEL: ranker, **baselines(contract.feature_names)}
     champion = current_champion(store, contract)
+    others = {}
     if champion is not None and champion.kind == "lightgbm":
         rankers[CHAMPION] = champion.ranker
+        others[CHAMPION] = coded_for(champion.ranker, data["test"], found.written.path, "test")
     with step("evaluating on the test windows"):
         evaluation = evaluate(
             rankers,
@@ -79,6 +81,7 @@ def train(settings: Settings, params: Mapping[str, Any], until: datetime) -> dic
             resamples=int(params["train"]["bootstrap_resamples"]),
             threads=settings.threads,
             deciding=DECIDING,
+            others=others,
         )
     leak = outcome_leak(settings)
     best = best_baseline({name: evaluation.mean(name) for name in SERVED})

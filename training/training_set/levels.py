@@ -6,7 +6,7 @@ id, as a title, tells the items of the past apart and nothing more. Of those, th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,8 +19,7 @@ from infra.models.arrays import Floats
 from infra.models.vocabulary import MISSING, Vocabulary
 
 ENTITY = "entity"  # in the metadata of a field: whose text it is
-SLATE = "slate"
-OWNED = ("item", "user", "session")  # the others have no owners to count
+OWNERS = ("item_id", "user_id", "session_id")  # columns of a training set; a slate has one text of the context
 
 
 @dataclass(frozen=True)
@@ -42,25 +41,31 @@ class Levels:
             raise ValueError(f"params.yaml, train.categories: no {', '.join(unknown)}; there are {', '.join(known)}")
         return Levels(**{name: int(value) for name, value in given.items()})
 
-    def learned(self, table: pa.Table, slate: npt.NDArray[np.int64]) -> Vocabulary:
-        """``table``: n rows of the train split of a training set; ``slate``: (n,) the number of each row's slate."""
-        categories = [field for field in table.schema if pa.types.is_dictionary(field.type)]
-        return Vocabulary({field.name: self._kept(table, field, slate) for field in categories})
+    def learned(
+        self, table: pa.Table, features: Sequence[str], train: npt.NDArray[np.bool_], slate: npt.NDArray[np.int64]
+    ) -> Vocabulary:
+        """``table``: n rows of a training set. ``train``, ``slate``: (n,) whether it is of that split; its slate."""
+        categories = [table.schema.field(name) for name in features if _is_text(table.schema.field(name).type)]
+        read = [field.name for field in categories] + [name for name in OWNERS if name in table.column_names]
+        rows = table.select(read).filter(pa.array(train))
+        return Vocabulary({field.name: self._kept(rows, field, slate[train]) for field in categories})
 
-    def _kept(self, table: pa.Table, field: pa.Field, slate: npt.NDArray[np.int64]) -> tuple[str, ...]:
-        texts, numbers = dictionary(table[field.name])
+    def _kept(self, rows: pa.Table, field: pa.Field, slate: npt.NDArray[np.int64]) -> tuple[str, ...]:
+        texts, numbers = dictionary(rows[field.name])
         slates = _distinct(numbers, slate, len(texts))
         enough = slates >= self.min_slates
-        entity = (field.metadata or {}).get(ENTITY.encode(), SLATE.encode()).decode()
-        if entity in OWNED:
-            owner = table[f"{entity}_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-            enough &= _distinct(numbers, owner.astype(np.int64), len(texts)) >= self.min_owners
+        owner = f"{(field.metadata or {}).get(ENTITY.encode(), b'').decode()}_id"
+        if owner in OWNERS:
+            _, owners = dictionary(rows[owner])
+            enough &= _distinct(numbers, owners, len(texts)) >= self.min_owners
         order = sorted(np.flatnonzero(enough).tolist(), key=lambda i: (-slates[i], texts[i]))
         return tuple(texts[i] for i in order[: self.max_levels])
 
 
 def dictionary(column: pa.ChunkedArray) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """The different texts, and (n,) the index of each row's; -1 for null."""
+    """The different texts of a column of strings, and (n,) the index of each row's; -1 for null."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
     encoded = column.unify_dictionaries().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):  # of no chunk
         return [], np.empty(0, np.int64)
@@ -72,12 +77,16 @@ def feature_matrix_of(table: pa.Table, names: tuple[str, ...], vocabulary: Vocab
     """(n, f) of the columns ``names`` of a training set, as the ranker of ``vocabulary`` reads it."""
     matrix = np.empty((len(table), len(names)), dtype=np.float32)
     for j, name in enumerate(names):
-        if pa.types.is_dictionary(table[name].type):
+        if _is_text(table[name].type):
             texts, numbers = dictionary(table[name])
             matrix[:, j] = np.append(vocabulary.codes(name, texts), np.float32(MISSING))[numbers]  # -1 is the last
         else:
             matrix[:, j] = table[name].to_numpy()
     return matrix
+
+
+def _is_text(dtype: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(dtype) or pa.types.is_string(dtype) or pa.types.is_large_string(dtype))
 
 
 def _distinct(numbers: npt.NDArray[np.int64], others: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infra.models.arrays import Doubles, Floats
+from infra.models.ranker import Ranker
 from infra.models.vocabulary import NO_TEXTS, Vocabulary
 from training.training_set.click_through import click_through
 from training.training_set.levels import Levels, feature_matrix_of
@@ -93,11 +94,15 @@ class RankingData:
 
 
 def load_splits(
-    path: Path, feature_names: tuple[str, ...], splits: tuple[str, ...] = SPLITS, levels: Levels | None = None
+    path: Path,
+    feature_names: tuple[str, ...],
+    splits: tuple[str, ...] = SPLITS,
+    levels: Levels | Vocabulary | None = None,
 ) -> dict[str, RankingData]:
     """Read these splits, and no row of another. Raises BadTrainingSet.
 
-    ``levels``: which texts of the categories are kept; the train split, which must be among the splits, decides.
+    ``levels``: which texts of the categories are kept, learned from the train split, which must be among the splits;
+    or the vocabulary of a model.
     """
     try:
         table = pq.read_table(path, filters=None if splits == SPLITS else [("split", "in", splits)])
@@ -113,7 +118,9 @@ def load_splits(
     sizes = np.diff(np.append(starts, len(slate)))
     numbers = np.repeat(np.arange(len(sizes)), sizes)
     train = split == "train"
-    vocabulary = (levels or Levels()).learned(table.filter(pa.array(train)), numbers[train]).only(feature_names)
+    if not isinstance(levels, Vocabulary):
+        levels = (levels or Levels()).learned(table, feature_names, train, numbers)
+    vocabulary = levels.only(feature_names)
     matrix = feature_matrix_of(table, feature_names, vocabulary)
     clusters = _clusters(table, starts)
     clicks = None
@@ -145,6 +152,15 @@ def load_splits(
             vocabulary,
         )
     return found
+
+
+def coded_for(ranker: Ranker, data: RankingData, path: Path, split: str) -> RankingData:
+    """``data``, all rows of a split of the file, as a ranker with another vocabulary reads it."""
+    if ranker.vocabulary.texts == data.vocabulary.texts:
+        return data
+    table = pq.read_table(path, columns=list(data.feature_names), filters=[("split", "==", split)])
+    matrix = feature_matrix_of(table, data.feature_names, ranker.vocabulary)
+    return replace(data, matrix=matrix, vocabulary=ranker.vocabulary)
 
 
 def _clusters(table: pa.Table, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -40,11 +40,15 @@ class Categories:
     stop: int
     goes_right: Floats
 
-    def prepared(self, values: Floats) -> Floats:
-        """(n,) -> (stop - start, n). LightGBM cuts a value down to an integer: -0.9 is category 0."""
+    def prepare(self, values: Floats, columns: Floats) -> None:
+        """(n,) -> written into (stop - start, n). LightGBM cuts a value down to an integer: -0.9 is category 0."""
         other = self.goes_right.shape[1] - 1
         is_category = (values > -1) & (values < other)  # False of NaN
-        return self.goes_right[:, np.where(is_category, values, other).astype(np.int64)]
+        category = np.where(is_category, values, other).astype(np.int64)
+        if (category == category[:1]).all():  # as the context of a slate: ten times faster
+            columns[:] = self.goes_right[:, category[:1]]
+        else:
+            np.take(self.goes_right, category, axis=1, out=columns, mode="clip")  # "raise" would make a copy
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Columns:
         left = columns[nan_left:zero_right]
         np.fmax(left, np.float32(-np.inf), out=left)  # of NaN and a number fmax returns the number
         for each in self.categories:
-            columns[each.start : each.stop] = each.prepared(matrix[:, each.feature])
+            each.prepare(matrix[:, each.feature], columns[each.start : each.stop])
         return _blocks(columns)
 
 

@@ -29,7 +29,7 @@ from serving.features.feast_reader import FeastReader
 from serving.features.feature_client import FeatureClient
 from serving.features.reading import Keys
 from tests.serving import world
-from tests.serving.world import DECLARATION, FEATURES, NOW, VOCABULARY, us
+from tests.serving.world import DECLARATION, FEATURES, NOW, SENDABLE, VOCABULARY, us
 
 STAGES = ("parse", "read", "derive", "score", "write")
 BODY = {"user_id": "u", "session_id": "s", "context": {"store_id": "330"}, "items": [{"item_id": i} for i in "abcz"]}
@@ -76,30 +76,40 @@ def test_unknown_users_sessions_and_items_are_scored_and_counted(client):
 
 
 def test_equal_candidates_come_in_the_callers_order(client):
-    same = {"features": dict.fromkeys(FEATURES, 0.5)}
-    body = score(client, items=[{"item_id": name, **same} for name in "zax"]).json()
-    assert [item["item_id"] for item in body["items"]] == ["z", "a", "x"]
+    same = {"features": dict.fromkeys(SENDABLE, 0.5)}  # and none of them has a category
+    body = score(client, items=[{"item_id": name, **same} for name in "zcx"]).json()
+    assert [item["item_id"] for item in body["items"]] == ["z", "c", "x"]
+
+
+def coded(values, **texts):
+    """(f,) with the codes of categories."""
+    values = values.copy()
+    for name in VOCABULARY.texts:
+        (values[FEATURES.index(name)],) = VOCABULARY.codes(name, [texts.get(name)])
+    return values
 
 
 def test_a_sent_feature_replaces_the_stored_value(client, settings):
     ranker = ModelStore(settings).load().ranker
     values = np.linspace(-20, 20, len(FEATURES)).astype(np.float32)
     values[[FEATURES.index(fact.name) for fact in DECLARATION.facts]] = 1  # a declared fact has a range
-    sent = {name: float(value) for name, value in zip(FEATURES, values, strict=True)}
+    sent = {name: float(value) for name, value in zip(FEATURES, values, strict=True) if name in SENDABLE}
+    values = coded(values, category_id="fruit", context_store_id="330")
     answer = score(client, items=[{"item_id": "a", "features": sent}])
     assert scores(answer)["a"] == ranker.score(values[None, :])[0]
 
 
 def test_a_sent_null_makes_a_stored_feature_unknown(client, settings):
     ranker = ModelStore(settings).load().ranker
-    answer = score(client, items=[{"item_id": "a", "features": dict.fromkeys(FEATURES)}])
-    assert scores(answer)["a"] == ranker.score(np.full((1, len(FEATURES)), np.nan, np.float32))[0]
+    answer = score(client, items=[{"item_id": "a", "features": dict.fromkeys(SENDABLE)}])
+    unknown = coded(np.full(len(FEATURES), np.nan, np.float32), category_id="fruit", context_store_id="330")
+    assert scores(answer)["a"] == ranker.score(unknown[None, :])[0]
 
 
 @pytest.mark.parametrize("value", [MAX_FLOAT32, -MAX_FLOAT32, 1e-45, 0, -0.0])
 def test_the_largest_and_smallest_float32_are_scored(client, value):
     facts = {fact.name for fact in DECLARATION.facts}  # they have a range of their own
-    items = [{"item_id": "a", "features": {name: value for name in FEATURES if name not in facts}}]
+    items = [{"item_id": "a", "features": {name: value for name in SENDABLE if name not in facts}}]
     assert np.isfinite(scores(score(client, items=items))["a"])
 
 
@@ -267,7 +277,7 @@ def test_two_apps_in_one_process_have_metrics_of_their_own(settings, client):
 def test_the_openapi_document_names_the_models_features_and_the_context(client):
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     features = schemas["Candidate"]["properties"]["features"]
-    assert list(features["properties"]) == list(FEATURES)
+    assert list(features["properties"]) == list(SENDABLE)
     assert features["additionalProperties"] is False
     assert list(schemas["ScoreRequest"]["properties"]["context"]["properties"]) == ["store_id"]
     sent = schemas["SentItem"]["properties"]

@@ -32,7 +32,7 @@ from feature_repo.schema import Column
 from infra.clock import FixedClock
 from infra.limits import MAX_FLOAT32, MAX_ITEMS
 from serving.api.app import create_app
-from tests.serving.world import DECLARATION, FEATURES, NOW
+from tests.serving.world import DECLARATION, NOW, SENDABLE
 
 CHECKS = [
     not_a_server_error,
@@ -105,7 +105,7 @@ JUNK = st.one_of(
     st.text(max_size=5),
     st.recursive(st.integers(), lambda inner: st.lists(inner, max_size=2), max_leaves=5),
 )
-NAMES = st.sampled_from([*FEATURES[:8], "is_recommended", "input_position"])
+NAMES = st.sampled_from([*SENDABLE[:8], "is_recommended", "input_position"])
 NUMBERS = st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-9, 9)
 CANDIDATES = st.fixed_dictionaries({"item_id": IDS}, optional={"features": st.dictionaries(NAMES, NUMBERS, max_size=4)})
 BODIES = st.fixed_dictionaries(
@@ -164,7 +164,7 @@ def is_candidate(value: Any) -> bool:
         isinstance(value, dict)
         and value.keys() <= {"item_id", "features"}
         and is_id(value.get("item_id"))
-        and is_mapping(value.get("features", {}), set(FEATURES), is_number)
+        and is_mapping(value.get("features", {}), set(SENDABLE), is_number)
         and all(is_in_range(value.get("features", {}).get(fact.name), fact) for fact in DECLARATION.facts)
     )
 

@@ -12,7 +12,7 @@ from serving.api.app import create_app
 from serving.score.explain import in_words
 from tests.serving import world
 from tests.serving.api.test_api import BODY, score, scores
-from tests.serving.world import FEATURES
+from tests.serving.world import FEATURES, SENDABLE
 
 
 def explain(client, **changes):
@@ -34,10 +34,10 @@ def test_contributions_sum_to_the_score_that_score_gives(client):
     assert any(abs(item["contributions"]["price"]) > 0 for item in found["items"])
 
 
-def test_sources_are_the_views_the_derived_features_and_the_request(client):
+def test_sources_are_the_views_the_derived_features_the_context_and_the_request(client):
     sources = explain(client).json()["items"][0]["by_source"]
     floats = {view.name for view in world.VIEWS.values() if any(c.name in FEATURES for c in view.columns)}
-    assert sources.keys() == floats | {"derived", "request"}
+    assert sources.keys() == floats | {"derived", "context", "request"}
 
 
 def test_a_sent_feature_is_explained_with_its_sent_value(client):
@@ -46,6 +46,18 @@ def test_a_sent_feature_is_explained_with_its_sent_value(client):
     assert values["a"]["price"] == 7.5
     assert values["a"]["bought_count"] is None
     assert values["b"]["price"] == pytest.approx(2.2)
+
+
+def test_categories_are_named_by_their_texts(client):
+    found = explain(client, context={"store_id": "999"}, pair=["a", "b"]).json()
+    values = {item["item_id"]: item["values"] for item in found["items"]}
+    assert {name: each["category_id"] for name, each in values.items()} == {
+        "a": "fruit", "b": "bread", "c": None, "z": None,
+    }  # fmt: skip
+    assert {each["context_store_id"] for each in values.values()} == {"rare or new"}
+    (reason,) = [each for each in found["pair"]["reasons"] if each["feature"] == "category_id"]
+    assert {reason["above"], reason["below"]} == {"fruit", "bread"}
+    assert reason["difference"] != 0
 
 
 def test_the_reasons_of_a_pair_sum_to_the_difference_of_their_scores(client):
@@ -64,7 +76,7 @@ def test_the_reasons_of_a_pair_sum_to_the_difference_of_their_scores(client):
 
 
 def test_equal_scores_are_explained_by_the_callers_order(client):
-    same = {"features": dict.fromkeys(FEATURES, 0.5)}
+    same = {"features": dict.fromkeys(SENDABLE, 0.5)}
     found = explain(client, items=[{"item_id": name, **same} for name in "zax"], pair=["x", "z"]).json()["pair"]
     assert (found["above"], found["below"], found["difference"]) == ("z", "x", 0.0)
     assert "same score" in found["text"]
@@ -75,6 +87,9 @@ def test_the_sentence_names_values_and_unknown_ones():
         return {"feature": feature, "above": above, "below": below, "difference": difference}
 
     reasons = [reason("price", 1.0, np.nan, 0.5)] + [reason(f"f{i}", 1, 1, 0.0) for i in range(5)]
+    assert in_words("a", "b", 0.25, [reason("brand", "own", None, 0.25)]) == (
+        "a ranks above b by 0.25: brand own against unknown (+0.25); all other features +0."
+    )
     assert in_words("a", "b", 0.625, [*reasons, reason("late", 1, 2, 0.125)]) == (
         "a ranks above b by 0.625: price 1 against unknown (+0.5); all other features +0.125."
     )

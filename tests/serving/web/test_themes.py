@@ -28,6 +28,9 @@ BY_NAME = {each.name: each for each in (*model_features(BUILT_IN["complete_journ
         ("is_private_brand", {"is_private_brand": 1.0}, "yes"),
         ("input_position", {"input_position": 0.0}, "number 1"),
         ("in_cart", {"in_cart": 1.0}, "it is in the cart"),
+        ("category_id", {"category_id": "dairy"}, "dairy"),
+        ("brand", {"brand": None}, "unknown"),
+        ("shop_id", {"shop_id": "north"}, "north"),
     ],
 )
 def test_a_theme_says_what_is_so_of_the_item(feature: str, values: dict[str, float | None], detail: str) -> None:

@@ -26,3 +26,7 @@ def test_stored_features_are_in_the_family_of_their_view():
         ]
         assert list(families[view]) == stored
         assert stored
+
+
+def test_categories_are_a_family_of_their_own_wherever_they_come_from():
+    assert feature_families(DECLARATION)["categories"] == ("category_id", "brand", "shop_id", "context_store_id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,6 +14,7 @@ from tests.training.buyers.small_shop import basket, order_days, small_shop
 from tests.training.recommend.batch_shop import DAY, K, write_params
 from training.recommend.judged_lists import ListMass, judged_lists
 from training.stage_two.recommender import fit_recommender
+from training.training_set.levels import feature_matrix_of
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,9 @@ def test_recall_is_the_share_of_the_window_s_items_among_the_best(fitted):
     ):
         rows = table[(table["user_id"] == user) & (table["event_timestamp"] == timestamp_of(int(start)))]
         rows = rows[rows["slate_id"].str.startswith("u:")]
-        scores = fitted.recommender.ranker.score(
-            rows[list(fitted.recommender.ranker.feature_names)].to_numpy(np.float32)
-        )
+        ranker = fitted.recommender.ranker
+        read = pa.Table.from_pandas(rows, preserve_index=False)
+        scores = ranker.score(feature_matrix_of(read, ranker.feature_names, ranker.vocabulary))
         best = np.argsort(-scores, kind="stable")[:K]
         day = (int(start) - epoch_us(at(0))) // 86_400_000_000
         bought = {

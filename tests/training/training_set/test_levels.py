@@ -9,9 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from infra.models.ranker import LightGbmRanker
 from infra.models.vocabulary import Vocabulary
+from tests.infra.small_models import ranker_of
+from training.evaluation.ranker_evaluation import evaluate
 from training.training_set.levels import Levels, feature_matrix_of
-from training.training_set.ranking_data import load_splits
+from training.training_set.ranking_data import coded_for, load_splits
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 # slate, item, split, kind of the item, store of the slate
@@ -110,6 +113,22 @@ def test_rows_are_coded_as_any_texts_are(path: Path) -> None:
     rows = pq.read_table(path).filter(pa.array([split == "test" for _, _, split, _, _ in ROWS]))
     matrix = feature_matrix_of(rows, ("context_store", "kind"), vocabulary)
     assert matrix.tolist() == [[2, 2], [2, 3]]
+
+
+def test_a_ranker_of_another_vocabulary_reads_its_own_codes(path: Path) -> None:
+    names = ("price", "kind", "context_store")
+    data = load_splits(path, names, levels=Levels(2, 2))
+    other = Vocabulary({"kind": ("nuts",), "context_store": ("west", "south")})
+    ranker = LightGbmRanker(ranker_of(features=3).booster, names, vocabulary=other)
+    found = coded_for(ranker, data["test"], path, "test")
+    assert found.matrix.tolist() == [[2, 2, 2], [2, 1, 2]]
+    rankers = {"model": ranker}
+    evaluate(rankers, data["test"], seed=0, resamples=2, others={"model": found})
+    with pytest.raises(ValueError, match="codes of the categories are not those of the ranker 'model'"):
+        evaluate(rankers, data["test"], seed=0, resamples=2)
+    same = load_splits(path, names, levels=other)["test"]
+    np.testing.assert_array_equal(same.matrix, found.matrix)
+    assert coded_for(ranker, same, path, "test") is same
 
 
 def test_an_unknown_parameter_is_named() -> None:

@@ -29,6 +29,7 @@ from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType
 from infra.models.model_store import ModelStore
 from infra.models.ranker import LightGbmRanker
+from infra.models.vocabulary import Vocabulary
 from infra.params import read_params
 from infra.redis_server.server import EVENTS, FEATURES, start, stop
 from infra.settings import Settings
@@ -44,6 +45,10 @@ DECLARATION = Declaration(
     context=(Column("store_id", DType.STRING, "store", nullable=True),),
 )
 FEATURES_OF_MODEL = tuple(feature.name for feature in model_features(DECLARATION))
+VOCABULARY = Vocabulary(
+    {"category_id": ("c1", "c3", "c8"), "brand": ("own",), "shop_id": (), "context_store_id": ("0", "2")}
+)
+SENDABLE = tuple(name for name in FEATURES_OF_MODEL if name not in VOCABULARY.texts)
 ITEMS = [f"i{number:02d}" for number in range(40)]
 USERS = [f"u{number}" for number in range(8)]
 LOG_DAYS = 20
@@ -193,7 +198,7 @@ class LiveShop:
         if self.rng.random() < 0.3:
             sent["is_recommended"] = float(self.rng.integers(2))
         if self.rng.random() < 0.1:
-            name = str(self.rng.choice(FEATURES_OF_MODEL))
+            name = str(self.rng.choice(SENDABLE))
             sent[name] = [None, 0.1, 1.0 if name == FLAG.name else 7.0][self.rng.integers(3)]
         return {"item_id": item_id, "features": sent} if sent else {"item_id": item_id}
 
@@ -232,7 +237,14 @@ def live_shop(folder: Any, seed: int = 1, **changes: Any) -> Iterator[LiveShop]:
 
 def _write_log(settings: Settings, rng: np.random.Generator) -> None:
     items = [
-        item(name, price=round(float(rng.uniform(1, 9)), 2), category_id=f"c{i % 5}") for i, name in enumerate(ITEMS)
+        item(
+            name,
+            price=round(float(rng.uniform(1, 9)), 2),
+            category_id=f"c{i % 5}",
+            brand=("own", "other", None)[i % 3],
+            shop_id="s",
+        )
+        for i, name in enumerate(ITEMS)
     ]
     items[3] |= {"price": None, "category_id": None}
     steps = [step for number in range(400) for step in _visit(number, rng)]
@@ -270,10 +282,14 @@ def _promote(settings: Settings, folder: Path) -> None:
 
 
 def _ranker(names: tuple[str, ...]) -> LightGbmRanker:
-    matrix = np.random.default_rng(5).normal(size=(300, len(names))).astype(np.float32) * 10
+    rng = np.random.default_rng(5)
+    matrix = rng.normal(size=(300, len(names))).astype(np.float32) * 10
+    categories = [names.index(name) for name in VOCABULARY.texts]
+    matrix[:, categories] = rng.integers(0, 5, (300, len(categories)))
     parameters = {"objective": "lambdarank", "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": 1}
     gains = np.clip(np.round(matrix.sum(axis=1) / 60), 0, 4)
-    return LightGbmRanker(lightgbm.train(parameters, lightgbm.Dataset(matrix, gains, group=[60] * 5), 20), names)
+    data = lightgbm.Dataset(matrix, gains, group=[60] * 5, categorical_feature=categories)
+    return LightGbmRanker(lightgbm.train(parameters, data, 20), names, vocabulary=VOCABULARY)
 
 
 def days(number: float) -> datetime:

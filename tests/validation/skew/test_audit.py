@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_repo.live.score_records import batch_of, read_records, score_files
-from tests.validation.skew.live_shop import FEATURES_OF_MODEL, SOURCES, days, live_shop
+from infra.models.vocabulary import MISSING
+from tests.validation.skew.live_shop import FEATURES_OF_MODEL, SOURCES, VOCABULARY, days, live_shop
 from validation.skew import replay
 from validation.skew.__main__ import main
 from validation.skew.audit import audit
@@ -79,6 +80,8 @@ def test_every_feature_has_known_values_to_compare(shop, clean):
             matrix = record.matrix[:, : len(FEATURES_OF_MODEL)].copy()
             for position, sent in record.sent:
                 matrix[position, [FEATURES_OF_MODEL.index(name) for name in sent if name != "is_recommended"]] = np.nan
+            categories = [FEATURES_OF_MODEL.index(name) for name in VOCABULARY.texts]
+            matrix[:, categories] = np.where(matrix[:, categories] == MISSING, np.nan, matrix[:, categories])
             seen |= ~np.isnan(matrix).all(axis=0)
     assert [name for name, known in zip(FEATURES_OF_MODEL, seen, strict=True) if not known] == []
 
@@ -112,6 +115,7 @@ def test_a_replayed_request_is_shown_with_all_items_and_features(shop, clean, en
     text = capsys.readouterr().out
     assert "the model's scores equal the logged scores bit for bit: yes" in text
     assert len(re.findall(r"^#\d+ ", text, re.MULTILINE)) >= 2
+    assert re.search(r"^  category_id +item_attributes +[\d.]+ s +(c\d|rare or new) +(c\d|rare or new) ", text, re.M)
     assert re.search(r"^  orders_28d +item_windows +[\d.]+ s +\d+ +\d+ +[+-][\d.]+", text, re.MULTILINE)
 
 

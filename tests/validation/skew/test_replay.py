@@ -4,6 +4,7 @@ import numpy as np
 
 from feature_repo.definitions.view import Feature
 from feature_repo.live.score_records import ScoreRecord
+from infra.models.vocabulary import Vocabulary
 from validation.skew.comparison import EQUAL, NAMES, Comparison
 from validation.skew.replay import Replayed, lines
 
@@ -11,21 +12,23 @@ FEATURES = (
     Feature("price", "item_attributes", ""),
     Feature("user_is_new", "user_windows", ""),
     Feature("hour", "derived", ""),
+    Feature("brand", "item_attributes", "", dtype="category"),
 )
 LATE = NAMES.index("late data")
 
 
 def replayed(contributions=True, **changes):
-    matrix = np.array([[1.5, np.nan, 12], [0.1, np.nan, 12]], np.float32)
+    matrix = np.array([[1.5, np.nan, 12, 2], [0.1, np.nan, 12, 0]], np.float32)
     record = ScoreRecord(
         "r1", 100_000_000, "replay", ["a", "b"], np.array([0.25, 0.5]), "ranker-x", "7", "h", False, "u", None,
         read_us={"item_attributes": np.array([40_000_000, 0]), "user_windows": np.array([99_999_999])}, matrix=matrix,
     )  # fmt: skip
-    offline = np.array([[2.5, np.nan, 12], [0.1, np.nan, 12]], np.float32)
-    causes = np.array([[LATE, EQUAL, EQUAL], [EQUAL] * 3], np.int8)
-    adds = np.array([[0.1, 0.2, -0.3, 0.25], [0.0, 0.0, 0.25, 0.25]]) if contributions else None
+    offline = np.array([[2.5, np.nan, 12, 1], [0.1, np.nan, 12, 0]], np.float32)
+    causes = np.array([[LATE, EQUAL, EQUAL, LATE], [EQUAL] * 4], np.int8)
+    adds = np.array([[0.1, 0.2, -0.3, 0.5, 0.25], [0.0, 0.0, 0.25, 0.0, 0.25]]) if contributions else None
     return Replayed(
-        **{"comparison": Comparison(FEATURES, record, offline, causes), "features": FEATURES, "contributions": adds,
+        **{"comparison": Comparison(FEATURES, record, offline, causes), "features": FEATURES,
+           "vocabulary": Vocabulary({"brand": ("own",)}), "contributions": adds,
            "rebuilt": False, "same_scores": True, **changes}
     )  # fmt: skip
 
@@ -42,6 +45,10 @@ def test_items_are_in_the_order_of_their_scores_with_every_feature():
         ["price", "item_attributes", "60.0", "s", "1.5", "2.5", "+0.1000", "late", "data"],
     ]
     assert cells(text, "hour")[1] == ["hour", "derived", "12", "12", "-0.3000"]
+    assert cells(text, "brand") == [
+        ["brand", "item_attributes", "no", "row", "unknown", "unknown", "+0.0000"],
+        ["brand", "item_attributes", "60.0", "s", "own", "rare", "or", "new", "+0.5000", "late", "data"],
+    ]
     assert cells(text, "user_is_new")[0] == ["user_is_new", "user_windows", "0.0", "s", "unknown", "unknown", "+0.0000"]
 
 

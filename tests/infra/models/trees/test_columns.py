@@ -53,6 +53,16 @@ def test_each_kind_of_column_prepares_a_value_in_its_way(kind: int, value: float
     assert KINDS.packed(row)[0, kind, 0] == pytest.approx(np.float32(column), rel=0, abs=0, nan_ok=True)
 
 
+@pytest.mark.parametrize("categories", [[1, 1, 1], [1, 3, 0], [NAN, NAN], [0], []])
+def test_rows_of_one_category_and_of_several_are_prepared_alike(categories: list[float]) -> None:
+    goes_right = np.array([[1, 0, 0, 1], [0, 1, 0, 1]], np.float32)
+    both = Columns(2, np.array([0, 0]), np.zeros(5, int), (Categories(0, 0, 2, goes_right),))
+    rows = np.array([[value, 7.0] for value in categories], np.float32).reshape(-1, 2)
+    alone = [goes_right[:, 3 if np.isnan(value) else int(value)].tolist() for value in categories]
+    packed = both.packed(rows)
+    assert [packed[0, :, lane].tolist() for lane in range(len(rows))] == alone
+
+
 def test_rows_stand_side_by_side_in_blocks() -> None:
     plain = Columns(2, np.array([1, 0]), np.array([0, 2, 2, 2, 2]), ())
     matrix = np.arange(2 * (LANES + 3), dtype=np.float32).reshape(-1, 2)
