@@ -32,7 +32,7 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
         if column.dtype is DType.FLOAT32
     )
     sent = tuple(Feature(fact.name, "request", fact.description, fact.unit) for fact in declaration.facts)
-    return (*stored, *derived_features(declaration), *category_features(declaration), *sent)
+    return (*stored, *derived_features(), *category_features(declaration), *sent)
 
 
 class _RowColumns:

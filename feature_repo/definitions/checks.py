@@ -32,7 +32,7 @@ def _taken_names(declaration: Declaration) -> Iterator[str]:
     for name, found in sources.items():
         if len(found) > 1:
             yield f"{name} is given by {' and by '.join(found)}: rename one of them"
-    derived = [feature.name for family in FAMILIES for feature in family.features(declaration)]
+    derived = [feature.name for family in FAMILIES for feature in family.features]
     for name in sorted({name for name in derived if derived.count(name) > 1}):
         yield f"{name} is given by two derived families: rename one of them"
 

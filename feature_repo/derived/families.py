@@ -43,9 +43,9 @@ def _family(name: str) -> Family:
 FAMILIES = found_in(FOLDER)
 
 
-def derived_features(declaration: Declaration) -> tuple[Feature, ...]:
+def derived_features() -> tuple[Feature, ...]:
     """The features that :func:`derived_columns` computes, in its order."""
-    return tuple(feature for family in FAMILIES for feature in family.features(declaration))
+    return tuple(feature for family in FAMILIES for feature in family.features)
 
 
 def derived_columns(slate: Slate, declaration: Declaration) -> dict[str, Column]:

@@ -56,7 +56,7 @@ class Family:
     name: str
     version: int
     reads: tuple[str, ...]
-    features: Callable[[Declaration], tuple[Feature, ...]]
+    features: tuple[Feature, ...]
     columns: Callable[[Slate, Declaration], dict[str, Column]]
 
 
@@ -65,7 +65,7 @@ def derived(
 ) -> Callable[[Callable[[Slate, Declaration], dict[str, Column]]], Family]:
     """Make a function the family of its name. ``gives``: name, description and unit of each feature, in order."""
     features = tuple(Feature(name, "derived", description, unit) for name, description, unit in gives)
-    return lambda columns: Family(columns.__name__, version, tuple(reads), lambda _: features, columns)
+    return lambda columns: Family(columns.__name__, version, tuple(reads), features, columns)
 
 
 def at_candidates(slate: Slate, indices: Mapping[str, int]) -> tuple[Integers, Integers]:

@@ -15,7 +15,7 @@ CATEGORIES = "categories"  # of the views and of the context
 
 def feature_families(declaration: Declaration) -> dict[str, tuple[str, ...]]:
     """Family -> its features, in the order of the ranker's features. No family is empty."""
-    derived = {feature.name: family.name for family in FAMILIES for feature in family.features(declaration)}
+    derived = {feature.name: family.name for family in FAMILIES for feature in family.features}
     found: dict[str, list[str]] = {}
     for feature in model_features(declaration):
         family = FACTS if feature.source == "request" else derived.get(feature.name, feature.source)

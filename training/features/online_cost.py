@@ -106,7 +106,7 @@ def _parts(means: Mapping[tuple[str, str], float], declaration: Declaration) -> 
         decode, size = (sum(means.get((what, each), 0.0) for each in columns) for what in ("decode", "bytes"))
         found[view.name] = PartCost(VIEW, decode_us=decode, kilobytes=size / 1000)
     for family in FAMILIES:
-        if family.features(declaration):
+        if family.features:
             first, again = (means[what, family.name] for what in ("first", "again"))
             found[family.name] = PartCost(DERIVED, first_us=first, again_us=again)
     return found
@@ -115,9 +115,9 @@ def _parts(means: Mapping[tuple[str, str], float], declaration: Declaration) -> 
 def _features(means: Mapping[tuple[str, str], float], declaration: Declaration) -> dict[str, float]:
     inputs = model_features(declaration)
     share = {
-        feature.name: means["first", family.name] / len(family.features(declaration))
+        feature.name: means["first", family.name] / len(family.features)
         for family in FAMILIES
-        for feature in family.features(declaration)
+        for feature in family.features
     }
     fill = max(means["fill", ""], 0.0) / len(inputs)
     own = {each.name: means.get(("decode", f"{each.source}.{each.name}"), 0.0) for each in inputs}
@@ -127,7 +127,7 @@ def _features(means: Mapping[tuple[str, str], float], declaration: Declaration) 
 def _derived(slate: Slate, declaration: Declaration, *, first: bool) -> Iterator[tuple[str, float]]:
     with np.errstate(divide="ignore", invalid="ignore"):
         for family in FAMILIES:
-            if not family.features(declaration):
+            if not family.features:
                 continue
             runs = []
             for _ in range(REPEATS):

@@ -63,7 +63,7 @@ def slate_of(body: Mapping[str, Any]) -> Slate:
 def values_of(slate: Slate) -> dict[str, Values]:
     """Family -> feature -> values, as they stand in the matrix."""
     matrix = feature_matrix(slate, DECLARATION, VOCABULARY)
-    family_of = {feature.name: family.name for family in FAMILIES for feature in family.features(DECLARATION)}
+    family_of = {feature.name: family.name for family in FAMILIES for feature in family.features}
     found: dict[str, Values] = {}
     for j, feature in enumerate(model_features(DECLARATION)):
         column = [None if math.isnan(value) else value for value in matrix[:, j].tolist()]

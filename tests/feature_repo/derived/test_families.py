@@ -70,7 +70,7 @@ def derive(asked: Slate, declaration: Declaration) -> dict[str, np.ndarray]:
     names = [feature.name for feature in model_features(declaration)]
     unread = {name: np.array([None] * len(asked)) for name in names if name not in asked.items}
     matrix = feature_matrix(replace(asked, items={**unread, **asked.items}), declaration, NO_TEXTS)
-    return {feature.name: matrix[:, names.index(feature.name)] for feature in derived_features(declaration)}
+    return {feature.name: matrix[:, names.index(feature.name)] for feature in derived_features()}
 
 
 def test_history_facts_by_hand():
@@ -178,7 +178,7 @@ def test_the_matrix_has_every_feature_in_order_and_nan_for_what_was_not_read():
 
 
 def test_the_declared_derived_features_are_the_computed_ones():
-    assert [f.name for f in derived_features(DECLARATION)] == list(derived_columns(slate(user=USER), DECLARATION))
+    assert [f.name for f in derived_features()] == list(derived_columns(slate(user=USER), DECLARATION))
 
 
 def test_a_file_of_ones_own_is_a_family_after_those_that_are_built_in(tmp_path, monkeypatch):
@@ -188,7 +188,7 @@ def test_a_file_of_ones_own_is_a_family_after_those_that_are_built_in(tmp_path, 
         (tmp_path / f"{name}.py").touch()  # as they stand beside it; imported from where they are
     found = found_in(tmp_path)
     assert [family.name for family in found] == ["ages", "above_mean"]
-    assert found[1].features(DECLARATION)[0].name == "is_above_mean"
+    assert found[1].features[0].name == "is_above_mean"
 
 
 def test_a_file_without_a_family_is_named(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from feature_repo.definitions.views import views
-from feature_repo.derived.family import Family, fixed
+from feature_repo.derived.family import derived
 from feature_repo.model_features import feature_matrix, model_features
 from feature_repo.online.redis_format import decoding
 from feature_repo.slate import Row
@@ -64,9 +64,9 @@ def test_stored_values_decode_to_the_values_of_the_slate():
 
 
 def test_a_family_costs_what_it_takes_and_its_features_share_it_equally(monkeypatch):
-    family = Family("slow", 1, fixed(("one", "", ""), ("two", "", "")), slow)
+    family = derived(version=1, reads=(), gives=(("one", "", ""), ("two", "", "")))(slow)
     monkeypatch.setattr("training.features.online_cost.FAMILIES", (family,))
-    inputs = (*model_features(golden.DECLARATION), *family.features(golden.DECLARATION))
+    inputs = (*model_features(golden.DECLARATION), *family.features)
     monkeypatch.setattr("training.features.online_cost.model_features", lambda _: inputs)
     found = online_cost(SERVED[:2], golden.DECLARATION, matrix_of)
     part = found.parts["slow"]
