@@ -110,7 +110,7 @@ def add_extra(guess: Guess, entry: FileGuess, owner: View, column: Column, value
         known = extra_of(group, owner, column, extra_name(column.name, others))
         guess.extras.append(known)
     made = values if values is not None else column_of(column.name, **flag_map(column))
-    kind = "a number: a feature of the model" if is_number(column) else "a text: a category of the model"
+    kind = "a number: a feature of the model" if is_number(column) else "a text: a category of the model where enough items share it"
     entry.columns[known.column.name] = Decision(made, f"{kind}, {group} of dataset.json")
 
 
