@@ -34,6 +34,7 @@ GRU4REC = ("sessions", "network", "baselines", "evaluation", "fitting", "export"
 MODELS = (
     "infra.models.arrays",
     "infra.models.model_contract",
+    "infra.models.vocabulary",
     "infra.models.trees.forest",
     "infra.models.ranker",
     "infra.models.trees",

@@ -44,7 +44,7 @@ class Levels:
     def learned(
         self, table: pa.Table, features: Sequence[str], train: npt.NDArray[np.bool_], slate: npt.NDArray[np.int64]
     ) -> Vocabulary:
-        """``table``: n rows of a training set. ``train``, ``slate``: (n,) whether it is of that split; its slate."""
+        """``table``: n rows of a training set. (n,): ``train``, whether they are of that split; ``slate``, a number."""
         categories = [table.schema.field(name) for name in features if _is_text(table.schema.field(name).type)]
         read = [field.name for field in categories] + [name for name in OWNERS if name in table.column_names]
         rows = table.select(read).filter(pa.array(train))
@@ -86,7 +86,7 @@ def feature_matrix_of(table: pa.Table, names: tuple[str, ...], vocabulary: Vocab
 
 
 def _is_text(dtype: pa.DataType) -> bool:
-    return bool(pa.types.is_dictionary(dtype) or pa.types.is_string(dtype) or pa.types.is_large_string(dtype))
+    return pa.types.is_dictionary(dtype) or pa.types.is_string(dtype) or pa.types.is_large_string(dtype)
 
 
 def _distinct(numbers: npt.NDArray[np.int64], others: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

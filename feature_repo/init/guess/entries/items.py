@@ -20,6 +20,10 @@ from infra.limits import MAX_TEXT_LENGTH
 
 COMMON = (("brand", "brand"), ("shop", "shop_id"), ("price", "price"), ("old_price", "old_price"))  # role, column
 PRICES = ("price", "old_price")
+TEXT_OF = {
+    "item_extras": "a category of the model where enough items share it",
+    "context": "a category of the model",
+}
 
 
 def items_of(guess: Guess, lookup: Lookup, others: list[Reference]) -> FileGuess:
@@ -110,7 +114,7 @@ def add_extra(guess: Guess, entry: FileGuess, owner: View, column: Column, value
         known = extra_of(group, owner, column, extra_name(column.name, others))
         guess.extras.append(known)
     made = values if values is not None else column_of(column.name, **flag_map(column))
-    kind = "a number: a feature of the model" if is_number(column) else "a text: a category of the model"
+    kind = "a number: a feature of the model" if is_number(column) else f"a text: {TEXT_OF[group]}"
     entry.columns[known.column.name] = Decision(made, f"{kind}, {group} of dataset.json")
 
 

@@ -42,6 +42,7 @@ def test_search_results_with_two_outcomes_and_one_column_that_gives_them_away(tm
         "guests": "facts",
         "site": "context",
     }
+    assert lists.columns["site"].reason == "a text: a category of the model, context of dataset.json"
     assert left_out(guess)["gross"].startswith("LEAK")
     done = [(each.where, made(each, "action")["value"]) for each in guess.files if each.table == "events"]
     assert done == [({"clicked": ("1",)}, "view"), ({"booked": ("1",)}, "order"), ({}, "impression")]
