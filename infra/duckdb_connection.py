@@ -22,5 +22,5 @@ def open_database(memory_limit: str, threads: int, spill: Path) -> duckdb.DuckDB
     connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET memory_limit = '{memory_limit}'")
     connection.execute(f"SET threads = {threads}")
-    connection.execute(f"SET temp_directory = '{spill}'")
+    connection.execute("SET temp_directory = ?", [str(spill)])
     return connection

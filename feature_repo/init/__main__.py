@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from feature_repo.datasets.errors import DatasetError
@@ -45,14 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_name(arguments.name)
         files = Written.of(arguments.name, settings)
-        outcome = initialise(
-            connect(settings),
-            arguments.name,
-            arguments.input,
-            files,
-            answers_of(arguments.answers),
-            force=arguments.force,
-        )
+        answers = answers_of(arguments.answers)
+        connection = connect(settings)
+        with tempfile.TemporaryDirectory(dir=settings.spill_dir, prefix="init-") as scratch:
+            outcome = initialise(
+                connection, arguments.name, arguments.input, files, answers, Path(scratch), force=arguments.force
+            )
     except DatasetError as error:
         print(f"feature_repo.init: {error}", file=sys.stderr)
         return NOT_SURE

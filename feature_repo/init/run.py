@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from feature_repo.datasets.declarations.built_in import BUILT_IN
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.files.mapping import FileFormat, mapping_from
 from feature_repo.init.guess.decisions import Guess, Question
@@ -19,9 +20,10 @@ from feature_repo.init.guess.whole import guessed
 from feature_repo.init.reading.tables import Source, read_source
 from feature_repo.init.writing import declaration
 from feature_repo.init.writing.answers import Answers, places_of
-from feature_repo.init.writing.fits import what_no_longer_fits
+from feature_repo.init.writing.fits import names_at, what_no_longer_fits
+from feature_repo.init.writing.follow import moved, moves
 from feature_repo.init.writing.merge import Changes, changes, users_own
-from feature_repo.init.writing.splice import set_values, spliced, with_section
+from feature_repo.init.writing.splice import set_values, spliced, with_paths, with_section
 from feature_repo.init.writing.tree import Place, entries, flat, is_open, named, reasons_of, tree_of
 from feature_repo.init.writing.yaml_text import document
 from feature_repo.init.written import Written, section_in, text_at
@@ -49,9 +51,19 @@ class Outcome:
 
 
 def initialise(
-    connection: duckdb.DuckDBPyConnection, name: str, path: Path, files: Written, answers: Answers, *, force: bool
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    path: Path,
+    files: Written,
+    answers: Answers,
+    scratch: Path,
+    *,
+    force: bool,
 ) -> Outcome:
-    """Raises DatasetError where there is nothing to guess from, or where the user's file cannot be read."""
+    """``scratch``: a folder for copies of files.
+
+    Raises DatasetError where there is nothing to guess from, or where the user's file cannot be read.
+    """
     text = text_at(files.params)
     mine = None if force else section_in(text, files.params)
     base = None if force else section_in(text_at(files.params_copy), files.params_copy)
@@ -59,7 +71,7 @@ def initialise(
         raise DatasetError(
             f"{files.params}: log.adapter is {mine['adapter']}; --force replaces the section by a new one"
         )
-    source, views, guess = _guess(connection, path, mine, base, answers)
+    source, views, guess = _guess(connection, path, scratch, mine, base, answers)
     new = tree_of(guess, _written_path(path, files.params.parent.parent))
     reasons = reasons_of(guess)
     fresh = document(new, reasons, HEAD.format(name=name), _foot(guess))
@@ -67,8 +79,12 @@ def initialise(
     own = document(tree_of(guess, new["input"]), reasons, HEAD.format(name=name), _foot(guess))
     merged, made = fresh, None
     if mine is not None and text is not None:
-        made = changes(flat(base) if base is not None else None, flat(mine), flat(new))
         untouched = text == text_at(files.params_copy)
+        widened, within = moves(mine, base, new, lambda path: names_at(path, views))
+        mine, new, text = moved(mine, widened), moved(new, within), with_paths(text, widened)
+        base = moved(base, widened | within) if base is not None else None
+        made = changes(flat(base) if base is not None else None, flat(mine), flat(new))
+        made.moved = widened
         bodies = dict(zip(entries(new["files"]), new["files"], strict=True))
         merged = fresh if untouched else spliced(text, made, bodies, reasons)
     elif text is not None:
@@ -89,17 +105,25 @@ def initialise(
 
 
 def _guess(
-    connection: duckdb.DuckDBPyConnection, path: Path, mine: Any, base: Any, answers: Answers
+    connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path, mine: Any, base: Any, answers: Answers
 ) -> tuple[Source, list[View], Guess]:
     own = users_own(flat(base) if base is not None else None, flat(mine)) if mine is not None else {}
-    formats = {place[1][1]: FileFormat.model_validate(made) for place, made in own.items() if place[2:] == ("format",)}
+    formats = {place[1][1]: _format(place[1][1], made) for place, made in own.items() if place[2:] == ("format",)}
     before = (base or {}).get("ignore") or []
     ignored = [each for each in own.get(("ignore",), ()) or () if each not in before]
-    source = read_source(connection, path, formats | answers.formats, [*ignored, *answers.ignored])
+    source = read_source(connection, path, scratch, formats | answers.formats, [*ignored, *answers.ignored])
     views = [view_of(connection, table) for table in source.tables]
     guess = guessed(Sampled(connection), source, views)
     guess.ignored |= dict.fromkeys([*ignored, *answers.ignored], BY_USER)
     return source, views, guess
+
+
+def _format(path: str, made: Any) -> FileFormat:
+    try:
+        return FileFormat.model_validate(made)
+    except ValueError as error:
+        known = ", ".join(FileFormat.model_fields)
+        raise DatasetError(f"log.files, {path}: the format {made!r} is wrong; it has {known}") from error
 
 
 def _written_path(path: Path, project: Path) -> str:
@@ -127,7 +151,7 @@ def _declaration(
     guess: Guess, name: str, files: Written, answers: Answers, tree: Mapping[str, Any], *, force: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(what is written, what init itself would write)."""
-    new = declaration.declared(guess, name, {})
+    new = declaration.declared(guess, name)
     text = None if force else text_at(files.declaration)
     mapped = {str(place[3]) for place in flat(tree) if place[2:3] == ("columns",)}
     mine = declaration.read(text, str(files.declaration)) if text is not None else new
@@ -138,6 +162,8 @@ def _declaration(
 
 def _is_answered(question: Question, tree: Mapping[str, Any]) -> bool:
     """Whether something stands at the place of the question, and nothing open."""
+    if question.place == "ignore":
+        return False  # a file that is left out is not read, and not asked about
     if question.place == "files":
         return any(each[0] in ("events", "impressions") for each in entries(tree.get("files")))
     table, *rest = question.place.split(".")
@@ -164,9 +190,14 @@ def _open_in(tree: Mapping[str, Any], guess: Guess) -> list[Question]:
 
 
 def check_name(name: str) -> None:
-    """Raises DatasetError for what cannot be the name of a data set."""
+    """Raises DatasetError for what cannot be the name of a data set of the user's own."""
     clean = "".join(each if each.isascii() and each.isalnum() else "_" for each in name.lower()).strip("_") or "my_shop"
     if name != clean or not name[:1].isalnum():
         raise DatasetError(
             f"a data set's name has lower-case letters, digits and underscores only: {clean}, not {name!r}"
+        )
+    if name in BUILT_IN:
+        raise DatasetError(
+            f"{name} is a built-in data set, and its source is log.input of params/{name}.yaml. For files of your own "
+            f"choose another name, such as my_{name}"
         )

@@ -28,7 +28,6 @@ PLAUSIBLE_YEARS = (1995, 2040)  # of a time that is one already: others are a mi
 
 KEY_SHARE = 0.999  # distinct values by rows: unique but for a few repeated rows
 JOINED = 0.9  # of one file's values stand in the other: it refers to it
-RELATED = 0.02  # of one file's ids stand in the other: the same ids, but hardly overlapping
 FEW_OVERLAP = 0.5  # of the ids stand in the other table: said, because models see little then
 SHARED_SESSIONS = 0.05  # of the sessions are of several users
 SLATE_ROWS = 1.5  # rows per list at least, on average

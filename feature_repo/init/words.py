@@ -107,6 +107,7 @@ ACTION_WORDS: dict[str, frozenset[str]] = {
 }
 ADDED = a_set("add added to item product")  # alone: to the cart
 LISTED = a_set("view open show see begin start initiate")  # of a cart or checkout: it is looked at
+UNDONE = a_set("cancelled canceled cancel refunded refund returned void voided failed declined rejected chargeback")
 NO_ACTION = a_set("shipping payment info refund return returned logout")
 REFINED = a_set("sort filter filters refine")  # a search is narrowed
 CATEGORY_VISIT = a_set("category listing list plp")

@@ -8,7 +8,7 @@ from pathlib import Path
 from feature_repo.datasets.checks.columns import column_problems
 from feature_repo.datasets.errors import BadSource, DatasetError, raise_all
 from feature_repo.datasets.files.mapping import FileFormat, FileMapping, SourceMapping, Values
-from feature_repo.datasets.files.reading.source_files import FORMATS, open_files
+from feature_repo.datasets.files.reading.source_files import KINDS, open_files
 from feature_repo.datasets.files.staging import Staging
 from feature_repo.datasets.own_log import defaulted
 from feature_repo.schema import Table
@@ -40,5 +40,5 @@ def canonical_mapping(staging: Staging, folder: Path, tables: Sequence[Table]) -
 
 def _file_of(folder: Path, table: Table) -> Path | None:
     """``items.parquet`` comes before ``items.csv``, and so on."""
-    names = (f"{table.name}{suffix}{packed}" for suffix in FORMATS for packed in ("", ".gz"))
+    names = (f"{table.name}{suffix}{packed}" for suffix in KINDS for packed in ("", ".gz"))
     return next((folder / name for name in names if (folder / name).is_file()), None)

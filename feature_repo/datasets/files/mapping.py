@@ -199,10 +199,5 @@ def mapping_from(section: Mapping[str, Any]) -> SourceMapping:
         raise DatasetError(f"the mapping is wrong:\n{faults}") from error
 
 
-def mapping_to(mapping: SourceMapping) -> dict[str, Any]:
-    """The section ``log`` without adapter and input; what has its default is left out."""
-    return mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-
 def _place(location: tuple[int | str, ...]) -> str:
     return "log" + "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in location)

@@ -26,10 +26,12 @@ def _rows_of(values: Values, view: View) -> list[tuple[str, int]]:
     """(action, rows in the sample) of the texts or thresholds of an action's column."""
     if not values.source:
         return [(str(values.value), next(iter(view.columns.values())).rows)]
-    told = view.columns[values.source[0]].values
-    if values.at_least is not None:
+    column = view.columns[values.source[0]]
+    if values.at_least is not None and column.numbers is not None:
         steps = sorted(values.at_least.items())
-        return [(str([made for low, made in steps if low <= float(text)][-1]), rows) for text, rows in told]
+        counts = column.numbers.values
+        return [(str([made for low, made in steps if low <= number][-1]), rows) for number, rows in counts]
+    told = column.values
     known = values.map if values.map is not None else {text: text for text, _ in told}
     return [(str(known[text]), rows) for text, rows in told if text in known]
 

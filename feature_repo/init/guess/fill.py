@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from feature_repo.datasets.files.mapping import Values
+from feature_repo.init import words as w
 from feature_repo.init.guess.columns.actions import action_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, column_of
 from feature_repo.init.guess.entries.events import events_of
@@ -75,9 +76,29 @@ def add_events(folder: Folder, catalog: View | None) -> None:
         for name, column in view.columns.items():
             if name not in lookup.named:
                 guess.leave_out(view.pattern, name, _why_no_event_column(view, name, column.distinct))
+                _note_undone(guess, view, name)
+        if not entry.columns.keys() & {"user_id", "session_id"}:
+            guess.notes.append(
+                f"{view.pattern}: no column is a user or a session: each row counts as a visitor of its own, without a "
+                "history. Where there is one, write user_id: {from: COLUMN}"
+            )
+
+
+def _note_undone(guess: Guess, view: View, name: str) -> None:
+    """A column that says of some rows that they were cancelled or paid back: they would count all the same."""
+    column = view.columns[name]
+    undone = [text for text in column.texts if w.speaks_of(text, w.UNDONE)]
+    if undone and len(undone) < len(column.texts):
+        kept = ", ".join(text for text in column.texts if text not in undone)
+        guess.notes.append(
+            f"{view.pattern}: rows with the {name} {' or '.join(undone)} count as all others; "
+            f"where: {{{name}: [{kept}]}} keeps the rest"
+        )
 
 
 def _why_no_event_column(view: View, name: str, distinct: int) -> str:
+    if distinct == 0:
+        return "is empty"
     if distinct <= 1:
         return "is the same everywhere"
     if name in view.roles.get("row_number", ()):

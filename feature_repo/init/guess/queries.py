@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from feature_repo.init.reading.sample import literal, quoted
+from feature_repo.datasets.files.reading.sql_text import literal, quoted
 
 
 @dataclass(frozen=True)

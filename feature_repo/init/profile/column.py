@@ -41,13 +41,17 @@ class Times:
 
 @dataclass(frozen=True)
 class Numbers:
-    """``low``, ``high``: range. ``negative``: share of the values below 0. ``whole``: all are whole numbers."""
+    """``low``, ``high``: range. ``negative``: share of the values below 0. ``whole``: all are whole numbers.
+
+    ``values``: (number, rows) of all of them where they are few, most frequent first.
+    """
 
     low: float
     high: float
     negative: float
     whole: bool
     sum: float
+    values: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True)

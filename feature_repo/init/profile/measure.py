@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import duckdb
 
+from feature_repo.datasets.files.reading.sql_text import literal, quoted
+from feature_repo.datasets.files.reading.texts import digits_in
+from feature_repo.datasets.files.reading.times import ZONED_TYPES
 from feature_repo.init.profile.column import Column, Kind, Lists, Numbers, Times
 from feature_repo.init.profile.times import epoch_times, text_times
-from feature_repo.init.reading.sample import SourceTable, literal, quoted
+from feature_repo.init.reading.sample import SourceTable
 from feature_repo.init.thresholds import FEW_VALUES, LIST_SHARE, TYPE_SHARE
 
 TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n")
@@ -21,7 +24,7 @@ def profile(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> tuple[
 
 def _column(connection: duckdb.DuckDBPyConnection, table: SourceTable, name: str, dtype: str) -> Column:
     column, of = quoted(name), table.sample
-    number = number_of(column, table.format.decimal)
+    number = digits_in(column, table.format.decimal)
     found = connection.execute(
         f"""
         SELECT count(*), count({column}), count(DISTINCT {column}), avg(length({column})), count({number}),
@@ -41,7 +44,9 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SourceTable, name: str
     examples = tuple(text for text, _ in values[:EXAMPLES]) or _examples(connection, of, column)
     measured = None
     if numbers >= TYPE_SHARE * filled and not zeros and not infinite:
-        measured = Numbers(low, high, negative / filled, whole == numbers, total)
+        amounts = _values(connection, of, number) if values else ()
+        few = tuple((float(amount), rows) for amount, rows in amounts)
+        measured = Numbers(low, high, negative / filled, whole == numbers, total, few)
     times, lists = None, None
     if measured is not None:
         times = epoch_times(low, high)
@@ -52,7 +57,7 @@ def _column(connection: duckdb.DuckDBPyConnection, table: SourceTable, name: str
         lists = None if times else _lists(connection, of, column, dtype)
     kind = _kind(dtype, measured, times, lists, tuple(text for text, _ in values), distinct)
     if dtype.startswith("TIMESTAMP") and times is not None:
-        times = Times(times.first, times.last, zoned="TIME ZONE" in dtype, native=True)
+        times = Times(times.first, times.last, zoned=dtype in ZONED_TYPES, native=True)
     return Column(name, dtype, kind, rows, nulls, distinct, values, examples, length, measured, times, lists)
 
 
@@ -70,8 +75,8 @@ def _kind(
     return Kind.LIST if lists is not None else Kind.TEXT
 
 
-def _values(connection: duckdb.DuckDBPyConnection, of: str, column: str) -> tuple[tuple[str, int], ...]:
-    sql = f"SELECT {column}, count(*) FROM {of} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+def _values(connection: duckdb.DuckDBPyConnection, of: str, value: str) -> tuple[tuple[str, int], ...]:
+    sql = f"SELECT {value}, count(*) FROM {of} WHERE {value} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
     return tuple((str(text), int(rows)) for text, rows in connection.execute(sql).fetchall())
 
 
@@ -116,12 +121,3 @@ def _parts(connection: duckdb.DuckDBPyConnection, of: str, column: str, separato
     length, cells, count, distinct, ids, numbers = found
     recur = distinct < (cells if separator in (" ", ",") else count / 2)
     return Lists(separator, float(length), int(distinct), numbers >= TYPE_SHARE), ids >= TYPE_SHARE, recur
-
-
-def number_of(column: str, decimal: str) -> str:
-    """SQL of the number that a text is; the other sign of point and comma groups thousands."""
-    other = "," if decimal == "." else "."
-    grouped = rf"[+-]?\d{{1,3}}(\{other}\d{{3}})+(\{decimal}\d*)?"
-    without = f"replace(replace({column}, '{other}', ''), ',', '.')"
-    plain = column if decimal == "." else f"replace({column}, ',', '.')"
-    return f"TRY_CAST(CASE WHEN regexp_full_match({column}, '{grouped}') THEN {without} ELSE {plain} END AS DOUBLE)"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from feature_repo.datasets.files.reading.sql_text import literal, quoted
 from feature_repo.init.profile.column import Times
-from feature_repo.init.reading.sample import literal, quoted
 from feature_repo.init.thresholds import EPOCH_SECONDS, MANY_DATES, TYPE_SHARE, UNITS
 
 DATES = (

@@ -8,18 +8,16 @@ type have no ``.0``, and the words for nothing (``nan``, ``NULL``, ``\\N``) are 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 
 from feature_repo.datasets.files.mapping import FileFormat
-from feature_repo.init.reading.source_files import Kind
+from feature_repo.datasets.files.reading.sql_text import quoted
+from feature_repo.datasets.files.reading.texts import is_null
 from feature_repo.init.thresholds import BLOCK_ROWS, SAMPLE_ROWS
 
 SEED = 20240101
-NOTHING = ("", "null", "na", "n/a", "nan", "none", "\\n", "<na>", "nat")
 FLOATING = ("FLOAT", "DOUBLE")
 
 
@@ -33,7 +31,6 @@ class SourceTable:
     number: int
     pattern: str
     names: tuple[str, ...]
-    kind: Kind
     format: FileFormat
     types: dict[str, str] = field(hash=False)
     rows: int
@@ -52,31 +49,6 @@ class SourceTable:
         return self.rows > SAMPLE_ROWS
 
 
-def reader(paths: Sequence[Path], kind: Kind, written: FileFormat) -> str:
-    """The SQL of a table function that reads the files. Text files have text columns only."""
-    listed = "[" + ", ".join(literal(str(path)) for path in paths) + "]"
-    if kind == "parquet":
-        return f"read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
-    if kind == "json":
-        return (
-            f"read_json({listed}, union_by_name = true, hive_partitioning = false, convert_strings_to_integers = false)"
-        )
-    delimiter = f", delim = {literal(written.delimiter)}" if written.delimiter is not None else ""
-    return (
-        f"read_csv({listed}, all_varchar = true, header = {str(written.header).lower()}{delimiter}, quote = '\"', "
-        f"escape = '\"', encoding = {literal(written.encoding)}, hive_partitioning = false, null_padding = true, "
-        "strict_mode = false)"
-    )
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def text_of(name: str, dtype: str) -> str:
     """SQL of a cell as text; null for the words for nothing."""
     column = quoted(name)
@@ -86,8 +58,7 @@ def text_of(name: str, dtype: str) -> str:
         whole = f"CAST(CAST({column} AS BIGINT) AS VARCHAR)"
         is_whole = f"abs({column}) < 1e15 AND {column} = trunc({column})"
         return f"CASE WHEN isnan({column}) THEN NULL WHEN {is_whole} THEN {whole} ELSE CAST({column} AS VARCHAR) END"
-    nothing = ", ".join(map(literal, NOTHING))
-    return f"CASE WHEN lower(trim({column}::VARCHAR)) IN ({nothing}) THEN NULL ELSE trim({column}::VARCHAR) END"
+    return f"CASE WHEN NOT {is_null(f'{column}::VARCHAR')} THEN trim({column}::VARCHAR) END"
 
 
 def make_sample(connection: duckdb.DuckDBPyConnection, table: SourceTable) -> None:

@@ -5,7 +5,6 @@ events_2024-01.csv, events_2024-02.csv  ->  events_*.csv
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,16 +12,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
-from typing import Literal
 
-from feature_repo.datasets.errors import DatasetError
+from feature_repo.datasets.errors import BadSource, DatasetError
+from feature_repo.datasets.files.reading.source_files import Kind, kind_of, suffix_of
+from feature_repo.datasets.files.reading.text_files import EmptyFile
 from feature_repo.init.words import action_of
 
-Kind = Literal["text", "json", "parquet"]
-KINDS: dict[str, Kind] = {
-    ".csv": "text", ".tsv": "text", ".txt": "text", ".dat": "text", ".tab": "text", ".psv": "text", ".data": "text",
-    ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet", ".pq": "parquet",
-}  # fmt: skip
 PACKED = (".zip", ".zst", ".bz2", ".xz", ".7z", ".tar", ".rar", ".xlsx", ".xls", ".feather", ".arrow", ".orc", ".avro")
 NOT_DATA = re.compile(r"(readme|license|licence|changelog|citation|_success|checksum)|\.(md|pdf|html?|crc)$", re.I)
 DECLARATION = "dataset.json"
@@ -83,30 +78,19 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _kind(path: Path, name: str) -> Kind | Unreadable:
-    suffixes = [each.lower() for each in path.suffixes]
-    if suffixes and suffixes[-1] in PACKED:
-        return Unreadable(name, f"{suffixes[-1]} files are not read: unpack or convert it to CSV or parquet")
-    packed = bool(suffixes) and suffixes[-1] == ".gz"
+    if path.suffix.lower() in PACKED:
+        return Unreadable(name, f"{path.suffix.lower()} files are not read: unpack or convert it to CSV or parquet")
     try:
-        with gzip.open(path) if packed else path.open("rb") as file:
-            head = file.read(4096)
-    except (OSError, EOFError) as error:
-        return Unreadable(name, f"cannot be read: {error}")
-    if not head:
-        return Unreadable(name, "is empty", matters=False)
-    if head[:4] == b"PAR1":
-        return "parquet"
-    extension = next((each for each in reversed(suffixes) if each != ".gz"), "")
-    kind = KINDS.get(extension)
-    if kind == "parquet":
-        return Unreadable(name, "is no parquet file")
-    if kind is not None:
-        return kind
-    if extension:
-        return Unreadable(name, f"is of an unknown kind ({extension})", matters=False)
-    if b"\0" in head:
-        return Unreadable(name, "is of an unknown kind", matters=False)
-    return "json" if head.lstrip()[:1] == b"{" else "text"
+        kind = kind_of(path)
+    except BadSource as error:
+        return unreadable(name, path, error)
+    return kind or Unreadable(name, f"is of an unknown kind ({suffix_of(path) or 'without a suffix'})", matters=False)
+
+
+def unreadable(name: str, path: Path, error: BadSource) -> Unreadable:
+    """An empty file tells nothing, and the adapter takes it so."""
+    problem = str(error).removeprefix(str(path)).lstrip(":, ")
+    return Unreadable(name, problem, matters=not isinstance(error, EmptyFile))
 
 
 def group_names(names: Sequence[str], others: Iterable[str]) -> list[tuple[str, list[str]]]:

@@ -10,9 +10,20 @@ from types import MappingProxyType
 
 import duckdb
 
+from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.files.mapping import FileFormat
-from feature_repo.init.reading.sample import SourceTable, make_sample, quoted, reader
-from feature_repo.init.reading.source_files import SourceFile, Unreadable, find_files, group_names, name_shape
+from feature_repo.datasets.files.reading.source_files import OpenFile, open_file
+from feature_repo.datasets.files.reading.sql_text import quoted
+from feature_repo.datasets.files.reading.text_files import unreadable_text
+from feature_repo.init.reading.sample import SourceTable, make_sample
+from feature_repo.init.reading.source_files import (
+    SourceFile,
+    Unreadable,
+    find_files,
+    group_names,
+    name_shape,
+    unreadable,
+)
 from feature_repo.init.reading.text_format import NotText, TextFormat, text_format
 
 NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "JSON")
@@ -31,7 +42,7 @@ class Source:
 @dataclass(frozen=True)
 class _Opened:
     file: SourceFile
-    types: tuple[tuple[str, str], ...]
+    open: OpenFile
     text: TextFormat | None
 
     @property
@@ -39,45 +50,50 @@ class _Opened:
         """Files of one kind are alike in it. Lines of JSON leave out what they do not know."""
         if self.file.kind == "json":
             return ("json", name_shape(self.file.name))
-        return (self.file.kind, tuple(name for name, _ in self.types), self.text and self.text.format)
+        return (self.file.kind, tuple(self.open.types), self.text and self.text.format)
 
 
 def read_source(
     connection: duckdb.DuckDBPyConnection,
     source: Path,
+    scratch: Path,
     formats: Mapping[str, FileFormat] = MappingProxyType({}),
     ignore: Collection[str] = (),
 ) -> Source:
     """``formats``: pattern or name -> the format that the user gave. ``ignore``: patterns of files that are not read.
 
+    The files are read as the adapter reads them, ``scratch`` is for that, so that what is understood can be imported.
     Raises DatasetError where nothing is to be read.
     """
-    files, unreadable = find_files(source)
+    files, unread = find_files(source)
     files = [each for each in files if not _matches(each.name, ignore)]
-    unreadable = [each for each in unreadable if not _matches(each.name, ignore)]
+    unread = [each for each in unread if not _matches(each.name, ignore)]
     root = source.parent if source.is_file() else source
     opened: list[_Opened] = []
     for file in files:
         try:
-            opened.append(_opened(connection, file, _given(file.name, formats)))
+            opened.append(_opened(connection, file, _given(file.name, formats), scratch))
         except NotText as error:
-            unreadable.append(Unreadable(file.name, str(error)))
-        except duckdb.Error as error:
-            unreadable.append(Unreadable(file.name, str(error).splitlines()[0][:200]))
+            unread.append(Unreadable(file.name, str(error)))
+        except BadSource as error:
+            unread.append(unreadable(file.name, file.path, error))
     tables: list[SourceTable] = []
     doubts: dict[str, str] = {}
-    for pattern, group in _groups(opened):
+    for number, (pattern, group) in enumerate(_groups(opened)):
         try:
-            tables.append(_table(connection, len(tables), pattern, group))
+            tables.append(_table(connection, number, pattern, group))
         except duckdb.Error as error:
-            unreadable.append(Unreadable(pattern, str(error).splitlines()[0][:200]))
+            unread.append(_unreadable_rows(pattern, group, error))
             continue
         doubt = next((each.text.doubt for each in group if each.text and each.text.doubt), "")
         if doubt:
             doubts[pattern] = doubt
     filled = tuple(each for each in tables if each.rows)
     empty = [Unreadable(each.pattern, "has no rows", matters=False) for each in tables if not each.rows]
-    return Source(root, filled, (*unreadable, *empty), doubts)
+    if not filled:
+        told = "".join(f"\n  {each.name}: {each.problem}" for each in (*unread, *empty))
+        raise DatasetError(f"{source} holds no file with rows that can be read{told}")
+    return Source(root, filled, (*unread, *empty), doubts)
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
@@ -88,11 +104,17 @@ def _given(name: str, formats: Mapping[str, FileFormat]) -> FileFormat | None:
     return next((each for pattern, each in formats.items() if fnmatchcase(name, pattern)), None)
 
 
-def _opened(connection: duckdb.DuckDBPyConnection, file: SourceFile, given: FileFormat | None) -> _Opened:
+def _opened(
+    connection: duckdb.DuckDBPyConnection, file: SourceFile, given: FileFormat | None, scratch: Path
+) -> _Opened:
     text = text_format(file.path, given) if file.kind == "text" else None
-    sql = reader([file.path], file.kind, text.format if text else FileFormat())
-    described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    return _Opened(file, tuple((row[0], row[1]) for row in described), text)
+    return _Opened(file, open_file(connection, file.path, text.format if text else FileFormat(), scratch), text)
+
+
+def _unreadable_rows(pattern: str, group: Sequence[_Opened], error: duckdb.Error) -> Unreadable:
+    fault = unreadable_text(group[0].file.path, str(error))
+    named = next((each.file for each in group if str(fault).startswith(str(each.file.path))), group[0].file)
+    return unreadable(named.name if len(group) == 1 else pattern, named.path, fault)
 
 
 def _groups(opened: Sequence[_Opened]) -> list[tuple[str, list[_Opened]]]:
@@ -111,13 +133,13 @@ def _groups(opened: Sequence[_Opened]) -> list[tuple[str, list[_Opened]]]:
 def _table(connection: duckdb.DuckDBPyConnection, number: int, pattern: str, group: list[_Opened]) -> SourceTable:
     first = group[0]
     written = first.text.format if first.text else FileFormat()
-    sql = reader([each.file.path for each in group], first.file.kind, written)
-    connection.execute(f"CREATE TEMP VIEW whole_{number} AS SELECT * FROM {sql}")
+    rows_of = " UNION ALL BY NAME ".join(f"SELECT * FROM {each.open.rows}" for each in group)
+    connection.execute(f"CREATE TEMP VIEW whole_{number} AS {rows_of}")
     described = connection.execute(f"DESCRIBE whole_{number}").fetchall()
     types = {row[0]: row[1] for row in described if not any(each in row[1] for each in NESTED)}
     nested = tuple(row[0] for row in described if row[0] not in types)
     names = tuple(each.file.name for each in group)
-    table = SourceTable(number, pattern, names, first.file.kind, written, types, 0, nested)
+    table = SourceTable(number, pattern, names, written, types, 0, nested)
     rows = connection.execute(f"SELECT count(*) FROM {table.whole}").fetchone()
     assert rows is not None
     table = replace(table, rows=int(rows[0]))

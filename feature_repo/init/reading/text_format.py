@@ -19,6 +19,7 @@ DELIMITERS = (",", "\t", ";", "|", "::")
 LINES = 400
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?$")
 COMMA = re.compile(r"-?\d+,(\d{1,2}|\d{4,})$")  # three digits behind it may be thousands
+WINDOWS = re.compile(rb"[\x80-\x9f]")  # of no sign in latin-1
 DATE_LIKE = re.compile(r"\d{1,4}[-/.:]\d{1,2}")
 
 
@@ -39,7 +40,10 @@ def text_format(path: Path, given: FileFormat | None = None) -> TextFormat:
     """``given``: what the user says about it; the rest is found out. Raises NotText."""
     said = {name: getattr(given, name) for name in given.model_fields_set} if given is not None else {}
     encoding = said.get("encoding") or _encoding(path)
-    rows, delimiter = _rows(_head(path).decode(encoding, errors="replace"), said.get("delimiter"))
+    try:
+        rows, delimiter = _rows(_head(path).decode(encoding, errors="replace"), said.get("delimiter"))
+    except LookupError as error:
+        raise NotText(f"has a format with an encoding that is not known: {encoding!r}") from error
     if not rows:
         raise NotText("holds no lines")
     header, doubt = (said["header"], "") if "header" in said else _has_header(rows)
@@ -64,7 +68,7 @@ def _head(path: Path) -> bytes:
 
 
 def _encoding(path: Path) -> str:
-    """utf-8, utf-16 by its mark, or latin-1, which takes any bytes. Looks at places all over the file."""
+    """utf-8, utf-16 by its mark, else latin-1, or cp1252 for signs that latin-1 lacks. Looks all over the file."""
     with _opened(path) as file:
         first = file.read(PROBE_BYTES)
         if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -77,7 +81,9 @@ def _encoding(path: Path) -> str:
                 probes.append(file.read(PROBE_BYTES))
         else:
             probes += [file.read(PROBE_BYTES) for _ in range(PROBES)]
-    return "utf-8" if all(_is_utf8(each) for each in probes) else "latin-1"
+    if all(_is_utf8(each) for each in probes):
+        return "utf-8"
+    return "cp1252" if any(WINDOWS.search(each) for each in probes) else "latin-1"
 
 
 def _is_utf8(probe: bytes) -> bool:
@@ -107,7 +113,7 @@ def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     if len(delimiter) > 1:
         return [line.split(delimiter) for line in lines]
     try:
-        return list(csv.reader(lines, delimiter=delimiter))
+        return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
     except csv.Error:
         return []
 

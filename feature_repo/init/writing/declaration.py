@@ -15,15 +15,14 @@ from feature_repo.init.guess.decisions import Guess
 GROUPS = ("item_extras", "facts", "context")
 
 
-def declared(guess: Guess, name: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """The declaration of a guess. ``given``: time zone, title and currency as the user says them."""
+def declared(guess: Guess, name: str) -> dict[str, Any]:
+    """The declaration of a guess."""
     body: dict[str, Any] = {"title": f"{name}, a log of the user's own", "timezone": "UTC"}
     for group in GROUPS:
         body[group] = [_column(each.column) for each in guess.extras if each.group == group]
     prices = any("price" in entry.columns for entry in guess.files)
     body["price_required"] = prices and all("price" in entry.columns for entry in guess.of("items"))
-    body |= {key: setting.value for key, setting in guess.declared.items()}
-    return body | dict(given)
+    return body | {key: setting.value for key, setting in guess.declared.items()}
 
 
 def _column(column: Any) -> dict[str, Any]:

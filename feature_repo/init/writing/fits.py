@@ -33,6 +33,13 @@ def what_no_longer_fits(tree: Mapping[str, Any], views: Sequence[View]) -> list[
     return found
 
 
+def names_at(path: str, views: Sequence[View]) -> frozenset[str]:
+    """The files that a path or pattern matches."""
+    return frozenset(
+        name for view in views for name in view.table.names if path == view.pattern or fnmatchcase(name, path)
+    )
+
+
 def view_at(path: str, views: Sequence[View]) -> View | None:
     """The table whose files the path names."""
     for view in views:

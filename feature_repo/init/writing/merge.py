@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from feature_repo.init.writing.follow import Moves
 from feature_repo.init.writing.tree import Place
 
 ALWAYS_NEW = (("input",), ("ignore",))  # the command line says the one; the other has the user's names already
@@ -20,7 +21,7 @@ ALWAYS_NEW = (("input",), ("ignore",))  # the command line says the one; the oth
 class Changes:
     """``kept``: place -> (the user's value, the guess), where the guess is another than before.
 
-    ``answered``: what --set said.
+    ``answered``: what --set said. ``moved``: (table, path) -> the path that takes in the files that came.
     """
 
     added: dict[Place, Any] = field(default_factory=dict)
@@ -28,9 +29,7 @@ class Changes:
     removed: list[Place] = field(default_factory=list)
     kept: dict[Place, tuple[Any, Any]] = field(default_factory=dict)
     answered: dict[Place, Any] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.replaced or self.removed)
+    moved: Moves = field(default_factory=dict)
 
 
 def changes(base: Mapping[Place, Any] | None, mine: Mapping[Place, Any], new: Mapping[Place, Any]) -> Changes:

@@ -88,7 +88,9 @@ def _made(values: Any) -> str:
 def changes_page(changes: Changes | None, problems: Sequence[str]) -> str:
     """What a further run changed, what it kept, and what no longer fits."""
     changes = changes if changes is not None else Changes()
-    lines = [f"  added     {named(place)}: {flow(value)}" for place, value in changes.added.items()]
+    lines = [f"  changed   {table}, path: {path} is {to} now" for (table, path), to in changes.moved.items()]
+    for place, value in changes.added.items():
+        lines.append(f"  added     {named(place)}" + ("" if value is None else f": {flow(value)}"))
     lines += [f"  changed   {named(place)}: {flow(value)}" for place, value in changes.replaced.items()]
     lines += [f"  answered  {named(place)}: {flow(value)}" for place, value in changes.answered.items()]
     lines += [f"  removed   {named(place)}: it is no longer in the files" for place in changes.removed]

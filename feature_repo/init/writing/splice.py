@@ -21,8 +21,6 @@ BY_ANSWER = "as you answered"
 
 def spliced(text: str, changes: Changes, bodies: Mapping[Entry, Any], reasons: Mapping[Place, str]) -> str:
     """``text`` with the changes. ``bodies``: the entries of the new guess. Raises DatasetError for another form."""
-    for place in sorted(changes.removed, key=len, reverse=True):
-        text = _removed(text, place)
     for place, value in changes.replaced.items():
         text = _replaced(text, place, value, reasons.get(place, ""))
     added_entries = [place for place in changes.added if len(place) == 2 and place[0] == "files"]
@@ -31,6 +29,18 @@ def spliced(text: str, changes: Changes, bodies: Mapping[Entry, Any], reasons: M
     for place, value in changes.added.items():
         if place[:2] not in added_entries:
             text = _with_line(text, place, value, reasons.get(place, ""))
+    # Last, so that the list of files is never empty, and the last of equal entries first, so that their numbers hold.
+    for place in sorted(changes.removed, key=lambda at: (len(at), at[1][2] if at[0] == "files" else 0), reverse=True):
+        text = _removed(text, place)
+    return text
+
+
+def with_paths(text: str, paths: Mapping[tuple[str, str], str]) -> str:
+    """``text`` with another path in all entries of (table, path)."""
+    for (table, path), to in paths.items():
+        entry = (table, path, 0)  # always the first: with another path it is none of them any more
+        while (log := section_of(text)) is not None and _entry(log, entry) is not None:
+            text = _replaced(text, ("files", entry, "path"), to, "")
     return text
 
 
@@ -161,7 +171,7 @@ def _with_entry(text: str, body: Mapping[str, Any], entry: Entry, reasons: Mappi
         indent = log.value[0][0].start_mark.column
         new = " " * indent + "files:\n" + entry_text(indent + 2, body, entry, reasons)
         return _after(text, _last_line(log), new)
-    if files.flow_style or not files.value:
+    if not isinstance(files, yaml.SequenceNode) or files.flow_style or not files.value:
         raise DatasetError(
             "log.files of the parameters has another form than expected: put each entry on a line of its own"
         )

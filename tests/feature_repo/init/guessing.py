@@ -20,13 +20,13 @@ from feature_repo.init.reading.tables import read_source
 
 
 def views_in(folder: Path, connection: duckdb.DuckDBPyConnection) -> list[View]:
-    return [view_of(connection, table) for table in read_source(connection, folder).tables]
+    return [view_of(connection, table) for table in read_source(connection, folder, folder).tables]
 
 
 def guess_in(folder: Path) -> Guess:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        source = read_source(connection, folder)
+        source = read_source(connection, folder, folder)
         views = [view_of(connection, table) for table in source.tables]
         return guessed(Sampled(connection), source, views)
 

@@ -56,6 +56,26 @@ def test_a_name_that_cannot_be_one_is_refused_with_one_that_can(project, tmp_pat
     assert "Traceback" not in printed
 
 
+@pytest.mark.parametrize("name", ["stokman", "complete_journey", "simulated"])
+def test_the_name_of_a_built_in_data_set_is_refused_also_by_force(project, tmp_path, name):
+    project.params().parent.mkdir()
+    project.params(name).write_text(f"log: {{adapter: {name}}}\n")
+    status, printed = project.run(folders.chain(tmp_path / "in"), "--force", name=name)
+    assert (status, f"choose another name, such as my_{name}" in printed) == (2, True)
+    assert f"log.input of params/{name}.yaml" in printed
+    assert project.params(name).read_text() == f"log: {{adapter: {name}}}\n"
+
+
+def test_a_format_of_the_user_that_is_none_is_a_sentence(project, tmp_path):
+    source = folders.receipts(tmp_path / "in")
+    project.run(source)
+    text = project.params().read_text()
+    for wrong, said in (("delimeter: ;", "it has delimiter, encoding"), ("encoding: utf-9", "'utf-9'")):
+        project.params().write_text(text.replace("delimiter: ;", wrong))
+        status, printed = project.run(source)
+        assert (status, said in printed) == (2, True), printed
+
+
 def test_an_input_that_is_not_there_is_a_sentence(project, tmp_path):
     status, printed = project.run(tmp_path / "nowhere")
     assert (status, "does not exist" in printed) == (2, True)

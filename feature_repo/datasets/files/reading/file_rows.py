@@ -11,7 +11,8 @@ from feature_repo.datasets.checks.values import FILE, ROW
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.files.mapping import FileFormat, FileMapping, Join
 from feature_repo.datasets.files.reading.source_files import Relation, SourceColumn, open_files, reading_fault
-from feature_repo.datasets.files.reading.texts import WHOLE, literal, text_of
+from feature_repo.datasets.files.reading.sql_text import literal
+from feature_repo.datasets.files.reading.texts import WHOLE, text_of
 from feature_repo.datasets.files.staging import Staging
 
 INDEX = "index_in_cell"  # the position of a value in its cell, from 0
@@ -61,7 +62,7 @@ def _joined(
     staging: Staging, folder: Path, view: str, mapping: FileMapping, join: Join, relation: Relation
 ) -> Relation:
     """With the columns of the joined file. Of a name that stands in both, the rows' own is kept."""
-    other = _opened(staging, folder, join.path, mapping.format)
+    other = _once(_opened(staging, folder, join.path, mapping.format))
     theirs = _key(staging, other, join.key, "")
     ours = _key(staging, relation, join.key, "l.")
     _refuse_repeated_join(staging, other, join.key, theirs)
@@ -87,6 +88,13 @@ def _joined(
     return replace(relation, query=f"SELECT * EXCLUDE (alone) FROM {view}", columns=columns)
 
 
+def _once(relation: Relation) -> Relation:
+    """Rows that are wholly equal count once."""
+    columns = ", ".join(column.sql for column in relation.columns.values())
+    rows = f"SELECT min({FILE}) AS {FILE}, max({ROW}) AS {ROW}, {columns} FROM ({relation.query}) GROUP BY {columns}"
+    return replace(relation, query=rows)
+
+
 def _key(staging: Staging, relation: Relation, names: tuple[str, ...], prefix: str) -> list[str]:
     """SQL of the text of each part of a key."""
     whole = whole_columns(staging, relation, names)
@@ -95,16 +103,17 @@ def _key(staging: Staging, relation: Relation, names: tuple[str, ...], prefix: s
 
 
 def _refuse_repeated_join(staging: Staging, other: Relation, key: tuple[str, ...], texts: list[str]) -> None:
-    parts = ", ".join(texts)
+    parts, whole = ", ".join(texts), " AND ".join(f"{text} IS NOT NULL" for text in texts)
     try:
         found = staging.rows(
             f"SELECT arg_max({FILE}, {ROW}), max({ROW}), any_value(concat_ws('|', {parts})) FROM ({other.query}) "
-            f"GROUP BY {parts} HAVING count(*) > 1 ORDER BY 2 LIMIT 1"
+            f"WHERE {whole} GROUP BY {parts} HAVING count(*) > 1 ORDER BY 2 LIMIT 1"
         )
     except duckdb.Error as error:
         raise reading_fault(error, other) from error
     for file, row, value in found:
-        raise BadSource(Path(file), f"{value!r} occurs twice; the key of a join is unique", ", ".join(key), row)
+        what = f"{value!r} occurs twice, with other values; the key of a join is unique: take one of the rows out"
+        raise BadSource(Path(file), what, ", ".join(key), row)
 
 
 def _chosen(staging: Staging, relation: Relation, mapping: FileMapping) -> Relation:

@@ -12,7 +12,8 @@ from feature_repo.datasets.errors import BadSource, DatasetError
 from feature_repo.datasets.files.mapping import FileMapping, Values
 from feature_repo.datasets.files.reading.file_rows import INDEX, mapped_rows, whole_columns
 from feature_repo.datasets.files.reading.source_files import Relation, reading_fault
-from feature_repo.datasets.files.reading.texts import literal, text_of
+from feature_repo.datasets.files.reading.sql_text import literal
+from feature_repo.datasets.files.reading.texts import text_of
 from feature_repo.datasets.files.reading.values import Cells, MappedValue, mapped_value, number_name, raw_name
 from feature_repo.datasets.files.staging import Staging
 from feature_repo.schema import DType, Table

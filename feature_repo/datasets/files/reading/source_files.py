@@ -6,21 +6,26 @@ read as text, so that no guess changes a value: "007" stays, and so does "34.0".
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
 from feature_repo.datasets.checks.values import FILE, ROW
 from feature_repo.datasets.errors import BadSource, DatasetError, raise_all
 from feature_repo.datasets.files.mapping import FileFormat
-from feature_repo.datasets.files.reading.text_files import open_text, unreadable_text
+from feature_repo.datasets.files.reading.sql_text import literal, quoted
+from feature_repo.datasets.files.reading.text_files import EmptyFile, open_text, unreadable_text
 
-PARQUET = (".parquet", ".pq")
-JSON = (".json", ".jsonl", ".ndjson")
-TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".psv", ".tab")
-FORMATS = (*PARQUET, *JSON, *TEXT)
-_PACKED = (".gz",)
+Kind = Literal["parquet", "json", "text"]
+KINDS: dict[str, Kind] = {
+    ".parquet": "parquet", ".pq": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json",
+    ".csv": "text", ".tsv": "text", ".txt": "text", ".dat": "text", ".data": "text", ".psv": "text", ".tab": "text",
+}  # fmt: skip
+_PACKED = ".gz"
+_HEAD = 4096  # bytes that tell what a file without a suffix is
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,15 @@ class SourceColumn:
     @property
     def is_list(self) -> bool:
         return self.type.endswith("[]")
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """``rows``: SQL of them, in the order of the file. ``types``: name -> DuckDB's type."""
+
+    rows: str
+    types: dict[str, str]
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -71,64 +85,85 @@ def open_files(
 ) -> Relation:
     """The files that match ``pattern`` as one relation. A column that some of them lack is null there.
 
-    Raises DatasetError. ``scratch``: for text files in an encoding that DuckDB does not read.
+    An empty file, as of a day on which nothing happened, has no rows where others are there. Raises DatasetError.
+    ``scratch``: for text files in an encoding that DuckDB does not read.
     """
-    opened: list[tuple[Path, str, dict[str, str]]] = []  # file, SQL of its rows, name -> type
+    opened: list[tuple[Path, OpenFile]] = []
     faults: list[DatasetError] = []
+    empty: list[EmptyFile] = []
     for path in matching_files(folder, pattern):
         try:
-            opened.append((path, *_opened(connection, path, form, scratch)))
+            opened.append((path, open_file(connection, path, form, scratch)))
+        except EmptyFile as error:
+            empty.append(error)
         except DatasetError as error:
             faults.append(error)
-    raise_all(faults)
-    names = list(dict.fromkeys(name for _, _, types in opened for name in types))
+    raise_all(faults if opened or faults else empty)
+    names = list(dict.fromkeys(name for _, file in opened for name in file.types))
     numbers = {name: f"c{number}" for number, name in enumerate(names)}
     parts = []
-    for path, rows, types in opened:
-        columns = "".join(f", {_name(name)} AS {numbers[name]}" for name in types)
-        parts.append(f"SELECT {_literal(str(path))} AS {FILE}, row_number() OVER () AS {ROW}{columns} FROM {rows}")
+    for path, file in opened:
+        columns = "".join(f", {quoted(name)} AS {numbers[name]}" for name in file.types)
+        parts.append(f"SELECT {literal(str(path))} AS {FILE}, row_number() OVER () AS {ROW}{columns} FROM {file.rows}")
     query = " UNION ALL BY NAME ".join(parts)
     described = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
     columns_of = {name: SourceColumn(numbers[name], described[numbers[name]]) for name in names}
-    return Relation(query, columns_of, folder / pattern, any(_suffix(path) not in PARQUET for path, _, _ in opened))
+    return Relation(query, columns_of, folder / pattern, any(file.kind != "parquet" for _, file in opened))
 
 
-def _opened(
-    connection: duckdb.DuckDBPyConnection, path: Path, form: FileFormat, scratch: Path
-) -> tuple[str, dict[str, str]]:
-    """(SQL of its rows in the order of the file, name -> type)."""
-    suffix = _suffix(path)
-    if suffix in PARQUET:
-        rows = f"read_parquet({_literal(str(path))})"
-        return rows, _described(connection, path, rows)
-    if suffix in JSON:
+def open_file(connection: duckdb.DuckDBPyConnection, path: Path, form: FileFormat, scratch: Path) -> OpenFile:
+    """Raises BadSource; EmptyFile where nothing is in it."""
+    kind = kind_of(path)
+    if kind == "parquet":
+        rows = f"read_parquet({literal(str(path))})"
+        return OpenFile(rows, _described(connection, path, rows), kind)
+    if kind == "json":
         return _json(connection, path)
-    if suffix in TEXT:
+    if kind == "text":
         file = open_text(path, form, scratch)
-        return file.rows, dict.fromkeys(file.names, "VARCHAR")
+        return OpenFile(file.rows, dict.fromkeys(file.names, "VARCHAR"), kind)
     raise BadSource(
-        path,
-        f"the format {suffix or 'without a suffix'!r} is not known; known are {', '.join(FORMATS)}, text also with .gz",
+        path, f"the format {suffix_of(path)!r} is not known; known are {', '.join(KINDS)}, text also with {_PACKED}"
     )
 
 
-def _suffix(path: Path) -> str:
-    suffixes = [each.lower() for each in path.suffixes]
-    if suffixes and suffixes[-1] in _PACKED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
+def kind_of(path: Path) -> Kind | None:
+    """By its first bytes for parquet, else by its suffix. Without one it is JSON lines or text, as its bytes tell.
+
+    None: it is none of them. Raises EmptyFile, and BadSource where it cannot be read.
+    """
+    try:
+        with gzip.open(path) if path.suffix.lower() == _PACKED else path.open("rb") as file:
+            head = file.read(_HEAD)
+    except (OSError, EOFError) as error:
+        raise BadSource(path, f"cannot be read: {error}") from error
+    if not head.strip():
+        raise EmptyFile(path)
+    if head[:4] == b"PAR1":
+        return "parquet"
+    suffix = suffix_of(path)
+    if KINDS.get(suffix) == "parquet":
+        raise BadSource(path, "is no parquet file")
+    if suffix or b"\0" in head:
+        return KINDS.get(suffix)
+    return "json" if head.lstrip()[:1] == b"{" else "text"
 
 
-def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, dict[str, str]]:
-    """Scalars are text, lists of scalars are lists of text, and anything deeper is JSON as text."""
-    found = _described(connection, path, f"read_json({_literal(str(path))}, sample_size = -1)")
+def suffix_of(path: Path) -> str:
+    """Without that of packing; "" where there is none."""
+    return next((each.lower() for each in reversed(path.suffixes) if each.lower() != _PACKED), "")
+
+
+def _json(connection: duckdb.DuckDBPyConnection, path: Path) -> OpenFile:
+    """Scalars are text, lists of scalars are lists of text, and anything deeper is JSON."""
+    found = _described(connection, path, f"read_json({literal(str(path))}, sample_size = -1)")
     deep = ("STRUCT", "MAP", "JSON[")
     types = {
-        name: "VARCHAR[]" if kind.endswith("[]") and not kind.startswith(deep) and kind.count("[]") == 1 else "VARCHAR"
+        name: "JSON" if kind.startswith(deep) or kind.count("[]") > 1 else "VARCHAR[]" if "[]" in kind else "VARCHAR"
         for name, kind in found.items()
     }
-    columns = ", ".join(f"{_literal(name)}: '{kind}'" for name, kind in types.items())
-    return f"read_json({_literal(str(path))}, columns = {{{columns}}})", types
+    columns = ", ".join(f"{literal(name)}: '{kind}'" for name, kind in types.items())
+    return OpenFile(f"read_json({literal(str(path))}, columns = {{{columns}}})", types, "json")
 
 
 def _described(connection: duckdb.DuckDBPyConnection, path: Path, rows: str) -> dict[str, str]:
@@ -141,11 +176,3 @@ def _described(connection: duckdb.DuckDBPyConnection, path: Path, rows: str) -> 
 def reading_fault(error: duckdb.Error, relation: Relation) -> DatasetError:
     """What DuckDB said when it read the rows, with the file and the row where it tells them."""
     return unreadable_text(relation.path, str(error))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -18,6 +18,7 @@ from typing import TextIO
 
 from feature_repo.datasets.errors import BadSource
 from feature_repo.datasets.files.mapping import FileFormat
+from feature_repo.datasets.files.reading.sql_text import literal
 
 DELIMITERS = (",", ";", "\t", "|", "::")
 LINES = 50  # that are looked at for the delimiter
@@ -32,8 +33,15 @@ class TextFile:
     names: tuple[str, ...]
 
 
+class EmptyFile(BadSource):
+    """Nothing is in the file, not even a header."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "the file is empty")
+
+
 def open_text(path: Path, form: FileFormat, scratch: Path) -> TextFile:
-    """Raises BadSource for a file without a header or in another encoding."""
+    """Raises EmptyFile, and BadSource for another encoding."""
     encoding = _encoding(path, form)
     try:
         with _text(path, encoding) as file:
@@ -41,17 +49,17 @@ def open_text(path: Path, form: FileFormat, scratch: Path) -> TextFile:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise _undecoded(path, encoding, error) from error
     if not "".join(lines).strip():
-        raise BadSource(path, "the file is empty")
+        raise EmptyFile(path)
     delimiter = form.delimiter or delimiter_of(lines)
     first = _fields(lines, delimiter)
     names = _distinct(first if form.header else [""] * len(first))
     native = _NATIVE.get(codecs.lookup(encoding).name)
     if native is None:
         path, native = _recoded(path, encoding, scratch), "utf-8"
-    columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     rows = (
-        f"read_csv({_literal(str(path))}, auto_detect = false, header = {str(form.header).lower()}, "
-        f"columns = {{{columns}}}, delim = {_literal(delimiter)}, quote = '\"', escape = '\"', "
+        f"read_csv({literal(str(path))}, auto_detect = false, header = {str(form.header).lower()}, "
+        f"columns = {{{columns}}}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
         f"encoding = '{native}', null_padding = false, strict_mode = true)"
     )
     return TextFile(rows, names)
@@ -129,7 +137,3 @@ def unreadable_text(path: Path, message: str) -> BadSource:
     elif "Expected Number of Columns" in reason:
         reason = f"{reason}; a delimiter inside a value needs quotes, another delimiter stands in the mapping's format"
     return BadSource(Path(named.group(1)) if named else path, reason, row=int(line.group(1)) - 1 if line else None)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

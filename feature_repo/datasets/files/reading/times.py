@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.files.mapping import Values
 from feature_repo.datasets.files.reading.source_files import SourceColumn
-from feature_repo.datasets.files.reading.texts import is_number, literal
+from feature_repo.datasets.files.reading.sql_text import literal
+from feature_repo.datasets.files.reading.texts import is_number
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_AWARE = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+ZONED_TYPES = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _FARTHEST_US = 9_000_000_000_000_000  # the year 2255: of what DuckDB can hold, and far beyond what a log may hold
 # A time of day, then Z, UTC, +02, +0200 or +02:00.
 _HAS_ZONE = r"[0-9]:[0-9]{2}.*(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
@@ -30,7 +31,7 @@ def time_of(text: str, column: SourceColumn | None, values: Values) -> str:
     if values.unit is not None:
         naive = _since_1970(text if kind == "VARCHAR" or column is None else column.sql, values.unit)
         return f"timezone({zone}, {naive})"
-    if column is not None and kind in _AWARE:
+    if column is not None and kind in ZONED_TYPES:
         return f"{column.sql}::TIMESTAMPTZ"
     if column is not None and (kind.startswith("TIMESTAMP") or kind == "DATE"):
         return f"timezone({zone}, {column.sql}::TIMESTAMP)"
@@ -53,7 +54,8 @@ def what_it_takes(column: SourceColumn | None, values: Values) -> str:
     if column is not None and is_number(column.type):
         return "a time since 1970 needs its unit, e.g. unit: s"
     return (
-        "a time is ISO 8601; other text needs its format, e.g. format: '%d/%m/%Y %H:%M', and a number its unit: s, ms"
+        "a time is ISO 8601; other text needs its format, e.g. format: '%d/%m/%Y %H:%M', and a number its unit: s, ms; "
+        "a row without a time has to leave the file"
     )
 
 

@@ -17,7 +17,8 @@ from feature_repo.datasets.checks.values import SourceValue
 from feature_repo.datasets.errors import DatasetError
 from feature_repo.datasets.files.mapping import FileMapping, Values
 from feature_repo.datasets.files.reading.source_files import SourceColumn
-from feature_repo.datasets.files.reading.texts import literal, number_in, number_of
+from feature_repo.datasets.files.reading.sql_text import literal
+from feature_repo.datasets.files.reading.texts import number_in, number_of
 from feature_repo.datasets.files.reading.times import time_of, what_it_takes
 from feature_repo.datasets.log_writer import duckdb_type
 from feature_repo.schema import Column, DType

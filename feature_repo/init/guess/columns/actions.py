@@ -63,7 +63,8 @@ def _of_rating(column: Column) -> Decision:
 
 def liked_from(column: Column) -> float:
     """The lowest rating that reaches four fifths of the scale; the median's next where few or almost all do."""
-    ratings = sorted((float(text), rows) for text, rows in column.values)
+    assert column.numbers is not None
+    ratings = sorted(column.numbers.values)
     total, high = sum(rows for _, rows in ratings), ratings[-1][0]
     chosen = next(rating for rating, _ in ratings if rating >= LIKED_OF_SCALE * high)
     if LIKED_SHARES[0] <= sum(rows for rating, rows in ratings if rating >= chosen) / total <= LIKED_SHARES[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feature_repo.datasets.checks.values import NUMBERS
 from feature_repo.init.guess.columns.times import time_decision
 from feature_repo.init.guess.decisions import Decision, FileGuess, Guess, column_of
 from feature_repo.init.guess.lookup import Lookup
@@ -24,6 +25,8 @@ def add_own_names(guess: Guess, entry: FileGuess, lookup: Lookup) -> None:
             if found.times is None:
                 continue
             entry.columns[column.name] = time_decision(guess, view, column.name, f"{entry.table}.{column.name}")
+        elif column.dtype in NUMBERS and found.numbers is None and found.kind is not Kind.FLAG and found.lists is None:
+            guess.leave_out(view.pattern, column.name, f"holds no numbers, such as {found.examples[0]!r}")
         elif column.name in POSITIONS and found.numbers is not None and found.numbers.low == 1:
             entry.columns[column.name] = Decision(column_of(column.name, minus=1.0), "it has this name; from 1")
         else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
+from itertools import chain, count
 
 from feature_repo.definitions.views import views
 from feature_repo.init.guess.decisions import Extra, Group
@@ -30,13 +32,13 @@ def taken_names() -> frozenset[str]:
 
 
 def extra_name(name: str, others: set[str]) -> str:
-    """Lower-case letters, digits and underscores; with ``own_`` before it where the name is in use."""
-    clean = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    """Lower-case letters, digits and underscores; ``own_`` before it, or a number behind it, where it is in use."""
+    clean = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", unicodedata.normalize("NFKD", name))
     clean = re.sub(r"\W+|_+", "_", clean.encode("ascii", "ignore").decode()).strip("_").lower()[:LONGEST]
     clean = clean if clean[:1].isalpha() else f"x_{clean}".rstrip("_")
-    while clean in taken_names() or clean in others:
-        clean = f"own_{clean}"[:LONGEST]
-    return clean
+    used = taken_names() | others
+    names = chain((clean, f"own_{clean}"[:LONGEST]), (f"{clean[: LONGEST - 6]}_{n}" for n in count(2)))
+    return next(each for each in names if each not in used)
 
 
 def extra_of(group: Group, view: View, column: Column, name: str) -> Extra:

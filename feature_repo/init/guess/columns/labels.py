@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from feature_repo.datasets.files.reading.sql_text import literal, quoted
 from feature_repo.init import words as w
 from feature_repo.init.guess.columns.extras import YES, flag_map
 from feature_repo.init.guess.decisions import Decision, column_of
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column, Kind
-from feature_repo.init.reading.sample import literal, quoted
 from infra.limits import MAX_LABEL
 
 

@@ -5,12 +5,12 @@ Such a column has a value where the user did something and none elsewhere, or ra
 
 from __future__ import annotations
 
+from feature_repo.datasets.files.reading.sql_text import literal, quoted
 from feature_repo.init import words as w
 from feature_repo.init.guess.columns.extras import YES
 from feature_repo.init.guess.queries import Sampled
 from feature_repo.init.guess.roles import View
 from feature_repo.init.profile.column import Column, Kind
-from feature_repo.init.reading.sample import literal, quoted
 from feature_repo.init.thresholds import LEAK_AUC, LEAK_PRECISION, LEAK_ROWS, SUSPICIOUS_AUC
 
 

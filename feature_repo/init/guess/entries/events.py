@@ -78,7 +78,8 @@ def _item(guess: Guess, sampled: Sampled, view: View, catalog: View | None) -> D
             return Decision(column_of(best), f"{shares[best]:.0%} of its values stand in {catalog.pattern}")
         guess.notes.append(
             f"only {shares[best]:.0%} of the items in {view.pattern} ({best}) stand in {catalog.pattern} ({key}): "
-            "the others have no attributes"
+            f"the others have no attributes. Such as {' and '.join(view.columns[best].examples[:2])} here, "
+            f"{' and '.join(catalog.columns[key].examples[:2])} there: an id has to be written alike in both"
         )
         return Decision(column_of(best), f"items; {shares[best]:.0%} of them stand in {catalog.pattern}", 0.7)
     ids = [name for name in candidates if is_id_like(name) and not core(name) & ADDRESS]

@@ -14,7 +14,6 @@ from feature_repo.datasets.files.mapping import (
     SourceMapping,
     Values,
     mapping_from,
-    mapping_to,
 )
 
 TEXT = """
@@ -60,12 +59,6 @@ MAPPING = SourceMapping(
 
 def test_the_yaml_of_a_mapping_is_read() -> None:
     assert mapping_from(yaml.safe_load(TEXT)) == MAPPING
-
-
-def test_a_mapping_that_was_written_is_read_as_the_same() -> None:
-    written = yaml.safe_dump(mapping_to(MAPPING), sort_keys=False)
-    assert "zone" not in written, "what has its default is left out"
-    assert mapping_from(yaml.safe_load(written)) == MAPPING
 
 
 def test_all_faults_are_named_at_once_with_their_places() -> None:

@@ -158,8 +158,15 @@ def test_extras_never_take_a_name_that_the_log_has(tmp_path):
     write(tmp_path, "products.csv", ("item_id", "views 7d", "views_7d"), [(f"i{n}", n * 3, n / 2) for n in range(11)])
     guess = purchases(tmp_path)
     names = [each.column.name for each in guess.extras]
-    assert names == ["own_views_7d", "own_own_views_7d"]
+    assert names == ["own_views_7d", "views_7d_2"]
     assert json.dumps(names)
+
+
+def test_extras_whose_names_have_no_latin_letter_are_numbered(tmp_path):
+    signs = [chr(0x4E00 + n) for n in range(20)]
+    write(tmp_path, "products.csv", ("item_id", *signs, "Größe"), [(f"i{n}", *[n % 5] * 20, n % 3) for n in range(11)])
+    names = [each.column.name for each in purchases(tmp_path).extras]
+    assert names == ["x", "own_x", *(f"x_{n}" for n in range(2, 20)), "groe"]
 
 
 def test_times_that_were_written_in_another_unit(tmp_path):

@@ -14,7 +14,7 @@ def column(tmp_path):
     def of(*cells, delimiter="\t"):
         write(tmp_path, "a.tsv", ("id", "value"), [(f"k{n}", cell) for n, cell in enumerate(cells)], delimiter)
         with duckdb.connect() as connection:
-            (table,) = read_source(connection, tmp_path).tables
+            (table,) = read_source(connection, tmp_path, tmp_path).tables
             return profile(connection, table)[1]
 
     return of

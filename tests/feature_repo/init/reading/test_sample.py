@@ -10,7 +10,7 @@ def test_a_large_file_is_sampled_in_blocks_from_its_first_to_its_last_row(tmp_pa
     with duckdb.connect() as connection:
         numbers = f"SELECT i // 4 AS list_id, i AS n FROM range({rows}) t(i)"
         connection.execute(f"COPY ({numbers}) TO '{tmp_path}/big.parquet' (FORMAT parquet)")
-        (table,) = read_source(connection, tmp_path).tables
+        (table,) = read_source(connection, tmp_path, tmp_path).tables
         assert table.rows == rows
         count, first, last = connection.execute(f"SELECT count(*), min(row_), max(row_) FROM {table.sample}").fetchone()
         assert 0.9 * SAMPLE_ROWS < count <= SAMPLE_ROWS

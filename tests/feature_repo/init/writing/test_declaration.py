@@ -19,12 +19,12 @@ def of(*facts, **others):
 def test_the_declaration_of_a_guess_has_all_that_the_reader_wants():
     guess = Guess(declared={"max_price": Setting(1e6, "why")})
     guess.extras = [Extra("facts", Column("promo", DType.FLOAT32, "1 if promoted", "flag", True, 0, 1), "is_promo")]
-    body = declared(guess, "shop", {"timezone": "Europe/Paris"})
+    body = declared(guess, "shop")
     assert body["facts"] == [
         {"name": "promo", "dtype": "float32", "description": "1 if promoted", "unit": "flag", "nullable": True}
         | {"minimum": 0, "maximum": 1}
     ]
-    assert (body["timezone"], body["max_price"], body["price_required"]) == ("Europe/Paris", 1e6, False)
+    assert (body["timezone"], body["max_price"], body["price_required"]) == ("UTC", 1e6, False)
     assert json.loads(text_of(body)) == body
 
 

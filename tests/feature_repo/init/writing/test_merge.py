@@ -1,4 +1,4 @@
-from feature_repo.init.writing.merge import changes, users_own
+from feature_repo.init.writing.merge import Changes, changes, users_own
 
 A, B, C, D = ("a",), ("b",), ("c",), ("d",)
 
@@ -9,7 +9,7 @@ def test_what_is_new_is_added():
 
 
 def test_a_line_that_the_user_took_out_does_not_come_back():
-    assert not changes({A: 1, B: 2}, {A: 1}, {A: 1, B: 2})
+    assert changes({A: 1, B: 2}, {A: 1}, {A: 1, B: 2}) == Changes()
 
 
 def test_a_line_of_init_follows_the_files():
@@ -19,7 +19,7 @@ def test_a_line_of_init_follows_the_files():
 
 def test_a_line_of_the_user_stays_and_a_new_guess_is_said():
     found = changes({A: 1}, {A: 7}, {A: 5})
-    assert not found
+    assert (found.added, found.replaced, found.removed) == ({}, {}, [])
     assert found.kept == {A: (7, 5)}
 
 
@@ -40,7 +40,7 @@ def test_the_input_is_what_the_command_line_says():
 def test_columns_of_an_entry_that_the_user_took_out_do_not_come_back():
     entry = ("files", ("events", "a.csv", 0))
     column, new = (*entry, "columns", "price"), (*entry, "columns", "value")
-    assert not changes({entry: None, column: 1}, {D: 1}, {entry: None, column: 1, new: 2})
+    assert changes({entry: None, column: 1}, {D: 1}, {entry: None, column: 1, new: 2}) == Changes()
 
 
 def test_an_entry_with_lines_of_the_user_stays():

@@ -57,6 +57,13 @@ def test_a_joined_file_adds_its_columns_by_a_key_however_pandas_wrote_it(own: Ow
     assert (note.count, note.why) == (1, "orders.csv has no row with their order")
 
 
+def test_equal_rows_of_the_joined_file_count_once_and_blank_keys_not_at_all(own: OwnFiles) -> None:
+    own.write({"orders.csv": "order,user\n1,x\n1,x\n,y\n,z\n"}, "{}")
+    columns = f"{{{EVENT}, user_id: {{from: user}}, item_id: {{from: i}}}}"
+    log = own.events("order,i\n1,a\n", columns, more="    join: [{path: orders.csv, key: order}]\n")
+    assert log.query("SELECT item_id, user_id FROM events") == [("a", "x")]
+
+
 def test_a_key_that_is_not_unique_in_the_joined_file_is_refused(own: OwnFiles) -> None:
     own.write({"orders.csv": "order,user\n1,x\n1,y\n"}, "{}")
     columns = f"{{{EVENT}, user_id: {{from: user}}, item_id: {{from: i}}}}"

@@ -22,10 +22,12 @@ def value(sql: str, of: str, kind: str) -> object:
     [
         ("'007'", "VARCHAR", "007"),
         ("'34.0'", "VARCHAR", "34.0"),
-        ("' x '", "VARCHAR", " x "),
+        ("' x y '", "VARCHAR", "x y"),
         ("''", "VARCHAR", None),
         ("'  '", "VARCHAR", None),
         ("'nan'", "VARCHAR", None),
+        ("'None'", "VARCHAR", None),
+        ("'N/A '", "VARCHAR", None),
         (r"'\N'", "VARCHAR", None),
         ("'Nancy'", "VARCHAR", "Nancy"),
         ("34", "BIGINT", "34"),
@@ -60,6 +62,10 @@ def test_whole_floats_lose_their_point() -> None:
         ("True", ".", 1.0),
         ("false", ".", 0.0),
         ("x", ".", None),
+        ("1,299.00 €", ".", 1299.0),
+        ("1.299,00€", ",", 1299.0),
+        ("$ 12.50", ".", 12.5),
+        ("$12.50 off", ".", None),
     ],
 )
 def test_the_number_of_a_text(of: str, decimal: str, number: float | None) -> None:

@@ -21,7 +21,7 @@ def leak(tmp_path):
         rows = [(f"l{n // 5}", f"i{n % 37}", n % 5, clicked[n], cells(n, clicked[n])) for n in range(ROWS)]
         write(tmp_path, "lists.csv", ("slate_id", "item_id", "position", "click", name), rows)
         with duckdb.connect() as connection:
-            (table,) = read_source(connection, tmp_path).tables
+            (table,) = read_source(connection, tmp_path, tmp_path).tables
             view = view_of(connection, table)
             return leak_of(Sampled(connection), view, view.columns[name], "click = '1'")
 
