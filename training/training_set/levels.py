@@ -86,7 +86,7 @@ def feature_matrix_of(table: pa.Table, names: tuple[str, ...], vocabulary: Vocab
 
 
 def _is_text(dtype: pa.DataType) -> bool:
-    return pa.types.is_dictionary(dtype) or pa.types.is_string(dtype) or pa.types.is_large_string(dtype)
+    return bool(pa.types.is_dictionary(dtype) or pa.types.is_string(dtype) or pa.types.is_large_string(dtype))
 
 
 def _distinct(numbers: npt.NDArray[np.int64], others: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
