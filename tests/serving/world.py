@@ -162,7 +162,7 @@ def model_on(matrix: Floats, names: tuple[str, ...], rounds: int, **more: Any) -
     """Fitted to gains that depend on every column, on those of categories by whether the code is even."""
     categories = [j for j, name in enumerate(names) if name in VOCABULARY.texts]
     worth = matrix.copy()
-    worth[:, categories] = 60 * (matrix[:, categories] % 2) - 30
+    worth[:, categories] = 120 * (matrix[:, categories] % 2) - 60
     gains = np.clip(np.round(worth.sum(axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": 31, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
     parameters |= {"min_data_per_group": 5, "cat_smooth": 1, "seed": 1, **more}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 
 import pytest
 
@@ -25,6 +26,7 @@ def edited(folder, tmp_path):
         text = (folder / MODEL_FILE).read_text()
         changed = re.sub(pattern, replacement, text)
         assert changed != text
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
         (tmp_path / MODEL_FILE).write_text(changed)
         card = json.loads((folder / MODEL_CARD).read_text())
         card["sha256"] = hashlib.sha256(changed.encode()).hexdigest()

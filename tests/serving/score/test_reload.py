@@ -43,7 +43,9 @@ def other_model() -> LightGbmRanker:
     gains = np.clip(np.round(matrix[:, ::2].sum(axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": 15, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
     data = lightgbm.Dataset(matrix, gains, group=[60] * 10)
-    return LightGbmRanker(lightgbm.train({**parameters, "seed": 2}, data, 30), world.FEATURES)
+    return LightGbmRanker(
+        lightgbm.train({**parameters, "seed": 2}, data, 30), world.FEATURES, vocabulary=world.VOCABULARY
+    )
 
 
 def until(condition) -> None:

@@ -24,7 +24,7 @@ SLEEP_S = 0.004
 
 
 def matrix_of(slate):
-    return feature_matrix(slate, golden.DECLARATION)
+    return feature_matrix(slate, golden.DECLARATION, golden.VOCABULARY)
 
 
 def rest(_: Row) -> None:
@@ -40,7 +40,7 @@ def slow(slate, _):
 
 def test_the_layout_of_serving_gives_the_same_matrix_bit_for_bit():
     for slate, served in zip(SLATES, SERVED, strict=True):
-        expected, found = (feature_matrix(each, golden.DECLARATION) for each in (slate, served))
+        expected, found = (feature_matrix(each, golden.DECLARATION, golden.VOCABULARY) for each in (slate, served))
         assert found.tobytes() == expected.tobytes()
         assert served.items.floats.shape == (len(slate), len(served.items.float_names))
 

@@ -13,7 +13,7 @@ import pytest
 
 from feature_repo.contract import current_contract
 from infra.models.model_store import ModelStore, NoModel
-from infra.models.ranker import BaselineRanker, LightGbmRanker
+from infra.models.ranker import BaselineRanker
 from infra.settings import Settings
 from tests.small_log import DECLARATION
 from tests.training.tune.test_ranker_task import FILE, unreadable_test_split
@@ -33,12 +33,13 @@ LABEL, HALF, SHIFTED, MISSING = NAMES[0], "views_7d", "orders_28d", "price_vs_sl
 NOISE = (HALF, SHIFTED, "hour", "bought_count")  # the model reads them; the labels do not depend on them
 PARAMS = {"seed": 3, "rounds": 40, "early_stopping_rounds": 40, "bootstrap_resamples": 300,
           "lightgbm": {"learning_rate": 0.1, "num_leaves": 7, "min_data_in_leaf": 5}}  # fmt: skip
+CATEGORIES = [each.name for each in CONTRACT.features if each.dtype == "category"]
 WANTED = Wanted(slates=50, repeats=2)
 
 
 def planted(name: str, seed: int) -> pa.Table:
     """``LABEL`` marks the wanted items; ``HALF`` has a value in half of the rows, ``SHIFTED`` is 3 higher in test,
-    ``MISSING`` never has a value; of the others all but NOISE are 0."""
+    ``MISSING`` never has a value; of the others all but NOISE are 0, and the categories have two texts in turn."""
     table = made_split(name, seed)
     random, n = np.random.default_rng(seed), len(table)
     is_known = np.arange(n) % 2 == 0
@@ -48,6 +49,8 @@ def planted(name: str, seed: int) -> pa.Table:
     columns = {each: pa.array(column, pa.float32()) for each, column in values.items()}
     columns[HALF] = pc.if_else(pa.array(is_known), columns[HALF], None)
     columns[MISSING] = pa.nulls(n, pa.float32())
+    texts = pa.array(["one", "two"] * (n // 2) + ["one"] * (n % 2)).dictionary_encode()
+    columns |= dict.fromkeys(CATEGORIES, texts)
     kept = table.select([each for each in table.column_names if each not in NAMES])
     return pa.table({**{each: kept[each] for each in kept.column_names}, **columns})
 
@@ -58,7 +61,7 @@ def settings(tmp_path_factory) -> Settings:
     tables = [planted(name, seed) for seed, name in enumerate(("train", "validation", "test"))]
     pq.write_table(pa.concat_tables(tables), found.training_dir / FILE)
     data = load_splits(found.training_dir / FILE, NAMES)
-    register(ModelStore(found), LightGbmRanker(fit(data["train"], data["validation"], PARAMS, 1).booster, NAMES))
+    register(ModelStore(found), fit(data["train"], data["validation"], PARAMS, 1).ranker)
     return found
 
 
