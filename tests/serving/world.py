@@ -165,7 +165,7 @@ def model_on(matrix: Floats, names: tuple[str, ...], rounds: int, **more: Any) -
     worth[:, categories] = 120 * (matrix[:, categories] % 2) - 60
     gains = np.clip(np.round(worth.sum(axis=1) / 60), 0, 4)
     parameters = {"objective": "lambdarank", "num_leaves": 31, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
-    parameters |= {"min_data_per_group": 5, "cat_smooth": 1, "seed": 1, **more}
+    parameters |= {"min_data_per_group": 5, "cat_smooth": 1, "cat_l2": 0.1, "seed": 1, **more}
     data = lightgbm.Dataset(
         matrix, gains, group=[60] * (len(matrix) // 60), categorical_feature=categories, params=parameters
     )
