@@ -24,7 +24,7 @@ class SlateRules:
     seed: int = 20170101
     first: str = "2017-03-06"  # earlier baskets get no slate: they are history
     dense_from: str = "2017-11-13"  # from here on, in the weeks of the test split, dense_rate applies
-    rate: int = 620
+    rate: int = 2000  # what it is worth: docs/training-and-promotion.md, the learning curve
     dense_rate: int = 3000
     min_products: int = 4
     window_days: int = 28

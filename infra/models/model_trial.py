@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from infra.models.ranker import MODEL_CARD, MODEL_FILE, BadModel, Ranker, load_ranker
+from infra.models.ranker import MODEL_CARD, MODEL_FILE, VOCABULARY_FILE, BadModel, Ranker, load_ranker
 from infra.settings import PROJECT_ROOT
 
 TIMEOUT_S = 60.0
@@ -34,7 +34,8 @@ def try_ranker(folder: Path) -> None:
     """
     if not (folder / MODEL_CARD).exists() or not (folder / MODEL_FILE).exists():
         return
-    digest = hashlib.sha256((folder / MODEL_FILE).read_bytes() + (folder / MODEL_CARD).read_bytes()).hexdigest()
+    files = [folder / name for name in (MODEL_FILE, VOCABULARY_FILE, MODEL_CARD)]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files if path.exists())).hexdigest()
     if digest not in _found:
         _found[digest] = _tried(folder)
     if _found[digest]:

@@ -12,6 +12,7 @@ from feature_repo.datasets.declarations.declaration_json import DECLARATION_FILE
 from feature_repo.definitions.views import views
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType, log_tables
+from infra.models.model_contract import CATEGORY
 from infra.settings import Settings
 from tests.small_log import START, at
 from validation.gates.rules.training_rules import training_file
@@ -70,7 +71,7 @@ def _impression(day: int, position: int) -> dict[str, Any]:
 def _training_row(day: int, position: int) -> dict[str, Any]:
     shown = _impression(day, position)
     keys = ("slate_id", "user_id", "session_id", "item_id", "label", "relevant_total")
-    features = {feature.name: 0.0 for feature in model_features(DECLARATION)}
+    features = {feature.name: "c" if feature.dtype == CATEGORY else 0.0 for feature in model_features(DECLARATION)}
     return {
         **features,
         **{key: shown[key] for key in keys},

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from infra.models.model_trial import RefusedModel, try_ranker
-from infra.models.ranker import MODEL_CARD, MODEL_FILE, BaselineRanker
+from infra.models.ranker import MODEL_CARD, MODEL_FILE, VOCABULARY_FILE, BaselineRanker
 from tests.infra.small_models import ranker_of
 
 
@@ -26,11 +26,11 @@ def edited(folder, tmp_path):
         text = (folder / MODEL_FILE).read_text()
         changed = re.sub(pattern, replacement, text)
         assert changed != text
-        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
         (tmp_path / MODEL_FILE).write_text(changed)
         card = json.loads((folder / MODEL_CARD).read_text())
         card["sha256"] = hashlib.sha256(changed.encode()).hexdigest()
         (tmp_path / MODEL_CARD).write_text(json.dumps(card))
+        shutil.copy(folder / VOCABULARY_FILE, tmp_path)
         return tmp_path
 
     return edit
@@ -67,6 +67,15 @@ def test_the_same_files_are_tried_once(edited, monkeypatch):
     monkeypatch.setattr("infra.models.model_trial.subprocess.run", fail)
     with pytest.raises(RefusedModel, match="was ended by SIG"):
         try_ranker(damaged)
+
+
+def test_a_vocabulary_that_is_there_again_is_tried_again(folder, tmp_path):
+    ranker_of(rounds=4).save(tmp_path)
+    (tmp_path / VOCABULARY_FILE).rename(tmp_path / "away")
+    with pytest.raises(RefusedModel, match=VOCABULARY_FILE):
+        try_ranker(tmp_path)
+    (tmp_path / "away").rename(tmp_path / VOCABULARY_FILE)
+    try_ranker(tmp_path)
 
 
 def test_a_baseline_needs_no_child(tmp_path, monkeypatch):
