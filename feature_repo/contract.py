@@ -7,7 +7,7 @@ import json
 
 from feature_repo.datasets.declarations.declaration_json import declaration_to_json
 from feature_repo.definitions.checks import check
-from feature_repo.definitions.view import FEATURE_SERVICE, View
+from feature_repo.definitions.view import FEATURE_SERVICE, SimilarColumn, View
 from feature_repo.definitions.views import views
 from feature_repo.derived.families import derived_versions
 from feature_repo.model_features import STORED_VERSION, model_features
@@ -30,5 +30,9 @@ def current_contract(project: str, declaration: Declaration) -> ModelContract:
 
 def _view_digest(view: View) -> str:
     """Over what changes a value: entity, ttl, and the columns' names and dtypes in order. Descriptions may change."""
-    columns = [(column.name, column.dtype.value) for column in view.columns]
+    columns = [
+        (column.name, column.dtype.value)
+        + ((column.similar_to, column.similarity) if isinstance(column, SimilarColumn) else ())
+        for column in view.columns
+    ]
     return hashlib.sha256(json.dumps([view.keys or view.entity, view.ttl_us, columns]).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from feature_repo.definitions.views import views
 from feature_repo.derived.categories import Coder, category_codes, category_entities, category_features
 from feature_repo.derived.families import derived_columns, derived_features
 from feature_repo.derived.family import Sparse
+from feature_repo.derived.typed import typed_columns, typed_features
 from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Floats, ItemRows, Row, Slate
 from infra.models.model_contract import CATEGORY
@@ -24,7 +25,7 @@ STORED_VERSION = 4  # of the columns that enter the matrix as they are stored or
 
 @cache  # needed for every slate
 def model_features(declaration: Declaration) -> tuple[Feature, ...]:
-    """Every input of the ranker: Float32 view columns, derived features, categories, then request facts."""
+    """Every input of the ranker: Float32 columns, those of other types, derived features, categories, request facts."""
     stored = tuple(
         Feature(column.name, view.name, column.description, column.unit)
         for view in views(declaration)
@@ -32,7 +33,7 @@ def model_features(declaration: Declaration) -> tuple[Feature, ...]:
         if column.dtype is DType.FLOAT32
     )
     sent = tuple(Feature(fact.name, "request", fact.description, fact.unit) for fact in declaration.facts)
-    return (*stored, *derived_features(), *category_features(declaration), *sent)
+    return (*stored, *typed_features(declaration), *derived_features(), *category_features(declaration), *sent)
 
 
 class _RowColumns:
@@ -65,7 +66,8 @@ class _Columns:
 @cache
 def _columns(declaration: Declaration) -> _Columns:
     entity_of = {view.name: view.entity for view in views(declaration)}
-    features = [each for each in model_features(declaration) if each.dtype != CATEGORY]
+    typed = typed_features(declaration)
+    features = [each for each in model_features(declaration) if each.dtype != CATEGORY and each not in typed]
     of: dict[str, list[str]] = {"item": [], "user": [], "session": [], KEYED: []}
     for each in features:
         if each.source in entity_of:
@@ -81,7 +83,7 @@ def _columns(declaration: Declaration) -> _Columns:
         keyed=of[KEYED],
         facts=[each.name for each in features if each.source == "request"],
         categories=categories,
-        width=len(features) + len(categories),
+        width=len(features) + len(typed) + len(categories),
     )
 
 
@@ -94,6 +96,7 @@ def feature_matrix(slate: Slate, declaration: Declaration, coder: Coder) -> Floa
     columns = _columns(declaration)
     computed = (
         *(slate.keyed.get(name, math.nan) for name in columns.keyed),
+        *typed_columns(slate, declaration),
         *derived_columns(slate, declaration).values(),
         *category_codes(slate, columns.categories, coder),
     )

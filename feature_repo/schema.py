@@ -38,6 +38,8 @@ class DType(Enum):
     TIMESTAMP = "timestamp"
     MONEY = "money"
     FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BOOL = "bool"
     INT32 = "int32"
     INT64 = "int64"
     STRING_LIST = "string_list"
@@ -57,6 +59,8 @@ _ARROW = {
     DType.TIMESTAMP: TIMESTAMP,
     DType.MONEY: MONEY,
     DType.FLOAT32: pa.float32(),
+    DType.FLOAT64: pa.float64(),
+    DType.BOOL: pa.bool_(),
     DType.INT32: pa.int32(),
     DType.INT64: pa.int64(),
     DType.STRING_LIST: pa.list_(pa.string()),

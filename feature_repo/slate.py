@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from itertools import count, repeat
 from typing import Any, Literal, TypeVar
 
@@ -16,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_repo.definitions.view import View
-from feature_repo.schema import DType
+from feature_repo.schema import LISTS, DType
 
 Floats = npt.NDArray[np.float32]
 Kind = Literal["floats", "timestamps", "numbers"]
+NO_TIME = -(2**63)  # what Feast stores for a timestamp that is null
+WIDE = (DType.INT64, DType.FLOAT64, DType.INT32, DType.BOOL, DType.TIMESTAMP)  # float64 in a slate
 T = TypeVar("T")
 
 
@@ -169,12 +172,30 @@ def timestamps(values: Sequence[int | None]) -> npt.NDArray[np.float64]:
 
 
 def column_array(values: Sequence[Any], dtype: DType) -> npt.NDArray[Any]:
-    """(n,) of an item column: float32 for Float32, float64 for Int64, else object; null is NaN or None."""
+    """(n,) of an item column: float32 for Float32, float64 for other numbers, else object; null is NaN or None."""
     if dtype is DType.FLOAT32:
         return floats(values)
-    if dtype is DType.INT64:
-        return timestamps(values)
+    if dtype in WIDE:
+        return timestamps([plain(value, dtype) for value in values])
+    if dtype in LISTS:
+        return np.fromiter((packed(value, dtype) for value in values), dtype=object, count=len(values))
     return np.fromiter(values, dtype=object, count=len(values))
+
+
+def plain(value: Any, dtype: DType) -> Any:
+    """A timestamp in whole seconds since the epoch, which is what Feast stores of it; others as they are."""
+    if dtype is not DType.TIMESTAMP or value is None:
+        return value
+    if isinstance(value, int):
+        return None if value == NO_TIME else value
+    return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() // 1)
+
+
+def packed(value: Any, dtype: DType) -> Any:
+    """A list of a candidate as it stands in a slate: a tuple, of floats the bytes of a float32 vector."""
+    if value is None or isinstance(value, bytes | tuple):
+        return value
+    return np.asarray(value, np.float32).tobytes() if dtype is DType.FLOAT32_LIST else tuple(value)
 
 
 def view_row(view: View, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,7 +204,7 @@ def view_row(view: View, values: Mapping[str, Any]) -> dict[str, Any]:
     ``values``: column -> value or None. A row of nulls only is {}. In any other row a null list is [], and so are
     aligned lists of different lengths, which a half-written row may have.
     """
-    row = {column.name: _value_or_none(values[column.name]) for column in view.columns}
+    row = {column.name: plain(_value_or_none(values[column.name]), column.dtype) for column in view.columns}
     if all(value is None for value in row.values()):
         return {}
     for names in view.aligned_lists:

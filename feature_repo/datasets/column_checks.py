@@ -41,7 +41,7 @@ def column_checks(column: Column, value: str, *, nan_is_unknown: bool = False) -
     if column.dtype is DType.TIMESTAMP:
         first, last = (f"TIMESTAMPTZ '{each.isoformat()}'" for each in (EARLIEST, LATEST))
         yield ColumnCheck(HORIZON, f"{value} < {first} OR {value} >= {last}", TIME_REMEDY)
-    is_float = column.dtype is DType.FLOAT32
+    is_float = column.dtype in (DType.FLOAT32, DType.FLOAT64)
     if is_float:
         text, nan = ("not infinite", "") if nan_is_unknown else ("finite", f" OR isnan({value})")
         yield ColumnCheck(text, f"isinf({value}){nan}")
@@ -50,7 +50,7 @@ def column_checks(column: Column, value: str, *, nan_is_unknown: bool = False) -
     if column.maximum is not None:
         known = f" AND NOT isnan({value})" if is_float else ""  # in DuckDB NaN is above all numbers
         yield ColumnCheck(f"at most {column.maximum:.12g}", f"{value} > {column.maximum!r}{known}", _remedy(column))
-    if column.allowed is not None:
+    if column.allowed is not None and column.dtype is DType.STRING:
         values = ", ".join("'" + each.replace("'", "''") + "'" for each in column.allowed)
         yield ColumnCheck(f"one of {', '.join(column.allowed)}", f"{value} NOT IN ({values})", MAP_REMEDY)
 

@@ -99,6 +99,8 @@ def duckdb_type(dtype: DType) -> str:
         DType.TIMESTAMP: "TIMESTAMPTZ",
         DType.MONEY: "DECIMAL(12,2)",
         DType.FLOAT32: "FLOAT",
+        DType.FLOAT64: "DOUBLE",
+        DType.BOOL: "BOOLEAN",
         DType.INT32: "INTEGER",
         DType.INT64: "BIGINT",
         DType.STRING_LIST: "VARCHAR[]",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from feature_repo.definitions.keys import IDS, key_names
 from feature_repo.definitions.repo import BadDefinitions
-from feature_repo.definitions.view import View
+from feature_repo.definitions.view import SimilarColumn, View
 from feature_repo.definitions.views import views
 from feature_repo.derived.families import FAMILIES
 from feature_repo.derived.family import Family
@@ -18,7 +18,7 @@ def check(declaration: Declaration) -> None:
     """Raises BadDefinitions."""
     known = {view.name: view for view in views(declaration)}
     reads = [problem for family in FAMILIES for problem in _unknown_reads(family, known)]
-    problems = [*_taken_names(declaration), *_unknown_keys(declaration, known), *reads]
+    problems = [*_bad_similarities(known), *_taken_names(declaration), *_unknown_keys(declaration, known), *reads]
     if problems:
         raise BadDefinitions("\n".join(problems))
 
@@ -52,6 +52,19 @@ def _unknown_keys(declaration: Declaration, known: Mapping[str, View]) -> Iterat
                 f"{view.name}: nothing is known by its key {name}; there are {', '.join(IDS)}, the items' "
                 f"{', '.join(texts)}, and the context's {', '.join(context) or '(none)'}"
             )
+
+
+def _bad_similarities(known: Mapping[str, View]) -> Iterator[str]:
+    columns = {f"{view.name}:{column.name}": column for view in known.values() for column in view.columns}
+    for name, column in columns.items():
+        if not isinstance(column, SimilarColumn):
+            continue
+        kinds = ("overlap",) if column.dtype is DType.STRING_LIST else ("cosine", "dot")
+        other = columns.get(column.similar_to)
+        if column.dtype not in (DType.STRING_LIST, DType.FLOAT32_LIST) or column.similarity not in kinds:
+            yield f"{name}: the similarity of this type is {' or '.join(kinds)}, not {column.similarity!r}"
+        elif other is None or other.dtype is not column.dtype:
+            yield f"{name}: it is compared with {column.similar_to}, which is no column of its type"
 
 
 def _unknown_reads(family: Family, known: Mapping[str, View]) -> Iterator[str]:

@@ -6,6 +6,7 @@ What Feast has no place for stands in the field's tags, all of them optional:
     min, max  bounds, inclusive; a value outside fails the gate of the features
     allowed   the full set of values of a string, as a JSON list
     required  "true" where a null fails the gate
+    similar_to, similarity   of a list: which other one it is compared with, and how (feature_repo/derived/typed.py)
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import json
 from collections.abc import Sequence
 
 from feast import Field
-from feast.types import Array, FeastType, Float32, Int32, Int64, String, UnixTimestamp
+from feast.types import Array, Bool, FeastType, Float32, Float64, Int32, Int64, String, UnixTimestamp
 
+from feature_repo.definitions.view import SimilarColumn
 from feature_repo.schema import Column, DType
 
 TIME_UNIT = "us since epoch"
@@ -24,6 +26,8 @@ _FEAST_TYPE: dict[DType, FeastType] = {
     DType.STRING: String,
     DType.TIMESTAMP: UnixTimestamp,
     DType.FLOAT32: Float32,
+    DType.FLOAT64: Float64,
+    DType.BOOL: Bool,
     DType.INT32: Int32,
     DType.INT64: Int64,
     DType.STRING_LIST: Array(String),
@@ -89,7 +93,7 @@ def column_of(field: Field) -> Column:
     if dtype is None:
         raise UnknownType(f"{field.name} is {field.dtype}, and the types are {', '.join(sorted(_DTYPE))}")
     unit = tags.get("unit", "none")
-    return Column(
+    column = Column(
         field.name,
         dtype,
         field.description or field.name,
@@ -99,6 +103,9 @@ def column_of(field: Field) -> Column:
         _bound(field.name, tags, "max"),
         _allowed(field.name, tags),
     )
+    if "similar_to" not in tags:
+        return column
+    return SimilarColumn(**vars(column), similar_to=tags["similar_to"], similarity=tags.get("similarity", ""))
 
 
 def feast_type(column: Column) -> FeastType:

@@ -15,6 +15,14 @@ KEYED = "keyed"  # the entity of a view that is read by other keys than one id
 
 
 @dataclass(frozen=True)
+class SimilarColumn(Column):
+    """A list that is compared with another one: ``similar_to`` is its ``view:column``."""
+
+    similar_to: str = ""
+    similarity: str = ""
+
+
+@dataclass(frozen=True)
 class Origin:
     """The table of a user's own that a view is copied from. ``path``: relative to the project, or absolute.
 

@@ -14,7 +14,7 @@ from feature_repo.schema import Declaration
 from feature_repo.slate import Slate
 
 FOLDER = Path(__file__).parent
-NOT_FAMILIES = ("__init__", "categories", "families", "family")
+NOT_FAMILIES = ("__init__", "categories", "families", "family", "typed")
 FIRST = ("history", "session", "together", "ages", "request")  # in the model's features; then by name
 
 

@@ -141,4 +141,4 @@ def _array(column: pa.ChunkedArray, dtype: DType) -> Any:
         return column.to_numpy().astype(np.float32)
     if dtype is DType.INT64:
         return column.to_numpy().astype(np.float64)
-    return np.array(column.to_pylist(), dtype=object)
+    return column_array(column.to_pylist(), dtype)

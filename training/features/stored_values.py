@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from feature_repo.definitions.view import KEYED, View
 from feature_repo.definitions.views import ITEM_COMPANIONS, value_types, views
 from feature_repo.online.redis_format.encoding import encode
 from feature_repo.schema import Column, Declaration, DType
-from feature_repo.slate import Slate
+from feature_repo.slate import WIDE, Slate
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def _is_of_candidates(view: View) -> bool:
 def _values(slate: Slate, view: View, column: Column) -> list[Any]:
     if _is_of_candidates(view):
         values = (slate.items if view.entity == "item" else slate.keyed)[column.name].tolist()
-        return [_whole(value) for value in values] if column.dtype is DType.INT64 else values
+        return [_as_stored(value, column.dtype) for value in values]
     if view.name == ITEM_COMPANIONS.name:
         index = [each.name for each in view.columns].index(column.name)
         return [companions[index] for companions in slate.companions.values()]
@@ -55,6 +57,13 @@ def _values(slate: Slate, view: View, column: Column) -> list[Any]:
     return [row.get(column.name)]
 
 
-def _whole(value: float) -> int | None:
-    """Integers of items are float64 in a slate, NaN where missing."""
-    return None if value != value else int(value)
+_WHOLE: dict[DType, Callable[[float], Any]] = {DType.FLOAT64: float, DType.BOOL: bool}
+
+
+def _as_stored(value: Any, dtype: DType) -> Any:
+    """The reverse of :func:`feature_repo.slate.column_array`."""
+    if dtype in WIDE:
+        if value != value:
+            return None
+        return datetime.fromtimestamp(value, UTC) if dtype is DType.TIMESTAMP else _WHOLE.get(dtype, int)(value)
+    return np.frombuffer(value, np.float32).tolist() if isinstance(value, bytes) else value

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from feature_repo.online.redis_format.protobuf_wire import DELIMITED, FIXED32, VARINT, tag
 from feature_repo.schema import DType
+from feature_repo.slate import column_array
 
 Stored = bytes | None
 TEXTS = 10_000
@@ -117,13 +118,11 @@ def value(stored: Stored, dtype: DType) -> Any:
 
 
 def array(stored: Sequence[Stored], dtype: DType) -> NDArray[Any]:
-    """(n,): float32 for Float32, float64 for Int64, else object, as in :func:`feature_repo.slate.column_array`."""
+    """(n,) as in :func:`feature_repo.slate.column_array`."""
     decode = _ARRAYS.get(dtype)
     if decode is not None:
         return decode(stored)
-    found = np.empty(len(stored), object)
-    found[:] = [value_of(value) for value in stored]
-    return found
+    return column_array([value_of(value) for value in stored], dtype)
 
 
 _ARRAYS: dict[DType, Callable[[Sequence[Stored]], NDArray[Any]]] = {

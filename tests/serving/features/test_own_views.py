@@ -40,7 +40,7 @@ VOCABULARY = Vocabulary({"taste": ("hot", "mild"), "region": ("north",), "kind":
 VIEW = """
 from datetime import timedelta
 from feast import Entity, FeatureView, Field, ValueType
-from feast.types import Float32, String
+from feast.types import Array, Bool, Float32, Float64, Int64, String, UnixTimestamp
 from feature_repo.definitions.data_set import data_set
 from feature_repo.entities import item, session, user
 
@@ -49,7 +49,7 @@ store = Entity(name="store", join_keys=["store_id"], value_type=ValueType.STRING
 
 {name} = FeatureView(
     name="{name}", entities=[{entities}], ttl=timedelta(days=30),
-    source=data_set().own("{name}", "warehouse/{name}.csv", timestamp_field="known_at"),
+    source=data_set().own("{name}", "warehouse/{name}.{kind}", timestamp_field="known_at"),
     schema=[{fields}],
 )
 """
@@ -74,9 +74,43 @@ VIEWS = {
         'Field(name="region", dtype=String), Field(name="crowd", dtype=Float32)',
         "store_id,known_at,region,crowd\n330,2024-03-01T12:00:00,north,3\n331,2024-03-01,south,4\n",
     ),
+    "taste_of_user": (
+        "user",
+        """Field(name="vector", dtype=Array(Float32)), Field(name="likes", dtype=Array(String)),
+        Field(name="member_since", dtype=UnixTimestamp), Field(name="is_member", dtype=Bool)""",
+        """{"user_id": "u", "known_at": "2024-03-02", "vector": [1, 0, 2], "likes": ["spicy", "new"],
+        "member_since": "2023-03-02T00:00:00.75Z", "is_member": true}""",
+    ),
+    "menu": (
+        "item",
+        """Field(name="embedding", dtype=Array(Float32), tags={"similar_to": "taste_of_user:vector",
+            "similarity": "cosine"}),
+        Field(name="tags", dtype=Array(String), tags={"allowed": '["vegan", "Very spicy"]'}),
+        Field(name="words", dtype=Array(String), tags={"similar_to": "taste_of_user:likes", "similarity": "overlap"}),
+        Field(name="opened", dtype=UnixTimestamp), Field(name="seats", dtype=Int64),
+        Field(name="rating", dtype=Float64), Field(name="is_open", dtype=Bool)""",
+        """{"item_id": "a", "known_at": "2024-03-02", "embedding": [2, 0, 4], "tags": ["vegan"],
+        "words": ["spicy", "old"], "opened": "2024-03-01T00:00:00.25Z", "seats": 12, "rating": 4.1, "is_open": true}
+        {"item_id": "b", "known_at": "2024-03-02", "embedding": [0, 3, 0], "tags": [], "words": null,
+        "opened": null, "seats": null, "rating": null, "is_open": false}
+        {"item_id": "007", "known_at": "2024-03-02", "embedding": null, "tags": null, "words": [],
+        "opened": "2024-03-21T00:01:40Z", "seats": 0, "rating": 0.1, "is_open": null}""",
+    ),
     "of_item": ("item", 'Field(name="kind", dtype=String)', "item_id,known_at,kind\n007,2024-03-01,x\n"),
 }
 ADDED = {"taste", "spent_here", "affinity", "demand", "region", "crowd", "kind"}
+TYPED = {
+    "embedding_cosine": [1, 0, np.nan, np.nan],
+    "tags_vegan": [1, 0, np.nan, np.nan],
+    "tags_very_spicy": [0, 0, np.nan, np.nan],
+    "words_overlap": [1 / 3, np.nan, 0, np.nan],
+    "opened_age_s": [20 * 86_400 + 100, np.nan, 0, np.nan],
+    "seats": [12, np.nan, 0, np.nan],
+    "rating": [4.1, np.nan, 0.1, np.nan],
+    "is_open": [1, 0, np.nan, np.nan],
+    "member_since_age_s": [385 * 86_400 + 100] * 4,
+    "is_member": [1] * 4,
+}
 WHOSE = [("u", "live", "330"), ("v", "none", "331"), (None, None, None), ("u", "live", "nowhere")]
 
 
@@ -123,8 +157,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         copied = copied_repo(folder, patch)
         (folder / "warehouse").mkdir()
         for name, (entities, fields, rows) in VIEWS.items():
-            add_view(copied, name, VIEW.format(name=name, entities=entities, fields=fields))
-            (folder / "warehouse" / f"{name}.csv").write_text(rows)
+            kind = "jsonl" if rows.startswith("{") else "csv"
+            add_view(copied, name, VIEW.format(name=name, entities=entities, fields=fields, kind=kind))
+            (folder / "warehouse" / f"{name}.{kind}").write_text(rows)
         settings = Settings(
             data_dir=folder, state_dir=folder / "var", dataset="own_views", threads=1, redis_timeout_s=2
         )
@@ -144,7 +179,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def test_every_column_is_an_input_of_the_model(world: World) -> None:
     features = {feature.name: feature.dtype for feature in model_features(DECLARATION)}
-    assert set(features) >= ADDED
+    assert set(features) >= ADDED | set(TYPED)
     assert {name for name in ADDED if features[name] == "category"} == {"taste", "region", "kind"}
     assert {view.name for view in views(DECLARATION)[-4:]} == {"user_category", "user_item", "by_category", "by_store"}
 
@@ -177,3 +212,11 @@ def test_the_values_are_those_of_the_tables_at_that_time(world: World) -> None:
     earlier = world.offline(world.keys("u", "live", "330", at(10)), at(10)).keyed
     assert earlier["taste"].tolist() == ["mild", None, None, None]
     np.testing.assert_array_equal(earlier["demand"], np.float32([10, np.nan, np.nan, np.nan]))
+
+
+def test_columns_of_other_types_are_inputs_as_their_type_says(world: World) -> None:
+    slate = world.redis(world.keys("u", "live", "330", END)).slate
+    matrix = feature_matrix(slate, DECLARATION, VOCABULARY)
+    names = [feature.name for feature in model_features(DECLARATION)]
+    for name, expected in TYPED.items():
+        np.testing.assert_array_equal(matrix[:, names.index(name)], np.float32(expected), err_msg=name)
