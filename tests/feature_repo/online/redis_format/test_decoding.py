@@ -44,7 +44,10 @@ def test_texts_are_decoded_also_if_empty(values):
 @given(st.lists(st.none() | st.lists(st.text(max_size=5), max_size=4), max_size=5))
 def test_lists_are_decoded_and_an_empty_list_is_not_null(values):
     column = stored(pa.array(values, pa.list_(pa.string())), ValueType.STRING_LIST)
-    assert decoding.array(column, DType.STRING_LIST).tolist() == values
+    assert decoding.array(column, DType.STRING_LIST).tolist() == [
+        None if each is None else tuple(each) for each in values
+    ]
+    assert [decoding.value(cell, DType.STRING_LIST) for cell in column] == values
 
 
 @given(NOTHING, st.sampled_from([DType.FLOAT32, DType.INT64, DType.STRING, DType.INT64_LIST]))
