@@ -91,15 +91,17 @@ def losses(
 
 
 def spared(permutation: Permutation, names: Sequence[str]) -> tuple[tuple[str, ...], Interval]:
-    """The longest beginning of ``names`` that shows no loss when it is shuffled together, and its loss.
+    """The longest beginning of ``names`` without which the metric does not fall, and its loss when it is shuffled
+    together.
 
-    ``names``: those of the least loss first. A longer beginning is taken to lose more, so a few are tried.
+    ``names``: those of the least loss first. The mean decides: a longest list whose interval just reaches 0 would lose
+    half an interval. A longer beginning is taken to lose more, so that few are tried.
     """
     few, many, loss = 0, len(names), permutation.none
     while few < many:
         middle = (few + many + 1) // 2
         found = permutation.loss(names[:middle])
-        if found.low > 0:
+        if found.mean > 0:
             many = middle - 1
         else:
             few, loss = middle, found

@@ -163,7 +163,7 @@ def _nothing(
 ) -> dict[str, Any]:
     """What gives nothing, the dearest features first. Of a family its ablation decides, where there is one.
 
-    ``covered``: features that show no loss alone, and do together with the ``spared`` ones.
+    ``covered``: features that show no loss alone, and perhaps do together with the ``spared`` ones.
     """
     named = [each for each in features if each["verdict"] != EARNS]
     named.sort(key=lambda each: (-(each["online_us"] or 0.0), each["name"]))

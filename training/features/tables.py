@@ -86,10 +86,10 @@ def named(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"The model never splits on: {listed(nothing['unused'])}.")
     if nothing["spared"]:
         loss = _interval(nothing["loss"])
-        lines.append(f"Shuffled all together these show no loss ({loss}): {listed(nothing['spared'])}.")
+        lines.append(f"When all of these are shuffled together, nothing is lost ({loss}): {listed(nothing['spared'])}.")
     if nothing["covered"]:
         lines.append(
-            f"Each of these alone shows no loss, but they cover for each other and for the above: "
+            "Each of these alone shows no loss; together they may be worth much, because they cover for each other: "
             f"{', '.join(nothing['covered'])}."
         )
     if nothing["families"]:
