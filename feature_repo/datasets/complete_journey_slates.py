@@ -34,9 +34,9 @@ class SlateRules:
     from_cart: int = 20
 
     def for_households(self, households: int) -> SlateRules:
-        """The rules for a smaller number of households: higher rates, at most every basket of the test weeks."""
+        """The rules for a smaller number of households: more of the test weeks' baskets, at most all."""
         factor = max(1.0, min(EVERY / self.dense_rate, HOUSEHOLDS / households))
-        return replace(self, rate=int(self.rate * factor), dense_rate=int(self.dense_rate * factor))
+        return replace(self, dense_rate=int(self.dense_rate * factor))
 
     def at_rate(self, rate: int) -> SlateRules:
         """The rules with another rate, and with every basket of the test weeks. Raises DatasetError."""
