@@ -20,6 +20,8 @@ NOT_RUN = {
     ("README.md", "docs/first-hour.md runs the same with files"),
     ("docs/quickstart.md", "needs a container engine"),
     ("docs/training-and-promotion.md", "needs days of served slates with feedback"),
+    ("docs/training-and-promotion.md", "an hour, and 20 GB of memory"),
+    ("docs/your-own-features.md", "a test runs it with the files above"),
     ("docs/sequences.md", "downloads packages"),
     ("docs/performance.md", "downloads packages"),
     ("docs/tuning.md", "takes minutes to hours"),
@@ -85,7 +87,7 @@ def test_few_blocks_are_not_run():
 
 @EACH_PAGE
 def test_every_shell_block_is_marked_sh(page):
-    assert set(page.fences()) <= {"sh", "json", "text", "mermaid"}
+    assert set(page.fences()) <= {"sh", "json", "python", "text", "mermaid"}
 
 
 @EACH_PAGE
