@@ -163,6 +163,17 @@ def test_a_log_is_read_again_after_its_source_changed_in_place(project, tmp_path
         assert "Running stage 'log'" in project.run(*target, **environment)
         assert pq.read_metadata(data / "own" / "log" / "events.parquet").num_rows == rows
     assert "Stage 'log' didn't change" in project.run(*target, **environment)
+
+    other_ids = pc.binary_join_element_wise(events["user_id"], ".0", "")  # the gate finds no user of the slates
+    strange = events.set_column(events.schema.get_field_index("user_id"), "user_id", other_ids)
+    pq.write_table(strange, source / "events.parquet")
+    blocked = project.call("dvc", "repro", "validate_log", **environment)
+    assert blocked.returncode != 0
+    assert "blocking" in blocked.stdout + blocked.stderr
+    pq.write_table(events, source / "events.parquet")
+    mended = project.run("dvc", "repro", "validate_log", **environment)
+    assert "Running stage 'log'" in mended
+    assert "Running stage 'validate_log'" in mended
     assert not (project.folder / "data" / "own").exists()
 
 
