@@ -133,8 +133,8 @@ def test_every_stage_of_the_pipeline_calls_a_command_that_exists():
 
     stages = yaml.safe_load((PROJECT_ROOT / "dvc.yaml").read_text())["stages"]
     assert list(stages) == [
-        "settings", "log", "validate_log", "validate_live", "own_files", "build", "validate_features", "apply", "training_set",
-        "validate_training_set", "train", "recommend", "materialize",
+        "settings", "log", "validate_log", "validate_live", "own_files", "build", "validate_features", "apply",
+        "training_set", "validate_training_set", "train", "recommend", "materialize",
     ]  # fmt: skip
     for stage in stages.values():
         commands = stage["cmd"] if isinstance(stage["cmd"], list) else [stage["cmd"]]
