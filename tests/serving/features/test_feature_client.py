@@ -23,6 +23,7 @@ from tests.serving import world
 from tests.serving.world import DECLARATION, NOW, ROW_AT, us
 
 CACHE_BYTES = 1 << 20
+PATIENCE_S = 10.0  # with a read, on a machine that does other work, too
 STALE_S = 1.0
 
 
@@ -60,7 +61,7 @@ async def until(condition, timeout_s=10.0):
 
 
 async def price(features, item="a", at=NOW):
-    reading = await features.read(Keys("u", "s", (item,), us(at)), 1.0)
+    reading = await features.read(Keys("u", "s", (item,), us(at)), PATIENCE_S)
     return float(reading.slate.items["price"][0])
 
 
