@@ -23,6 +23,11 @@ Floats = npt.NDArray[np.float32]
 Kind = Literal["floats", "timestamps", "numbers"]
 NO_TIME = -(2**63)  # what Feast stores for a timestamp that is null
 WIDE = (DType.INT64, DType.FLOAT64, DType.INT32, DType.BOOL, DType.TIMESTAMP)  # float64 in a slate
+KINDS: dict[DType, Kind] = {  # where a column of an item stands in ItemRows
+    DType.FLOAT32: "floats",
+    **dict.fromkeys(WIDE, "timestamps"),
+    **dict.fromkeys((DType.STRING, *LISTS), "numbers"),
+}
 T = TypeVar("T")
 
 

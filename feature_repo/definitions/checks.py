@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from feature_repo.definitions.keys import IDS, key_names
+from feature_repo.definitions.keys import IDS, unknown_keys
 from feature_repo.definitions.repo import BadDefinitions
 from feature_repo.definitions.view import SimilarColumn, View
 from feature_repo.definitions.views import views
@@ -24,17 +24,15 @@ def check(declaration: Declaration) -> None:
 
 
 def _taken_names(declaration: Declaration) -> Iterator[str]:
-    stored = {(view.name, column.name) for view in views(declaration) for column in view.columns}
-    given = {(feature.source, feature.name) for feature in model_features(declaration)}
+    """A column that is an input as it is stands among both, under one name and source."""
+    given = [(feature.source, feature.name) for feature in model_features(declaration)]
+    stored = [(view.name, column.name) for view in views(declaration) for column in view.columns]
     sources: dict[str, list[str]] = {}
-    for source, name in sorted(stored | given):
+    for source, name in sorted([*given, *(each for each in stored if each not in given)]):
         sources.setdefault(name, []).append(source)
     for name, found in sources.items():
         if len(found) > 1:
             yield f"{name} is given by {' and by '.join(found)}: rename one of them"
-    derived = [feature.name for family in FAMILIES for feature in family.features]
-    for name in sorted({name for name in derived if derived.count(name) > 1}):
-        yield f"{name} is given by two derived families: rename one of them"
 
 
 def _unknown_keys(declaration: Declaration, known: Mapping[str, View]) -> Iterator[str]:
@@ -47,7 +45,7 @@ def _unknown_keys(declaration: Declaration, known: Mapping[str, View]) -> Iterat
     ]
     context = [column.name for column in declaration.context]
     for view in known.values():
-        for name in key_names(view, texts, context):
+        for name in unknown_keys(view, texts, context):
             yield (
                 f"{view.name}: nothing is known by its key {name}; there are {', '.join(IDS)}, the items' "
                 f"{', '.join(texts)}, and the context's {', '.join(context) or '(none)'}"

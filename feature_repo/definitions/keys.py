@@ -18,7 +18,7 @@ Key = tuple[str, ...]
 IDS = ("item_id", "user_id", "session_id")
 
 
-def key_names(view: View, items: Iterable[str], context: Iterable[str]) -> list[str]:
+def unknown_keys(view: View, items: Iterable[str], context: Iterable[str]) -> list[str]:
     """The join keys of ``view`` that nothing is known by. ``items``: string columns of the item views."""
     known = {*IDS, *items, *context}
     return [name for name in view.join_keys if name not in known]

@@ -69,7 +69,12 @@ class View:
 
     @cached_property
     def aligned_lists(self) -> list[list[str]]:
-        """Names of the lists that are aligned element by element: ``history_items``, ``history_counts``, …"""
+        """Names of the lists that are aligned element by element: ``history_items``, ``history_counts``, …
+
+        Those of a user's own table stand each for itself, whatever their names.
+        """
+        if self.origin is not None:
+            return []
         found: dict[str, list[str]] = {}
         for column in self.columns:
             if column.dtype in LISTS:

@@ -10,17 +10,11 @@ from numpy.typing import NDArray
 
 from feature_repo.definitions.view import View
 from feature_repo.online.redis_format import decoding
-from feature_repo.schema import LISTS, DType
-from feature_repo.slate import WIDE, ItemRows, Kind, Texts
+from feature_repo.slate import KINDS, ItemRows, Kind, Texts
 from serving.ttl import are_valid
 
 Reply = Sequence[bytes | None]
 ALWAYS = int(np.iinfo(np.int64).max)
-KINDS: dict[DType, Kind] = {
-    DType.FLOAT32: "floats",
-    **dict.fromkeys(WIDE, "timestamps"),
-    **dict.fromkeys((DType.STRING, *LISTS), "numbers"),
-}
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,12 @@ import pyarrow.parquet as pq
 from feature_repo.definitions.views import ITEM_COMPANIONS, views
 from feature_repo.model_features import model_features
 from feature_repo.offline.slates import PointInTimeReader
-from feature_repo.schema import Declaration, DType
-from feature_repo.slate import ItemRows, Kind, Row, Slate, Texts
+from feature_repo.schema import Declaration
+from feature_repo.slate import KINDS, ItemRows, Kind, Row, Slate, Texts
 from feature_repo.store import open_store
 from infra.duckdb_connection import connect
 from infra.settings import Settings
 from training.training_set.build import TRAINING_SET_FILE
-
-KINDS: dict[DType, Kind] = {DType.FLOAT32: "floats", DType.INT64: "timestamps", DType.STRING: "numbers"}
 
 
 def sampled_slates(

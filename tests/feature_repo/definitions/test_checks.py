@@ -8,8 +8,10 @@ from feature_repo.datasets.declarations.built_in import SIMULATED
 from feature_repo.definitions import checks
 from feature_repo.definitions.checks import check
 from feature_repo.definitions.repo import BadDefinitions
+from feature_repo.definitions.view import Feature
 from feature_repo.derived.families import FAMILIES
 from feature_repo.derived.family import Column, Family, derived
+from feature_repo.model_features import model_features
 from feature_repo.schema import Column as LogColumn
 from feature_repo.schema import Declaration, DType
 from feature_repo.slate import Slate
@@ -44,6 +46,7 @@ def test_a_name_that_two_views_give_is_named_with_both() -> None:
 
 
 def test_a_name_that_two_families_give_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "FAMILIES", (*FAMILIES, family((), (("hour", "the hour", "hour"),))))
-    with pytest.raises(BadDefinitions, match="hour is given by two derived families"):
+    twice = Feature("hour", "derived", "the hour")
+    monkeypatch.setattr(checks, "model_features", lambda each: (*model_features(each), twice))
+    with pytest.raises(BadDefinitions, match="hour is given by derived and by derived"):
         check(SIMULATED)
