@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from feature_repo.definitions.extents import COMPANION_LIMIT, HISTORY_LIMIT, RECENT_LIMIT
+from feature_repo.definitions.keys import IDS
 from feature_repo.definitions.view import View
 from feature_repo.definitions.views import ITEM_ATTRIBUTES, SESSION_STATE, USER_HISTORY, views
 from feature_repo.schema import Column, Declaration, DType
@@ -54,7 +55,11 @@ def feature_rules(settings: Settings, declaration: Declaration) -> list[Rule]:
         if view.origin is None:
             rules += [*_timestamps(file, view), _known_entity(file, view)]
         else:
-            rules += [_published(file), not_empty(file)]
+            rules += [
+                _published(file),
+                not_empty(file),
+                *(_some_known(file, key) for key in view.join_keys if key in IDS),
+            ]
     for name, columns, limit in _ALIGNED:
         rules += _arrays(files[name], columns, limit)
     return [*rules, not_empty(files[ITEM_ATTRIBUTES]), _known_category(files[ITEM_ATTRIBUTES])]
@@ -96,6 +101,23 @@ def _midnight_or_live(file: TableFile, off: str) -> QueryRule:
             ANTI JOIN (SELECT item_id, valid_from_ts + INTERVAL 1 MICROSECOND AS event_timestamp FROM items)
                 USING (item_id, event_timestamp)
             WHERE {off}
+        """,
+    )
+
+
+def _some_known(file: TableFile, key: str) -> QueryRule:
+    """A table of a user's own may know more than the log, but where it knows none of the log's ids it has no effect."""
+    known = "items" if key == "item_id" else "impressions"
+    return QueryRule(
+        table=file.name,
+        column=key,
+        text="some of them are in the log",
+        needs=(known, "events"),
+        query=f"""
+            SELECT {shown(key)} AS example FROM "{file.name}" WHERE NOT EXISTS (
+                SELECT 1 FROM "{file.name}"
+                WHERE "{key}" IN (SELECT "{key}" FROM {known} UNION SELECT "{key}" FROM events)
+            ) LIMIT 1
         """,
     )
 
