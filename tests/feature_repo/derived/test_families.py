@@ -5,6 +5,7 @@ import pytest
 
 from feature_repo import derived as derived_package
 from feature_repo.derived.families import (
+    FIRST,
     BadFamily,
     derived_columns,
     derived_features,
