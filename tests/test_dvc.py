@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from infra.settings import PROJECT_ROOT
+from tests.own_repo import add_view
 
 pytest.importorskip("dvc", reason="DVC is part of the pipeline extra")
 pytestmark = pytest.mark.slow
@@ -62,6 +63,20 @@ class Project:
         return found - ALWAYS
 
 
+QUALITY_VIEW = """
+from feast import FeatureView, Field
+from feast.types import Float32
+
+from feature_repo.definitions.data_set import data_set
+from feature_repo.entities import item
+
+quality = FeatureView(
+    name="quality",
+    entities=[item],
+    source=data_set().own("quality", "quality.csv", timestamp_field="known_at"),
+    schema=[Field(name="stars", dtype=Float32, description="mean stars")],
+)
+"""
 ALWAYS = {"settings", "own_files"}  # the stages by which dvc looks at settings and at own files
 LOG = {"adapter": "simulated", "arguments": "--size 400"}
 TRAIN = {"rounds": 40, "bootstrap_resamples": 200}
@@ -213,3 +228,26 @@ def test_the_second_day_runs_from_the_checked_events_and_sets_an_offending_one_a
     sessions = pq.read_table(data / "features/session_state.parquet")["session_id"].to_pylist()
     assert ("new0" in sessions, "new1" in sessions) == (True, False)
     assert project.stages_to_run() == set()
+
+
+def test_a_table_of_ones_own_is_copied_again_after_it_changed_and_blocked_where_the_log_has_none_of_its_ids(project):
+    """The last one here, since it leaves the view in the project."""
+    add_view(project.folder / "feature_repo", "quality", QUALITY_VIEW)
+    items = pq.read_table(project.folder / "data/simulated/log/items.parquet")["item_id"].unique().to_pylist()
+    own, gate = project.folder / "quality.csv", ("dvc", "repro", "validate_features")
+
+    def write(ids, stars):
+        own.write_text("item_id,known_at,stars\n" + "".join(f"{each},2023-01-01,{stars}\n" for each in ids))
+
+    write([f"SKU-{each}" for each in items], 4)
+    project.run(sys.executable, "-m", "infra.effective")
+    blocked = project.call(*gate)
+    assert blocked.returncode != 0
+    assert "blocking: quality: item_id: some of them are in the log" in blocked.stdout + blocked.stderr
+
+    for stars in (4, 5):
+        write(items, stars)
+        assert "Running stage 'build'" in project.run(*gate)
+        copied = pq.read_table(project.folder / "data/simulated/features/quality.parquet")
+        assert set(copied["stars"].to_pylist()) == {stars}
+    assert "Stage 'build' didn't change" in project.run(*gate)
