@@ -30,7 +30,7 @@ from training.evaluation.bootstrap import paired_difference
 from training.evaluation.metrics import slate_metrics
 from training.evaluation.ranker_evaluation import DECIDING, scored_slates
 from training.ranker.lambdamart import Fitted, fit
-from training.ranker.learning_curve import VALIDATION_SLATES, first_slates
+from training.ranker.learning_curve import VALIDATION_SLATES
 from training.training_set.build import TRAINING_SET_FILE
 from training.training_set.levels import Levels
 from training.training_set.ranking_data import RankingData, load_splits
@@ -96,9 +96,9 @@ def main() -> int:
     names = current_contract(settings.dataset, declaration_of(settings)).feature_names
     data = load_splits(settings.training_dir / TRAINING_SET_FILE, names, levels=Levels.of(params))
     data["test"] = data["test"].judged()
-    data["validation"] = first_slates(data["validation"].judged(), VALIDATION_SLATES, int(params["seed"]))
+    data["validation"] = data["validation"].judged().sample(VALIDATION_SLATES, int(params["seed"]))
     if arguments.slates:
-        data["train"] = first_slates(data["train"], arguments.slates, int(params["seed"]))
+        data["train"] = data["train"].sample(arguments.slates, int(params["seed"]))
     found = compared(data, params, arguments.seeds, settings.threads)
     text = json.dumps(found, indent=2)
     if arguments.json:

@@ -43,7 +43,6 @@ from training.features.online_cost import OnlineCost, online_cost
 from training.features.review import Gain, distributions, permuted, review
 from training.features.served_slates import sampled_slates
 from training.features.tables import html, markdown
-from training.ranker.learning_curve import first_slates
 from training.training_set.build import RECIPE_FILE, TRAINING_SET_FILE
 from training.training_set.ranking_data import BadTrainingSet, load_splits
 from training.training_set.recipe import Recipe, required_recipe
@@ -82,7 +81,7 @@ def feature_review(settings: Settings, params: Mapping[str, Any], wanted: Wanted
         spread = distributions(path, declaration)
         recipe = required_recipe(settings.training_dir / RECIPE_FILE)
     judged = load_splits(path, contract.feature_names, (wanted.split,), ranker.vocabulary)[wanted.split].judged()
-    data, gain = first_slates(judged, wanted.slates, seed), Gain.of(ranker)
+    data, gain = judged.sample(wanted.slates, seed), Gain.of(ranker)
     shuffling = Shuffling(wanted.repeats, seed, int(params["train"]["bootstrap_resamples"]))
 
     def score(matrix: Floats) -> Doubles:

@@ -42,12 +42,12 @@ def learning_curve(
     A size that is not below the number of train slates is left out.
     """
     seed = int(params["seed"])
-    train, validation = data["train"], first_slates(data["validation"].judged(), VALIDATION_SLATES, seed)
+    train, validation = data["train"], data["validation"].judged().sample(VALIDATION_SLATES, seed)
     sizes = [*sorted({n for n in slates if n < len(train.sizes)}), len(train.sizes)]
     rankers: dict[str, Any] = dict(baselines(train.feature_names))
     rows: list[dict[str, Any]] = []
     for n in sizes:
-        chosen, started = first_slates(train, n, seed), time.monotonic()
+        chosen, started = train.sample(n, seed), time.monotonic()
         fitted = fit(chosen, validation, params, threads)
         minutes = (time.monotonic() - started) / 60
         rankers[_name(n)] = fitted.ranker
@@ -61,12 +61,6 @@ def learning_curve(
         row |= _judged(evaluation, row["slates"], best, None if before is None else before["slates"])
     judged = int((~np.isnan(evaluation.per_slate[best][DECIDING])).sum())
     return {"metric": DECIDING, "baseline": best, "test_slates": judged, "users": evaluation.users, "sizes": rows}
-
-
-def first_slates(data: RankingData, slates: int, seed: int) -> RankingData:
-    """The first in a seeded order of all slates, as they lie in ``data``."""
-    rank = np.random.default_rng(seed).permutation(len(data.sizes))
-    return data.only(rank < slates)
 
 
 def markdown(found: Mapping[str, Any]) -> str:

@@ -75,6 +75,11 @@ class RankingData:
             click_through=None if self.click_through is None else self.click_through[rows],
         )
 
+    def sample(self, slates: int, seed: int) -> RankingData:
+        """The first in a seeded order of all slates, as they lie here."""
+        rank = np.random.default_rng(seed).permutation(len(self.sizes))
+        return self.only(rank < slates)
+
     def shuffled(self, seed: int) -> RankingData:
         """Shuffle the rows inside each slate, because LightGBM breaks ties by row order, the order of the request."""
         order = self._order_inside(seed)

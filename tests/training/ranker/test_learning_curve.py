@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.ranker.learning_curve import first_slates, learning_curve, markdown
+from training.ranker.learning_curve import learning_curve, markdown
 from training.training_set.ranking_data import RankingData
 
 PARAMS = {
@@ -32,7 +32,7 @@ def slates(count: int, seed: int) -> RankingData:
 
 def test_smaller_sets_are_inside_larger_ones_and_slates_stay_whole() -> None:
     data = slates(50, 1)
-    small, large = first_slates(data, 10, 7), first_slates(data, 30, 7)
+    small, large = data.sample(10, 7), data.sample(30, 7)
     assert (len(small.sizes), len(large.sizes)) == (10, 30)
     assert set(small.clusters) < set(large.clusters)  # type: ignore[arg-type]
     for i, cluster in enumerate(small.clusters):  # type: ignore[arg-type]
