@@ -100,6 +100,8 @@ def write_training_set(
                     f"  {window.start:%Y-%m-%d}, {window.split}: {len(asked.asked)} lists, {positives} positives",
                     file=sys.stderr,
                 )
+        if not lists:
+            raise BadWindows(f"nothing was ordered from {windows[0].start:%Y-%m-%d} on")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

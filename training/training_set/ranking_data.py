@@ -116,6 +116,8 @@ def load_splits(
     missing = [name for name in feature_names if name not in table.column_names]
     if missing:
         raise BadTrainingSet(f"{path}: feature columns {missing} are missing; build the training set again")
+    if not table.num_rows:
+        raise BadTrainingSet(f"{path} holds no slate of {', '.join(splits)}")
     slate = np.array(table["slate_id"].to_pylist(), dtype=object)
     starts = np.flatnonzero(np.append(True, slate[1:] != slate[:-1]))
     split = np.array(table["split"].to_pylist(), dtype=object)

@@ -138,6 +138,20 @@ def test_a_log_that_is_too_short_serves_the_sources_order(tmp_path):
     assert json.loads((shop.training_dir / FOLDER / "run/metrics.json").read_text()) == found
 
 
+def test_a_log_in_which_nothing_is_ordered_serves_the_sources_order(shop, metrics, tmp_path):
+    """As clicks alone are."""
+    shutil.copytree(shop.data_dir, tmp_path / "data")
+    clicks = shop.model_copy(update={"data_dir": tmp_path / "data", "state_dir": tmp_path / "var"})
+    path = clicks.log_dir / "events.parquet"
+    events = pq.read_table(path)
+    views = pa.array(["view"] * len(events), events.schema.field("action").type)
+    pq.write_table(events.set_column(events.schema.get_field_index("action"), "action", views), path)
+    apply(clicks)
+    found = train(clicks, PARAMS, at(DAYS))
+    assert found["decision"].startswith("no model is trained: nothing was ordered from ")
+    assert found["champion"] == "input_order"
+
+
 def test_nothing_is_promoted_where_outcomes_stand_before_their_slates(shop, metrics, tmp_path):
     """The slates are dated half an hour after their orders, as a mistake with time zones does."""
     shutil.copytree(shop.data_dir, tmp_path / "data")
