@@ -32,7 +32,7 @@ NAN_RIGHT, NAN_LEFT, ZERO_LEFT, ZERO_RIGHT, CATEGORICAL = range(5)
 class Categories:
     """Columns ``start`` to ``stop``, all of one categorical ``feature``.
 
-    ``goes_right``: (stop - start, categories + 1) float32, 0 or 1; the last is for all other values.
+    ``goes_right``: (categories + 1, stop - start) float32, 0 or 1; the last row is for all other values.
     """
 
     feature: int
@@ -40,15 +40,14 @@ class Categories:
     stop: int
     goes_right: Floats
 
-    def prepare(self, values: Floats, columns: Floats) -> None:
-        """(n,) -> written into (stop - start, n). LightGBM cuts a value down to an integer: -0.9 is category 0."""
-        other = self.goes_right.shape[1] - 1
+    def pack(self, values: Floats, packed: Floats) -> None:
+        """(n,) -> written into (blocks, stop - start, LANES). LightGBM cuts a value down to an integer: -0.9 is 0."""
+        other = len(self.goes_right) - 1
         is_category = (values > -1) & (values < other)  # False of NaN
-        category = np.where(is_category, values, other).astype(np.int64)
-        if (category == category[:1]).all():  # as the context of a slate: ten times faster
-            columns[:] = self.goes_right[:, category[:1]]
-        else:
-            np.take(self.goes_right, category, axis=1, out=columns, mode="clip")  # "raise" would make a copy
+        category = np.full((len(packed), LANES), other)
+        category.reshape(-1)[: len(values)] = np.where(is_category, values, other)
+        for block, categories in zip(packed, category, strict=True):
+            block[:] = self.goes_right[categories].T
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,26 @@ class Columns:
         """(n, f) float32 -> (blocks, c, LANES), aligned. The rows beyond n hold anything. Raises ValueError."""
         if matrix.dtype != np.float32 or matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ValueError(f"the matrix must be (n, {self.width}) float32, not {matrix.shape} {matrix.dtype}")
-        columns = np.take(matrix.T, self.features, axis=0)  # (c, n)
         nan_left, zero_left, zero_right, categorical = self.starts[1:]
-        zero = columns[zero_left:categorical]
+        columns = np.take(matrix.T, self.features[:categorical], axis=0)  # (categorical, n)
+        zero = columns[zero_left:]
         np.copyto(zero, np.float32(np.nan), where=np.abs(zero) <= TINY)
         left = columns[nan_left:zero_right]
         np.fmax(left, np.float32(-np.inf), out=left)  # of NaN and a number fmax returns the number
+        packed: Floats = aligned((-(-len(matrix) // LANES), len(self.features), LANES), np.float32)
+        _into_blocks(columns, packed)
         for each in self.categories:
-            each.prepare(matrix[:, each.feature], columns[each.start : each.stop])
-        return _blocks(columns)
+            each.pack(matrix[:, each.feature], packed[:, each.start : each.stop])
+        return packed
 
 
-def _blocks(columns: Floats) -> Floats:
-    """(c, n) -> (blocks, c, LANES)."""
+def _into_blocks(columns: Floats, packed: Floats) -> None:
+    """(c, n) -> the first c columns of (blocks, c or more, LANES)."""
     count, rows = columns.shape
     whole, rest = divmod(rows, LANES)
-    packed: Floats = aligned((whole + (rest > 0), count, LANES), np.float32)
-    packed[:whole] = columns[:, : whole * LANES].reshape(count, whole, LANES).transpose(1, 0, 2)
+    packed[:whole, :count] = columns[:, : whole * LANES].reshape(count, whole, LANES).transpose(1, 0, 2)
     if rest:
-        packed[whole, :, :rest] = columns[:, whole * LANES :]
-    return packed
+        packed[whole, :count, :rest] = columns[:, whole * LANES :]
 
 
 def aligned(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

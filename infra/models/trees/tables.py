@@ -124,4 +124,4 @@ def _categories(distinct: Integers, sets: list[npt.NDArray[np.uint8]]) -> Iterat
         goes_right = np.ones((len(own), categories + 1), np.float32)
         for row, bits in zip(goes_right, own, strict=True):
             row[: len(bits)] -= bits
-        yield Categories(int(feature), int(columns[0]), int(columns[-1]) + 1, goes_right)
+        yield Categories(int(feature), int(columns[0]), int(columns[-1]) + 1, np.ascontiguousarray(goes_right.T))

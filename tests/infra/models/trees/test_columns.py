@@ -22,7 +22,7 @@ KINDS = Columns(
     width=2,
     features=np.array([1, 1, 1, 1, 0]),
     starts=np.array([0, 1, 2, 3, 4]),
-    categories=(Categories(0, 4, 5, np.array([[1, 0, 0, 1]], np.float32)),),  # 1 and 2 go left
+    categories=(Categories(0, 4, 5, np.array([[1], [0], [0], [1]], np.float32)),),  # 1 and 2 go left
 )
 
 
@@ -55,10 +55,10 @@ def test_each_kind_of_column_prepares_a_value_in_its_way(kind: int, value: float
 
 @pytest.mark.parametrize("categories", [[1, 1, 1], [1, 3, 0], [NAN, NAN], [0], []])
 def test_rows_of_one_category_and_of_several_are_prepared_alike(categories: list[float]) -> None:
-    goes_right = np.array([[1, 0, 0, 1], [0, 1, 0, 1]], np.float32)
+    goes_right = np.array([[1, 0], [0, 1], [0, 0], [1, 1]], np.float32)
     both = Columns(2, np.array([0, 0]), np.zeros(5, int), (Categories(0, 0, 2, goes_right),))
     rows = np.array([[value, 7.0] for value in categories], np.float32).reshape(-1, 2)
-    alone = [goes_right[:, 3 if np.isnan(value) else int(value)].tolist() for value in categories]
+    alone = [goes_right[3 if np.isnan(value) else int(value)].tolist() for value in categories]
     packed = both.packed(rows)
     assert [packed[0, :, lane].tolist() for lane in range(len(rows))] == alone
 

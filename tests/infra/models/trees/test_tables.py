@@ -43,14 +43,14 @@ def test_splits_that_treat_a_feature_alike_share_a_column() -> None:
     assert found.starts[[NAN_RIGHT, NAN_LEFT, CATEGORICAL]].tolist() == [0, 1, 2]
     (categories,) = found.categories
     assert (categories.feature, categories.start, categories.stop) == (0, 2, 3)
-    assert np.flatnonzero(categories.goes_right[0] == 0).tolist() == [1, 33]
-    assert categories.goes_right.shape == (1, 65)
+    assert np.flatnonzero(categories.goes_right[:, 0] == 0).tolist() == [1, 33]
+    assert categories.goes_right.shape == (65, 1)
 
 
 def test_sets_of_different_lengths_stand_in_one_table() -> None:
     longer = replace(TREE, sets=(np.array([1, 0, 1], np.uint32),))
     (categories,) = tables_of(Forest(3, (TREE, longer))).columns.categories
-    assert [np.flatnonzero(row == 0).tolist() for row in categories.goes_right] == [[1, 33], [0, 64]]
+    assert [np.flatnonzero(row == 0).tolist() for row in categories.goes_right.T] == [[1, 33], [0, 64]]
 
 
 def test_an_unsupported_forest_is_refused_with_its_reason() -> None:
