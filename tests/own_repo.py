@@ -30,3 +30,21 @@ def add_view(copied: Path, name: str, text: str) -> None:
     service = (copied / "service.py").read_text()
     service = service.replace("        session_state,\n", f"        session_state,\n        {name},\n")
     (copied / "service.py").write_text(f"from feature_repo.{name}_views import {name}\n{service}")
+
+
+def view_of(name: str, entity: str, **types: str) -> str:
+    """The module of a view over the table ``NAME.csv``. ``types``: of its fields, by Feast's names."""
+    fields = ", ".join(f'Field(name="{field}", dtype={dtype})' for field, dtype in types.items())
+    return f"""
+from feast import FeatureView, Field
+from feast.types import {", ".join(sorted(set(types.values())))}
+from feature_repo.definitions.data_set import data_set
+from feature_repo.entities import {entity}
+
+{name} = FeatureView(
+    name="{name}",
+    entities=[{entity}],
+    source=data_set().own("{name}", "{name}.csv", timestamp_field="known_at"),
+    schema=[{fields}],
+)
+"""

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from infra.settings import PROJECT_ROOT
-from tests.own_repo import add_view
+from tests.own_repo import add_view, view_of
 
 pytest.importorskip("dvc", reason="DVC is part of the pipeline extra")
 pytestmark = pytest.mark.slow
@@ -63,20 +63,6 @@ class Project:
         return found - ALWAYS
 
 
-QUALITY_VIEW = """
-from feast import FeatureView, Field
-from feast.types import Float32
-
-from feature_repo.definitions.data_set import data_set
-from feature_repo.entities import item
-
-quality = FeatureView(
-    name="quality",
-    entities=[item],
-    source=data_set().own("quality", "quality.csv", timestamp_field="known_at"),
-    schema=[Field(name="stars", dtype=Float32, description="mean stars")],
-)
-"""
 ALWAYS = {"settings", "own_files"}  # the stages by which dvc looks at settings and at own files
 LOG = {"adapter": "simulated", "arguments": "--size 400"}
 TRAIN = {"rounds": 40, "bootstrap_resamples": 200}
@@ -232,7 +218,7 @@ def test_the_second_day_runs_from_the_checked_events_and_sets_an_offending_one_a
 
 def test_a_table_of_ones_own_is_copied_again_after_it_changed_and_blocked_where_the_log_has_none_of_its_ids(project):
     """The last one here, since it leaves the view in the project."""
-    add_view(project.folder / "feature_repo", "quality", QUALITY_VIEW)
+    add_view(project.folder / "feature_repo", "quality", view_of("quality", "item", stars="Float32"))
     items = pq.read_table(project.folder / "data/simulated/log/items.parquet")["item_id"].unique().to_pylist()
     own, gate = project.folder / "quality.csv", ("dvc", "repro", "validate_features")
 

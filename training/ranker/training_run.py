@@ -149,7 +149,7 @@ def _shuffled_label(
     """Fit and evaluate a model on labels that are shuffled inside each slate. It must be no better than random.
 
     It has as many rounds as the real model. With early stopping it would have few leaves and many ties, which count
-    against it. A sample of the slates is enough: what leaks into a model or its judgement does so from few slates too.
+    against it. A sample of the slates is enough, since a leak shows with few slates too.
     """
     data = {**data, **{name: data[name].sample(SHUFFLED_SLATES, evaluation.seed) for name in ("train", "validation")}}
     shuffled = {name: split.with_shuffled_labels(evaluation.seed + i) for i, (name, split) in enumerate(data.items())}

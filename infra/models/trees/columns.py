@@ -41,7 +41,10 @@ class Categories:
     goes_right: Floats
 
     def pack(self, values: Floats, packed: Floats) -> None:
-        """(n,) -> written into (blocks, stop - start, LANES). LightGBM cuts a value down to an integer: -0.9 is 0."""
+        """(n,) -> written into (blocks, stop - start, LANES).
+
+        LightGBM cuts a value down to an integer: -0.9 is category 0.
+        """
         other = len(self.goes_right) - 1
         is_category = (values > -1) & (values < other)  # False of NaN
         category = np.full((len(packed), LANES), other)

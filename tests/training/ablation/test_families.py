@@ -7,7 +7,7 @@ import pytest
 
 from feature_repo.model_features import model_features
 from feature_repo.schema import Column, Declaration, DType
-from tests.own_repo import add_view, copied_repo
+from tests.own_repo import add_view, copied_repo, view_of
 from training.ablation.families import feature_families
 
 DECLARATION = Declaration(
@@ -15,19 +15,6 @@ DECLARATION = Declaration(
     title="A shop with a store in its requests",
     context=(Column("store_id", DType.STRING, "store of the slate", nullable=True),),
 )
-HOUSEHOLD = """
-from feast import FeatureView, Field
-from feast.types import Float32, String
-from feature_repo.definitions.data_set import data_set
-from feature_repo.entities import user
-
-household = FeatureView(
-    name="household",
-    entities=[user],
-    source=data_set().own("household", "households.csv", timestamp_field="known_at"),
-    schema=[Field(name="people", dtype=Float32), Field(name="income_group", dtype=String)],
-)
-"""
 
 
 def test_each_feature_is_in_one_family():
@@ -47,12 +34,13 @@ def test_stored_features_are_in_the_family_of_their_view():
         assert stored
 
 
-def test_categories_are_a_family_of_their_own_wherever_they_come_from():
+def test_categories_of_built_in_views_and_of_the_context_are_a_family():
     assert feature_families(DECLARATION)["categories"] == ("category_id", "brand", "shop_id", "context_store_id")
 
 
 def test_a_view_of_ones_own_keeps_its_categories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_view(copied_repo(tmp_path, monkeypatch), "household", HOUSEHOLD)
+    added = view_of("household", "user", people="Float32", income_group="String")
+    add_view(copied_repo(tmp_path, monkeypatch), "household", added)
     families = feature_families(replace(DECLARATION, name="with_households"))  # views are kept by data set
     assert families["household"] == ("people", "income_group")
     assert "income_group" not in families["categories"]
